@@ -1,0 +1,61 @@
+# `make help` lists the targets. A fresh machine needs Python 3.11+, git and make.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+export KEDRO_DISABLE_TELEMETRY = 1
+export DO_NOT_TRACK = true
+export MLFLOW_DISABLE_TELEMETRY = true
+export DVC_NO_ANALYTICS = 1
+export OMP_NUM_THREADS = 1
+# uv honours pip's folder of wheels only under its own name.
+UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help env run test test-slow lint bench behaviours viz ui notebook package
+
+help: ## list every target
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+env: $(VENV)/.ready ## make the environment (.venv) from requirements.lock
+
+$(VENV)/.ready: requirements.lock pyproject.toml
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
+	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
+	$(UV) pip install --quiet --no-deps --python $(BIN)/python -e .
+	$(BIN)/python -m oer_pipeline.first_use
+	touch $@
+
+run: env ## three methods on real trajectories, then a table: minutes on two cores
+	$(BIN)/python -m oer_pipeline.grid
+
+test: env ## the fast tests
+	$(BIN)/python -m pytest -q
+
+test-slow: env ## the tests that train for minutes (forgetting, TD3+BC against cloning)
+	$(BIN)/python -m pytest -q -m slow
+
+lint: env ## ruff, mypy (strict), import contracts
+	$(BIN)/ruff check src tests benchmarks
+	$(BIN)/ruff format --check src tests benchmarks
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
+	$(BIN)/python -m benchmarks $(ONLY)
+
+behaviours: env ## train the committed behaviour policies again (half an hour; removes the old ones first)
+	rm -rf src/oer_pipeline/suites/behaviours
+	printf '%s\n' 1 2 3 4 5 | xargs -P 2 -I{} $(BIN)/python -m oer_pipeline.suites.behaviour_training conf/base/suites.yml cheetah_vel_signed {}
+
+ui: env ## MLflow's pages: cells side by side
+	$(BIN)/kedro mlflow ui
+
+viz: env ## Kedro-Viz: the lineage
+	$(BIN)/kedro viz run
+
+notebook: env ## execute the notebook on the finished run
+	$(BIN)/python -m nbclient.cli --execute notebooks/explore.ipynb
+
+package: env ## a wheel of the project, dist/
+	$(BIN)/kedro package

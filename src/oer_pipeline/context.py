@@ -1,0 +1,106 @@
+"""The Kedro context: resolves the plan before pipelines and catalog are read, so that both follow it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from attrs import define, field
+from kedro.config import OmegaConfigLoader
+from kedro.framework.context import KedroContext
+from kedro.framework.project import pipelines
+
+from oer_pipeline import plan as plans
+from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.plan import Plan
+
+REGISTRY = "oer_pipeline.pipeline_registry"
+_in_force: Plan | None = None
+
+
+def plan_in_force() -> Plan:
+    """The plan of the newest context; without one (`kedro registry list`), that of the bare configuration."""
+    if _in_force is not None:
+        return _in_force
+    from oer_pipeline.settings import CONFIG_LOADER_ARGS
+
+    return _plan(OmegaConfigLoader(str(Path.cwd() / "conf"), **CONFIG_LOADER_ARGS), {})
+
+
+def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
+    """The plans of the methods that `compare` names, for a command line such as `--env=test --params=seeds=0-1`.
+
+    Also where their reports go, relative to the project.
+
+    Raises:
+        ConfigurationError: whatever `kedro run` would refuse.
+    """
+    from kedro.framework.cli.utils import _split_params
+    from kedro.framework.startup import bootstrap_project
+
+    from oer_pipeline.settings import CONFIG_LOADER_ARGS
+
+    bootstrap_project(Path.cwd())
+    given = dict(o.removeprefix("--").partition("=")[::2] for o in options)
+    env = given.get("env")
+    runtime = _split_params(None, None, given.get("params", ""))
+    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    first = _plan(loader, runtime)
+    plans = [_plan(loader, {**runtime, "method": method}) for method in first.compare]
+    return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
+
+
+def data_root(env: str | None) -> str:
+    """Where an environment keeps its data: environments other than the default keep theirs apart."""
+    return "data" if env in (None, "base", "local") else f"data/{env}"
+
+
+def _put_in_force(plan: Plan) -> None:
+    """Make `plan` the one that pipelines follow; Kedro caches pipelines per process, so they are read afresh."""
+    global _in_force
+    if plan != _in_force:
+        _in_force = plan
+        pipelines.configure(REGISTRY)
+
+
+def _plan(loader: OmegaConfigLoader, runtime: dict[str, Any]) -> Plan:
+    """Resolve with the parameters as the files have them: the plan itself tells what the command line changed."""
+    given, loader.runtime_params = loader.runtime_params, {}
+    try:
+        return plans.resolve(loader["parameters"], runtime, loader["suites"], loader["methods"])
+    finally:
+        loader.runtime_params = given
+
+
+@define(slots=False)
+class PlanContext(KedroContext):
+    """A context with a `plan`; parameters, paths and pipelines follow it."""
+
+    plan: Plan = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        loader: Any = self.config_loader
+        environment = self.env or "local"
+        known = [p.name for p in Path(loader.conf_source).iterdir() if p.is_dir()]
+        if environment not in known:
+            raise ConfigurationError(f"unknown environment {environment!r}; {choices(known, environment)}")
+        self.plan = _plan(loader, self._runtime_params or {})
+        _put_in_force(self.plan)
+        loader["parameters"] = dict(self.plan.parameters)
+        loader["globals"] = self._globals(environment)
+
+    def _globals(self, environment: str) -> dict[str, Any]:
+        """What paths in the catalog are made of."""
+        plan = self.plan
+        return {
+            "data": data_root(environment),
+            "suite_name": plan.suite.name,
+            "suite": plan.suite_folder,
+            "quality_name": plan.quality,
+            "quality": plan.quality_folder,
+            "cell": plan.cell,
+            "seeds": list(plan.seeds),
+            "experiment": "/".join((*data_root(environment).split("/")[1:], plan.suite_folder, plan.quality_folder)),
+            "project": self.project_path.as_posix(),
+        }

@@ -1,0 +1,163 @@
+"""Fit a task's transition ensemble: all members in one batched network, early stopping per member (method, section 5).
+
+Shapes: E members, N training rows, V held-out rows, B batch, I inputs, P outputs that vary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oer_pipeline.dynamics.accuracy import compare, inputs_of, targets_of
+from oer_pipeline.dynamics.early_stopping import EarlyStopping
+from oer_pipeline.dynamics.model import CHUNK, TransitionModel
+from oer_pipeline.dynamics.network import init_network, limit_width, negative_log_likelihood
+from oer_pipeline.dynamics.settings import DynamicsSettings
+from oer_pipeline.dynamics.statistics import Statistics
+from oer_pipeline.errors import DataError
+from oer_pipeline.networks.randomness import generator
+from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import BoolArray
+
+Progress = Callable[[str], None]
+Samples = tuple[Tensor, Tensor]
+"""Standardised inputs (N, I) and standardised outputs (N, P)."""
+
+
+def fit(
+    trajectories: Trajectories,
+    settings: DynamicsSettings,
+    seed: int = 0,
+    task: int = 1,
+    progress: Progress | None = None,
+    device: torch.device | str = "cpu",
+) -> tuple[TransitionModel, dict[str, Any]]:
+    """The fitted model (on the CPU) and its report, functions of data, settings, seed and task alone.
+
+    The report is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member (nats per output dimension,
+    constant left out), `rows` on either side of the split, and the held-out errors of `accuracy.compare`.
+
+    Raises:
+        DataError: fewer than two episodes, no output that varies, or a training that diverges.
+    """
+    heldout = split_by_episode(trajectories, settings.holdout, generator("dynamics/split", seed, task))
+    inputs, outputs = statistics(trajectories)
+
+    def samples(rows: BoolArray) -> Samples:
+        x, y = (torch.from_numpy(of(trajectories)[rows]) for of in (inputs_of, targets_of))
+        return inputs.standardise(x).to(device), outputs.standardise(y)[:, outputs.varying].to(device)
+
+    members = [generator(f"dynamics/member_{member}", seed, task) for member in range(settings.members)]
+    best, epochs = train(samples(~heldout), samples(heldout), settings, members, progress)
+    model = TransitionModel(best.parameters, inputs, outputs).to("cpu")
+    report = {
+        "epochs": epochs,
+        "best_epoch": best.epoch.tolist(),
+        "heldout_nll": best.loss.tolist(),
+        "rows": {"training": int((~heldout).sum()), "heldout": int(heldout.sum())},
+        **compare(model, trajectories.select(~heldout), trajectories.select(heldout)),
+    }
+    return model, report
+
+
+def split_by_episode(trajectories: Trajectories, holdout: float, draws: torch.Generator) -> BoolArray:
+    """Which rows are held out, (N,): those of a fraction `holdout` of the episodes, at least one, never all.
+
+    Raises:
+        DataError: fewer than two episodes.
+    """
+    episodes = np.unique(trajectories.episode)
+    if len(episodes) < 2:
+        raise DataError(f"a transition model needs 2 episodes or more, one of them held out; the data have {len(episodes)}")
+    count = min(max(1, round(holdout * len(episodes))), len(episodes) - 1)
+    chosen = torch.randperm(len(episodes), generator=draws)[:count]
+    return np.isin(trajectories.episode, episodes[chosen.numpy()])
+
+
+def statistics(trajectories: Trajectories) -> tuple[Statistics, Statistics]:
+    """Of the inputs (s, a) and of the outputs (s' - s, r); a constant dimension of s does not vary in s' - s either.
+
+    Raises:
+        DataError: no output varies, so that there is nothing to learn.
+    """
+    inputs, outputs = Statistics.of(inputs_of(trajectories)), Statistics.of(targets_of(trajectories))
+    copied = (inputs.std[: len(outputs.std) - 1] == 0).nonzero().squeeze(1)
+    outputs.mean[copied], outputs.std[copied] = 0.0, 0.0
+    if len(outputs.varying) == 0:
+        raise DataError("neither an observation nor the reward ever changes in these data: no transition model to fit")
+    return inputs, outputs
+
+
+def train(
+    training: Samples,
+    heldout: Samples,
+    settings: DynamicsSettings,
+    members: Sequence[torch.Generator],
+    progress: Progress | None = None,
+) -> tuple[EarlyStopping, int]:
+    """Train one member per generator until all have stopped; their best weights, and the epochs that took.
+
+    Raises:
+        DataError: a member's held-out likelihood was never finite.
+    """
+    device = training[0].device
+    sizes = training[0].shape[1], settings.hidden, training[1].shape[1]
+    parameters = {name: p.to(device).requires_grad_() for name, p in init_network(*sizes, members).items()}
+    optimiser = _optimiser(parameters, settings)
+    best = EarlyStopping(parameters, settings.patience, settings.min_improvement)
+    resamples = torch.stack([torch.randint(len(training[0]), (len(training[0]),), generator=g) for g in members])
+    epoch, running = 0, True
+    while running and epoch < settings.max_epochs:
+        epoch += 1
+        for rows_EB in _batches(resamples, settings.batch_size, members):
+            _update(parameters, optimiser, training[0][rows_EB], training[1][rows_EB], settings.log_sigma_penalty)
+        nll = heldout_nll(parameters, heldout)
+        running = best.update(epoch, nll, parameters)
+        if progress:
+            progress(f"epoch {epoch}: held-out negative log-likelihood {nll.mean():.3f} per dimension")
+    if not best.loss.isfinite().all():
+        raise DataError(f"the transition model diverged: held-out likelihoods {best.loss.tolist()}; lower learning_rate")
+    return best, epoch
+
+
+def _optimiser(parameters: Parameters, settings: DynamicsSettings) -> torch.optim.Optimizer:
+    weights = [p for name, p in parameters.items() if name.endswith("weight")]
+    others = [p for name, p in parameters.items() if not name.endswith("weight")]
+    groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": others}]
+    return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
+
+
+def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]) -> Iterator[Tensor]:
+    """One epoch: every member's resample in an order of its own, in batches (E, B); a smaller rest is left out."""
+    rows = resamples_EN.shape[1]
+    orders = torch.stack([torch.randperm(rows, generator=g) for g in members])
+    shuffled = resamples_EN.gather(1, orders)
+    size = min(size, rows)
+    for batch in range(rows // size):
+        yield shuffled[:, batch * size : (batch + 1) * size]
+
+
+def _update(
+    parameters: Parameters, optimiser: torch.optim.Optimizer, input_EBI: Tensor, target_EBP: Tensor, penalty: float
+) -> None:
+    """One step of every member on its own batch; the sum over members keeps their gradients apart."""
+    loss = negative_log_likelihood(parameters, input_EBI, target_EBP) + penalty * limit_width(parameters)
+    optimiser.zero_grad()
+    loss.sum().backward()  # type: ignore[no-untyped-call]
+    optimiser.step()
+
+
+@torch.no_grad()
+def heldout_nll(parameters: Parameters, heldout: Samples) -> Tensor:
+    """Every member's negative log-likelihood on the same held-out rows, (E,), on the CPU."""
+    members = len(parameters["max_log_sigma"])
+    total = torch.zeros(members)
+    for x, y in zip(*(s.split(CHUNK) for s in heldout), strict=True):
+        nll = negative_log_likelihood(parameters, x.expand(members, -1, -1), y.expand(members, -1, -1))
+        total += nll.cpu() * len(x)
+    return total / len(heldout[0])

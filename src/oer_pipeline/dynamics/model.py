@@ -1,0 +1,135 @@
+"""A task's fitted transition model: P_e(s' - s, r | s, a) = N(m_e, diag sigma_e^2) for each member e.
+
+Shapes: E members, B batch, O observation, A action, P outputs that vary. Everything is raw units unless said otherwise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from oer_pipeline.dynamics.network import gaussian
+from oer_pipeline.dynamics.statistics import Statistics
+from oer_pipeline.errors import DataError
+from oer_pipeline.networks.stacked import Parameters
+
+FORMAT = "oer_pipeline.transition_model/1"
+CHUNK = 16_384  # rows evaluated at once; bounds the memory that hidden layers take
+
+
+@dataclass(frozen=True)
+class TransitionModel:
+    """An ensemble with the statistics of the data it was fitted to (method, section 5).
+
+    Output dimensions: s' - s, then r. One that is constant in the data is not predicted: s' - s is then the data's mean
+    (0, so s is copied, where s itself is constant), with standard deviation 0.
+    """
+
+    parameters: Parameters  # of E members, see network.py
+    inputs: Statistics  # of (s, a), (O + A,)
+    outputs: Statistics  # of (s' - s, r), (O + 1,)
+
+    @property
+    def members(self) -> int:
+        return self.parameters["max_log_sigma"].shape[0]
+
+    @property
+    def observation_size(self) -> int:
+        return len(self.outputs.mean) - 1
+
+    @property
+    def action_size(self) -> int:
+        return len(self.inputs.mean) - self.observation_size
+
+    def predict(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of (s' - s, r), (E, B, O + 1) each, at observations (B, O) and actions (B, A).
+
+        Raises:
+            DataError: sizes that are not the model's.
+        """
+        moments = [self._raw(*chunk) for chunk in self._standardised(observation, action)]
+        mean, std = zip(*moments, strict=True)
+        return torch.cat(mean, dim=1), torch.cat(std, dim=1)
+
+    def sample_next(self, observation: Tensor, action: Tensor, members: Tensor, noise: Tensor) -> Tensor:
+        """Next observations (B, O): row b is drawn from member `members[b]` with standard normal `noise[b]` (O,)."""
+        mean, std = self.predict(observation, action)
+        rows = torch.arange(len(observation), device=observation.device)
+        chosen_mean, chosen_std = mean[members, rows, :-1], std[members, rows, :-1]
+        return observation + chosen_mean + chosen_std * noise
+
+    def mean_next(self, observation: Tensor, action: Tensor) -> Tensor:
+        """The ensemble's mean next observation, (B, O)."""
+        return observation + self.predict(observation, action)[0].mean(dim=0)[:, :-1]
+
+    def uncertainty(self, observation: Tensor, action: Tensor) -> Tensor:
+        """u(s, a), (B,): the variance of the members' means, summed over standardised outputs."""
+        means = [mean_EBP for mean_EBP, _ in self._standardised(observation, action)]
+        return torch.cat([m.var(dim=0, correction=0).sum(dim=-1) for m in means])
+
+    @torch.no_grad()
+    def _standardised(self, observation: Tensor, action: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
+        """Mean and log standard deviation of the standardised, varying outputs (E, B, P), chunk by chunk."""
+        self._check(observation, action)
+        for s, a in zip(observation.split(CHUNK), action.split(CHUNK), strict=True):
+            input_BI = self.inputs.standardise(torch.cat((s, a), dim=1))
+            yield gaussian(self.parameters, input_BI.expand(self.members, -1, -1))
+
+    def _raw(self, mean_EBP: Tensor, log_sigma_EBP: Tensor) -> tuple[Tensor, Tensor]:
+        varying, scale = self.outputs.varying, self.outputs.std[self.outputs.varying]
+        mean = self.outputs.mean.repeat(*mean_EBP.shape[:2], 1)
+        std = torch.zeros_like(mean)
+        mean[..., varying] += mean_EBP * scale
+        std[..., varying] = torch.exp(log_sigma_EBP) * scale
+        return mean, std
+
+    def _check(self, observation: Tensor, action: Tensor) -> None:
+        given = (tuple(observation.shape), tuple(action.shape))
+        rows = len(observation)
+        if given != ((rows, self.observation_size), (rows, self.action_size)):
+            raise DataError(
+                f"observations {given[0]} and actions {given[1]} do not fit this transition model; "
+                f"it takes (B, {self.observation_size}) and (B, {self.action_size})"
+            )
+
+    def to(self, device: torch.device | str) -> TransitionModel:
+        """The same model on `device`."""
+        parameters = {name: tensor.to(device) for name, tensor in self.parameters.items()}
+        return TransitionModel(parameters, self.inputs.to(device), self.outputs.to(device))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Everything that `from_tensors` needs beside the header, by name."""
+        statistics = {"inputs": self.inputs, "outputs": self.outputs}
+        moments = {f"{n}.{m}": getattr(s, m) for n, s in statistics.items() for m in ("mean", "std")}
+        return {**moments, **{f"parameters.{name}": tensor for name, tensor in self.parameters.items()}}
+
+    def header(self) -> dict[str, Any]:
+        """Format and sizes, JSON-able."""
+        sizes = {name: getattr(self, name) for name in ("members", "observation_size", "action_size")}
+        return {"format": FORMAT, **sizes}
+
+    @classmethod
+    def from_tensors(cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> TransitionModel:
+        """The model that `tensors()` and `header()` describe.
+
+        Raises:
+            DataError: another format, a missing tensor, or sizes that differ from the header's.
+        """
+        if header.get("format") != FORMAT:
+            raise DataError(f"not a transition model of this version: format {header.get('format')!r}, not {FORMAT!r}")
+        prefix = "parameters."
+        parameters = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
+        try:
+            inputs = Statistics(tensors["inputs.mean"], tensors["inputs.std"])
+            outputs = Statistics(tensors["outputs.mean"], tensors["outputs.std"])
+            model = cls(parameters, inputs, outputs)
+            found = model.header()
+        except KeyError as missing:
+            raise DataError(f"transition model: tensor {missing} is missing; found {sorted(tensors)}") from None
+        if found != dict(header):
+            raise DataError(f"transition model: its tensors say {found}, its header {dict(header)}")
+        return model

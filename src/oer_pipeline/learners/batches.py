@@ -1,0 +1,143 @@
+"""A task's data and the replay buffers as device-resident tables, and the draws of a block of updates.
+
+Shapes: N rows, M members, B batch, K updates of a block, J old tasks, D observation, A action.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from oer_pipeline.networks.policy import Standardiser
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import FloatArray
+
+
+class Batch(NamedTuple):
+    """A minibatch of standardised observations and the rest as recorded."""
+
+    observation: Tensor  # (M, B, D)
+    action: Tensor  # (M, B, A)
+    next_observation: Tensor  # (M, B, D)
+    reward: Tensor  # (M, B)
+    continues: Tensor  # (M, B) 1 - terminal
+
+
+class ReplayBatch(NamedTuple):
+    """One batch from every old task's buffer, tasks along J."""
+
+    observation: Tensor  # (J, M, B, D)
+    target_action: Tensor  # (J, M, B, A)
+
+
+@dataclass(frozen=True)
+class TaskTable:
+    """D_n, standardised with its head's statistics, on the device; shared by all members."""
+
+    rows: Tensor  # (N, 2 D + A + 2)
+    observation_size: int
+    action_size: int
+
+    @classmethod
+    def of(cls, data: Trajectories, standardise: Standardiser, device: torch.device) -> TaskTable:
+        """Gathering one row brings a whole transition."""
+        columns = (
+            standardise(data.observation),
+            data.action,
+            standardise(data.next_observation),
+            data.reward[:, None],
+            1.0 - data.terminal[:, None],
+        )
+        table = np.concatenate(columns, axis=1, dtype=np.float32)
+        return cls(torch.from_numpy(table).to(device), data.observation.shape[1], data.action.shape[1])
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def take(self, index_MB: Tensor) -> Batch:
+        """The transitions at (M, B) row numbers."""
+        picked = self.rows.index_select(0, index_MB.reshape(-1)).view(*index_MB.shape, -1)
+        sizes = (self.observation_size, self.action_size, self.observation_size, 1, 1)
+        observation, action, next_observation, reward, continues = picked.split(sizes, dim=-1)
+        return Batch(observation, action, next_observation, reward.squeeze(-1), continues.squeeze(-1))
+
+
+@dataclass(frozen=True)
+class ReplayTable:
+    """The buffers of J old tasks for M members, each standardised with its own head's statistics."""
+
+    rows: Tensor  # (J, M, S, D + A), S the largest buffer
+    sizes: tuple[int, ...]  # rows in use per old task
+    observation_size: int
+
+    @classmethod
+    def of(
+        cls, buffers: Sequence[Sequence[ReplayBuffer]], standardisers: Sequence[Standardiser], device: torch.device
+    ) -> ReplayTable | None:
+        """`buffers[j][m]` is member m's buffer of old task j; None without old tasks.
+
+        Raises:
+            ValueError: members' buffers of one task differ in size.
+        """
+        if not buffers:
+            return None
+        tables: list[FloatArray] = []
+        for j, (members, standardise) in enumerate(zip(buffers, standardisers, strict=True), start=1):
+            sizes = {len(b) for b in members}
+            if len(sizes) > 1:
+                raise ValueError(f"buffers of task {j} differ in size between members: {sorted(sizes)}")
+            tables.append(
+                np.stack([np.concatenate((standardise(b.observation), b.target_action), axis=1) for b in members])
+            )
+        largest = max(t.shape[1] for t in tables)
+        padded = [np.pad(t, ((0, 0), (0, largest - t.shape[1]), (0, 0))) for t in tables]
+        rows = torch.from_numpy(np.stack(padded).astype(np.float32)).to(device)
+        return cls(rows, tuple(t.shape[1] for t in tables), buffers[0][0].observation.shape[1])
+
+    def take(self, index_JMB: Tensor) -> ReplayBatch:
+        """Rows at (J, M, B) positions inside each buffer."""
+        picked = torch.take_along_dim(self.rows, index_JMB.unsqueeze(-1), dim=2)
+        width = picked.shape[-1] - self.observation_size
+        observation, action = picked.split((self.observation_size, width), dim=-1)
+        return ReplayBatch(observation, action)
+
+
+@dataclass(frozen=True)
+class Draws:
+    """All randomness of a block of K updates, each member's from its own generators."""
+
+    index: Tensor  # (K, M, B)
+    noise: Tensor  # (K, M, B, A)
+    replay: Tensor | None  # (K, J, M, B)
+
+    @classmethod
+    def of(
+        cls,
+        updates: int,
+        batch_size: int,
+        table: TaskTable,
+        replay: ReplayTable | None,
+        generators: dict[str, list[torch.Generator]],
+    ) -> Draws:
+        """Draw for `updates` updates; `generators` holds `batch`, `target_noise` and `replay`, one per member."""
+        device = table.rows.device
+        shape = (updates, batch_size)
+
+        def integers(high: int, g: torch.Generator) -> Tensor:
+            return torch.randint(high, shape, generator=g, device=device)
+
+        index = torch.stack([integers(len(table), g) for g in generators["batch"]], dim=1)
+        noise = torch.stack(
+            [torch.randn((*shape, table.action_size), generator=g, device=device) for g in generators["target_noise"]],
+            dim=1,
+        )
+        if replay is None:
+            return cls(index, noise, None)
+        per_member = [torch.stack([integers(s, g) for s in replay.sizes], dim=1) for g in generators["replay"]]
+        return cls(index, noise, torch.stack(per_member, dim=2))

@@ -1,0 +1,171 @@
+"""Continual metrics as pure functions of one seed's matrix of returns (method, section 8).
+
+`R` has shape (N, N): R[k, i] is the mean undiscounted return on task i after learning tasks 0..k. Entries above the
+diagonal (k < i) are NaN and never read. A row that was never evaluated (a learner of all tasks at once has only the
+last one) is NaN too, and every metric that needs it is None, as is one that a single task does not define.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.types import FloatArray
+
+
+@dataclass(frozen=True)
+class References:
+    """Returns that a score is measured against: 0 is the uniformly random policy, 100 the expert."""
+
+    random: FloatArray  # (N,)
+    expert: FloatArray  # (N,)
+
+    @classmethod
+    def of(cls, tasks: Sequence[str], table: Mapping[str, Mapping[str, float | None]] | None) -> References | None:
+        """The references of `tasks` from `{task: {"random": return, "expert": return, ...}}`; None without a table.
+
+        Raises:
+            DataError: a task lacks its random or expert return, or both are equal.
+        """
+        if table is None:
+            return None
+        random, expert = (np.array([_reference(table, task, kind) for task in tasks]) for kind in ("random", "expert"))
+        for task, low, high in zip(tasks, random, expert, strict=True):
+            if low == high:
+                raise DataError(f"references of {task}: random and expert return are both {low}; they have to differ")
+        return cls(random, expert)
+
+
+def normalise(R: ArrayLike, random: ArrayLike, expert: ArrayLike) -> FloatArray:
+    """100 (R - random) / (expert - random), tasks along the last axis of `R`; same shape, NaN stays NaN."""
+    low, high = np.asarray(random, np.float64), np.asarray(expert, np.float64)
+    return np.asarray(100.0 * (np.asarray(R, np.float64) - low) / (high - low))
+
+
+def per(R: ArrayLike) -> float:
+    """Average performance at the end: mean_i R[N, i]."""
+    return float(_checked(R)[-1].mean())
+
+
+def bwt_paper(R: ArrayLike) -> float | None:
+    """BWT as in the paper: mean over i < N of (R[i, i] - R[N, i]); **positive means forgetting**."""
+    returns = _checked(R)
+    return _mean((np.diagonal(returns) - returns[-1])[:-1])
+
+
+def backward_transfer(R: ArrayLike) -> float | None:
+    """Backward transfer with its usual sign (Lopez-Paz 2017): -bwt_paper, negative means forgetting."""
+    bwt = bwt_paper(R)
+    return None if bwt is None else 0.0 - bwt  # a plain minus would turn 0 into -0
+
+
+def plasticity(R: ArrayLike) -> float | None:
+    """What was learned when it was learned: mean_i R[i, i]."""
+    return _mean(np.diagonal(_checked(R)))
+
+
+def forgetting(R: ArrayLike) -> float | None:
+    """Loss from the best ever: mean over i < N of (max_{i <= k <= N} R[k, i] - R[N, i]); never negative."""
+    returns = _checked(R)
+    return _mean(np.array([returns[i:, i].max() - returns[-1, i] for i in range(len(returns) - 1)]))
+
+
+def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
+    """What earlier tasks add to learning a new one: mean_i (R[i, i] - single_task[i]).
+
+    `single_task` (N,): returns of networks that learned task i alone.
+    """
+    returns = _checked(R)
+    return _mean(np.diagonal(returns) - _per_task(single_task, len(returns), "single_task"))
+
+
+def zero_shot(next_task_returns: ArrayLike, random: ArrayLike) -> float | None:
+    """Return on a task before it is learned, over random: mean over i > 1 of (R[i-1, i] - random_i).
+
+    `next_task_returns` (N - 1,): return on task i of the policy that learned tasks 1..i-1, for i = 2..N, with head i-1
+    and its statistics. `random` (N,): every task's random return; the first is not used.
+    """
+    low = np.asarray(random, np.float64)
+    return _mean(_per_task(next_task_returns, len(low) - 1, "next_task_returns") - low[1:])
+
+
+def cloning_gap(R: ArrayLike, task_policy_returns: ArrayLike) -> float | None:
+    """How far the continual policy lags (method, section 4): mean_i (task policy's return on i - R[i, i]).
+
+    `task_policy_returns` (N,): measured right after learning task i.
+    """
+    returns = _checked(R)
+    return _mean(_per_task(task_policy_returns, len(returns), "task_policy_returns") - np.diagonal(returns))
+
+
+def summary(
+    R: ArrayLike, references: References | None = None, task_policy_returns: ArrayLike | None = None
+) -> dict[str, float | None]:
+    """Every metric of one seed, raw, and with `references` also as `<name>_normalised` (absent without them).
+
+    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None).
+
+    Raises:
+        DataError: a matrix that is not square, has an infinite entry or an incomplete last row; a wrong length.
+    """
+    raw = _metrics(R, task_policy_returns)
+    if references is None:
+        return raw
+    policies = None if task_policy_returns is None else _scaled(task_policy_returns, references)
+    scaled = _metrics(_scaled(_checked(R), references), policies)
+    return raw | {f"{name}_normalised": value for name, value in scaled.items()}
+
+
+def _metrics(R: ArrayLike, task_policy_returns: ArrayLike | None) -> dict[str, float | None]:
+    return {
+        "per": per(R),
+        "bwt_paper": bwt_paper(R),
+        "backward_transfer": backward_transfer(R),
+        "plasticity": plasticity(R),
+        "forgetting": forgetting(R),
+        "cloning_gap": None if task_policy_returns is None else cloning_gap(R, task_policy_returns),
+    }
+
+
+def _scaled(returns: ArrayLike, references: References) -> FloatArray:
+    values = np.asarray(returns, np.float64)
+    _per_task(references.random, values.shape[-1], "references")
+    return normalise(values, references.random, references.expert)
+
+
+def _mean(values: FloatArray) -> float | None:
+    """The mean, or None where nothing or something unmeasured (NaN) would be averaged."""
+    return float(values.mean()) if values.size and not np.isnan(values).any() else None
+
+
+def _checked(R: ArrayLike) -> FloatArray:
+    """`R` in float64 with NaN above the diagonal, whatever stood there."""
+    returns = np.array(R, np.float64)
+    if returns.ndim != 2 or returns.shape[0] != returns.shape[1] or not returns.size:
+        raise DataError(f"matrix of returns has shape {returns.shape}; it has to be (tasks, tasks), one task or more")
+    returns[np.triu_indices(len(returns), 1)] = np.nan
+    if np.isinf(returns).any():
+        k, i = np.argwhere(np.isinf(returns))[0]
+        raise DataError(f"matrix of returns has {returns[k, i]} at row {k}, column {i}; returns have to be finite")
+    if np.isnan(returns[-1]).any():
+        lacking = np.flatnonzero(np.isnan(returns[-1])).tolist()
+        raise DataError(f"matrix of returns: last row lacks columns {lacking}; every task is evaluated after the last")
+    return returns
+
+
+def _per_task(values: ArrayLike, tasks: int, name: str) -> FloatArray:
+    array = np.asarray(values, np.float64)
+    if array.shape != (tasks,):
+        raise DataError(f"{name} has shape {array.shape}; it has to be ({tasks},), one value a task")
+    return array
+
+
+def _reference(table: Mapping[str, Mapping[str, float | None]], task: str, kind: str) -> float:
+    value = table.get(task, {}).get(kind)
+    if value is None or not np.isfinite(value):
+        raise DataError(f"references of {task}: {kind} return is {value}; it has to be a finite number")
+    return float(value)

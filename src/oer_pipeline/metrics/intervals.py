@@ -1,0 +1,95 @@
+"""Estimates over seeds with honest intervals (method, section 8).
+
+The seed is the unit: tasks inside a seed are not independent. Fewer than 3 seeds say nothing about their spread, so
+they get no interval; 3 to 9 get Student's t, since a bootstrap of so few covers far less than it claims; 10 or more a
+bootstrap over whole seeds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from math import sqrt
+from typing import TypeVar
+
+import numpy as np
+
+from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.types import FloatArray
+
+RESAMPLES = 10_000
+Seed = TypeVar("Seed", bound=Hashable)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """Mean and interquartile mean of seed values; `low`..`high` is the interval of the mean, None without one."""
+
+    mean: float
+    iqm: float
+    low: float | None
+    high: float | None
+    method: str  # points | student_t | bootstrap
+    seeds: int
+    values: tuple[float, ...]  # one a seed, in the order given
+
+
+def interval(seed_values: Sequence[float], level: float = 0.95) -> Estimate:
+    """Estimate the mean over seeds with an interval of confidence `level`; the seeds' order changes nothing.
+
+    Raises:
+        DataError: no value, or one that is not finite.
+        ConfigurationError: `level` outside (0, 1).
+    """
+    from scipy.stats import trim_mean
+
+    if not 0.0 < level < 1.0:
+        raise ConfigurationError(f"confidence level is {level}; it has to lie between 0 and 1, e.g. 0.95")
+    values = np.sort(np.asarray(seed_values, np.float64))
+    if not values.size or not np.isfinite(values).all():
+        raise DataError(f"seed values are {list(seed_values)}; at least one is needed and all have to be finite")
+    method, low, high = _bounds(values, level)
+    given = tuple(float(v) for v in seed_values)
+    return Estimate(float(values.mean()), float(trim_mean(values, 0.25)), low, high, method, len(given), given)
+
+
+def paired_difference(
+    a: Mapping[Seed, float | None], b: Mapping[Seed, float | None], level: float = 0.95
+) -> Estimate | None:
+    """Estimate mean(a - b) over the seeds that both have a value for; None without any such seed.
+
+    The seeds' own spread, common to both, cancels: the interval is that of the differences.
+    """
+    pairs = [(value, b.get(seed)) for seed, value in a.items()]
+    differences = [x - y for x, y in pairs if x is not None and y is not None]
+    return interval(differences, level) if differences else None
+
+
+def _bounds(values: FloatArray, level: float) -> tuple[str, float | None, float | None]:
+    if len(values) < 3:
+        return "points", None, None
+    if len(values) < 10:
+        return ("student_t", *_student_t(values, level))
+    return ("bootstrap", *_bootstrap(values, level))
+
+
+def _student_t(values: FloatArray, level: float) -> tuple[float, float]:
+    from scipy.special import stdtrit
+
+    half = float(stdtrit(len(values) - 1, (1.0 + level) / 2.0) * values.std(ddof=1) / sqrt(len(values)))
+    return float(values.mean()) - half, float(values.mean()) + half
+
+
+def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
+    """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About the Bootstrap").
+
+    A plain percentile interval is too narrow by sqrt((n - 1) / n) and by normal for t quantiles: at 10 seeds it covers
+    90 % where it claims 95 %. Its quantile levels are widened by both factors.
+    """
+    from scipy.special import ndtr, stdtrit
+
+    seeds = len(values)
+    draws = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
+    tail = float(ndtr(sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, (1.0 - level) / 2.0)))
+    low, high = np.quantile(values[draws].mean(axis=1), [tail, 1.0 - tail])
+    return float(low), float(high)

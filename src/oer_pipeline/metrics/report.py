@@ -1,0 +1,133 @@
+"""The metrics of a cell as one JSON-able dictionary: what tables, figures, DVC and MLflow read.
+
+    {"suite": str, "quality": str, "method": str, "cell": str,     # cell: the method's preset plus what differs from it
+     "tasks": [name, ...],                                         # N, in the order learned
+     "seeds": [int, ...],                                          # S, ascending; keys below are their decimal strings
+     "references": {task: {"random", "zero", "medium", "expert": mean return | null}} | null,
+     "matrix": {seed: [[R[k][i], null above the diagonal], ...]},  # raw returns
+     "task_policy_returns": {seed: [return | null, ...] | null},
+     "fidelity": {seed: [{"visits_to_buffer", "buffer_to_visits"} | null, ...] | null},   # one a task
+     "per_seed": {seed: {metric: value | null}},
+     "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},     # intervals.Estimate
+     "cost": {"updates", "parameters", "replay_bytes"}}
+
+Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each `_normalised` where references exist) plus
+`fidelity_visits_to_buffer` and `fidelity_buffer_to_visits`, the mean over the tasks that have a buffer. What is
+undefined is null, never NaN and never zero. There are no dates and no wall times: equal inputs give equal bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.metrics.continual import References, summary
+from oer_pipeline.metrics.fidelity import Fidelity
+from oer_pipeline.metrics.intervals import interval
+
+DIRECTIONS = ("visits_to_buffer", "buffer_to_visits")
+
+
+def cell_metrics(
+    *,
+    suite: str,
+    quality: str,
+    method: str,
+    cell: str,
+    tasks: Sequence[str],
+    matrices: Mapping[int, ArrayLike],
+    cost: Mapping[str, int],
+    references: Mapping[str, Mapping[str, float | None]] | None = None,
+    task_policy_returns: Mapping[int, ArrayLike] | None = None,
+    fidelity: Mapping[int, Sequence[Fidelity | None]] | None = None,
+) -> dict[str, Any]:
+    """The document above from each seed's matrix R (N, N), task policy returns (N,) and buffer fidelity per task (N).
+
+    `task_policy_returns` is None for learners of a single policy, `fidelity` for those without buffers; a seed may be
+    missing from either.
+
+    Raises:
+        DataError: no seed, a matrix that does not fit the tasks, incomplete references.
+    """
+    if not matrices:
+        raise DataError(f"cell {cell}: there is no seed to report; at least one matrix of returns is needed")
+    measured = References.of(tasks, references)
+    seeds = sorted(matrices)
+    policies = {s: (task_policy_returns or {}).get(s) for s in seeds}
+    buffers = {s: (fidelity or {}).get(s) for s in seeds}
+    for seed in seeds:
+        _check_tasks(f"cell {cell}, seed {seed}", len(tasks), matrices[seed], buffers[seed])
+    per_seed = {str(s): summary(matrices[s], measured, policies[s]) | _mean_fidelity(buffers[s]) for s in seeds}
+    return {
+        "suite": suite,
+        "quality": quality,
+        "method": method,
+        "cell": cell,
+        "tasks": list(tasks),
+        "seeds": seeds,
+        "references": None if references is None else {t: _numbers(references[t]) for t in tasks},
+        "matrix": {str(s): _jsonable(_lower(matrices[s])) for s in seeds},
+        "task_policy_returns": {str(s): _jsonable(policies[s]) for s in seeds},
+        "fidelity": {str(s): _fidelities(buffers[s]) for s in seeds},
+        "per_seed": per_seed,
+        "aggregate": aggregate(per_seed),
+        "cost": dict(cost),
+    }
+
+
+def aggregate(per_seed: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, Any] | None]:
+    """Each metric's estimate over the seeds that define it, None where none does."""
+    names = next(iter(per_seed.values()))
+    return {name: _estimate([values[name] for values in per_seed.values()]) for name in names}
+
+
+def _estimate(values: Sequence[float | None]) -> dict[str, Any] | None:
+    defined = [v for v in values if v is not None]
+    if not defined:
+        return None
+    estimate = asdict(interval(defined))
+    del estimate["values"]  # they are in per_seed
+    return estimate
+
+
+def _mean_fidelity(tasks: Sequence[Fidelity | None] | None) -> dict[str, float | None]:
+    buffers = [f for f in tasks or () if f is not None]
+    means = {d: float(np.mean([getattr(f, d) for f in buffers])) if buffers else None for d in DIRECTIONS}
+    return {f"fidelity_{direction}": mean for direction, mean in means.items()}
+
+
+def _fidelities(tasks: Sequence[Fidelity | None] | None) -> list[dict[str, float] | None] | None:
+    return None if tasks is None else [None if f is None else asdict(f) for f in tasks]
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    return {name: None if v is None or not np.isfinite(v) else float(v) for name, v in values.items()}
+
+
+def _lower(R: ArrayLike) -> ArrayLike:
+    returns = np.array(R, np.float64)
+    returns[np.triu_indices(len(returns), 1)] = np.nan
+    return returns
+
+
+def _jsonable(values: ArrayLike | None) -> Any:
+    """Nested lists of floats, NaN as None."""
+    if values is None:
+        return None
+    array = np.asarray(values, np.float64).astype(object)
+    array[array != array] = None  # NaN is the value that differs from itself
+    return array.tolist()
+
+
+def _check_tasks(where: str, tasks: int, R: ArrayLike, fidelity: Sequence[Fidelity | None] | None) -> None:
+    if np.shape(R) != (tasks, tasks):
+        raise DataError(f"{where}: matrix of returns has shape {np.shape(R)}; {tasks} tasks want {(tasks, tasks)}")
+    if fidelity is not None and len(fidelity) != tasks:
+        raise DataError(
+            f"{where}: buffer fidelity has {len(fidelity)} entries; {tasks} tasks want {tasks}, None or not"
+        )

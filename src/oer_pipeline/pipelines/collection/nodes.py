@@ -1,0 +1,39 @@
+"""Nodes of the collection pipeline."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oer_pipeline.suites.behaviour import BehaviourFile
+    from oer_pipeline.trajectories.table import Trajectories
+
+
+def roll_out(
+    behaviours: BehaviourFile, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+) -> tuple[Trajectories, ...]:
+    """Raw random, medium and expert trajectories of one task."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import KINDS, collect
+
+    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in KINDS)
+
+
+def measure_references(
+    random: Trajectories,
+    medium: Trajectories,
+    expert: Trajectories,
+    task: dict[str, Any],
+    collection: dict[str, Any],
+    data_seed: int,
+) -> dict[str, Any]:
+    """Returns of random, zero, medium and expert behaviour; refuses a task whose expert has not left the floor."""
+    from oer_pipeline.suites.behaviour import check_trained
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import references
+
+    raw = {"random": random, "medium": medium, "expert": expert}
+    measured = references(Task(**task), raw, data_seed, collection["reference_episodes"])
+    floor = max(measured["random"]["mean"], measured["zero"]["mean"])
+    check_trained(Task(**task), floor, measured["expert"]["mean"])
+    return measured

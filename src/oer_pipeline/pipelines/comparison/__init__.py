@@ -1,0 +1,1 @@
+"""Cells of one suite and quality side by side, paired by seed."""

@@ -1,0 +1,15 @@
+"""Comparison: metrics of finished cells -> one table, picture and page."""
+
+from __future__ import annotations
+
+from kedro.pipeline import Node, Pipeline
+
+from oer_pipeline.pipelines.comparison.nodes import compare
+from oer_pipeline.plan import Plan
+
+
+def create_pipeline(plan: Plan) -> Pipeline:
+    """One node over the methods that `compare` names."""
+    inputs = [f"{method}.cell_metrics" for method in plan.compare]
+    outputs = ["comparison.table", "comparison.text", "comparison.png", "comparison.page"]
+    return Pipeline([Node(compare, inputs, outputs, name="compare")])

@@ -1,0 +1,1 @@
+"""Learn the tasks one after the other: train, select, evaluate."""

@@ -1,0 +1,153 @@
+"""Nodes of the continual pipeline; `by_seed` arguments and outputs are dictionaries seed -> value."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from torch import Tensor
+
+    from oer_pipeline.trajectories.buffer import ReplayBuffer
+    from oer_pipeline.trajectories.table import Trajectories
+
+    Weights = tuple[dict[str, Tensor], dict[str, Any]]
+
+
+def train_first(
+    data: Trajectories, chosen: dict[str, Any], learner: dict[str, Any], accelerator: str, seeds: list[int]
+) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+    """Policies and curves of the sequence's first task."""
+    return _train(data, chosen, learner, accelerator, seeds, None, ())
+
+
+def train_next(
+    data: Trajectories,
+    chosen: dict[str, Any],
+    learner: dict[str, Any],
+    accelerator: str,
+    seeds: list[int],
+    previous_by_seed: dict[int, Weights],
+    *buffers_by_seed: dict[int, ReplayBuffer],
+) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+    """Policies and curves of a later task; one argument per old task's buffers, none for a learner without."""
+    return _train(data, chosen, learner, accelerator, seeds, previous_by_seed, buffers_by_seed)
+
+
+def _train(
+    data: Trajectories,
+    chosen: dict[str, Any],
+    learner: dict[str, Any],
+    accelerator: str,
+    seeds: list[int],
+    previous_by_seed: dict[int, Weights] | None,
+    buffers_by_seed: tuple[dict[int, ReplayBuffer], ...],
+) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+    import pandas as pd
+
+    from oer_pipeline.learners.learner import Learner
+    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.learners.settings import LearnerSettings
+    from oer_pipeline.loading import load_class
+    from oer_pipeline.training.fit import fit
+
+    settings = LearnerSettings.from_config(learner)
+    before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
+    buffers = [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed]
+    trained = fit(load_class(chosen["class"], Learner), settings, data, buffers, before or None, seeds, accelerator)
+    cost = {"parameters": trained.parameters, "updates": settings.updates}
+    members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
+    weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
+    return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
+
+
+def select_without_model(
+    data: Trajectories,
+    policies_by_seed: dict[int, Weights],
+    task: dict[str, Any],
+    selector: dict[str, Any],
+    replay: dict[str, Any],
+    facts: dict[str, Any],
+    seeds: list[int],
+) -> dict[int, ReplayBuffer]:
+    """Each seed's buffer, chosen from the data and the policy."""
+    return _select(data, policies_by_seed, task, selector, replay, facts, seeds, None)
+
+
+def select_with_model(
+    data: Trajectories,
+    policies_by_seed: dict[int, Weights],
+    task: dict[str, Any],
+    selector: dict[str, Any],
+    replay: dict[str, Any],
+    facts: dict[str, Any],
+    seeds: list[int],
+    dynamics: Weights,
+) -> dict[int, ReplayBuffer]:
+    """Each seed's buffer, chosen with the help of the transition model."""
+    return _select(data, policies_by_seed, task, selector, replay, facts, seeds, dynamics)
+
+
+def _select(
+    data: Trajectories,
+    policies_by_seed: dict[int, Weights],
+    task: dict[str, Any],
+    selector: dict[str, Any],
+    replay: dict[str, Any],
+    facts: dict[str, Any],
+    seeds: list[int],
+    dynamics: Weights | None,
+) -> dict[int, ReplayBuffer]:
+    from oer_pipeline.dynamics.model import TransitionModel
+    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.networks.randomness import generator
+    from oer_pipeline.selection.fill import fill
+    from oer_pipeline.selection.protocol import SelectionRequest, make_selector
+
+    choose = make_selector(selector["class"], selector["options"])
+    model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
+    buffers = {}
+    for seed in seeds:
+        policies = Policies.from_tensors(*policies_by_seed[seed])
+        request = SelectionRequest(
+            data=data,
+            size=replay["size"],
+            act=policies.act_as_learned,
+            model=model,
+            distance_dimensions=tuple(facts["distance_dimensions"]),
+            generator=generator("selection", seed, task["index"]),
+            horizon=facts["horizon"],
+        )
+        buffers[seed] = fill(request, choose.select(request), replay["target_action"])
+    return buffers
+
+
+def evaluate(
+    policies_by_seed: dict[int, Weights], evaluation: dict[str, Any], seeds: list[int], *tasks: dict[str, Any]
+) -> dict[int, pd.DataFrame]:
+    """Every episode's return of the deployed policy on all tasks learned, and of the task policy on the newest."""
+    import pandas as pd
+
+    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.evaluation import evaluate as roll_out
+    from oer_pipeline.suites.suite import Task
+
+    policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
+    learned = [Task(**task) for task in tasks]
+    head = {task.name: number for number, task in enumerate(learned, start=1)}
+
+    def deployed(task: Task, observation: Any) -> Any:
+        return policies.deployed_action(head[task.name], observation)
+
+    runs = [("deployed", learned, deployed)]
+    if policies.task is not None:
+        runs.append(("task", learned[-1:], lambda _, observation: policies.task_action(observation)))
+    rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
+    for policy, on, act in runs:
+        result = roll_out(on, act, len(seeds), evaluation["episodes"], "evaluation")
+        for task, by_member in zip(on, result, strict=True):
+            for seed, episodes in zip(seeds, by_member, strict=True):
+                columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
+                number = range(evaluation["episodes"])
+                rows[seed].append(pd.DataFrame({"policy": policy, "task": head[task.name], "episode": number, **columns}))
+    return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

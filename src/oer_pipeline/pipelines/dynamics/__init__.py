@@ -1,0 +1,1 @@
+"""Fit one probabilistic transition ensemble a task."""

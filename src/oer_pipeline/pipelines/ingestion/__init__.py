@@ -1,0 +1,1 @@
+"""Cut raw trajectories to a quality, validate them, describe them in a data card."""

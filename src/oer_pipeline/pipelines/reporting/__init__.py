@@ -1,0 +1,1 @@
+"""A cell's metrics, tables and figures."""

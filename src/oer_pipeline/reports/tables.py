@@ -1,0 +1,226 @@
+"""The tables of a report, from one set of rows as Markdown, HTML and plain terminal text (method, section 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.metrics.continual import References, normalise
+from oer_pipeline.metrics.intervals import Estimate, paired_difference
+from oer_pipeline.reports.cells import Cell, estimate, ranked, scale, seed_values
+
+Row = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Column:
+    """A metric's place in a table; `\\n` in the title is where terminal text breaks it."""
+
+    metric: str
+    title: str
+    digits: int
+    explanation: str
+
+
+COLUMNS = (
+    Column("per", "PER", 1, "mean return over all tasks after the last one; methods are ranked by it"),
+    Column(
+        "bwt_paper",
+        "BWT\n(+ forgets)",
+        1,
+        "as in the paper: return when learned - at the end, mean over all tasks but the last; positive = forgetting",
+    ),
+    Column("plasticity", "plasticity", 1, "return on each task right after learning it, mean over tasks"),
+    Column("forgetting", "forgetting", 1, "best return ever - return at the end, mean over all tasks but the last"),
+    Column(
+        "cloning_gap",
+        "cloning\ngap",
+        1,
+        "task policy's return - deployed policy's, right after learning; '-' for a single policy",
+    ),
+    Column(
+        "fidelity_visits_to_buffer",
+        "visits\nto buffer",
+        2,
+        "mean distance from a state that the deployed policy visits to the nearest buffer state, standardised units",
+    ),
+    Column(
+        "fidelity_buffer_to_visits",
+        "buffer\nto visits",
+        2,
+        "the reverse; both have to be small, one alone favours mere spread",
+    ),
+)
+INTERVALS = {
+    "points": "fewer than 3 seeds: each seed's value, no interval",
+    "student_t": "3 to 9 seeds: mean [95 % Student's t interval on seed means]",
+    "bootstrap": "10 seeds or more: mean [95 % bootstrap interval over whole seeds]",
+}
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows of text under titles; the second column is the scale. Notes explain every column, one line each."""
+
+    titles: Row
+    rows: tuple[Row, ...]
+    notes: tuple[tuple[str, str], ...]  # (term, explanation)
+
+    def markdown(self) -> str:
+        """A GitHub table and a list of notes."""
+        header = [self.titles, ("---", "---", *["---:"] * (len(self.titles) - 2))]
+        lines = ["| " + " | ".join(_flat(c).replace("|", "\\|") for c in row) + " |" for row in (*header, *self.rows)]
+        notes = [f"- **{_flat(term)}**: {text}" for term, text in self.notes]
+        return "\n".join([*lines, "", *notes]) + "\n"
+
+    def html(self) -> str:
+        """A `<table>`, one `<tbody>` a scale, and a `<dl>` of notes; everything escaped."""
+        bodies = "".join(f"<tbody>{''.join(map(_html_row, rows))}</tbody>" for _, rows in self._by_scale())
+        head = "".join(f'<th scope="col">{escape(_flat(title))}</th>' for title in self.titles)
+        notes = "".join(f"<dt>{escape(_flat(term))}</dt><dd>{escape(text)}</dd>" for term, text in self.notes)
+        return f'<div class="wide"><table><thead><tr>{head}</tr></thead>{bodies}</table></div>\n<dl>{notes}</dl>\n'
+
+    def text(self) -> str:
+        """Plain text for a terminal: intervals under their means, the scale as a heading."""
+        shown = [_without_scale(row) for row in (self.titles, *self.rows)]
+        widths = [max(len(line) for row in shown for line in row[i].split("\n")) for i in range(len(shown[0]))]
+        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
+        lines = [*_text_row(shown[0], widths), rule]
+        for name, rows in self._by_scale():
+            lines += [f"{name}:", *(line for row in rows for line in _text_row(_without_scale(row), widths)), rule]
+        return "\n".join([*lines, *(f"{_flat(term)}: {text}" for term, text in self.notes)]) + "\n"
+
+    def _by_scale(self) -> list[tuple[str, list[Row]]]:
+        names = dict.fromkeys(row[1] for row in self.rows)
+        return [(name, [row for row in self.rows if row[1] == name]) for name in names]
+
+
+def cell_table(metrics: Cell) -> Table:
+    """One cell: its estimate over seeds, then every seed."""
+    rows = []
+    for shown in _scales([metrics]):
+        rows.append(_estimates(metrics["cell"], shown, (estimate(metrics, c.metric, shown) for c in COLUMNS)))
+        rows += [_seed_row(metrics, str(seed), shown) for seed in metrics["seeds"]]
+        rows += _zero_action(metrics, shown)
+    return Table(_titles(), tuple(rows), _notes([metrics]))
+
+
+def comparison_table(cells: Sequence[Cell], reference: str | None = None) -> Table:
+    """Cells by rank, and with `reference` (a cell's name) the others' differences from it, paired by seed.
+
+    Raises:
+        ConfigurationError: no cell is called `reference`.
+        DataError: cells that may not be compared (`cells.ranked`).
+    """
+    order = ranked(cells)
+    rows: list[Row] = []
+    for shown in _scales(order):
+        for cell in order:
+            rows.append(_estimates(cell["cell"], shown, (estimate(cell, c.metric, shown) for c in COLUMNS)))
+        rows += _zero_action(order[0], shown)
+    return Table(_titles(), (*rows, *_differences(order, reference)), _notes(order, reference))
+
+
+def _differences(cells: Sequence[Cell], reference: str | None) -> list[Row]:
+    if reference is None:
+        return []
+    by_name = {cell["cell"]: cell for cell in cells}
+    if reference not in by_name:
+        raise ConfigurationError(f"no cell is called {reference!r}; {choices(by_name, reference)}")
+    best, base = scale(cells), by_name.pop(reference)
+    return [
+        _estimates(
+            f"{name} - {reference}",
+            f"{best}, paired by seed",
+            (paired_difference(seed_values(cell, c.metric, best), seed_values(base, c.metric, best)) for c in COLUMNS),
+        )
+        for name, cell in by_name.items()
+    ]
+
+
+def _scales(cells: Sequence[Cell]) -> tuple[str, ...]:
+    return ("normalised", "raw") if any(cell["references"] for cell in cells) else ("raw",)
+
+
+def _titles() -> Row:
+    return ("method", "scale", *(column.title for column in COLUMNS))
+
+
+def _estimates(label: str, shown: str, estimates: Iterable[Estimate | None]) -> Row:
+    return (label, shown, *(_number(e, c.digits) for e, c in zip(estimates, COLUMNS, strict=True)))
+
+
+def _number(value: Estimate | None, digits: int) -> str:
+    """`94.1\\n[90.2, 98.0]`, each seed's value where there is no interval, `-` where undefined."""
+    if value is None:
+        return "-"
+    if value.low is None or value.high is None:
+        return ", ".join(_fixed(v, digits) for v in value.values)
+    return f"{_fixed(value.mean, digits)}\n[{_fixed(value.low, digits)}, {_fixed(value.high, digits)}]"
+
+
+def _fixed(value: float, digits: int) -> str:
+    return f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0.0 turns -0.0 into 0.0
+
+
+def _seed_row(cell: Cell, seed: str, shown: str) -> Row:
+    values = [seed_values(cell, c.metric, shown)[seed] for c in COLUMNS]
+    numbers = ("-" if v is None else _fixed(v, c.digits) for v, c in zip(values, COLUMNS, strict=True))
+    return (f"{cell['cell']}, seed {seed}", shown, *numbers)
+
+
+def _zero_action(cell: Cell, shown: str) -> list[Row]:
+    """What doing nothing scores, where it was measured: a method below it has learned less than nothing."""
+    table = cell["references"]
+    if table is None or any(table[task].get("zero") is None for task in cell["tasks"]):
+        return []
+    returns = [table[task]["zero"] for task in cell["tasks"]]
+    references = References.of(cell["tasks"], table)
+    if shown == "normalised" and references is not None:
+        returns = normalise(returns, references.random, references.expert).tolist()
+    mean = _fixed(sum(returns) / len(returns), COLUMNS[0].digits)
+    return [("doing nothing", shown, mean, *["-"] * (len(COLUMNS) - 1))]
+
+
+def _notes(cells: Sequence[Cell], reference: str | None = None) -> tuple[tuple[str, str], ...]:
+    methods = {cell["aggregate"]["per"]["method"] for cell in cells}
+    notes = [(column.title, column.explanation) for column in COLUMNS]
+    if len(_scales(cells)) > 1:
+        notes.append(
+            ("normalised", "100 (return - random) / (expert - random), per task; 0 = random policy, 100 = expert")
+        )
+    notes.append(("raw", "undiscounted return of an episode, deterministic policy"))
+    if reference is not None:
+        notes.append(("paired by seed", f"difference from {reference}, seed by seed, over the seeds that both have"))
+    notes.append(("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)))
+    notes.append(("seeds", "; ".join(f"{cell['cell']}: {', '.join(map(str, cell['seeds']))}" for cell in cells)))
+    notes.append(
+        ("a seed", "varies initial weights, batches, noise and selection; data and transition models are shared")
+    )
+    return tuple(notes)
+
+
+def _flat(cell: str) -> str:
+    return cell.replace("\n", " ")
+
+
+def _without_scale(row: Row) -> Row:
+    return (row[0], *row[2:])
+
+
+def _html_row(row: Row) -> str:
+    cells = "".join(f"<td>{escape(_flat(cell))}</td>" for cell in row[1:])
+    return f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>'
+
+
+def _text_row(row: Row, widths: Sequence[int]) -> list[str]:
+    """The row's lines, first column to the left, the others to the right."""
+    cells = [cell.split("\n") for cell in row]
+    lines = []
+    for n in range(max(map(len, cells))):
+        parts = [cell[n] if n < len(cell) else "" for cell in cells]
+        numbers = (part.rjust(width) for part, width in zip(parts[1:], widths[1:], strict=True))
+        lines.append("  ".join([parts[0].ljust(widths[0]), *numbers]).rstrip())
+    return lines

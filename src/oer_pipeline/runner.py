@@ -1,0 +1,122 @@
+"""A sequential runner that makes only what is stale, per artefact and per seed.
+
+An artefact is fresh when its record (`datasets.made`) names the fingerprint that its node would give it now and the file
+is the one that was recorded. A per-seed node runs for its stale seeds alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from kedro.io import CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import SequentialRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+from oer_pipeline.datasets.made import file_sha256, is_fresh, write_made
+from oer_pipeline.errors import OERError
+from oer_pipeline.provenance import fingerprint
+
+Member = int | None
+"""A seed, or None for what all seeds share."""
+
+
+class FreshRunner(SequentialRunner):
+    """Runs nodes whose outputs are missing or stale; `force` runs all of them."""
+
+    def __init__(self, is_async: bool = False, force: bool = False) -> None:
+        super().__init__(is_async=is_async)
+        self._force = force
+        self.started = False
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: CatalogProtocol,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        self.started = True
+        kept = 0
+        for number, node in enumerate(pipeline.nodes, start=1):
+            prints = _fingerprints(node, catalog)
+            stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
+            if not stale:
+                kept += 1
+                continue
+            self._logger.info("Node %d of %d: %s%s", number, len(pipeline.nodes), node.name, _of_seeds(stale))
+            with _narrowed(node, catalog, stale):
+                Task(node=node, catalog=catalog, hook_manager=hook_manager, is_async=False, run_id=run_id).execute()
+            for member in stale:
+                _record(node, catalog, member, prints[member])
+        if kept:
+            self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
+
+
+def _fingerprints(node: Node, catalog: CatalogProtocol) -> dict[Member, str]:
+    """Each member's fingerprint; members are the seeds of per-seed outputs, or None alone."""
+    members = {member for name in node.outputs for member in catalog[name].paths()}
+    parameters = {n: catalog.load(n) for n in node.inputs if n.startswith("params:")}
+    function = node.func.func if isinstance(node.func, partial) else node.func
+    return {m: fingerprint(function, parameters, _input_hashes(node, catalog, m)) for m in sorted(members, key=str)}
+
+
+def _input_hashes(node: Node, catalog: CatalogProtocol, member: Member) -> dict[str, Any]:
+    """Content hashes of what `member`'s output is made from: its own seed's files, and everything shared.
+
+    An output shared by all seeds depends on every seed's files, and on which seeds they are.
+    """
+    hashes: dict[str, Any] = {}
+    for name in node.inputs:
+        if name.startswith("params:") or name == "parameters":
+            continue
+        paths: Mapping[Member, Path] = catalog[name].paths()
+        own = {member: paths[member]} if member is not None and member in paths else paths
+        hashes[name] = {str(m): _hash(node, name, path) for m, path in own.items()}
+    if member is not None and "seeds" in node.inputs:
+        hashes["seeds"] = member
+    return hashes
+
+
+def _hash(node: Node, name: str, path: Path) -> str:
+    if not path.is_file():
+        raise OERError(f"{node.name} needs {name}, but {path} is missing; run the stage that makes it first")
+    return file_sha256(path)
+
+
+def _fresh(node: Node, catalog: CatalogProtocol, member: Member, print_: str) -> bool:
+    return all(is_fresh(catalog[name].paths()[member], print_) for name in node.outputs)
+
+
+def _record(node: Node, catalog: CatalogProtocol, member: Member, print_: str) -> None:
+    inputs = _input_hashes(node, catalog, member)
+    for name in node.outputs:
+        write_made(catalog[name].paths()[member], print_, node.name, inputs)
+
+
+@contextmanager
+def _narrowed(node: Node, catalog: CatalogProtocol, members: list[Member]) -> Iterator[None]:
+    """Let the node's per-seed datasets hold only the members that are to be made."""
+    datasets = [catalog[name] for name in {*node.inputs, *node.outputs} if hasattr(catalog[name], "seeds")]
+    if members == [None] or not datasets:
+        yield
+        return
+    before = [dataset.seeds for dataset in datasets]
+    for dataset in datasets:
+        dataset.seeds = list(members)
+    try:
+        yield
+    finally:
+        for dataset, seeds in zip(datasets, before, strict=True):
+            dataset.seeds = seeds
+
+
+def _of_seeds(members: list[Member]) -> str:
+    seeds = [str(m) for m in members if m is not None]
+    return f" (seeds {', '.join(seeds)})" if seeds else ""

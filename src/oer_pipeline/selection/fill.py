@@ -1,0 +1,34 @@
+"""A selection turned into the replay buffer that training reads."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.selection.protocol import Selection, SelectionRequest
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+
+TARGETS = ("policy", "data")
+
+
+def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
+    """The chosen transitions with a_hat = pi_n(s) (`policy`, default) or the data's action (`data`) (method, section 5).
+
+    Raises:
+        ConfigurationError: another `target`.
+    """
+    if target not in TARGETS:
+        raise ConfigurationError(f"replay.target_action is {target!r}; {choices(TARGETS, target)}")
+    chosen = request.data.select(selection.rows)
+    wanted = request.act(chosen.observation) if target == "policy" else chosen.action
+    return ReplayBuffer(
+        observation=chosen.observation,
+        action=chosen.action,
+        next_observation=chosen.next_observation,
+        reward=chosen.reward,
+        terminal=chosen.terminal,
+        timeout=chosen.timeout,
+        target_action=np.ascontiguousarray(wanted, np.float32),
+        row=selection.rows.astype(np.int64),
+        **selection.record,
+    )

@@ -1,0 +1,18 @@
+"""Uniform transitions: what MBES is compared with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from oer_pipeline.selection.protocol import Selection, SelectionRequest
+
+
+@dataclass(frozen=True)
+class Uniform:
+    """Transitions drawn uniformly, without replacement (method, section 6)."""
+
+    def select(self, request: SelectionRequest) -> Selection:
+        order = torch.randperm(len(request.data), generator=request.generator)
+        return Selection.unwalked(order[: request.size].numpy())

@@ -1,0 +1,52 @@
+"""The Kedro session: runs through the FreshRunner, and ends in one clear line when a name or value is wrong."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+from kedro.framework.context import KedroContext
+from kedro.framework.session import KedroSession
+from kedro.runner import SequentialRunner
+
+from oer_pipeline.errors import ConfigurationError, OERError, choices
+from oer_pipeline.runner import FreshRunner
+
+
+class PlanSession(KedroSession):
+    """A session of this project; `kedro run` uses it through `SESSION_CLASS`."""
+
+    def load_context(self) -> KedroContext:
+        try:
+            return super().load_context()
+        except OERError as error:
+            raise _as_one_line(error) from error
+
+    def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
+        runner = kwargs.get("runner")
+        if runner is None or type(runner) is SequentialRunner:
+            runner = FreshRunner(force=bool((self.store.get("runtime_params") or {}).get("force", False)))
+        kwargs["runner"] = runner
+        try:
+            self._check_pipelines(kwargs.get("pipeline_names") or [])
+            return super().run(*args, **kwargs)
+        except OERError as error:
+            raise _as_one_line(error) from error
+        except ValueError as error:
+            # Kedro's own words for tags, nodes and namespaces that do not exist; later errors keep their traceback.
+            if getattr(runner, "started", True):
+                raise
+            raise _as_one_line(ConfigurationError(" ".join(str(error).split()))) from error
+
+    def _check_pipelines(self, names: list[str]) -> None:
+        from oer_pipeline.pipeline_registry import PIPELINES
+
+        for name in names:
+            if name not in PIPELINES:
+                raise ConfigurationError(f"unknown pipeline {name!r}; {choices(PIPELINES, name)}")
+
+
+def _as_one_line(error: OERError) -> Exception:
+    """Under a command line, an error that click shows as a single line; elsewhere the error itself."""
+    return click.ClickException(str(error)) if click.get_current_context(silent=True) else error

@@ -1,0 +1,30 @@
+"""Kedro's settings for this project."""
+
+import os
+
+# One thread a process: parallelism is processes (two OpenMP threads on two busy cores are many times slower than one).
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+for _telemetry in ("KEDRO_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS"):
+    os.environ.setdefault(_telemetry, "true")
+# A tracking server that is down must not hold a run up, and nothing here is pickled.
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+
+from kedro.config import OmegaConfigLoader  # noqa: E402
+
+from oer_pipeline.context import PlanContext  # noqa: E402
+from oer_pipeline.hooks import Tracking  # noqa: E402
+from oer_pipeline.session import PlanSession  # noqa: E402
+
+SESSION_CLASS = PlanSession
+CONTEXT_CLASS = PlanContext
+HOOKS = (Tracking(),)
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # Tracking is its hook, made to survive a server that is down
+
+CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_ARGS = {
+    "base_env": "base",
+    "default_run_env": "local",
+    "merge_strategy": {"parameters": "soft"},
+    "config_patterns": {"suites": ["suites*", "suites*/**"], "methods": ["methods*", "methods*/**"]},
+}

@@ -1,0 +1,86 @@
+"""Roll-outs of many episodes in lock step: one policy call a step for all of them. Collection and evaluation share it.
+
+Shapes: B episodes, T steps, O observation, A action.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, fields
+
+import numpy as np
+
+from oer_pipeline.suites.physics import Physics, is_finite
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
+
+Act = Callable[[FloatArray, int], FloatArray]
+"""(observations of all episodes (B, O), step) -> actions (B, A); they are clipped to +-1 before use."""
+
+
+@dataclass(frozen=True)
+class Episodes:
+    """Padded episodes: everything after `length` in an episode is zero. Actions are the applied, clipped ones."""
+
+    observation: FloatArray  # (B, T + 1, O)
+    action: FloatArray  # (B, T, A)
+    reward: FloatArray  # (B, T)
+    terminal: BoolArray  # (B,) the last step ended the MDP
+    diverged: BoolArray  # (B,) the last step left the finite numbers; that step is dropped
+    length: IntArray  # (B,)
+
+    def take(self, episodes: slice) -> Episodes:
+        """Some of the episodes."""
+        return Episodes(*(getattr(self, field.name)[episodes] for field in fields(self)))
+
+    @property
+    def returns(self) -> FloatArray:
+        """Undiscounted return of each episode, shape (B,)."""
+        return self.reward.sum(axis=1)
+
+
+def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator], act: Act, horizon: int) -> Episodes:
+    """Run one episode per entry of `physics`, each from its own generator's start state, for at most `horizon` steps.
+
+    An episode's start depends on its generator alone, never on what runs beside it. An episode whose physics diverge
+    ends before the step that did it and is marked, so that callers can count it.
+
+    Raises:
+        ValueError: `physics` and `generators` differ in length.
+    """
+    batch = len(physics)
+    if batch != len(generators):
+        raise ValueError(f"{batch} simulators but {len(generators)} generators; one of each per episode")
+    states = [p.new_state() for p in physics]
+    observation = np.zeros((batch, horizon + 1, physics[0].observation_size), dtype=np.float32)
+    action = np.zeros((batch, horizon, physics[0].action_size), dtype=np.float32)
+    reward = np.zeros((batch, horizon), dtype=np.float32)
+    terminal, diverged = np.zeros(batch, dtype=bool), np.zeros(batch, dtype=bool)
+    length = np.full(batch, horizon, dtype=np.int32)
+    for b in range(batch):
+        physics[b].reset(states[b], generators[b])
+        observation[b, 0] = physics[b].observe(states[b])
+    running = list(range(batch))
+    for t in range(horizon):
+        action[:, t] = np.clip(act(observation[:, t], t), -1.0, 1.0)
+        for b in running:
+            outcome = physics[b].step(states[b], action[b, t].astype(np.float64))
+            diverged[b] = not is_finite(states[b])
+            if diverged[b]:
+                length[b] = t
+                continue
+            observation[b, t + 1], reward[b, t] = physics[b].observe(states[b]), outcome.reward
+            if outcome.terminal:
+                terminal[b], length[b] = True, t + 1
+        running = [b for b in running if length[b] > t + 1]
+        if not running:
+            break
+    ended = np.arange(horizon)[None, :] >= length[:, None]
+    action[ended] = 0.0
+    return Episodes(observation, action, reward, terminal, diverged, length)
+
+
+def episode_generators(purpose: str, seed: int, task: int, episodes: int, first: int = 0) -> list[np.random.Generator]:
+    """One generator per episode, a function of (purpose, seed, task, number), so start states never overlap by purpose."""
+    key = zlib.crc32(purpose.encode())
+    return [np.random.default_rng((key, seed, task, first + number)) for number in range(episodes)]

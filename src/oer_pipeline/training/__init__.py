@@ -1,0 +1,1 @@
+"""Lightning around the learners: one training step is a block of updates."""

@@ -1,0 +1,28 @@
+"""A line every few seconds that says what is running and how long it will take."""
+
+from __future__ import annotations
+
+import logging
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+
+logger = logging.getLogger(__name__)
+
+
+class Progress(pl.Callback):
+    """Logs updates done, updates per second and the time left."""
+
+    def __init__(self, title: str, updates: int, every_seconds: float = 10.0) -> None:
+        self._title, self._updates, self._every = title, updates, every_seconds
+        self._started = self._last = time.monotonic()
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        now, done = time.monotonic(), pl_module.learner.updates
+        if now - self._last < self._every and done < self._updates:
+            return
+        self._last = now
+        rate = done / (now - self._started)
+        left = (self._updates - done) / rate
+        logger.info("%s: %d/%d updates, %.0f/s, %.0f s left", self._title, done, self._updates, rate, left)

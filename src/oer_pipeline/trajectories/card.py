@@ -1,0 +1,74 @@
+"""The data card: what a transition table holds, as plain JSON (protocol, Data)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.schema import TRANSITIONS, Array
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.trajectories.validate import terminal_at_horizon
+
+BINS = 20
+
+References = Mapping[str, Mapping[str, float]]
+"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns."""
+
+
+def data_card(trajectories: Trajectories, references: References | None = None) -> dict[str, Any]:
+    """Provenance, sizes, returns, lengths and coverage of a table; `normalised_return` only where references exist.
+
+    Raises:
+        DataError: the references name no random or expert return, or the two are equal.
+    """
+    returns = trajectories.returns
+    card: dict[str, Any] = {
+        "provenance": dict(trajectories.metadata),
+        "schema_version": TRANSITIONS.version,
+        "sha256": trajectories.content_hash(),
+        "transitions": len(trajectories),
+        "episodes": len(returns),
+        "observation_size": trajectories.observation.shape[1],
+        "action_size": trajectories.action.shape[1],
+        "returns": {**_summary(returns), "histogram": _histogram(returns)},
+        "episode_lengths": _summary(trajectories.lengths),
+        "terminal_episodes": int(np.count_nonzero(trajectories.terminal)),
+        "terminal_at_horizon": terminal_at_horizon(trajectories),
+        "coverage": {name: _summary(getattr(trajectories, name)) for name in ("observation", "action", "reward")},
+    }
+    if references:
+        card["normalised_return"] = normalised(float(returns.mean()), references)
+    return card
+
+
+def normalised(value: float, references: References) -> float:
+    """100 (R - random) / (expert - random) (method, section 8).
+
+    Raises:
+        DataError: a reference is missing, or the two are equal.
+    """
+    try:
+        random, expert = references["random"]["mean"], references["expert"]["mean"]
+    except KeyError as error:
+        raise DataError(f"references have no {error}; they need random and expert, each with its mean") from error
+    if random == expert:
+        raise DataError(f"references: random and expert return are both {random}; returns cannot be normalised")
+    return 100.0 * (value - random) / (expert - random)
+
+
+def _summary(values: Array) -> dict[str, Any]:
+    """min, mean, max and std over rows: numbers for (N,), lists over dimensions for (N, D)."""
+    return {
+        "min": values.min(axis=0).tolist(),
+        "mean": values.mean(axis=0, dtype=np.float64).tolist(),
+        "max": values.max(axis=0).tolist(),
+        "std": values.std(axis=0, dtype=np.float64).tolist(),
+    }
+
+
+def _histogram(returns: Array) -> dict[str, list[float]]:
+    counts, edges = np.histogram(returns, bins=BINS)
+    return {"counts": counts.tolist(), "edges": edges.tolist()}

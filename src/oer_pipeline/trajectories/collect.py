@@ -1,0 +1,84 @@
+"""Roll-outs and tables into one transition table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.schema import TRANSITIONS
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import BoolArray, IntArray
+
+if TYPE_CHECKING:
+    from oer_pipeline.suites.rollout import Episodes
+
+DIVERGED = "diverged_episodes"
+
+
+def from_episodes(episodes: Episodes, metadata: Mapping[str, Any], horizon: int) -> Trajectories:
+    """The steps of padded episodes as a table; metadata gain `horizon` (steps) and the number of `diverged_episodes`.
+
+    The last row of an episode that reached the horizon without a terminal state, or whose physics diverged, is a
+    time-out. An episode that diverged in its first step has no row.
+
+    Raises:
+        DataError: no episode has a step.
+    """
+    length = episodes.length
+    kept = np.arange(episodes.action.shape[1]) < length[:, None]  # (B, T)
+    if not kept.any():
+        raise DataError(f"{len(length)} episodes, but none has a step; {int(episodes.diverged.sum())} diverged at once")
+    timeout = ~episodes.terminal & (episodes.diverged | (length == horizon))
+    return Trajectories(
+        observation=episodes.observation[:, :-1][kept],
+        action=episodes.action[kept],
+        next_observation=episodes.observation[:, 1:][kept],
+        reward=episodes.reward[kept],
+        terminal=_on_last_row(episodes.terminal, length),
+        timeout=_on_last_row(timeout, length),
+        episode=_numbers(length[length > 0]),
+        step=np.nonzero(kept)[1].astype(np.int32),
+        metadata={**metadata, "horizon": horizon, DIVERGED: int(episodes.diverged.sum())},
+    )
+
+
+def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
+    """One table after another, episodes renumbered from 0.
+
+    Metadata that all agree on stay, the rest is kept table by table under `parts`; `diverged_episodes` add up.
+
+    Raises:
+        DataError: no table, or tables of different widths.
+    """
+    if not tables:
+        raise DataError("no transition table to concatenate; give at least one")
+    shapes = sorted({(t.observation.shape[1], t.action.shape[1]) for t in tables})
+    if len(shapes) > 1:
+        raise DataError(f"tables of different (observation, action) widths {shapes}; all must have the same")
+    columns = {name: np.concatenate([getattr(t, name) for t in tables]) for name in TRANSITIONS.columns}
+    columns["episode"] = _numbers(np.concatenate([t.lengths for t in tables]))
+    return Trajectories(**columns, metadata=_merged([t.metadata for t in tables]))
+
+
+def _on_last_row(flags: BoolArray, length: IntArray) -> BoolArray:
+    """Spread one flag an episode over its rows: false but for the last."""
+    flags, length = flags[length > 0], length[length > 0]
+    rows = np.zeros(int(length.sum()), dtype=bool)
+    rows[np.cumsum(length) - 1] = flags
+    return rows
+
+
+def _numbers(length: IntArray) -> IntArray:
+    return np.repeat(np.arange(len(length), dtype=np.int32), length)
+
+
+def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    common = {key: v for key, v in parts[0].items() if all(key in p and p[key] == v for p in parts)}
+    rest = [{key: v for key, v in part.items() if key not in common} for part in parts]
+    merged = {**common, "parts": rest} if any(rest) else common
+    if any(DIVERGED in part for part in parts):
+        merged[DIVERGED] = sum(part.get(DIVERGED, 0) for part in parts)
+    return merged

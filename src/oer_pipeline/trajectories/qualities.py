@@ -1,0 +1,58 @@
+"""Data qualities: which raw kinds a data set is cut from (protocol, Data)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from oer_pipeline.errors import ConfigurationError, DataError, choices
+from oer_pipeline.trajectories.collect import concatenate
+from oer_pipeline.trajectories.table import Trajectories
+
+QUALITIES: dict[str, tuple[str, ...]] = {
+    "random": ("random",),
+    "medium": ("medium",),
+    "medium_random": ("medium", "random"),
+    "expert": ("expert",),
+}
+"""Quality -> raw kinds; each kind gives an equal share of the rows."""
+
+
+def raw_kinds(quality: str) -> tuple[str, ...]:
+    """The raw kinds that `quality` is cut from.
+
+    Raises:
+        ConfigurationError: an unknown quality.
+    """
+    if quality not in QUALITIES:
+        raise ConfigurationError(f"unknown quality {quality!r}; {choices(QUALITIES, quality)}")
+    return QUALITIES[quality]
+
+
+def cut(quality: str, raw: Mapping[str, Trajectories], transitions: int) -> Trajectories:
+    """Whole episodes of the raw kinds, in order, at most `transitions` rows; metadata gain `quality` and `raw_sha256`.
+
+    Raises:
+        ConfigurationError: an unknown quality.
+        DataError: a raw kind is missing or has fewer rows than its share of `transitions`.
+    """
+    kinds = raw_kinds(quality)
+    missing = [kind for kind in kinds if kind not in raw]
+    if missing:
+        raise DataError(f"quality {quality} needs raw kinds {list(kinds)}; {missing} are missing")
+    share = transitions // len(kinds)
+    table = concatenate([_whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}") for kind in kinds])
+    origin = {kind: raw[kind].content_hash() for kind in kinds}
+    return replace(table, metadata={**table.metadata, "quality": quality, "raw_sha256": origin})
+
+
+def _whole_episodes(raw: Trajectories, rows: int, where: str) -> Trajectories:
+    """The longest run of whole episodes from the start that fits into `rows` rows."""
+    ends = raw.starts + raw.lengths
+    fitting = ends[ends <= rows]
+    if len(raw) < rows or not fitting.size:
+        raise DataError(
+            f"{where}: it has {len(raw)} rows in {len(ends)} episodes, the first of {raw.lengths[0]} rows; "
+            f"{rows} rows of whole episodes are asked for"
+        )
+    return raw.select(slice(0, int(fitting[-1])))

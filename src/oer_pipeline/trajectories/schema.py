@@ -1,0 +1,79 @@
+"""What columns a kind of file holds, and the hash of their content.
+
+Shapes: N rows, D dimensions of a vector column.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oer_pipeline.errors import DataError
+
+Array: TypeAlias = NDArray[Any]
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its numpy dtype, and whether a row holds a vector (N, D) or one value (N,)."""
+
+    dtype: str
+    vector: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.dtype} of shape {'(N, D)' if self.vector else '(N,)'}"
+
+
+@dataclass(frozen=True)
+class Schema:
+    """What one kind of file holds; `version` rises with every change that an older reader would misread."""
+
+    kind: str
+    version: int
+    columns: Mapping[str, Column]
+
+
+TRANSITION = {
+    "observation": Column("float32", vector=True),
+    "action": Column("float32", vector=True),
+    "next_observation": Column("float32", vector=True),
+    "reward": Column("float32"),
+    "terminal": Column("bool"),
+    "timeout": Column("bool"),
+}
+"""What every stored transition has; tables and replay buffers start with these columns."""
+
+TRANSITIONS = Schema("transitions", 1, {**TRANSITION, "episode": Column("int32"), "step": Column("int32")})
+"""The transition table (architecture, Transition table)."""
+
+
+def content_hash(schema: Schema, arrays: Mapping[str, Array]) -> str:
+    """SHA-256 over names, dtypes, shapes and little-endian bytes of the arrays, in the schema's order."""
+    digest = hashlib.sha256(f"{schema.kind}/{schema.version}\n".encode())
+    for name, column in schema.columns.items():
+        array = np.ascontiguousarray(arrays[name], dtype=np.dtype(column.dtype).newbyteorder("<"))
+        digest.update(f"{name}:{column.dtype}:{array.shape}\n".encode())
+        digest.update(array.data)
+    return digest.hexdigest()
+
+
+def check_arrays(schema: Schema, arrays: Mapping[str, Array], where: str) -> None:
+    """Hold the arrays against the schema.
+
+    Raises:
+        DataError: a wrong dtype or shape, columns of different lengths, no rows.
+    """
+    rows = len(next(iter(arrays.values())))
+    for name, column in schema.columns.items():
+        array = arrays[name]
+        if str(array.dtype) != column.dtype or array.ndim != 1 + column.vector:
+            raise DataError(f"{where}: column {name}: found {array.dtype} of shape {array.shape}; it takes {column}")
+        if len(array) != rows:
+            raise DataError(f"{where}: column {name}: found {len(array)} rows; the first column has {rows}")
+    if not rows:
+        raise DataError(f"{where}: found 0 rows; a {schema.kind} file needs at least one")

@@ -1,0 +1,87 @@
+"""The transition table: one task's episodes, one row a step, as arrays and as Parquet (architecture, Transition table).
+
+Shapes: N rows, O observation, A action, E episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oer_pipeline.trajectories import arrow
+from oer_pipeline.trajectories.schema import TRANSITIONS, Array, content_hash
+from oer_pipeline.trajectories.validate import validate
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectories:
+    """Transitions of whole episodes in order; `metadata` says where they come from (plain JSON)."""
+
+    observation: FloatArray  # (N, O) float32
+    action: FloatArray  # (N, A) float32, as applied, within +-1
+    next_observation: FloatArray  # (N, O) float32
+    reward: FloatArray  # (N,) float32
+    terminal: BoolArray  # (N,) the MDP ended: no bootstrap
+    timeout: BoolArray  # (N,) the clock ended: bootstraps
+    episode: IntArray  # (N,) int32
+    step: IntArray  # (N,) int32, from 0 in every episode
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.reward)
+
+    def arrays(self) -> dict[str, Array]:
+        """The columns by name, in the schema's order."""
+        return {name: getattr(self, name) for name in TRANSITIONS.columns}
+
+    def content_hash(self) -> str:
+        """SHA-256 of the arrays; the metadata does not count."""
+        return content_hash(TRANSITIONS, self.arrays())
+
+    def select(self, rows: IntArray | BoolArray | slice) -> Trajectories:
+        """The given rows (indices, a mask, a slice) in order, metadata kept; a slice shares memory with this table."""
+        chosen: dict[str, Any] = {name: array[rows] for name, array in self.arrays().items()}
+        return replace(self, **chosen)
+
+    @property
+    def starts(self) -> IntArray:
+        """Row of each episode's first step, (E,)."""
+        first = np.concatenate(([True], self.episode[1:] != self.episode[:-1]))
+        return np.flatnonzero(first[: len(self)])
+
+    @property
+    def lengths(self) -> IntArray:
+        """Steps of each episode, (E,)."""
+        return np.diff(np.append(self.starts, len(self)))
+
+    @property
+    def returns(self) -> FloatArray:
+        """Undiscounted return of each episode, (E,) float64."""
+        return np.asarray(np.add.reduceat(self.reward, self.starts, dtype=np.float64))
+
+
+def write_trajectories(path: Path, trajectories: Trajectories, where: str = "") -> None:
+    """Validate and write; errors call the place `where` (`path` when empty).
+
+    Raises:
+        DataError: the table breaks a rule of `validate`.
+    """
+    validate(trajectories, where or str(path))
+    arrow.write(path, TRANSITIONS, trajectories.arrays(), trajectories.metadata, where)
+
+
+def read_trajectories(path: Path) -> Trajectories:
+    """Read and validate.
+
+    Raises:
+        DataError: the file is not a sound transition table (`arrow.read`, `validate`).
+    """
+    arrays, metadata = arrow.read(path, TRANSITIONS)
+    trajectories = Trajectories(**arrays, metadata=metadata)
+    validate(trajectories, str(path))
+    return trajectories

@@ -1,0 +1,81 @@
+"""The metrics document of a cell: its layout, JSON and determinism."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.metrics.fidelity import Fidelity
+from oer_pipeline.metrics.report import cell_metrics
+
+NAN = np.nan
+ARGUMENTS: dict[str, Any] = {
+    "suite": "s",
+    "quality": "medium",
+    "method": "oer",
+    "cell": "oer",
+    "tasks": ["a", "b"],
+    "matrices": {
+        1: np.array([[-2.0, NAN], [-4.0, -6.0]], np.float32),
+        0: np.array([[-1.0, NAN], [-3.0, -5.0]], np.float32),
+    },
+    "cost": {"updates": 7, "parameters": 8, "replay_bytes": 9},
+}
+REFERENCES = {t: {"random": -10.0, "zero": NAN, "medium": -2.0, "expert": 0.0} for t in "ab"}
+
+
+def test_document_survives_json() -> None:
+    found = cell_metrics(
+        **ARGUMENTS,
+        references=REFERENCES,
+        task_policy_returns={0: np.array([-1.0, -4.0])},
+        fidelity={0: [Fidelity(1.0, 2.0), None], 1: [Fidelity(3.0, 4.0), None]},
+    )
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    assert found["seeds"] == [0, 1]
+    assert found["matrix"] == {"0": [[-1.0, None], [-3.0, -5.0]], "1": [[-2.0, None], [-4.0, -6.0]]}
+    assert found["references"]["a"] == {"random": -10.0, "zero": None, "medium": -2.0, "expert": 0.0}
+    assert found["task_policy_returns"] == {"0": [-1.0, -4.0], "1": None}
+    assert found["fidelity"]["1"] == [{"visits_to_buffer": 3.0, "buffer_to_visits": 4.0}, None]
+    assert found["cost"] == ARGUMENTS["cost"]
+
+
+def test_values_per_seed_and_over_seeds() -> None:
+    found = cell_metrics(**ARGUMENTS, references=REFERENCES, fidelity={0: [Fidelity(1.0, 2.0), None]})
+    assert [found["per_seed"][s]["per"] for s in "01"] == [-4.0, -5.0]
+    assert [found["per_seed"][s]["per_normalised"] for s in "01"] == [60.0, 50.0]
+    assert [found["per_seed"][s]["fidelity_visits_to_buffer"] for s in "01"] == [1.0, None]
+    assert found["aggregate"]["per"] == {
+        "mean": -4.5, "iqm": -4.5, "low": None, "high": None, "method": "points", "seeds": 2,
+    }  # fmt: skip
+    assert found["aggregate"]["fidelity_buffer_to_visits"]["seeds"] == 1
+    assert found["aggregate"]["cloning_gap"] is None
+
+
+def test_order_of_seeds_changes_nothing() -> None:
+    turned = ARGUMENTS | {"matrices": dict(reversed(ARGUMENTS["matrices"].items()))}
+    assert json.dumps(cell_metrics(**turned)) == json.dumps(cell_metrics(**ARGUMENTS))
+
+
+def test_without_references_there_are_no_normalised_metrics() -> None:
+    found = cell_metrics(**ARGUMENTS)
+    assert found["references"] is None
+    assert not [name for name in found["aggregate"] if "normalised" in name]
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"matrices": {}}, "no seed"),
+        ({"matrices": {3: np.zeros((3, 3))}}, r"seed 3: .*\(3, 3\)"),
+        ({"fidelity": {0: [None]}}, "seed 0: buffer fidelity has 1"),
+        ({"references": {"a": REFERENCES["a"]}}, "references of b"),
+    ],
+)
+def test_what_does_not_fit_is_refused(change: dict[str, Any], named: str) -> None:
+    with pytest.raises(DataError, match=named):
+        cell_metrics(**(ARGUMENTS | change))

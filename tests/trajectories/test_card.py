@@ -1,0 +1,41 @@
+"""The data card says what the table holds, in plain JSON."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.card import data_card
+from oer_pipeline.trajectories.table import Trajectories
+
+REFERENCES = {"random": {"mean": -100.0}, "expert": {"mean": 100.0}}
+
+
+def test_card(table: Trajectories) -> None:
+    card = json.loads(json.dumps(data_card(table), allow_nan=False))
+    assert card["provenance"] == dict(table.metadata)
+    assert (card["transitions"], card["episodes"], card["observation_size"], card["action_size"]) == (8, 3, 5, 2)
+    assert card["sha256"] == table.content_hash()
+    assert (card["episode_lengths"]["min"], card["episode_lengths"]["max"]) == (1, 4)
+    assert card["returns"]["mean"] == pytest.approx(table.returns.mean())
+    assert sum(card["returns"]["histogram"]["counts"]) == 3
+    np.testing.assert_allclose(card["coverage"]["observation"]["std"], table.observation.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(card["coverage"]["action"]["max"], table.action.max(axis=0))
+    assert (card["terminal_episodes"], card["terminal_at_horizon"]) == (1, 0)
+    assert "normalised_return" not in card
+
+
+def test_normalised_return(table: Trajectories) -> None:
+    fixed = replace(table, reward=np.full(8, 3, np.float32))  # returns 9, 3, 12: mean 8
+    assert data_card(fixed, REFERENCES)["normalised_return"] == pytest.approx(54.0)
+
+
+def test_useless_references(table: Trajectories) -> None:
+    with pytest.raises(DataError, match="references have no 'expert'"):
+        data_card(table, {"random": {"mean": 0.0}})
+    with pytest.raises(DataError, match="both 5"):
+        data_card(table, {"random": {"mean": 5.0}, "expert": {"mean": 5.0}})
