@@ -9,7 +9,6 @@ from __future__ import annotations
 import ast
 import hashlib
 import importlib.util
-import inspect
 import json
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
@@ -93,6 +92,11 @@ def _imports(tree: ast.AST) -> set[str]:
 
 @cache
 def _source(module: str) -> Path | None:
+    """The file of a module; this package's are found without importing anything, which would bring torch along."""
+    package, *rest = module.split(".")
+    if package == PACKAGE:
+        stem = Path(__file__).parent.joinpath(*rest)
+        return next((p for p in (stem / "__init__.py", stem.with_suffix(".py")) if p.is_file()), None)
     try:
         spec = importlib.util.find_spec(module)
     except ModuleNotFoundError:
@@ -103,8 +107,9 @@ def _source(module: str) -> Path | None:
 @cache
 def _tree(module: str) -> ast.Module:
     path = _source(module)
-    source = path.read_text() if path else inspect.getsource(importlib.import_module(module))
-    return ast.parse(source)
+    if path is None:
+        raise ModuleNotFoundError(f"the source of module {module!r} cannot be found, so what it makes has no fingerprint")
+    return ast.parse(path.read_text())
 
 
 def _bare_source(tree: ast.AST) -> str:

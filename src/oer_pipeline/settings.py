@@ -19,7 +19,7 @@ from oer_pipeline.session import PlanSession  # noqa: E402
 SESSION_CLASS = PlanSession
 CONTEXT_CLASS = PlanContext
 HOOKS = (Tracking(),)
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro-mlflow",)  # Tracking is its hook, made to survive a server that is down
+DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # Tracking is its hook, made to survive a server that is down
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS = {

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 CURVE_POINTS = 200
-LARGEST_ARTEFACT = 5_000_000
-"""Bytes; larger files stay where they are and are listed with their hash."""
+DATA = (".raw_random", ".raw_medium", ".raw_expert", ".transitions", ".visits")
+"""Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ def _aggregates(catalog: CatalogProtocol) -> dict[str, float]:
 
 
 def _log_artefacts(cell: CellRun, catalog: CatalogProtocol, produced: Sequence[str]) -> None:
-    """Every artefact: small files themselves, all of them with their hash in `artefacts.json` and as data tags."""
+    """Every artefact: the files but for data sets, all of them with their hash in `artefacts.json`."""
     listing = {}
     for name in produced:
         for member, path in catalog[name].paths().items():
@@ -116,7 +116,7 @@ def _log_artefacts(cell: CellRun, catalog: CatalogProtocol, produced: Sequence[s
                 continue
             folder = name.replace(".", "/") if member is None else f"seed_{member}/{name.replace('.', '/')}"
             listing[f"{folder}/{path.name}"] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-            if path.stat().st_size <= LARGEST_ARTEFACT:
+            if not name.endswith(DATA):
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))

@@ -36,7 +36,8 @@ def compare(model: TransitionModel, training: Trajectories, heldout: Trajectorie
         "no_change": _no_change(training, heldout),
         "linear": _linear(model.inputs, training, heldout),
     }
-    rmse = {n: np.sqrt(np.mean((p - targets_of(heldout)) ** 2, axis=0, dtype=np.float64)) for n, p in predictions.items()}
+    truth = targets_of(heldout)
+    rmse = {n: np.sqrt(np.mean((p - truth) ** 2, axis=0, dtype=np.float64)) for n, p in predictions.items()}
     varying, scale = model.outputs.varying.cpu().numpy(), model.outputs.std.cpu().numpy()
     relative = {n: np.sqrt(np.mean((e[varying] / scale[varying]) ** 2)) for n, e in rmse.items()}
     return {

@@ -15,10 +15,11 @@ from torch import Tensor
 from oer_pipeline.dynamics.accuracy import compare, inputs_of, targets_of
 from oer_pipeline.dynamics.early_stopping import EarlyStopping
 from oer_pipeline.dynamics.model import CHUNK, TransitionModel
-from oer_pipeline.dynamics.network import init_network, limit_width, negative_log_likelihood
+from oer_pipeline.dynamics.network import init_network, limit_width, negative_log_likelihood, squared_weights
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.errors import DataError
+from oer_pipeline.networks.flat import Adam, FlatParameters
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters
 from oer_pipeline.trajectories.table import Trajectories
@@ -39,8 +40,8 @@ def fit(
 ) -> tuple[TransitionModel, dict[str, Any]]:
     """The fitted model (on the CPU) and its report, functions of data, settings, seed and task alone.
 
-    The report is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member (nats per output dimension,
-    constant left out), `rows` on either side of the split, and the held-out errors of `accuracy.compare`.
+    The report is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member (standardised outputs,
+    without its constant), `rows` on either side of the split, and the held-out errors of `accuracy.compare`.
 
     Raises:
         DataError: fewer than two episodes, no output that varies, or a training that diverges.
@@ -73,7 +74,7 @@ def split_by_episode(trajectories: Trajectories, holdout: float, draws: torch.Ge
     """
     episodes = np.unique(trajectories.episode)
     if len(episodes) < 2:
-        raise DataError(f"a transition model needs 2 episodes or more, one of them held out; the data have {len(episodes)}")
+        raise DataError(f"a transition model needs 2 episodes or more, one held out; the data have {len(episodes)}")
     count = min(max(1, round(holdout * len(episodes))), len(episodes) - 1)
     chosen = torch.randperm(len(episodes), generator=draws)[:count]
     return np.isin(trajectories.episode, episodes[chosen.numpy()])
@@ -107,29 +108,22 @@ def train(
     """
     device = training[0].device
     sizes = training[0].shape[1], settings.hidden, training[1].shape[1]
-    parameters = {name: p.to(device).requires_grad_() for name, p in init_network(*sizes, members).items()}
-    optimiser = _optimiser(parameters, settings)
+    network = FlatParameters({name: p.to(device) for name, p in init_network(*sizes, members).items()})
+    parameters, optimiser = network.views, Adam([network], settings.learning_rate)
     best = EarlyStopping(parameters, settings.patience, settings.min_improvement)
     resamples = torch.stack([torch.randint(len(training[0]), (len(training[0]),), generator=g) for g in members])
     epoch, running = 0, True
     while running and epoch < settings.max_epochs:
         epoch += 1
         for rows_EB in _batches(resamples, settings.batch_size, members):
-            _update(parameters, optimiser, training[0][rows_EB], training[1][rows_EB], settings.log_sigma_penalty)
+            optimiser.descend(_loss(parameters, training[0][rows_EB], training[1][rows_EB], settings))
         nll = heldout_nll(parameters, heldout)
         running = best.update(epoch, nll, parameters)
         if progress:
-            progress(f"epoch {epoch}: held-out negative log-likelihood {nll.mean():.3f} per dimension")
+            progress(f"epoch {epoch}: held-out negative log-likelihood {nll.mean():.2f}")
     if not best.loss.isfinite().all():
-        raise DataError(f"the transition model diverged: held-out likelihoods {best.loss.tolist()}; lower learning_rate")
+        raise DataError(f"training diverged: held-out losses {best.loss.tolist()}; lower learning_rate")
     return best, epoch
-
-
-def _optimiser(parameters: Parameters, settings: DynamicsSettings) -> torch.optim.Optimizer:
-    weights = [p for name, p in parameters.items() if name.endswith("weight")]
-    others = [p for name, p in parameters.items() if not name.endswith("weight")]
-    groups = [{"params": weights, "weight_decay": settings.weight_decay}, {"params": others}]
-    return torch.optim.Adam(groups, lr=settings.learning_rate, fused=True)
 
 
 def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]) -> Iterator[Tensor]:
@@ -142,14 +136,11 @@ def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]
         yield shuffled[:, batch * size : (batch + 1) * size]
 
 
-def _update(
-    parameters: Parameters, optimiser: torch.optim.Optimizer, input_EBI: Tensor, target_EBP: Tensor, penalty: float
-) -> None:
-    """One step of every member on its own batch; the sum over members keeps their gradients apart."""
-    loss = negative_log_likelihood(parameters, input_EBI, target_EBP) + penalty * limit_width(parameters)
-    optimiser.zero_grad()
-    loss.sum().backward()  # type: ignore[no-untyped-call]
-    optimiser.step()
+def _loss(parameters: Parameters, input_EBI: Tensor, target_EBP: Tensor, settings: DynamicsSettings) -> Tensor:
+    """Summed over members, which keeps their gradients apart."""
+    nll = negative_log_likelihood(parameters, input_EBI, target_EBP)
+    penalty = settings.log_sigma_penalty * limit_width(parameters)
+    return (nll + penalty + settings.weight_decay * squared_weights(parameters)).sum()
 
 
 @torch.no_grad()
@@ -157,7 +148,7 @@ def heldout_nll(parameters: Parameters, heldout: Samples) -> Tensor:
     """Every member's negative log-likelihood on the same held-out rows, (E,), on the CPU."""
     members = len(parameters["max_log_sigma"])
     total = torch.zeros(members)
-    for x, y in zip(*(s.split(CHUNK) for s in heldout), strict=True):
+    for x, y in zip(*(torch.split(s, CHUNK) for s in heldout), strict=True):
         nll = negative_log_likelihood(parameters, x.expand(members, -1, -1), y.expand(members, -1, -1))
         total += nll.cpu() * len(x)
     return total / len(heldout[0])

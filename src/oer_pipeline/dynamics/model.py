@@ -12,12 +12,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oer_pipeline.dynamics.network import gaussian
+from oer_pipeline.dynamics.network import gaussian, shapes
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.errors import DataError
 from oer_pipeline.networks.stacked import Parameters
 
 FORMAT = "oer_pipeline.transition_model/1"
+PREFIX = "parameters."
 CHUNK = 16_384  # rows evaluated at once; bounds the memory that hidden layers take
 
 
@@ -75,7 +76,7 @@ class TransitionModel:
     def _standardised(self, observation: Tensor, action: Tensor) -> Iterator[tuple[Tensor, Tensor]]:
         """Mean and log standard deviation of the standardised, varying outputs (E, B, P), chunk by chunk."""
         self._check(observation, action)
-        for s, a in zip(observation.split(CHUNK), action.split(CHUNK), strict=True):
+        for s, a in zip(torch.split(observation, CHUNK), torch.split(action, CHUNK), strict=True):
             input_BI = self.inputs.standardise(torch.cat((s, a), dim=1))
             yield gaussian(self.parameters, input_BI.expand(self.members, -1, -1))
 
@@ -105,31 +106,46 @@ class TransitionModel:
         """Everything that `from_tensors` needs beside the header, by name."""
         statistics = {"inputs": self.inputs, "outputs": self.outputs}
         moments = {f"{n}.{m}": getattr(s, m) for n, s in statistics.items() for m in ("mean", "std")}
-        return {**moments, **{f"parameters.{name}": tensor for name, tensor in self.parameters.items()}}
+        return {**moments, **{PREFIX + name: tensor for name, tensor in self.parameters.items()}}
 
     def header(self) -> dict[str, Any]:
         """Format and sizes, JSON-able."""
-        sizes = {name: getattr(self, name) for name in ("members", "observation_size", "action_size")}
-        return {"format": FORMAT, **sizes}
+        weights = [p for name, p in self.parameters.items() if name.endswith("weight")]
+        return {
+            "format": FORMAT,
+            "members": self.members,
+            "hidden": [w.shape[-1] for w in weights[:-1]],
+            "observation_size": self.observation_size,
+            "action_size": self.action_size,
+        }
 
     @classmethod
     def from_tensors(cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> TransitionModel:
         """The model that `tensors()` and `header()` describe.
 
         Raises:
-            DataError: another format, a missing tensor, or sizes that differ from the header's.
+            DataError: another format, a tensor that is missing, unknown or of another shape than the header says.
         """
         if header.get("format") != FORMAT:
             raise DataError(f"not a transition model of this version: format {header.get('format')!r}, not {FORMAT!r}")
-        prefix = "parameters."
-        parameters = {n.removeprefix(prefix): t for n, t in tensors.items() if n.startswith(prefix)}
-        try:
-            inputs = Statistics(tensors["inputs.mean"], tensors["inputs.std"])
-            outputs = Statistics(tensors["outputs.mean"], tensors["outputs.std"])
-            model = cls(parameters, inputs, outputs)
-            found = model.header()
-        except KeyError as missing:
-            raise DataError(f"transition model: tensor {missing} is missing; found {sorted(tensors)}") from None
-        if found != dict(header):
-            raise DataError(f"transition model: its tensors say {found}, its header {dict(header)}")
-        return model
+        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        expected = _expected_shapes(header, tensors)
+        for name in sorted({*found, *expected}):
+            if found.get(name) != expected.get(name):
+                what = f"{name} has shape {found.get(name, 'none')}"
+                raise DataError(
+                    f"transition model: tensor {what}; its header means {expected.get(name, 'no such tensor')}"
+                )
+        parameters = {name.removeprefix(PREFIX): tensors[name] for name in expected if name.startswith(PREFIX)}
+        inputs, outputs = (Statistics(tensors[f"{n}.mean"], tensors[f"{n}.std"]) for n in ("inputs", "outputs"))
+        return cls(parameters, inputs, outputs)
+
+
+def _expected_shapes(header: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> dict[str, tuple[int, ...]]:
+    inputs, outputs = header["observation_size"] + header["action_size"], header["observation_size"] + 1
+    statistics = {
+        f"{n}.{m}": (size,) for n, size in (("inputs", inputs), ("outputs", outputs)) for m in ("mean", "std")
+    }
+    predicted = int((tensors["outputs.std"] > 0).sum()) if "outputs.std" in tensors else outputs
+    network = shapes(header["members"], inputs, header["hidden"], predicted)
+    return {**statistics, **{PREFIX + name: shape for name, shape in network.items()}}

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
-from typing import Any, Literal, get_args
+from dataclasses import dataclass
+from typing import Literal, get_args
 
 from oer_pipeline.errors import ConfigurationError, choices
 
@@ -38,16 +38,3 @@ class LearnerSettings:
             if getattr(self, name) < 1:
                 raise ConfigurationError(f"learner.{name} is {getattr(self, name)}; it has to be at least 1")
         object.__setattr__(self, "hidden", tuple(self.hidden))
-
-    @classmethod
-    def from_config(cls, config: dict[str, Any]) -> LearnerSettings:
-        """Settings from a mapping of the same names.
-
-        Raises:
-            ConfigurationError: an unknown name, or a value outside what it may be.
-        """
-        known = {f.name for f in fields(cls)}
-        for name in config:
-            if name not in known:
-                raise ConfigurationError(f"unknown parameter learner.{name}; {choices(known, name)}")
-        return cls(**config)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -120,7 +120,7 @@ class _Walk:
     def selection(self) -> Selection:
         rows, *columns = (np.asarray(column) for column in zip(*self._visits, strict=True))
         dtypes = (np.int32, np.int32, np.float32, np.float32, np.bool_)
-        record = {n: c.astype(d) for n, c, d in zip(_Visit._fields[1:], columns, dtypes, strict=True)}
+        record: dict[str, Any] = {n: c.astype(d) for n, c, d in zip(_Visit._fields[1:], columns, dtypes, strict=True)}
         return Selection(rows.astype(np.int64), {"order": np.arange(len(rows), dtype=np.int32), **record})
 
     def _draw_starts(self) -> Iterator[int]:

@@ -1,7 +1,7 @@
 """Exact nearest neighbours on standardised observations, in bounded memory; candidates can be taken out.
 
-A matrix product gives a lower bound of every squared distance (|x|^2 - 2 q.x + |q|^2, less its rounding error); only the
-few candidates whose bound does not exceed the best distance so far are measured, in float64. The result is that of
+A matrix product gives a lower bound of every squared distance: |x|^2 - 2 q.x + |q|^2, less its rounding error. Only the
+few candidates whose bound does not exceed the best distance so far are measured, in float64; the result is that of
 measuring all of them. Shapes: C candidates, Q queries, O observation, D distance dimensions, P pairs.
 """
 
@@ -59,7 +59,9 @@ class Neighbours:
         """
         query_QD = self._points(observation)
         own = torch.full((len(query_QD),), -1) if itself is None else itself
-        parts = [self._nearest(q, o) for q, o in zip(query_QD.split(QUERIES), own.split(QUERIES), strict=True)]
+        parts = [
+            self._nearest(q, o) for q, o in zip(torch.split(query_QD, QUERIES), torch.split(own, QUERIES), strict=True)
+        ]
         index, squared = (torch.cat(part) for part in zip(*parts, strict=True))
         return index, squared.sqrt()
 
@@ -76,26 +78,27 @@ class Neighbours:
             lowest_Q = bound_QC.amin(dim=1)
             open_Q = (lowest_Q.isfinite() & (lowest_Q <= best_Q - offset_Q)).nonzero().squeeze(1)
             if len(open_Q):
-                points_CD = self._points_CD[start : start + chunk]
-                found, squared = _measured(query_QD[open_Q], offset_Q[open_Q], best_Q[open_Q], bound_QC[open_Q], points_CD)
-                nearer = squared < best_Q[open_Q]
-                index_Q[open_Q[nearer]], best_Q[open_Q[nearer]] = start + found[nearer], squared[nearer]
+                chunk_CD = self._points_CD[start : start + chunk]
+                asked = query_QD[open_Q], offset_Q[open_Q], best_Q[open_Q], bound_QC[open_Q]
+                found_Q, squared_Q = _measure(*asked, chunk_CD)
+                nearer = squared_Q < best_Q[open_Q]
+                index_Q[open_Q[nearer]], best_Q[open_Q[nearer]] = start + found_Q[nearer], squared_Q[nearer]
         return index_Q, best_Q
 
 
-def _measured(
+def _measure(
     query_QD: Tensor, offset_Q: Tensor, best_Q: Tensor, bound_QC: Tensor, points_CD: Tensor
 ) -> tuple[Tensor, Tensor]:
-    """Index and squared distance (Q,) of each query's nearest point, measured, unless none is nearer than `best_Q`."""
+    """Each query's nearest of the points that may be nearer than `best_Q`: index and squared distance (Q,)."""
     within_Q = torch.minimum(best_Q, _squared(query_QD, points_CD[bound_QC.argmin(dim=1)]))
     query_P, point_P = (bound_QC <= (within_Q - offset_Q).float()[:, None]).nonzero().unbind(1)
-    parts = [_squared(query_QD[q], points_CD[p]) for q, p in zip(query_P.split(PAIRS), point_P.split(PAIRS), strict=True)]
-    squared_P = torch.cat(parts)
+    pairs = zip(torch.split(query_P, PAIRS), torch.split(point_P, PAIRS), strict=True)
+    squared_P = torch.cat([_squared(query_QD[q], points_CD[p]) for q, p in pairs])
     squared_Q = torch.full_like(best_Q, torch.inf).scatter_reduce(0, query_P, squared_P, "amin")
     nearest_P = squared_P == squared_Q[query_P]
-    index_Q = torch.full((len(best_Q),), len(points_CD))
-    return index_Q.scatter_reduce(0, query_P[nearest_P], point_P[nearest_P], "amin"), squared_Q
+    last = torch.full((len(best_Q),), len(points_CD))
+    return last.scatter_reduce(0, query_P[nearest_P], point_P[nearest_P], "amin"), squared_Q
 
 
-def _squared(x: Tensor, y: Tensor) -> Tensor:
-    return (x.double() - y.double()).square().sum(dim=1)
+def _squared(x_PD: Tensor, y_PD: Tensor) -> Tensor:
+    return (x_PD.double() - y_PD.double()).square().sum(dim=1)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ import torch
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
+from oer_pipeline.types import FloatArray, IntArray
 
 Act = Callable[[FloatArray], FloatArray]
 """The member's own task policy: raw observations (B, O) -> actions (B, A)."""
@@ -69,7 +69,7 @@ class Selection:
     """
 
     rows: IntArray  # (M,) int64, distinct
-    record: Mapping[str, IntArray | FloatArray | BoolArray]
+    record: Mapping[str, Any]
 
     @classmethod
     def unwalked(cls, rows: IntArray) -> Selection:

@@ -51,7 +51,7 @@ def _train(
     from oer_pipeline.loading import load_class
     from oer_pipeline.training.fit import fit
 
-    settings = LearnerSettings.from_config(learner)
+    settings = LearnerSettings(**learner)
     before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
     buffers = [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed]
     trained = fit(load_class(chosen["class"], Learner), settings, data, buffers, before or None, seeds, accelerator)
@@ -102,7 +102,8 @@ def _select(
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.networks.randomness import generator
     from oer_pipeline.selection.fill import fill
-    from oer_pipeline.selection.protocol import SelectionRequest, make_selector
+    from oer_pipeline.selection.protocol import SelectionRequest
+    from oer_pipeline.selection.registry import make_selector
 
     choose = make_selector(selector["class"], selector["options"])
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)

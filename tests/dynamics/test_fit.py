@@ -1,0 +1,127 @@
+"""Fitting: better than the references, calibrated, reproducible, and the same for a member alone and in company."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, split_by_episode, train
+from oer_pipeline.dynamics.model import TransitionModel
+from oer_pipeline.dynamics.settings import DynamicsSettings
+from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.networks.randomness import generator, generators
+from oer_pipeline.networks.stacked import take_members
+from oer_pipeline.trajectories.table import Trajectories
+
+Fitted = tuple[TransitionModel, dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def fitted(system: Trajectories, small: DynamicsSettings) -> Fitted:
+    return fit(system, small, seed=3, task=2)
+
+
+def samples(rows: int, seed: int) -> Samples:
+    draw = torch.Generator().manual_seed(seed)
+    x = torch.randn(rows, 4, generator=draw)
+    return x, torch.stack((x[:, 0] * x[:, 1], x[:, 2].sin()), dim=1) + 0.3 * torch.randn(rows, 2, generator=draw)
+
+
+def test_the_ensemble_beats_no_change_and_a_linear_model_on_heldout_episodes(fitted: Fitted) -> None:
+    error = fitted[1]["standardised_rmse"]
+    assert error["ensemble"] < 0.5 * min(error["linear"], error["no_change"])
+    rmse = {name: np.array(per_dimension) for name, per_dimension in fitted[1]["rmse"].items()}
+    for moving in (0, 1, 3):  # 3 is the reward
+        assert rmse["ensemble"][moving] < min(rmse["linear"][moving], rmse["no_change"][moving])
+
+
+def test_no_change_and_linear_are_what_they_say() -> None:
+    draw = np.random.default_rng(0)
+    s, a = draw.standard_normal((200, 2)).astype(np.float32), draw.standard_normal((200, 1)).astype(np.float32)
+    change = s @ np.array([[0.1, 0.5], [-0.2, 0.3]], np.float32) + a
+    reward = 3 * a[:, 0] + 1
+    flags, episode = np.zeros(200, bool), np.repeat(np.arange(10, dtype=np.int32), 20)
+    step = np.tile(np.arange(20, dtype=np.int32), 10)
+    linear_data = Trajectories(s, a, s + change, reward, flags, flags, episode, step)
+    _, report = fit(linear_data, DynamicsSettings(members=1, hidden=(8,), max_epochs=1, batch_size=32), seed=0)
+    heldout = split_by_episode(linear_data, 0.1, generator("dynamics/split", 0, 1))
+    np.testing.assert_allclose(report["rmse"]["linear"], 0, atol=1e-5)
+    np.testing.assert_allclose(report["rmse"]["no_change"][:2], np.sqrt((change[heldout] ** 2).mean(0)), rtol=1e-5)
+    no_reward = np.sqrt(((reward[heldout] - reward[~heldout].mean()) ** 2).mean())
+    np.testing.assert_allclose(report["rmse"]["no_change"][2], no_reward, rtol=1e-5)
+
+
+def test_the_predicted_deviation_is_that_of_the_heldout_errors(fitted: Fitted, system: Trajectories) -> None:
+    heldout = system.select(split_by_episode(system, 0.1, generator("dynamics/split", 3, 2)))
+    _, std = fitted[0].predict(torch.from_numpy(heldout.observation), torch.from_numpy(heldout.action))
+    predicted, error = std.square().mean(dim=(0, 1)).sqrt().numpy(), np.array(fitted[1]["rmse"]["ensemble"])
+    np.testing.assert_allclose(predicted[[0, 1, 3]], error[[0, 1, 3]], rtol=0.4)
+
+
+def test_same_seed_same_bytes_another_seed_other_weights(system: Trajectories, small: DynamicsSettings) -> None:
+    few = replace(small, max_epochs=2)
+    (first, report), (second, again), (other, _) = (fit(system, few, seed=s) for s in (0, 0, 1))
+    assert json.dumps(report) == json.dumps(again)
+    assert all(t.equal(second.tensors()[name]) for name, t in first.tensors().items())
+    assert not first.parameters["mlp.0.weight"].equal(other.parameters["mlp.0.weight"])
+
+
+def test_a_member_is_bit_for_bit_the_same_alone_and_among_others() -> None:
+    settings = DynamicsSettings(hidden=(32, 32), batch_size=32, learning_rate=1e-2, patience=2, max_epochs=40)
+    training, heldout = samples(300, 0), samples(100, 1)
+    together, _ = train(training, heldout, settings, generators("company", [0, 1, 2], 1))
+    assert len(set(together.epoch.tolist())) > 1  # they stop at different times, which must not matter either
+    for member in range(3):
+        alone, _ = train(training, heldout, settings, generators("company", [member], 1))
+        assert alone.loss[0] == together.loss[member]
+        for name, value in take_members(together.parameters, [member]).items():
+            assert value.equal(alone.parameters[name]), name
+
+
+def test_training_stops_early_and_keeps_the_weights_of_the_best_epoch() -> None:
+    settings = DynamicsSettings(members=2, hidden=(64, 64), batch_size=16, learning_rate=1e-2, max_epochs=100)
+    training, heldout = samples(100, 0), samples(100, 1)  # so few that it overfits at once
+    messages: list[str] = []
+    best, epochs = train(training, heldout, settings, generators("overfit", [0, 1], 1), messages.append)
+    assert epochs < settings.max_epochs
+    assert len(messages) == epochs
+    assert max(best.epoch.tolist()) < epochs
+    assert heldout_nll(best.parameters, heldout).equal(best.loss)
+
+
+def test_members_differ(fitted: Fitted, system: Trajectories) -> None:
+    mean, _ = fitted[0].predict(torch.from_numpy(system.observation), torch.from_numpy(system.action))
+    assert (mean[0] - mean[1]).abs().max() > 1e-3
+
+
+def test_the_split_keeps_episodes_whole(system: Trajectories) -> None:
+    heldout = split_by_episode(system, 0.1, generator("split", 0, 1))
+    assert not set(system.episode[heldout]) & set(system.episode[~heldout])
+    assert len(set(system.episode[heldout])) == 6
+    tiny = system.select(np.flatnonzero(system.episode < 2))
+    assert split_by_episode(tiny, 0.01, generator("split", 0, 1)).sum() == 25
+    assert split_by_episode(tiny, 0.99, generator("split", 0, 1)).sum() == 25
+
+
+def test_what_cannot_be_fitted_is_refused(system: Trajectories, small: DynamicsSettings) -> None:
+    with pytest.raises(DataError, match=r"2 episodes or more.* have 1"):
+        fit(system.select(slice(0, 25)), small)
+    still = replace(system, next_observation=system.observation, reward=np.zeros_like(system.reward))
+    with pytest.raises(DataError, match="ever changes"):
+        fit(still, small)
+    with pytest.raises(DataError, match=r"diverged.*learning_rate"):
+        fit(system, replace(small, learning_rate=1e30, max_epochs=1))
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [("members", 0), ("hidden", (0,)), ("learning_rate", 0.0), ("holdout", 1.0), ("weight_decay", -1), ("patience", 0)],
+)
+def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
+    with pytest.raises(ConfigurationError, match=f"dynamics: {setting} is "):
+        DynamicsSettings(**{setting: value})  # type: ignore[arg-type]
