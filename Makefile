@@ -54,8 +54,8 @@ ui: env ## MLflow's pages: cells side by side
 viz: env ## Kedro-Viz: the lineage
 	$(BIN)/kedro viz run
 
-notebook: env ## execute the notebook on the finished run
-	$(BIN)/python -m nbclient.cli --execute notebooks/explore.ipynb
+notebook: env ## execute notebooks/explore.ipynb on the finished run, into explored.ipynb
+	cd notebooks && ../$(BIN)/jupyter execute --output=explored explore.ipynb
 
 package: env ## a wheel of the project, dist/
 	$(BIN)/kedro package

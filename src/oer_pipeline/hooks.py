@@ -10,19 +10,16 @@ import time
 import warnings
 from typing import Any
 
-import mlflow  # noqa: F401 - before the filter below: its import puts a filter of its own in front
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
-# mlflow warns about a class of kedro-mlflow's when that is imported.
-warnings.filterwarnings("ignore", message=".*type hints to the `predict` method.*")
+from oer_pipeline import tracking
 
-from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook  # noqa: E402
-
-from oer_pipeline import tracking  # noqa: E402
+with warnings.catch_warnings(record=True):  # mlflow warns of a class of kedro-mlflow's, past every filter
+    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 logger = logging.getLogger(__name__)
 

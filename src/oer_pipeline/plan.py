@@ -6,7 +6,7 @@ Plain Python: the context builds a plan from the configuration, pipelines and pa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -19,6 +19,7 @@ NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "accelerator", 
 DATA_SCOPE = ("collection", "data_seed")
 MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
+ACCELERATORS = ("cpu", "gpu", "auto")
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,7 @@ def resolve(
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
     quality = _known("quality", merged["quality"], QUALITIES)
+    _known("accelerator", merged["accelerator"], ACCELERATORS)
     tasks = _first_tasks(suite, merged["tasks"])
     seeds = parse_seeds(merged["seeds"])
     changed = {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
@@ -100,7 +102,7 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
     return tuple(seeds)
 
 
-def _known(what: str, value: Any, known: Mapping[str, Any]) -> str:
+def _known(what: str, value: Any, known: Collection[str]) -> str:
     if value not in known:
         raise ConfigurationError(f"unknown {what} {value!r}; {choices(known, str(value))}")
     return str(value)

@@ -34,6 +34,8 @@ class FreshRunner(SequentialRunner):
         super().__init__(is_async=is_async)
         self._force = force
         self.started = False
+        self.ran: list[str] = []
+        """Names of the nodes that were not up to date, in the order in which they ran."""
 
     def _run(
         self,
@@ -43,19 +45,18 @@ class FreshRunner(SequentialRunner):
         run_id: str | None = None,
     ) -> None:
         self.started = True
-        kept = 0
         for number, node in enumerate(pipeline.nodes, start=1):
             prints = _fingerprints(node, catalog)
             stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
             if not stale:
-                kept += 1
                 continue
             self._logger.info("Node %d of %d: %s%s", number, len(pipeline.nodes), node.name, _of_seeds(stale))
             with _narrowed(node, catalog, stale):
                 Task(node=node, catalog=catalog, hook_manager=hook_manager, is_async=False, run_id=run_id).execute()
+            self.ran.append(node.name)
             for member in stale:
                 _record(node, catalog, member, prints[member])
-        if kept:
+        if kept := len(pipeline.nodes) - len(self.ran):
             self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
 
 

@@ -34,10 +34,10 @@ class PlanSession(KedroSession):
         except OERError as error:
             raise _as_one_line(error) from error
         except ValueError as error:
-            # Kedro's own words for tags, nodes and namespaces that do not exist; later errors keep their traceback.
+            # Tags, nodes and namespaces that do not exist; later errors keep their traceback.
             if getattr(runner, "started", True):
                 raise
-            raise _as_one_line(ConfigurationError(" ".join(str(error).split()))) from error
+            raise _as_one_line(_unknown_selection(kwargs) or ConfigurationError(" ".join(str(error).split()))) from error
 
     def _check_pipelines(self, names: list[str]) -> None:
         from oer_pipeline.pipeline_registry import PIPELINES
@@ -45,6 +45,20 @@ class PlanSession(KedroSession):
         for name in names:
             if name not in PIPELINES:
                 raise ConfigurationError(f"unknown pipeline {name!r}; {choices(PIPELINES, name)}")
+
+
+def _unknown_selection(chosen: dict[str, Any]) -> ConfigurationError | None:
+    """The first tag or node that the command line asks for and the pipelines lack."""
+    from kedro.framework.project import pipelines
+
+    nodes = pipelines["__default__"].nodes + pipelines["comparison"].nodes + pipelines["dynamics"].nodes
+    tags, names = {tag for node in nodes for tag in node.tags}, {node.name for node in nodes}
+    known = {"tags": tags, "node_names": names, "from_nodes": names, "to_nodes": names}
+    for option, available in known.items():
+        for name in chosen.get(option) or ():
+            if name not in available:
+                return ConfigurationError(f"unknown name {name!r} in {option}; {choices(available, name)}")
+    return None
 
 
 def _as_one_line(error: OERError) -> Exception:

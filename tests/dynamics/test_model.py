@@ -50,6 +50,16 @@ def test_a_reward_that_never_changes_is_predicted_as_it_is(system: Trajectories,
     assert report["rmse"]["ensemble"][-1] == 0
 
 
+def test_a_dimension_that_is_constant_in_s_is_copied_even_where_it_jumps_in_next_s(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
+    jumped = system.next_observation.copy()
+    jumped[-1, 2] += 1.0
+    model, _ = fit(replace(system, next_observation=jumped), replace(small, max_epochs=1))
+    mean, std = model.predict(torch.from_numpy(system.observation), torch.from_numpy(system.action))
+    assert mean[..., 2].abs().max() == std[..., 2].max() == 0
+
+
 def test_a_sample_comes_from_its_member(model: TransitionModel, inputs: tuple[Tensor, Tensor]) -> None:
     members = torch.arange(40) % 3
     noise = torch.randn(40, 3, generator=torch.Generator().manual_seed(0))

@@ -13,16 +13,16 @@ class DynamicsSettings:
 
     members: int = 5
     hidden: tuple[int, ...] = (256, 256)
-    learning_rate: float = 1e-3
-    weight_decay: float = 1e-5
-    """Coefficient of the squared weights' gradient; biases and limits are left alone."""
+    learning_rate: float = 5e-3
+    weight_decay: float = 1e-4
+    """Coefficient of half the squared weights in the loss; biases and limits are left alone."""
     batch_size: int = 256
     holdout: float = 0.1
     """Fraction of the episodes, at least one."""
     patience: int = 5
     """Epochs without an improvement after which a member stops."""
-    min_improvement: float = 0.01
-    """Nats per output dimension that count as an improvement."""
+    min_improvement: float = 0.1
+    """Nats of held-out likelihood that count as an improvement."""
     max_epochs: int = 200
     log_sigma_penalty: float = 0.01
 

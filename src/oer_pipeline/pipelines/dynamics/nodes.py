@@ -20,6 +20,6 @@ def fit_dynamics(
     from oer_pipeline.dynamics.fit import DynamicsSettings, fit
 
     model, report = fit(
-        data, DynamicsSettings(**dynamics), data_seed, task["index"], lambda line: logger.info("%s", line)
+        data, DynamicsSettings(**dynamics), data_seed, task["index"], lambda line: logger.info("task %d, %s", task["index"], line)
     )
     return (model.tensors(), model.header()), report

@@ -5,8 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 
-def measure(cell: dict[str, str], policies_by_seed: dict[int, Any], **by_task: Any) -> dict[str, Any]:
-    """The cell's metrics document, from `returns`, `references`, and where there are buffers `buffer` and `fidelity`."""
+def measure(
+    cell: dict[str, str], policies_by_seed: dict[int, Any], **by_task: Any
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The cell's metrics document and its headline numbers.
+
+    From `returns`, `references`, and where there are buffers `buffer` and `fidelity`.
+    """
     from oer_pipeline.metrics.fidelity import Fidelity
     from oer_pipeline.metrics.report import cell_metrics
     from oer_pipeline.reports.returns_table import matrix, task_policy_returns
@@ -25,7 +30,7 @@ def measure(cell: dict[str, str], policies_by_seed: dict[int, Any], **by_task: A
     }
     references = {t: {kind: r["mean"] for kind, r in given["references"][t].items()} for t in tasks}
     matrices = {s: matrix(tables) for s, tables in by_seed.items()}
-    return cell_metrics(
+    metrics = cell_metrics(
         **cell,
         tasks=tasks,
         matrices=matrices,
@@ -34,6 +39,7 @@ def measure(cell: dict[str, str], policies_by_seed: dict[int, Any], **by_task: A
         task_policy_returns=dual or None,
         fidelity=kept,
     )
+    return metrics, {name: estimate and estimate["mean"] for name, estimate in metrics["aggregate"].items()}
 
 
 def _grouped(by_task: dict[str, Any]) -> dict[str, dict[str, Any]]:

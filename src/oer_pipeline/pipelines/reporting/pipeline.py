@@ -21,7 +21,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
     pictures = [f"report.{figure}_png" for figure in FIGURES]
     return Pipeline(
         [
-            Node(measure, measured, "metrics", name="measure"),
+            Node(measure, measured, ["metrics", "summary"], name="measure"),
             Node(draw, drawn, ["report.table", "report.page", "report.returns_plot", *pictures], name="draw"),
         ]
     )

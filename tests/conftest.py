@@ -1,0 +1,84 @@
+"""Shared fixtures: Kedro projects in temporary folders with this configuration."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+ROOT = Path(__file__).parents[1]
+torch.set_num_threads(1)
+
+
+@cache
+def _empty_database() -> Path:
+    """A tracking database without experiments: making one takes seconds, copying it none."""
+    from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
+
+    path = Path(tempfile.mkdtemp()) / "mlflow.db"
+    SqlAlchemyStore(f"sqlite:///{path}", str(path.parent / "artefacts"))
+    return path
+
+
+class Project:
+    """A copy of the project's configuration, with no data and a tracking database of its own."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(ROOT / "conf", path / "conf")
+        shutil.copy(ROOT / "pyproject.toml", path)
+        (path / "src").mkdir()  # Kedro wants the folder; the package is the installed one
+        shutil.copy(_empty_database(), path / "mlflow.db")
+
+    def run(self, *pipelines: str, env: str = "test", **how: Any) -> list[str]:
+        """`kedro run` inside this process; the names of the nodes that ran. `how`: parameters, `tags`, `from_nodes`."""
+        from kedro.framework.startup import bootstrap_project
+
+        from oer_pipeline.runner import FreshRunner
+        from oer_pipeline.session import PlanSession
+
+        selected = {key: how.pop(key) for key in ("tags", "from_nodes") if key in how}
+        runner = FreshRunner(force=bool(how.get("force", False)))
+        before = Path.cwd()
+        os.chdir(self.path)
+        try:
+            bootstrap_project(self.path)
+            with PlanSession.create(self.path, env=env, runtime_params=how) as session:
+                session.run(pipeline_names=list(pipelines), runner=runner, **selected)
+        finally:
+            os.chdir(before)
+        return runner.ran
+
+    def files(self, below: str = "data") -> dict[str, bytes]:
+        """Every file that runs made, by its path below `below`."""
+        root = self.path / below
+        return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """An empty project."""
+    return Project(tmp_path / "project")
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    """A project with one finished OER cell at test size; read it, do not change it."""
+    made = Project(tmp_path_factory.mktemp("finished") / "project")
+    made.run()
+    return made
+
+
+@pytest.fixture
+def resumed(finished: Project, tmp_path: Path) -> Project:
+    """A copy of the finished project to change."""
+    copy = Project(tmp_path / "copy")
+    shutil.copytree(finished.path / "data", copy.path / "data")
+    return copy

@@ -1,0 +1,122 @@
+"""Made-up tasks: the action that pays differs from task to task; some episodes end terminal, others by time-out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import pytest
+import torch
+
+from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+from oer_pipeline.trajectories.table import Trajectories
+
+torch.set_num_threads(1)  # bit-for-bit claims hold at one thread
+
+EPISODES, STEPS, OBSERVATION, ACTION = 12, 25, 5, 2
+SEEDS = (0, 1, 7)
+BUFFER_SIZES = (40, 23, 31)
+
+
+def make_data(task: int) -> Trajectories:
+    draw, rows = np.random.default_rng(task), EPISODES * STEPS
+    states = draw.standard_normal((EPISODES, STEPS + 1, OBSERVATION), dtype=np.float32) * (1 + task) + task
+    action = draw.uniform(-1, 1, (rows, ACTION)).astype(np.float32)
+    last = np.tile(np.arange(STEPS) == STEPS - 1, EPISODES)
+    episode = np.repeat(np.arange(EPISODES, dtype=np.int32), STEPS)
+    observation = states[:, :-1].reshape(rows, OBSERVATION)
+    return Trajectories(
+        observation=observation,
+        action=action,
+        next_observation=states[:, 1:].reshape(rows, OBSERVATION),
+        reward=(observation[:, 0] * action[:, 0] * (-1) ** task + 1).astype(np.float32),
+        terminal=last & (episode % 2 == 0),
+        timeout=last & (episode % 2 == 1),
+        episode=episode,
+        step=np.tile(np.arange(STEPS, dtype=np.int32), EPISODES),
+    )
+
+
+def make_buffer(data: Trajectories, size: int, seed: int) -> ReplayBuffer:
+    rows = np.random.default_rng(seed).permutation(len(data))[:size]
+    chosen = data.select(rows)
+    nothing = np.zeros(size, np.int32)
+    return ReplayBuffer(
+        chosen.observation,
+        chosen.action,
+        chosen.next_observation,
+        chosen.reward,
+        chosen.terminal,
+        chosen.timeout,
+        target_action=np.tanh(chosen.observation[:, :ACTION]),
+        row=rows.astype(np.int64),
+        order=np.arange(size, dtype=np.int32),
+        rollout=nothing,
+        step=nothing,
+        distance=np.zeros(size, np.float32),
+        uncertainty=np.zeros(size, np.float32),
+        walked=np.ones(size, np.bool_),
+    )
+
+
+@dataclass(frozen=True)
+class Tasks:
+    """The tasks 1..n with data and per-seed buffers, and learners on them."""
+
+    settings: LearnerSettings = field(
+        default_factory=lambda: LearnerSettings(updates=20, batch_size=16, hidden=(24, 16), discount=0.9)
+    )
+
+    def data(self, task: int) -> Trajectories:
+        return make_data(task)
+
+    def buffers(self, tasks: int, seeds: Sequence[int], shift: int = 0) -> list[list[ReplayBuffer]]:
+        """Of the tasks before `tasks`; another `shift`, other buffers."""
+        return [
+            [make_buffer(make_data(j), BUFFER_SIZES[j - 1], 100 * j + seed + shift) for seed in seeds]
+            for j in range(1, tasks)
+        ]
+
+    def before(self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings) -> Policies | None:
+        """What 10 updates on each task before `task` leave behind."""
+        policies = None
+        for earlier in range(1, task):
+            learner = self.learner(kind, earlier, seeds, settings, previous=policies)
+            learner.block(10)
+            policies = learner.result()
+        return policies
+
+    def learner(
+        self,
+        kind: type[Learner],
+        task: int = 1,
+        seeds: Sequence[int] = SEEDS,
+        settings: LearnerSettings | None = None,
+        previous: Policies | None = None,
+        shift: int = 0,
+    ) -> Learner:
+        """A learner at the start of `task`."""
+        settings = settings or self.settings
+        if previous is None:
+            previous = self.before(kind, task, seeds, settings)
+        return kind(settings, make_data(task), self.buffers(task, seeds, shift), previous, seeds)
+
+
+@pytest.fixture(scope="session")
+def tasks() -> Tasks:
+    return Tasks()
+
+
+@pytest.fixture(scope="session")
+def same() -> Callable[[Policies, Policies], bool]:
+    """Whether two sets of policies are bit for bit the same."""
+
+    def compare(left: Policies, right: Policies) -> bool:
+        a, b = left.tensors(), right.tensors()
+        return a.keys() == b.keys() and all(tensor.equal(b[name]) for name, tensor in a.items())
+
+    return compare

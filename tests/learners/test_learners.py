@@ -1,0 +1,208 @@
+"""What sets the learners apart: what is fresh at a task's start, who sees a buffer, who sees a Q value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.er import ExperienceReplay, Finetune
+from oer_pipeline.learners.learner import DivergedError, Learner
+from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.networks.policy import Standardiser
+
+Same = Callable[[Policies, Policies], bool]
+SEEDS = (0, 1, 7)
+
+
+def trunk(parameters: dict[str, Tensor]) -> list[Tensor]:
+    return [p.detach() for name, p in parameters.items() if name.startswith("trunk.")]
+
+
+def equal(left: list[Tensor], right: list[Tensor]) -> bool:
+    return all(a.equal(b) for a, b in zip(left, right, strict=True))
+
+
+def trained(learner: Learner, updates: int = 40) -> Policies:
+    learner.block(updates)
+    return learner.result()
+
+
+@pytest.mark.parametrize("kind", [Finetune, ExperienceReplay])
+def test_a_later_task_goes_on_with_the_trunk_and_the_old_heads_and_adds_a_new_head(tasks: Any, kind: type[Learner]) -> None:
+    previous = tasks.before(kind, 2, SEEDS, tasks.settings)
+    views = tasks.learner(kind, 2, previous=previous).networks["policy"].views
+    assert set(views) == {*previous.deployed, "head.2.weight", "head.2.bias"}
+    assert all(p.equal(views[name]) for name, p in previous.deployed.items())
+    assert not views["head.2.weight"].equal(views["head.1.weight"])
+
+
+def test_critics_start_afresh_and_targets_as_copies(tasks: Any) -> None:
+    previous = tasks.before(DualBehaviourCloning, 2, SEEDS, tasks.settings)
+    learner = tasks.learner(DualBehaviourCloning, 2, previous=previous)
+    first = tasks.learner(DualBehaviourCloning, 1)
+    for name, before in previous.critic.items():
+        assert not learner.critic.views[name].equal(before)
+        assert not learner.critic.views[name].equal(first.critic.views[name])
+    assert learner._target_critic.buffer.equal(learner.critic.buffer)
+    assert learner._target_policy.buffer.equal(learner.networks["task"].buffer)
+    weight = learner.critic.views["0.weight"]
+    assert not weight[0].equal(weight[1])  # twins differ
+
+
+@pytest.mark.parametrize("start", ["continual", "self", "fresh"])
+def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
+    previous = tasks.before(DualBehaviourCloning, 2, SEEDS, tasks.settings)
+    learner = tasks.learner(DualBehaviourCloning, 2, SEEDS, replace(tasks.settings, trunk_start=start), previous)
+    found = trunk(learner.networks["task"].views)
+    assert equal(found, trunk(previous.deployed)) == (start == "continual")
+    assert equal(found, trunk(previous.task)) == (start == "self")
+    assert "head.1.weight" not in learner.networks["task"].views
+    assert equal(trunk(learner.networks["continual"].views), trunk(previous.deployed))
+
+
+@pytest.mark.parametrize(("start", "independent"), [("continual", False), ("self", True), ("fresh", True)])
+def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(tasks: Any, start: str, independent: bool) -> None:
+    settings = replace(tasks.settings, trunk_start=start)
+    chains = []
+    for shift in (0, 1_000):
+        policies = trained(tasks.learner(DualBehaviourCloning, 1, settings=settings))
+        for task in (2, 3):
+            learner = tasks.learner(DualBehaviourCloning, task, SEEDS, settings, policies, shift)
+            policies = trained(learner)
+        chains.append(policies)
+    assert equal(list(chains[0].task.values()), list(chains[1].task.values())) is independent
+    assert equal(list(chains[0].critic.values()), list(chains[1].critic.values())) is independent
+    assert not equal(trunk(chains[0].deployed), trunk(chains[1].deployed))
+
+
+def test_the_continual_policys_loss_never_reaches_the_task_policy_nor_q_the_continual_policy(tasks: Any) -> None:
+    learner = tasks.learner(DualBehaviourCloning, 2)
+    batch = learner._table.take(torch.arange(16).expand(3, -1))
+    replay = learner._replay.take(torch.arange(16).expand(1, 3, -1))
+    losses = learner.policy_losses(batch, replay)
+    assert set(losses) == {"behaviour", "value", "clone", "replay"}
+    reaches = {
+        "task": {"behaviour", "value"},
+        "continual": {"clone", "replay"},
+    }
+    for network, wanted in reaches.items():
+        views = list(learner.networks[network].views.values())
+        for name, loss in losses.items():
+            gradients = torch.autograd.grad(loss.sum(), views, retain_graph=True, allow_unused=True)
+            assert any(g is not None and g.abs().sum() > 0 for g in gradients) == (name in wanted), (network, name)
+
+
+def test_replay_reaches_every_old_head_and_not_the_new_one(tasks: Any) -> None:
+    learner = tasks.learner(ExperienceReplay, 3)
+    batch = learner._table.take(torch.arange(16).expand(3, -1))
+    replay = learner._replay.take(torch.arange(16).expand(2, 3, -1))
+    views = learner.networks["policy"].views
+    loss = learner.policy_losses(batch, replay)["replay"]
+    gradients = torch.autograd.grad(loss.sum(), list(views.values()), materialize_grads=True)
+    moved = {name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0}
+    assert moved == {name for name in views if not name.startswith("head.3")}
+
+
+def test_finetune_ignores_buffers_and_er_does_not(tasks: Any, same: Same) -> None:
+    for kind, ignores in ((Finetune, True), (ExperienceReplay, False)):
+        previous = tasks.before(kind, 2, SEEDS, tasks.settings)
+        results = [trained(tasks.learner(kind, 2, SEEDS, None, previous, shift)) for shift in (0, 1_000)]
+        assert same(*results) is ignores
+    without = Finetune(tasks.settings, tasks.data(2), (), tasks.before(Finetune, 2, SEEDS, tasks.settings), SEEDS)
+    assert same(trained(without), trained(tasks.learner(Finetune, 2)))
+
+
+def test_replay_holds_the_old_policy_where_finetuning_moves_away(tasks: Any) -> None:
+    """With clones of task 1 in the buffer, ER's head 1 stays near them; fine-tuning's need not."""
+    settings = replace(tasks.settings, replay_weight=50.0, learning_rate=3e-3)
+    buffer = tasks.buffers(2, SEEDS)[0]
+
+    def distance(kind: type[Learner]) -> float:
+        policies = trained(tasks.learner(kind, 2, SEEDS, settings), 300)
+        wanted = np.stack([b.target_action for b in buffer])
+        return float(np.square(policies.deployed_action(1, np.stack([b.observation for b in buffer])) - wanted).mean())
+
+    assert distance(ExperienceReplay) < 0.5 * distance(Finetune)
+
+
+def test_bc_has_no_use_for_rewards_or_critics(tasks: Any) -> None:
+    settings = replace(tasks.settings, base="bc")
+    data = tasks.data(1)
+    poor = replace(data, reward=np.full(len(data), np.nan, np.float32))
+    rich, blind = (Finetune(settings, d, (), None, SEEDS) for d in (data, poor))
+    before = rich.critic.buffer.clone()
+    assert set(rich.block(20)) == {"behaviour"}
+    blind.block(20)
+    assert rich.critic.buffer.equal(before)
+    assert equal(list(rich.result().deployed.values()), list(blind.result().deployed.values()))
+
+
+def test_a_block_too_short_for_a_policy_update_is_no_error(tasks: Any) -> None:
+    assert set(tasks.learner(Finetune).block(1)) == {"critic"}
+    assert tasks.learner(Finetune, settings=replace(tasks.settings, base="bc")).block(1) == {}
+
+
+def test_a_head_keeps_the_statistics_of_its_own_data(tasks: Any) -> None:
+    policies = tasks.learner(ExperienceReplay, 3).result()
+    for task, standardiser in enumerate(policies.standardisers, start=1):
+        wanted = Standardiser.of(tasks.data(task).observation)
+        np.testing.assert_array_equal(standardiser.mean, wanted.mean)
+        np.testing.assert_array_equal(standardiser.std, wanted.std)
+    observation = np.zeros((3, 4, 5), np.float32)
+    assert not np.allclose(policies.deployed_action(1, observation), policies.deployed_action(2, observation))
+
+
+def test_training_that_diverges_names_task_and_seed(tasks: Any) -> None:
+    data = tasks.data(2)
+    reward = data.reward.copy()
+    reward[::2] = np.nan
+    previous = tasks.before(Finetune, 2, SEEDS, tasks.settings)
+    learner = Finetune(tasks.settings, replace(data, reward=reward), (), previous, SEEDS)
+    with pytest.raises(DivergedError, match=r"task 2: .*seed\(s\) \[0, 1, 7\] are not finite at update 5"):
+        learner.block(5)
+
+
+def test_only_the_seed_that_diverged_is_named(tasks: Any) -> None:
+    learner = tasks.learner(Finetune)
+    learner.critic.views["0.weight"].data[2].fill_(torch.inf)  # seed 1's first twin
+    with pytest.raises(DivergedError, match=r"seed\(s\) \[1\] are"):
+        learner.block(2)
+
+
+def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> None:
+    previous = tasks.before(ExperienceReplay, 2, SEEDS, tasks.settings)
+    (members,) = tasks.buffers(2, SEEDS)
+    shorter = tasks.buffers(3, SEEDS)[1][0]
+    with pytest.raises(ValueError, match=r"buffers of task 1 differ in size between members: \[23, 40\]"):
+        ExperienceReplay(tasks.settings, tasks.data(2), [[shorter, *members[1:]]], previous, SEEDS)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"base": "td3"}, "learner.base is 'td3'; choose one of bc, td3bc"),
+        ({"trunk_start": "old"}, "learner.trunk_start is 'old'; choose one of continual, fresh, self"),
+        ({"updates": 0}, "learner.updates is 0; it has to be at least 1"),
+        ({"policy_delay": 0}, "learner.policy_delay is 0"),
+        ({"batch_size": -1}, "learner.batch_size is -1"),
+    ],
+)
+def test_settings_refuse_what_cannot_be_trained(change: dict[str, Any], message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        LearnerSettings(**change)
+
+
+def test_parameter_count_is_policies_and_twin_critics_of_one_member(tasks: Any) -> None:
+    trunk_, head = (5 * 24 + 24) + (24 * 16 + 16), 16 * 2 + 2
+    critic = (7 * 24 + 24) + (24 * 16 + 16) + (16 + 1)
+    assert tasks.learner(Finetune, 2).parameter_count() == trunk_ + 2 * head + 2 * critic
+    assert tasks.learner(DualBehaviourCloning, 2).parameter_count() == 2 * trunk_ + 3 * head + 2 * critic

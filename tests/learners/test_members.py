@@ -1,0 +1,64 @@
+"""A member's whole training is bit for bit the same alone and among others (CPU, one thread)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.er import ExperienceReplay, Finetune
+from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.policies import Policies
+
+Same = Callable[[Policies, Policies], bool]
+SEEDS = (0, 1, 7)
+
+
+@pytest.mark.parametrize("task", [1, 3])
+@pytest.mark.parametrize("kind", [Finetune, ExperienceReplay, DualBehaviourCloning])
+def test_alone_and_among_others(tasks: Any, same: Same, kind: type[Learner], task: int) -> None:
+    together = tasks.learner(kind, task, SEEDS)
+    means = [together.block(50) for _ in range(3)]
+    for m, seed in enumerate(SEEDS):
+        alone = tasks.learner(kind, task, (seed,))
+        for wanted in means:
+            losses = alone.block(50)
+            assert {n: v[0].item() for n, v in losses.items()} == {n: v[m].item() for n, v in wanted.items()}
+        assert same(alone.result(), together.result().member(m))
+
+
+def test_also_where_nothing_is_a_multiple_of_a_vector_register(tasks: Any, same: Same) -> None:
+    odd = replace(tasks.settings, batch_size=13, hidden=(11, 7))
+    together = tasks.learner(DualBehaviourCloning, 3, SEEDS, odd)
+    together.block(60)
+    alone = tasks.learner(DualBehaviourCloning, 3, SEEDS[2:], odd)
+    alone.block(60)
+    assert same(alone.result(), together.result().member(2))
+
+
+@pytest.mark.parametrize("episodes", [1, 3, 10])
+def test_actions_do_not_depend_on_the_company_in_an_evaluation(tasks: Any, episodes: int) -> None:
+    policies = tasks.learner(DualBehaviourCloning, 2).result()
+    observation = np.random.default_rng(0).standard_normal((len(SEEDS), episodes, 5)).astype(np.float32)
+    for m in range(len(SEEDS)):
+        alone, own = policies.member(m), observation[m : m + 1]
+        for task in (1, 2):
+            np.testing.assert_array_equal(
+                alone.deployed_action(task, own)[0], policies.deployed_action(task, observation)[m]
+            )
+        np.testing.assert_array_equal(alone.task_action(own)[0], policies.task_action(observation)[m])
+        np.testing.assert_array_equal(alone.act_as_learned(own[0]), policies.task_action(observation)[m])
+
+
+def test_same_seed_same_bits_another_seed_other_ones(tasks: Any, same: Same) -> None:
+    results = []
+    for seed in (3, 3, 4):
+        learner = tasks.learner(DualBehaviourCloning, 1, (seed,))
+        learner.block(10)
+        results.append(learner.result())
+    assert same(results[0], results[1])
+    assert not same(results[0], results[2])

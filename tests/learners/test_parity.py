@@ -1,0 +1,188 @@
+"""The stacked learners against plain ones, network by network: same weights, minibatches and noise (method, sections 2-4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from benchmarks.plain import TD3BC, Actor, Constants, Critic, PlainBatch, PlainDBC, PlainER
+from torch import Tensor, nn
+
+from oer_pipeline.learners import td3bc
+from oer_pipeline.learners.batches import Draws
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.er import ExperienceReplay, Finetune
+from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.networks import policy
+from oer_pipeline.networks.randomness import generators
+from oer_pipeline.trajectories.table import Trajectories
+
+SEEDS = (0, 1, 7)
+UPDATES = 20
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+KINDS = [Finetune, ExperienceReplay, DualBehaviourCloning]
+PURPOSES = ("batch", "target_noise", "replay")
+
+
+def standardised(observation: np.ndarray, reference: Trajectories) -> Tensor:
+    mean, std = reference.observation.mean(0, dtype=np.float64), reference.observation.std(0, dtype=np.float64)
+    return torch.from_numpy(((observation - mean) / (std + 1e-3)).astype(np.float32))
+
+
+def load(module: nn.Linear, weight_IO: Tensor, bias_1O: Tensor) -> None:
+    module.load_state_dict({"weight": weight_IO.detach().T, "bias": bias_1O.detach()[0]})
+
+
+def linears(module: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Actor:
+    heads = sorted(int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight"))
+    actor = Actor(parameters["trunk.0.weight"].shape[1], 2, settings.hidden, heads)
+    for i, layer in enumerate(linears(actor.trunk)):
+        load(layer, parameters[f"trunk.{i}.weight"][member], parameters[f"trunk.{i}.bias"][member])
+    for task in heads:
+        load(actor.heads[str(task)], parameters[f"head.{task}.weight"][member], parameters[f"head.{task}.bias"][member])
+    return actor
+
+
+def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Critic:
+    critic = Critic(5, 2, settings.hidden)
+    for twin, network in enumerate((critic.q1, critic.q2)):
+        for i, layer in enumerate(linears(network)):
+            row = 2 * member + twin
+            load(layer, parameters[f"{i}.weight"][row], parameters[f"{i}.bias"][row])
+    return critic
+
+
+def plain(learner: Learner, member: int) -> TD3BC:
+    """The plain agent with the weights that `member` has now."""
+    s = learner.settings
+    constants = Constants(
+        s.learning_rate, s.discount, s.polyak, s.policy_delay, s.target_noise, s.target_noise_clip, s.alpha, s.replay_weight
+    )
+    constants = replace(constants, use_q=s.base == "td3bc")
+    networks = {name: plain_actor(flat.views, member, s) for name, flat in learner.networks.items()}
+    critic = plain_critic(learner.critic.views, member, s)
+    if isinstance(learner, DualBehaviourCloning):
+        return PlainDBC(networks["task"], critic, networks["continual"], learner.task, constants)
+    return (TD3BC if isinstance(learner, Finetune) else PlainER)(networks["policy"], critic, learner.task, constants)
+
+
+class Minibatches:
+    """What each member sees in each update, drawn from generators of the same key and gathered from the raw arrays."""
+
+    def __init__(self, tasks: Any, learner: Learner) -> None:
+        self._data, self._learner = tasks.data(learner.task), learner
+        self._old = [tasks.data(j) for j in range(1, learner.task)]
+        self._buffers = tasks.buffers(learner.task, SEEDS)
+        self._generators = {p: generators(p, SEEDS, learner.task) for p in PURPOSES}
+
+    def draw(self) -> Draws:
+        learner = self._learner
+        return Draws.of(1, learner.settings.batch_size, learner._table, learner._replay, self._generators)
+
+    def batch(self, draws: Draws, member: int) -> PlainBatch:
+        rows, data = draws.index[0, member].numpy(), self._data
+        return PlainBatch(
+            standardised(data.observation[rows], data),
+            torch.from_numpy(data.action[rows]),
+            standardised(data.next_observation[rows], data),
+            torch.from_numpy(data.reward[rows, None]),
+            torch.from_numpy(data.terminal[rows, None].astype(np.float32)),
+        )
+
+    def replayed(self, draws: Draws, member: int) -> list[tuple[Tensor, Tensor]]:
+        if draws.replay is None:
+            return []
+        pairs = []
+        for j, (old, by_member) in enumerate(zip(self._old, self._buffers, strict=True)):
+            rows, buffer = draws.replay[0, j, member].numpy(), by_member[member]
+            wanted = torch.from_numpy(buffer.target_action[rows])
+            pairs.append((standardised(buffer.observation[rows], old), wanted))
+        return pairs
+
+
+def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
+    for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
+        torch.testing.assert_close(p, q, **CLOSE, msg=lambda text, name=name: f"{name}: {text}")
+
+
+@pytest.mark.parametrize(
+    ("kind", "task", "change"),
+    [(kind, task, {}) for kind in KINDS for task in (1, 2, 3)]
+    + [
+        (DualBehaviourCloning, 2, {"trunk_start": "self"}),
+        (DualBehaviourCloning, 2, {"trunk_start": "fresh"}),
+        (DualBehaviourCloning, 2, {"policy_delay": 3, "replay_weight": 0.3, "alpha": 1.0, "target_noise_clip": 0.1}),
+        (Finetune, 2, {"base": "bc"}),
+    ],
+)
+def test_losses_targets_and_parameters_are_those_of_plain_networks(
+    tasks: Any, kind: type[Learner], task: int, change: dict[str, Any]
+) -> None:
+    settings = replace(tasks.settings, **change)
+    learner = tasks.learner(kind, task, SEEDS, settings)
+    agents = [plain(learner, m) for m in range(len(SEEDS))]
+    batches = Minibatches(tasks, learner)
+    for _ in range(UPDATES):
+        draws, losses = batches.draw(), learner.block(1)
+        for m, agent in enumerate(agents):
+            wanted = agent.update(batches.batch(draws, m), draws.noise[0, m], batches.replayed(draws, m))
+            assert wanted.keys() == losses.keys()
+            for name, loss in wanted.items():
+                torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+    last = batches.draw()
+    for m, agent in enumerate(agents):
+        compare_targets(learner, agent, batches.batch(last, m), last, m)
+        compare_networks(learner, agent, m)
+
+
+def compare_targets(learner: Learner, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
+    """y of a fresh minibatch under the target networks as they are now."""
+    s, ours = learner.settings, learner._table.take(draws.index[0])
+    proposed = policy.act(learner._target_policy.detached(), learner.task, ours.next_observation)
+    action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
+    value = td3bc.twin_values(learner._target_critic.detached(), ours.next_observation, action)
+    y = td3bc.bootstrapped_target(ours.reward, ours.continues, value, s.discount)
+    torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
+
+
+def compare_networks(learner: Learner, agent: TD3BC, member: int) -> None:
+    s = learner.settings
+    compare_weights(plain_actor(learner.networks[learner.learning].views, member, s), agent.actor)
+    compare_weights(plain_actor(learner._target_policy.views, member, s), agent.actor_target)
+    compare_weights(plain_critic(learner.critic.views, member, s), agent.critic)
+    compare_weights(plain_critic(learner._target_critic.views, member, s), agent.critic_target)
+    if isinstance(agent, PlainDBC):
+        compare_weights(plain_actor(learner.networks["continual"].views, member, s), agent.continual)
+
+
+def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
+    learner = tasks.learner(Finetune)
+    data = tasks.data(1)
+    continues = learner._table.take(torch.arange(len(data))[None]).continues[0].bool().numpy()
+    assert data.timeout.any()
+    assert data.terminal.any()
+    np.testing.assert_array_equal(continues, ~data.terminal)
+    y = td3bc.bootstrapped_target(torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[[3.0, 9.0], [5.0, 4.0]]]), 0.5)
+    assert y.tolist() == [[2.5, 1.0]]
+
+
+def test_policies_and_targets_move_at_every_second_update_only(tasks: Any) -> None:
+    learner = tasks.learner(DualBehaviourCloning, 2)
+    watched = [learner.networks["task"], learner.networks["continual"], learner._target_policy, learner._target_critic]
+    moved = []
+    for _ in range(4):
+        before = [w.buffer.clone() for w in watched]
+        critic = learner.critic.buffer.clone()
+        learner.block(1)
+        assert not critic.equal(learner.critic.buffer)
+        moved.append([not b.equal(w.buffer) for b, w in zip(before, watched, strict=True)])
+    assert moved == [[False] * 4, [True] * 4, [False] * 4, [True] * 4]

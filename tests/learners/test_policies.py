@@ -1,0 +1,59 @@
+"""Policies on their way through files, and members apart and together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from safetensors.torch import load_file, save_file
+
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.policies import Policies
+
+Same = Callable[[Policies, Policies], bool]
+
+
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+def test_policies_survive_a_file(tasks: Any, same: Same, kind: type[Learner], tmp_path: Path) -> None:
+    policies = tasks.learner(kind, 2).result()
+    save_file(policies.tensors(), tmp_path / "policies.safetensors")
+    header = json.loads(json.dumps(policies.header()))
+    again = Policies.from_tensors(load_file(tmp_path / "policies.safetensors"), header)
+    assert same(policies, again)
+    assert (again.task is None) == (kind is Finetune)
+    assert (again.tasks, again.members) == (2, 3)
+    observation = np.random.default_rng(0).standard_normal((3, 10, 5)).astype(np.float32)
+    np.testing.assert_array_equal(again.task_action(observation), policies.task_action(observation))
+
+
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+def test_members_come_apart_and_together_again(tasks: Any, same: Same, kind: type[Learner]) -> None:
+    policies = tasks.learner(kind, 2).result()
+    apart = [policies.member(m) for m in range(3)]
+    assert [p.members for p in apart] == [1, 1, 1]
+    assert [len(p.critic["0.weight"]) for p in apart] == [2, 2, 2]
+    assert same(Policies.stack(apart), policies)
+    swapped = Policies.stack([apart[1], apart[0]])
+    assert same(swapped.member(0), apart[1])
+
+
+def test_a_result_is_settled_while_training_goes_on(tasks: Any) -> None:
+    learner = tasks.learner(DualBehaviourCloning)
+    result = learner.result()
+    kept = {name: tensor.clone() for name, tensor in result.tensors().items()}
+    learner.block(10)
+    assert all(tensor.equal(kept[name]) for name, tensor in result.tensors().items())
+    assert not any(tensor.requires_grad for tensor in result.tensors().values())
+
+
+def test_the_task_policy_acts_as_learned_and_the_continual_one_is_deployed(tasks: Any) -> None:
+    dual, single = tasks.learner(DualBehaviourCloning, 2).result(), tasks.learner(Finetune, 2).result()
+    observation = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
+    assert not np.allclose(dual.task_action(observation), dual.deployed_action(2, observation))
+    np.testing.assert_array_equal(single.task_action(observation), single.deployed_action(2, observation))

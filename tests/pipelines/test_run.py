@@ -1,0 +1,176 @@
+"""Whole runs at test size: the DAG follows the plan, artefacts are kept, resumed and repeated byte for byte."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+
+from oer_pipeline.errors import ConfigurationError, OERError
+
+POLICIES = "test/06_models/cheetah_vel_signed/medium/oer/seed_{}/task_{}_policies.safetensors"
+METRICS = "test/08_reporting/cheetah_vel_signed/medium/{}/metrics.json"
+
+
+def test_a_run_leaves_every_artefact_with_its_record(finished: Any) -> None:
+    files = finished.files()
+    made = [name for name in files if "/.made/" not in name]
+    assert len(made) > 60
+    for name in made:
+        folder, _, file = name.rpartition("/")
+        record = json.loads(files[f"{folder}/.made/{file}.json"])
+        assert record["node"]
+        assert len(record["fingerprint"]) == 64
+    metrics = json.loads(files[METRICS.format("oer")])
+    assert metrics["seeds"] == [0, 1]
+    assert [len(row) for row in metrics["matrix"]["0"]] == [3, 3, 3]
+    assert metrics["matrix"]["0"][0][1] is None
+    assert metrics["cost"]["replay_bytes"] == 3 * 40 * 4 * (20 + 6 + 20 + 6 + 1) + 3 * 40 * 2
+
+
+def test_a_second_run_has_nothing_to_do(resumed: Any) -> None:
+    assert resumed.run() == []
+
+
+def test_equal_seeds_give_equal_bytes(finished: Any, project: Any) -> None:
+    project.run()
+    assert project.files() == finished.files()
+
+
+def test_more_seeds_train_only_the_new_ones(resumed: Any) -> None:
+    before = resumed.files()
+    ran = resumed.run(seeds="0-2")
+    after = resumed.files()
+    assert "task_1.train" in ran
+    assert "task_1.fit_dynamics" not in ran
+    assert POLICIES.format(2, 3) in after
+    assert all(after[name] == content for name, content in before.items() if "/seed_" in name)
+    assert json.loads(after[METRICS.format("oer")])["seeds"] == [0, 1, 2]
+
+
+def test_a_seed_does_not_depend_on_its_company(resumed: Any, project: Any) -> None:
+    project.run(seeds="1")
+    alone, together = project.files(), resumed.files()
+    own = [name for name in alone if "/seed_1/" in name]
+    assert len(own) > 20
+    assert all(alone[name] == together[name] for name in own)
+
+
+def test_a_killed_run_goes_on_at_the_first_unfinished_task(
+    resumed: Any, finished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for path in (resumed.path / "data").rglob("task_[23]_policies.safetensors"):
+        path.unlink()
+    from oer_pipeline.training import fit
+
+    real = fit.fit
+
+    def killed_in_task_3(*arguments: Any) -> Any:
+        if arguments[4] is not None and arguments[4].tasks == 2:
+            raise KeyboardInterrupt
+        return real(*arguments)
+
+    monkeypatch.setattr(fit, "fit", killed_in_task_3)
+    with pytest.raises(KeyboardInterrupt):
+        resumed.run()
+    monkeypatch.undo()
+    ran = resumed.run()
+    assert "task_3.train" in ran
+    assert not {"task_1.train", "task_2.train", "task_1.select", "task_1.fit_dynamics"} & set(ran)
+    assert resumed.files() == finished.files()
+
+
+def test_a_changed_file_is_made_again(resumed: Any, finished: Any) -> None:
+    path = resumed.path / "data" / POLICIES.format(1, 2)
+    path.write_bytes(path.read_bytes()[:-4] + b"abcd")
+    assert "task_2.train" in resumed.run()
+    assert resumed.files() == finished.files()
+
+
+def test_a_changed_parameter_makes_its_own_cell(resumed: Any, finished: Any) -> None:
+    ran = resumed.run(replay={"size": 20})
+    assert not {"task_1.roll_out", "task_1.ingest", "task_1.fit_dynamics"} & set(ran)
+    assert all(resumed.files()[name] == content for name, content in finished.files().items())
+    assert METRICS.format("oer-replay.size=20") in resumed.files()
+
+
+def test_tags_and_from_nodes_work_after_a_finished_run(resumed: Any) -> None:
+    assert resumed.run("continual", tags=["task_3"], force=True) == ["task_3.train", "task_3.evaluate", "task_3.select"]
+    ran = resumed.run("continual", from_nodes=["task_2.select"], force=True)
+    assert set(ran) == {"task_2.select", "task_3.train", "task_3.select", "task_3.evaluate"}
+
+
+def test_methods_without_buffers_or_models_leave_those_nodes_out(resumed: Any) -> None:
+    ran = resumed.run(method="finetune")
+    assert not [name for name in ran if name.endswith((".select", ".fit_dynamics")) or "fidelity" in name]
+    metrics = json.loads(resumed.files()[METRICS.format("finetune")])
+    assert metrics["aggregate"]["cloning_gap"] is None
+    assert metrics["cost"]["replay_bytes"] == 0
+
+
+def test_the_comparison_puts_finished_cells_side_by_side(resumed: Any) -> None:
+    resumed.run(method="finetune")
+    resumed.run("comparison", compare="finetune+oer")
+    table = resumed.files()["test/08_reporting/cheetah_vel_signed/medium/comparison/table.md"].decode()
+    assert "| oer |" in table
+    assert "| finetune |" in table
+
+
+def test_two_sessions_with_different_suites_get_their_own_dags(project: Any) -> None:
+    suites = project.path / "conf" / "base" / "suites.yml"
+    known = yaml.safe_load(suites.read_text())
+    known["short"] = {**known["cheetah_vel_signed"], "tasks": [{"target_velocity": 1.5}, {"target_velocity": 2.0}]}
+    suites.write_text(yaml.safe_dump(known))
+    from kedro.framework.project import pipelines
+    from kedro.framework.startup import bootstrap_project
+
+    from oer_pipeline.session import PlanSession
+
+    bootstrap_project(project.path)
+
+    def tasks(**params: Any) -> set[str]:
+        with PlanSession.create(project.path, env="test", runtime_params=params) as session:
+            context = session.load_context()
+            assert context.catalog["task_1.transitions"]._describe()["filepath"].split("/")[-3] == params.get(
+                "suite", "cheetah_vel_signed"
+            )
+            return {node.namespace for node in pipelines["continual"].nodes}
+
+    assert tasks() == {"task_1", "task_2", "task_3"}
+    assert tasks(suite="short", tasks=2) == {"task_1", "task_2"}
+    assert tasks(tasks=5) == {f"task_{k}" for k in range(1, 6)}
+
+
+def test_no_dataset_falls_back_to_memory(project: Any) -> None:
+    from kedro.framework.project import pipelines
+    from kedro.framework.startup import bootstrap_project
+
+    from oer_pipeline.session import PlanSession
+
+    bootstrap_project(project.path)
+    with PlanSession.create(project.path, env="test") as session:
+        catalog = session.load_context().catalog
+        for name in set().union(*(p.datasets() for p in pipelines.values())):
+            if not name.startswith("params:"):
+                assert name in catalog, name
+                assert hasattr(catalog[name], "paths"), name
+
+
+def test_a_missing_input_is_named_with_what_to_do(project: Any) -> None:
+    with pytest.raises(OERError, match=r"task_1.ingest needs task_1.references.*run the stage"):
+        project.run("ingestion")
+
+
+def test_unknown_names_write_nothing(project: Any) -> None:
+    for how in ({"suite": "nowhere"}, {"method": "magic"}, {"replay": {"sise": 1}}):
+        with pytest.raises(ConfigurationError):
+            project.run(**how)
+    with pytest.raises(ConfigurationError, match="environment 'tset'.*did you mean test"):
+        project.run(env="tset")
+    with pytest.raises(ConfigurationError, match="pipeline 'continul'.*did you mean continual"):
+        project.run("continul")
+    with pytest.raises(ConfigurationError, match="task_9"):
+        project.run(tags=["task_9"])
+    assert not (project.path / "data").exists()

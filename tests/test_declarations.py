@@ -1,0 +1,87 @@
+"""What is declared beside the code agrees with it: DVC's dependencies, the command line, lock and ignore files."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from oer_pipeline.plan import resolve
+from oer_pipeline.provenance import modules_used
+
+ROOT = Path(__file__).parents[1]
+STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+PIPELINES = {
+    "collect": ["collection"],
+    "ingest": ["ingestion"],
+    "dynamics": ["dynamics"],
+    "cell": ["continual", "evaluation", "reporting"],
+    "compare": ["comparison"],
+}
+
+
+@pytest.mark.parametrize("stage", PIPELINES)
+def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
+    """`errors` and `types` hold no behaviour, `__init__` no code; the libraries are pinned."""
+    conf = {n: yaml.safe_load((ROOT / "conf/base" / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods")}
+    plan = resolve(conf["parameters"], {}, conf["suites"], conf["methods"])
+    declared = [d.removeprefix("src/").replace("/", ".").removesuffix(".py") for d in STAGES[stage]["deps"]]
+    classes = [entry["class"] for group in ("learners", "selectors") for entry in conf["parameters"][group].values()]
+    for name in PIPELINES[stage]:
+        for node in import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(plan).nodes:
+            for module in modules_used(node.func, classes if stage == "cell" else ()):
+                if module in ("oer_pipeline.errors", "oer_pipeline.types") or is_package(module):
+                    continue
+                assert any(module == d or module.startswith(f"{d}.") for d in declared), f"{stage} lacks {module}"
+            assert any(node.func.__module__.startswith(f"{d}.") for d in declared)
+
+
+def is_package(module: str) -> bool:
+    return (ROOT / "src" / Path(*module.split("."))).is_dir()
+
+
+def test_dvc_commands_name_registered_pipelines() -> None:
+    from oer_pipeline.pipeline_registry import PIPELINES as REGISTERED
+
+    for stage, names in PIPELINES.items():
+        assert f"--pipelines={','.join(names)} " in STAGES[stage]["cmd"] + " "
+        assert set(names) <= set(REGISTERED)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["--params=method=oerr"], ["oerr", "did you mean oer", "finetune"]),
+        (["--params=replay.sise=3"], ["replay.sise", "replay.size"]),
+        (["--pipelines=continul"], ["continul", "continual"]),
+    ],
+)
+def test_an_unknown_name_is_one_line_and_a_status(project: Any, arguments: list[str], words: list[str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "kedro", "run", *arguments], cwd=project.path, capture_output=True, text=True, check=False
+    )
+    lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+    assert done.returncode != 0
+    assert len(lines) == 1, lines
+    assert all(word in lines[0] for word in words)
+    assert not (project.path / "data").exists()
+
+
+def test_the_lock_names_no_place() -> None:
+    lines = (ROOT / "requirements.lock").read_text().splitlines()
+    assert "torch==2.13.0" in lines
+    assert "mujoco==3.3.7" in lines
+    assert not [line for line in lines if re.search(r"://|^-|\+cpu|^nvidia-|@ ", line)]
+
+
+def test_the_makefile_explains_every_target() -> None:
+    text = (ROOT / "Makefile").read_text()
+    [declared] = re.findall(r"^\.PHONY: (.*)$", text, re.M)
+    for target in declared.split():
+        assert re.search(rf"^{target}:.*## \S", text, re.M), target

@@ -1,0 +1,106 @@
+"""Training through Lightning: the same bits as the bare loop, curves, devices, progress."""
+
+from __future__ import annotations
+
+import logging
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.learner import DivergedError
+from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.training import fit as training
+from oer_pipeline.training.fit import BLOCK, device_of, fit
+from oer_pipeline.trajectories.table import Trajectories
+
+SEEDS = (4, 2)
+
+
+def same(left: Policies, right: Policies) -> bool:
+    a, b = left.tensors(), right.tensors()
+    return a.keys() == b.keys() and all(tensor.equal(b[name]) for name, tensor in a.items())
+
+
+def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings: LearnerSettings) -> None:
+    learner = DualBehaviourCloning(settings, data, (), None, SEEDS)
+    means = [learner.block(length) for length in (100, 100, 50)]
+    trained = fit(DualBehaviourCloning, settings, data, (), None, SEEDS)
+    assert same(trained.policies, learner.result())
+    assert trained.parameters == learner.parameter_count()
+    for member, seed in enumerate(SEEDS):
+        for name in means[0]:
+            assert trained.curves[seed][name] == [losses[name][member].item() for losses in means], name
+
+
+def test_curves_have_a_point_a_block_at_the_update_where_it_ended(data: Trajectories, settings: LearnerSettings) -> None:
+    curves = fit(Finetune, settings, data, (), None, SEEDS).curves
+    assert list(curves) == list(SEEDS)
+    for curve in curves.values():
+        assert set(curve) == {"update", "critic", "behaviour", "value"}
+        assert curve["update"] == [100.0, 200.0, 250.0]
+        assert {len(column) for column in curve.values()} == {3}
+    assert curves[4]["critic"] != curves[2]["critic"]
+
+
+@pytest.mark.parametrize("updates", [1, 2, BLOCK - 1, BLOCK, BLOCK + 1])
+@pytest.mark.parametrize("base", ["td3bc", "bc"])
+def test_any_number_of_updates_is_done_exactly(
+    data: Trajectories, settings: LearnerSettings, updates: int, base: str
+) -> None:
+    trained = fit(Finetune, replace(settings, updates=updates, base=base), data, (), None, (0,))
+    curve = trained.curves[0]
+    assert curve["update"][-1] == updates
+    assert {len(column) for column in curve.values()} == {len(curve["update"])}
+    wanted = ({"critic"} if base == "td3bc" else set()) | ({"behaviour"} if updates > 1 else set())
+    assert wanted <= set(curve)
+    if updates == BLOCK + 1:  # the last block is a single critic update: no policy loss to show
+        assert [math.isnan(loss) for loss in curve["behaviour"]] == [False, True]
+
+
+def test_training_that_diverges_is_not_swallowed(data: Trajectories, settings: LearnerSettings) -> None:
+    hopeless = replace(data, reward=data.reward * float("inf"))
+    with pytest.raises(DivergedError, match="task 1"):
+        fit(Finetune, settings, hopeless, (), None, SEEDS)
+
+
+def test_a_gpu_that_is_not_there_is_a_clear_error(
+    data: Trajectories, settings: LearnerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(RuntimeError, match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu"):
+        fit(Finetune, settings, data, (), None, SEEDS, accelerator="gpu")
+    assert device_of("auto") == device_of("cpu") == torch.device("cpu")
+
+
+def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert device_of("auto").type == device_of("gpu").type == "cuda"
+    assert device_of("cpu").type == "cpu"
+
+
+def test_progress_says_what_runs_how_far_it_is_and_how_long_it_takes(
+    data: Trajectories, settings: LearnerSettings, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.INFO, logger=training.__package__):
+        fit(Finetune, replace(settings, name="finetune"), data, (), None, SEEDS)
+    lines = [record.message for record in caplog.records if "updates" in record.message]
+    assert len(lines) == 1  # ten seconds apart, and one at the end
+    assert lines[0].startswith("train task 1 (finetune, seeds 4, 2): 250/250 updates, ")
+    assert lines[0].endswith(" 0 s left")
+
+
+def test_fit_leaves_no_files_behind(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    fit(Finetune, replace(settings, updates=10), data, (), None, SEEDS)
+    assert list(tmp_path.iterdir()) == []
