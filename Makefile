@@ -26,8 +26,8 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m oer_pipeline.first_use
 	touch $@
 
-run: env ## three methods on real trajectories, then a table: minutes on two cores
-	$(BIN)/python -m oer_pipeline.grid
+run: env ## three methods on real trajectories, then a table (ARGS="--env=test" for another size)
+	$(BIN)/python -m oer_pipeline.grid $(ARGS)
 
 test: env ## the fast tests
 	$(BIN)/python -m pytest -q

@@ -29,7 +29,9 @@ PIPELINES = {
 @pytest.mark.parametrize("stage", PIPELINES)
 def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
     """`errors` and `types` hold no behaviour, `__init__` no code; the libraries are pinned."""
-    conf = {n: yaml.safe_load((ROOT / "conf/base" / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods")}
+    conf = {
+        n: yaml.safe_load((ROOT / "conf/base" / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods")
+    }
     plan = resolve(conf["parameters"], {}, conf["suites"], conf["methods"])
     declared = [d.removeprefix("src/").replace("/", ".").removesuffix(".py") for d in STAGES[stage]["deps"]]
     classes = [entry["class"] for group in ("learners", "selectors") for entry in conf["parameters"][group].values()]
@@ -64,7 +66,11 @@ def test_dvc_commands_name_registered_pipelines() -> None:
 )
 def test_an_unknown_name_is_one_line_and_a_status(project: Any, arguments: list[str], words: list[str]) -> None:
     done = subprocess.run(
-        [sys.executable, "-m", "kedro", "run", *arguments], cwd=project.path, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "kedro", "run", *arguments],
+        cwd=project.path,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
     assert done.returncode != 0

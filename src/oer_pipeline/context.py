@@ -36,7 +36,6 @@ def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
-    from kedro.framework.cli.utils import _split_params
     from kedro.framework.startup import bootstrap_project
 
     from oer_pipeline.settings import CONFIG_LOADER_ARGS
@@ -44,11 +43,20 @@ def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
     bootstrap_project(Path.cwd())
     given = dict(o.removeprefix("--").partition("=")[::2] for o in options)
     env = given.get("env")
-    runtime = _split_params(None, None, given.get("params", ""))
+    runtime = parameters_of(given.get("params", ""))
     loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **CONFIG_LOADER_ARGS)
     first = _plan(loader, runtime)
     plans = [_plan(loader, {**runtime, "method": method}) for method in first.compare]
     return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
+
+
+def parameters_of(text: str) -> dict[str, Any]:
+    """`a=1,b.c=x` as `kedro run --params` reads it."""
+    import click
+    from kedro.framework.cli.project import run
+
+    [option] = [p for p in run.params if p.name == "params"]
+    return dict(option.process_value(click.Context(run), text))
 
 
 def data_root(env: str | None) -> str:

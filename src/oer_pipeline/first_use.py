@@ -7,12 +7,12 @@ from pathlib import Path
 
 def main() -> None:
     """Make the database of conf/base/mlflow.yml in the project's folder."""
-    from kedro.framework.session import KedroSession
     from kedro.framework.startup import bootstrap_project
 
+    from oer_pipeline.session import PlanSession
+
     bootstrap_project(Path.cwd())
-    with KedroSession.create() as session:
-        session.load_context()
+    PlanSession.create().load_context()
 
 
 if __name__ == "__main__":

@@ -70,7 +70,9 @@ def jobs_of(plans: Sequence[Plan], options: Sequence[str]) -> list[Job]:
 
     def run(name: str, pipelines: str, after: Sequence[str], expected: float, *extra: str) -> Job:
         joined = ",".join([*params, *extra])
-        return Job(name, [f"--pipelines={pipelines}", *rest, *([f"--params={joined}"] if joined else [])], after, expected)
+        return Job(
+            name, [f"--pipelines={pipelines}", *rest, *([f"--params={joined}"] if joined else [])], after, expected
+        )
 
     jobs = [run("data", "collection,ingestion", (), 15 + tasks * plan.parameters["collection"]["transitions"] / 2500)]
     if any(uses_model.values()):
@@ -170,7 +172,10 @@ def main() -> None:
     run_all(jobs_of(plans, options), arguments.jobs)
     print("\n" + (reports / "comparison" / "table.txt").read_text())
     print(f"Pages with figures: {reports}/comparison/comparison.html and {reports}/<method>/report.html")
-    print("Cells side by side, with curves: make ui (MLflow). The lineage: make viz. Data and buffers: notebooks/explore.ipynb")
+    print(
+        "Cells side by side, with curves: make ui (MLflow). The lineage: make viz. "
+        "Data and buffers: notebooks/explore.ipynb"
+    )
 
 
 if __name__ == "__main__":

@@ -43,7 +43,9 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             self._give_up(error)
 
     @hook_impl
-    def before_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def before_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
         if not self._reachable:
             return
@@ -54,7 +56,9 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             self._give_up(error)
 
     @hook_impl
-    def before_node_run(self, node: Node, catalog: CatalogProtocol, inputs: dict[str, Any], is_async: bool) -> None:
+    def before_node_run(
+        self, node: Node, catalog: CatalogProtocol[Any, Any], inputs: dict[str, Any], is_async: bool
+    ) -> None:
         self._started[node.name] = time.monotonic()
 
     @hook_impl
@@ -62,17 +66,19 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._seconds[node.name] = time.monotonic() - self._started[node.name]
 
     @hook_impl
-    def after_pipeline_run(self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def after_pipeline_run(
+        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         logger.info("%.1f s in %d nodes", sum(self._seconds.values()), len(self._seconds))
         self._finish("FINISHED", pipeline, catalog)
 
     @hook_impl
     def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol
+        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         self._finish("FAILED", pipeline, catalog)
 
-    def _finish(self, status: str, pipeline: Pipeline, catalog: CatalogProtocol) -> None:
+    def _finish(self, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         if self._run is None:
             return
         try:
@@ -83,4 +89,6 @@ class Tracking(MlflowHook):  # type: ignore[misc]
     def _give_up(self, error: Exception) -> None:
         self._reachable, self._run = False, None
         reason = " ".join(str(error).split())[:200]
-        logger.warning("MLflow is out of reach, nothing is tracked; results are on disk, run again to log them: %s", reason)
+        logger.warning(
+            "MLflow is out of reach, nothing is tracked; results are on disk, run again to log them: %s", reason
+        )

@@ -24,7 +24,7 @@ ACCELERATORS = ("cpu", "gpu", "auto")
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run. Folder names carry every parameter that was changed for this run, so that none overwrites another."""
+    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another."""
 
     suite: Suite
     tasks: tuple[Task, ...]
@@ -55,7 +55,7 @@ def resolve(
     """Merge base parameters, the method's preset and runtime parameters (the later wins) into a checked plan.
 
     Raises:
-        ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a value of the wrong type.
+        ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
     """
     method = _known("method", runtime.get("method", base["method"]), methods)
     preset = deepcopy(dict(base))
@@ -98,7 +98,9 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
             raise ConfigurationError(f"seeds are {given!r}; give a range 0-2, numbers 0+3, or a YAML list of numbers")
         seeds += range(int(first), int(last or first) + 1)
     if not seeds or len(set(seeds)) != len(seeds):
-        raise ConfigurationError(f"seeds are {given!r}: {'none' if not seeds else 'one twice'}; each seed once, at least one")
+        raise ConfigurationError(
+            f"seeds are {given!r}: {'none' if not seeds else 'one twice'}; each seed once, at least one"
+        )
     return tuple(seeds)
 
 

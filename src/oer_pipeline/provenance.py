@@ -21,7 +21,7 @@ LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
 
 
 def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """SHA-256 over code, library versions, parameters (JSON-able) and input hashes; classes named in parameters count."""
+    """SHA-256 over code (classes named in parameters included), library versions, parameters and input hashes."""
     recipe = {
         "code": code_hash(function, tuple(sorted(_dotted_paths(parameters)))),
         "libraries": {name: version(name) for name in LIBRARIES},
@@ -57,11 +57,7 @@ def modules_used(function: Callable[..., Any], extra: Iterable[str] = ()) -> set
 
 def _own_tree(function: Callable[..., Any]) -> ast.Module:
     """The function and everything of its own module that it refers to, by name, directly or not."""
-    definitions = {
-        name: node
-        for node in _tree(function.__module__).body
-        for name in _defined(node)
-    }
+    definitions = {name: node for node in _tree(function.__module__).body for name in _defined(node)}
     todo, kept = {function.__name__}, set()
     while todo:
         name = todo.pop()
@@ -116,7 +112,9 @@ def _source(module: str) -> Path | None:
 def _tree(module: str) -> ast.Module:
     path = _source(module)
     if path is None:
-        raise ModuleNotFoundError(f"the source of module {module!r} cannot be found, so what it makes has no fingerprint")
+        raise ModuleNotFoundError(
+            f"the source of module {module!r} cannot be found, so what it makes has no fingerprint"
+        )
     return ast.parse(path.read_text())
 
 
@@ -134,6 +132,10 @@ def _dotted_paths(parameters: Any) -> set[str]:
         return set().union(*(_dotted_paths(v) for v in parameters.values()))
     if isinstance(parameters, list | tuple):
         return set().union(*(_dotted_paths(v) for v in parameters))
-    if isinstance(parameters, str) and ":" in parameters and parameters.replace(":", ".").replace(".", "").isidentifier():
+    if (
+        isinstance(parameters, str)
+        and ":" in parameters
+        and parameters.replace(":", ".").replace(".", "").isidentifier()
+    ):
         return {parameters}
     return set()

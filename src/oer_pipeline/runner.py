@@ -1,7 +1,7 @@
 """A sequential runner that makes only what is stale, per artefact and per seed.
 
-An artefact is fresh when its record (`datasets.made`) names the fingerprint that its node would give it now and the file
-is the one that was recorded. A per-seed node runs for its stale seeds alone.
+An artefact is fresh when its record (`datasets.made`) names the fingerprint that its node would give it now and the
+file is the one that was recorded. A per-seed node runs for its stale seeds alone.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class FreshRunner(SequentialRunner):
     def _run(
         self,
         pipeline: Pipeline,
-        catalog: CatalogProtocol,
+        catalog: CatalogProtocol[Any, Any],
         hook_manager: PluginManager | None = None,
         run_id: str | None = None,
     ) -> None:
@@ -60,7 +60,7 @@ class FreshRunner(SequentialRunner):
             self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
 
 
-def _fingerprints(node: Node, catalog: CatalogProtocol) -> dict[Member, str]:
+def _fingerprints(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[Member, str]:
     """Each member's fingerprint; members are the seeds of per-seed outputs, or None alone."""
     members = {member for name in node.outputs for member in catalog[name].paths()}
     parameters = {n: catalog.load(n) for n in node.inputs if n.startswith("params:")}
@@ -68,7 +68,7 @@ def _fingerprints(node: Node, catalog: CatalogProtocol) -> dict[Member, str]:
     return {m: fingerprint(function, parameters, _input_hashes(node, catalog, m)) for m in sorted(members, key=str)}
 
 
-def _input_hashes(node: Node, catalog: CatalogProtocol, member: Member) -> dict[str, Any]:
+def _input_hashes(node: Node, catalog: CatalogProtocol[Any, Any], member: Member) -> dict[str, Any]:
     """Content hashes of what `member`'s output is made from: its own seed's files, and everything shared.
 
     An output shared by all seeds depends on every seed's files, and on which seeds they are.
@@ -91,18 +91,18 @@ def _hash(node: Node, name: str, path: Path) -> str:
     return file_sha256(path)
 
 
-def _fresh(node: Node, catalog: CatalogProtocol, member: Member, print_: str) -> bool:
+def _fresh(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> bool:
     return all(is_fresh(catalog[name].paths()[member], print_) for name in node.outputs)
 
 
-def _record(node: Node, catalog: CatalogProtocol, member: Member, print_: str) -> None:
+def _record(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> None:
     inputs = _input_hashes(node, catalog, member)
     for name in node.outputs:
         write_made(catalog[name].paths()[member], print_, node.name, inputs)
 
 
 @contextmanager
-def _narrowed(node: Node, catalog: CatalogProtocol, members: list[Member]) -> Iterator[None]:
+def _narrowed(node: Node, catalog: CatalogProtocol[Any, Any], members: list[Member]) -> Iterator[None]:
     """Let the node's per-seed datasets hold only the members that are to be made."""
     datasets = [catalog[name] for name in {*node.inputs, *node.outputs} if hasattr(catalog[name], "seeds")]
     if members == [None] or not datasets:

@@ -37,7 +37,9 @@ class PlanSession(KedroSession):
             # Tags, nodes and namespaces that do not exist; later errors keep their traceback.
             if getattr(runner, "started", True):
                 raise
-            raise _as_one_line(_unknown_selection(kwargs) or ConfigurationError(" ".join(str(error).split()))) from error
+            raise _as_one_line(
+                _unknown_selection(kwargs) or ConfigurationError(" ".join(str(error).split()))
+            ) from error
 
     def _check_pipelines(self, names: list[str]) -> None:
         from oer_pipeline.pipeline_registry import PIPELINES

@@ -1,6 +1,7 @@
 """Kedro's settings for this project."""
 
 import os
+from typing import Any
 
 # One thread a process: parallelism is processes (two OpenMP threads on two busy cores are many times slower than one).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -22,7 +23,7 @@ HOOKS = (Tracking(),)
 DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # Tracking is its hook, made to survive a server that is down
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
-CONFIG_LOADER_ARGS = {
+CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},

@@ -57,7 +57,7 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
 
 
 def finish(
-    cell: CellRun, status: str, pipeline: Pipeline, catalog: CatalogProtocol, seconds: Mapping[str, float]
+    cell: CellRun, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], seconds: Mapping[str, float]
 ) -> None:
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
@@ -70,7 +70,9 @@ def finish(
     cell.client.set_terminated(cell.run, status)
 
 
-def _log_seed(cell: CellRun, seed: int, catalog: CatalogProtocol, produced: Sequence[str], status: str) -> None:
+def _log_seed(
+    cell: CellRun, seed: int, catalog: CatalogProtocol[Any, Any], produced: Sequence[str], status: str
+) -> None:
     """A child run with the seed's returns by task (step: tasks learned), metrics and curves."""
     curves = [(n, t) for n in produced if n.endswith(".curves") for t in _of_seed(catalog, n, seed)]
     returns = [(n, t) for n in produced if n.endswith(".returns") for t in _of_seed(catalog, n, seed)]
@@ -95,11 +97,12 @@ def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
-    for (policy, task), value in table.groupby(["policy", "task"])["return"].mean().items():
+    means = table.groupby(["policy", "task"], as_index=False)["return"].mean()
+    for policy, task, value in means.itertuples(index=False):
         yield _metric(f"return_{policy}.task_{task}", value, learned)
 
 
-def _aggregates(catalog: CatalogProtocol) -> dict[str, float]:
+def _aggregates(catalog: CatalogProtocol[Any, Any]) -> dict[str, float]:
     if not catalog.exists("metrics"):
         return {}
     document = catalog.load("metrics")
@@ -107,7 +110,7 @@ def _aggregates(catalog: CatalogProtocol) -> dict[str, float]:
     return means | {f"cost.{name}": float(value) for name, value in document["cost"].items()}
 
 
-def _log_artefacts(cell: CellRun, catalog: CatalogProtocol, produced: Sequence[str]) -> None:
+def _log_artefacts(cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: Sequence[str]) -> None:
     """Every artefact: the files but for data sets, all of them with their hash in `artefacts.json`."""
     listing = {}
     for name in produced:
@@ -123,7 +126,7 @@ def _log_artefacts(cell: CellRun, catalog: CatalogProtocol, produced: Sequence[s
     cell.client.log_text(cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json")
 
 
-def _of_seed(catalog: CatalogProtocol, name: str, seed: int) -> list[Any]:
+def _of_seed(catalog: CatalogProtocol[Any, Any], name: str, seed: int) -> list[Any]:
     """The seed's table, if it is there."""
     dataset: Any = catalog[name]
     path: Path = dataset.paths()[seed]
@@ -153,8 +156,6 @@ def _git_commit() -> str:
     import subprocess
 
     try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
+        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

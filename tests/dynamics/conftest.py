@@ -51,4 +51,4 @@ def system() -> Trajectories:
 
 @pytest.fixture(scope="session")
 def small() -> DynamicsSettings:
-    return DynamicsSettings(members=3, hidden=(48, 48), learning_rate=5e-3, batch_size=64, max_epochs=60)
+    return DynamicsSettings(members=3, hidden=(48, 48), learning_rate=5e-3, batch_size=64, min_improvement=0.01)

@@ -81,7 +81,9 @@ class Tasks:
             for j in range(1, tasks)
         ]
 
-    def before(self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings) -> Policies | None:
+    def before(
+        self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings
+    ) -> Policies | None:
         """What 10 updates on each task before `task` leave behind."""
         policies = None
         for earlier in range(1, task):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 
-EXAMPLE = '''
+EXAMPLE = """
 policies, buffers = None, []
 for task, data in enumerate(sequence, start=1):
     learner = DualBehaviourCloning(settings, data, buffers, policies, seeds)
@@ -18,7 +18,7 @@ for task, data in enumerate(sequence, start=1):
         request = SelectionRequest(data, 50, act, model, (0, 1, 2), draws, horizon=20)
         chosen.append(fill(request, MBES().select(request), "policy"))
     buffers.append(chosen)
-'''
+"""
 
 PROGRAM = f'''
 import sys

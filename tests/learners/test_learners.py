@@ -37,7 +37,9 @@ def trained(learner: Learner, updates: int = 40) -> Policies:
 
 
 @pytest.mark.parametrize("kind", [Finetune, ExperienceReplay])
-def test_a_later_task_goes_on_with_the_trunk_and_the_old_heads_and_adds_a_new_head(tasks: Any, kind: type[Learner]) -> None:
+def test_a_later_task_goes_on_with_the_trunk_and_the_old_heads_and_adds_a_new_head(
+    tasks: Any, kind: type[Learner]
+) -> None:
     previous = tasks.before(kind, 2, SEEDS, tasks.settings)
     views = tasks.learner(kind, 2, previous=previous).networks["policy"].views
     assert set(views) == {*previous.deployed, "head.2.weight", "head.2.bias"}
@@ -70,7 +72,9 @@ def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
 
 
 @pytest.mark.parametrize(("start", "independent"), [("continual", False), ("self", True), ("fresh", True)])
-def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(tasks: Any, start: str, independent: bool) -> None:
+def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(
+    tasks: Any, start: str, independent: bool
+) -> None:
     settings = replace(tasks.settings, trunk_start=start)
     chains = []
     for shift in (0, 1_000):

@@ -43,7 +43,9 @@ def linears(module: nn.Module) -> list[nn.Linear]:
 
 
 def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Actor:
-    heads = sorted(int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight"))
+    heads = sorted(
+        int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight")
+    )
     actor = Actor(parameters["trunk.0.weight"].shape[1], 2, settings.hidden, heads)
     for i, layer in enumerate(linears(actor.trunk)):
         load(layer, parameters[f"trunk.{i}.weight"][member], parameters[f"trunk.{i}.bias"][member])
@@ -65,7 +67,14 @@ def plain(learner: Learner, member: int) -> TD3BC:
     """The plain agent with the weights that `member` has now."""
     s = learner.settings
     constants = Constants(
-        s.learning_rate, s.discount, s.polyak, s.policy_delay, s.target_noise, s.target_noise_clip, s.alpha, s.replay_weight
+        s.learning_rate,
+        s.discount,
+        s.polyak,
+        s.policy_delay,
+        s.target_noise,
+        s.target_noise_clip,
+        s.alpha,
+        s.replay_weight,
     )
     constants = replace(constants, use_q=s.base == "td3bc")
     networks = {name: plain_actor(flat.views, member, s) for name, flat in learner.networks.items()}
@@ -171,7 +180,9 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
     assert data.timeout.any()
     assert data.terminal.any()
     np.testing.assert_array_equal(continues, ~data.terminal)
-    y = td3bc.bootstrapped_target(torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[[3.0, 9.0], [5.0, 4.0]]]), 0.5)
+    y = td3bc.bootstrapped_target(
+        torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[[3.0, 9.0], [5.0, 4.0]]]), 0.5
+    )
     assert y.tolist() == [[2.5, 1.0]]
 
 

@@ -121,7 +121,10 @@ def test_copies_are_independent_of_the_original() -> None:
         p.zero_()
     for copy in copies:
         assert {name: p.tolist() for name, p in copy.items()} == kept
-    assert [all(p.requires_grad is wanted for p in copy.values()) for copy, wanted in zip(copies, (False, True), strict=True)]
+    assert [
+        all(p.requires_grad is wanted for p in copy.values())
+        for copy, wanted in zip(copies, (False, True), strict=True)
+    ]
 
 
 def test_layers_are_sized_as_asked() -> None:

@@ -167,9 +167,9 @@ def test_unknown_names_write_nothing(project: Any) -> None:
     for how in ({"suite": "nowhere"}, {"method": "magic"}, {"replay": {"sise": 1}}):
         with pytest.raises(ConfigurationError):
             project.run(**how)
-    with pytest.raises(ConfigurationError, match="environment 'tset'.*did you mean test"):
+    with pytest.raises(ConfigurationError, match=r"environment 'tset'.*did you mean test"):
         project.run(env="tset")
-    with pytest.raises(ConfigurationError, match="pipeline 'continul'.*did you mean continual"):
+    with pytest.raises(ConfigurationError, match=r"pipeline 'continul'.*did you mean continual"):
         project.run("continul")
     with pytest.raises(ConfigurationError, match="task_9"):
         project.run(tags=["task_9"])

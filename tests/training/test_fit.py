@@ -38,7 +38,9 @@ def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings:
             assert trained.curves[seed][name] == [losses[name][member].item() for losses in means], name
 
 
-def test_curves_have_a_point_a_block_at_the_update_where_it_ended(data: Trajectories, settings: LearnerSettings) -> None:
+def test_curves_have_a_point_a_block_at_the_update_where_it_ended(
+    data: Trajectories, settings: LearnerSettings
+) -> None:
     curves = fit(Finetune, settings, data, (), None, SEEDS).curves
     assert list(curves) == list(SEEDS)
     for curve in curves.values():

@@ -145,7 +145,6 @@ def test_unsound_file(fault: str, file: Path) -> None:
     assert str(file) in str(error.value)
 
 
-
 def test_not_a_file_of_ours(file: Path) -> None:
     whole = file.read_bytes()
     broken = [b"", b"PAR1", whole[: len(whole) // 2], whole[:-1], whole[10:], pickle.dumps({"observation": [1.0]})]

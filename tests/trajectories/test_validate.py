@@ -65,9 +65,7 @@ SHAPES: list[tuple[str, Callable[[Any], Any], str]] = [
 
 
 @pytest.mark.parametrize(("column", "change", "message"), SHAPES)
-def test_wrong_shape_or_dtype(
-    table: Trajectories, column: str, change: Callable[[Any], Any], message: str
-) -> None:
+def test_wrong_shape_or_dtype(table: Trajectories, column: str, change: Callable[[Any], Any], message: str) -> None:
     with pytest.raises(DataError) as error:
         validate(replace(table, **{column: change(getattr(table, column))}), "here")
     assert message in str(error.value)

@@ -63,8 +63,8 @@ class TaskTable:
     def take(self, index_MB: Tensor) -> Batch:
         """The transitions at (M, B) row numbers."""
         picked = self.rows.index_select(0, index_MB.reshape(-1)).view(*index_MB.shape, -1)
-        sizes = (self.observation_size, self.action_size, self.observation_size, 1, 1)
-        observation, action, next_observation, reward, continues = picked.split(sizes, dim=-1)
+        sizes = [self.observation_size, self.action_size, self.observation_size, 1, 1]
+        observation, action, next_observation, reward, continues = torch.split(picked, sizes, dim=-1)
         return Batch(observation, action, next_observation, reward.squeeze(-1), continues.squeeze(-1))
 
 
@@ -104,7 +104,7 @@ class ReplayTable:
         """Rows at (J, M, B) positions inside each buffer."""
         picked = torch.take_along_dim(self.rows, index_JMB.unsqueeze(-1), dim=2)
         width = picked.shape[-1] - self.observation_size
-        observation, action = picked.split((self.observation_size, width), dim=-1)
+        observation, action = torch.split(picked, [self.observation_size, width], dim=-1)
         return ReplayBatch(observation, action)
 
 

@@ -171,4 +171,6 @@ class Learner(ABC):
         finite = torch.stack(list(means.values())).isfinite().all(dim=0)
         if not bool(finite.all()):
             lost = [seed for seed, ok in zip(self.seeds, finite.tolist(), strict=True) if not ok]
-            raise DivergedError(f"task {self.task}: the losses of seed(s) {lost} are not finite at update {self.updates}")
+            raise DivergedError(
+                f"task {self.task}: the losses of seed(s) {lost} are not finite at update {self.updates}"
+            )

@@ -47,7 +47,7 @@ class Policies:
 
     def act_as_learned(self, observation_BD: FloatArray) -> FloatArray:
         """Actions (B, A) of a lone member's pi_n: what a selector asks."""
-        return self.task_action(observation_BD[None])[0]
+        return np.asarray(self.task_action(observation_BD[None])[0])
 
     def _act(self, parameters: Parameters, task: int, observation_MBD: FloatArray) -> FloatArray:
         standardised = torch.from_numpy(self.standardisers[task - 1](observation_MBD))

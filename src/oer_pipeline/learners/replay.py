@@ -21,7 +21,7 @@ def replay_actions(
     """Actions on the new task's batch (M, B, A) and on each old one's, in a single pass through the trunk."""
     old = [] if replay is None else list(replay.observation)
     features = policy.trunk(parameters, torch.cat((observation_MBD, *old), dim=1))
-    new, *rest = features.split(observation_MBD.shape[1], dim=1)
+    new, *rest = torch.split(features, observation_MBD.shape[1], dim=1)
     return policy.head(parameters, task, new), [policy.head(parameters, j, f) for j, f in enumerate(rest, start=1)]
 
 

@@ -6,6 +6,7 @@ others (CPU, one thread); `tests/networks` holds it.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from math import sqrt
 
@@ -30,7 +31,7 @@ def init_linear(inputs: int, outputs: int, generators: Sequence[torch.Generator]
 def init_mlp(sizes: Sequence[int], generators: Sequence[torch.Generator]) -> Parameters:
     """An MLP of the given layer sizes, e.g. (20, 128, 128, 6); one generator per member."""
     parameters: Parameters = {}
-    for layer, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+    for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         parameters[f"{layer}.weight"], parameters[f"{layer}.bias"] = init_linear(inputs, outputs, generators)
     return parameters
 

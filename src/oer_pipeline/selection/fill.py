@@ -12,7 +12,7 @@ TARGETS = ("policy", "data")
 
 
 def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
-    """The chosen transitions with a_hat = pi_n(s) (`policy`, default) or the data's action (`data`) (method, section 5).
+    """The chosen transitions with a_hat = pi_n(s) (`policy`, default) or the data's action (`data`; section 5).
 
     Raises:
         ConfigurationError: another `target`.

@@ -43,7 +43,7 @@ class GaussianPolicy:
         for layer in range(layers - 1):
             hidden = np.tanh(hidden @ w[f"{layer}.weight"] + w[f"{layer}.bias"])
         mean = hidden @ w[f"{layers - 1}.weight"] + w[f"{layers - 1}.bias"]
-        return mean if self.deterministic else mean + np.exp(w["log_std"]) * noise
+        return np.asarray(mean if self.deterministic else mean + np.exp(w["log_std"]) * noise)
 
 
 @dataclass(frozen=True)
@@ -80,7 +80,7 @@ class Acting:
 
 
 def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: int = 0, first: int = 0) -> Episodes:
-    """Roll `behaviour` out for `episodes` episodes of `task`, starts and noise drawn for (purpose, seed, task, number)."""
+    """Roll `behaviour` out for `episodes` episodes, starts and noise drawn for (purpose, seed, task, number)."""
     generators = episode_generators(purpose, seed, task.index, episodes, first)
     physics = task.physics()
     act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
@@ -99,7 +99,7 @@ def check_trained(task: Task, floor: float, final: float) -> None:
 
 @dataclass(frozen=True)
 class BehaviourFile:
-    """The trained policies of one task and how they came about (`record`: algorithm, steps, seed, returns, versions)."""
+    """The trained policies of one task and how they came about (`record`: algorithm, steps, seed, returns)."""
 
     policies: Mapping[str, GaussianPolicy]
     record: Mapping[str, Any]

@@ -68,7 +68,9 @@ def train(task: Task, settings: PPOSettings) -> tuple[dict[str, FloatArray], dic
     scores = [(steps, score(policy), policy) for steps, policy in snapshots]
     reached = [s for s in scores if s[1] >= floor + (final - floor) / 2]
     if not reached:
-        raise DataError(f"{task.suite} {task.name}: no snapshot reaches the medium return; final {final:.1f}, floor {floor:.1f}")
+        raise DataError(
+            f"{task.suite} {task.name}: no snapshot reaches the medium return; final {final:.1f}, floor {floor:.1f}"
+        )
     steps, medium, policy = reached[0]
     chosen = {"medium": policy, "final": snapshots[-1][1]}
     tensors = {f"{s}/{n}": np.ascontiguousarray(v, np.float32) for s, p in chosen.items() for n, v in p.weights.items()}
@@ -138,7 +140,9 @@ def main(suites_file: str, suite_name: str, index: str, destination: str | None 
 
     suite = Suite.from_config(suite_name, yaml.safe_load(Path(suites_file).read_text())[suite_name])
     task = suite.tasks[int(index) - 1]
-    path = Path(destination) / suite_name / f"{task.name}.safetensors" if destination else committed(suite_name, task.name)
+    path = (
+        Path(destination) / suite_name / f"{task.name}.safetensors" if destination else committed(suite_name, task.name)
+    )
     if path.exists():
         print(f"{path.name} of {suite_name} is there; delete it to train it again")
         return

@@ -13,7 +13,7 @@ from oer_pipeline.types import FloatArray
 
 
 class TaskEnv(gymnasium.Env[FloatArray, FloatArray]):
-    """One task as a gymnasium environment; `truncated` at the task's horizon, `terminated` also when physics diverge."""
+    """One task as a gymnasium environment; `truncated` at the horizon, `terminated` also when physics diverge."""
 
     metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's own contract
 
@@ -25,7 +25,9 @@ class TaskEnv(gymnasium.Env[FloatArray, FloatArray]):
         self.observation_space = gymnasium.spaces.Box(-bound, bound, dtype=np.float64)
         self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._physics.action_size,), np.float32)
 
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[FloatArray, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[FloatArray, dict[str, Any]]:
         super().reset(seed=seed)
         self._step = 0
         self._physics.reset(self._state, self.np_random)

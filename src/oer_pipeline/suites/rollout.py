@@ -36,7 +36,7 @@ class Episodes:
     @property
     def returns(self) -> FloatArray:
         """Undiscounted return of each episode, shape (B,)."""
-        return self.reward.sum(axis=1)
+        return np.asarray(self.reward.sum(axis=1))
 
 
 def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator], act: Act, horizon: int) -> Episodes:
@@ -81,6 +81,6 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
 
 
 def episode_generators(purpose: str, seed: int, task: int, episodes: int, first: int = 0) -> list[np.random.Generator]:
-    """One generator per episode, a function of (purpose, seed, task, number), so start states never overlap by purpose."""
+    """One generator per episode, a function of (purpose, seed, task, number): no two purposes share start states."""
     key = zlib.crc32(purpose.encode())
     return [np.random.default_rng((key, seed, task, first + number)) for number in range(episodes)]

@@ -13,10 +13,10 @@ import torch
 from oer_pipeline.learners.learner import Learner
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.trajectories.buffer import ReplayBuffer
-from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.training.module import BlockModule
 from oer_pipeline.training.progress import Progress
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+from oer_pipeline.trajectories.table import Trajectories
 
 BLOCK = 100
 

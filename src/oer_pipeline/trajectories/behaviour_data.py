@@ -43,8 +43,10 @@ def collect(task: Task, behaviours: BehaviourFile, kind: str, transitions: int, 
     return concatenate(rounds)
 
 
-def references(task: Task, raw: Mapping[str, Trajectories], data_seed: int, episodes: int) -> dict[str, dict[str, float]]:
-    """Behaviour -> {episodes, mean, sd} of its returns: random, medium, expert from the raw data, zero action rolled out."""
+def references(
+    task: Task, raw: Mapping[str, Trajectories], data_seed: int, episodes: int
+) -> dict[str, dict[str, float]]:
+    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data."""
     zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed).returns
     returns = {**{kind: raw[kind].returns for kind in KINDS}, "zero": zero}
     return {k: {"episodes": len(r), "mean": float(r.mean()), "sd": float(r.std(ddof=1))} for k, r in returns.items()}

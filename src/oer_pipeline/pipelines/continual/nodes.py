@@ -52,9 +52,10 @@ def _train(
     from oer_pipeline.training.fit import fit
 
     settings = LearnerSettings(**learner)
+    learner_class: type[Learner] = load_class(chosen["class"], Learner)  # type: ignore[type-abstract]
     before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
     buffers = [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed]
-    trained = fit(load_class(chosen["class"], Learner), settings, data, buffers, before or None, seeds, accelerator)
+    trained = fit(learner_class, settings, data, buffers, before or None, seeds, accelerator)
     cost = {"parameters": trained.parameters, "updates": settings.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
     weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
@@ -130,6 +131,7 @@ def evaluate(
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.evaluation import ActOnTask
     from oer_pipeline.suites.evaluation import evaluate as roll_out
     from oer_pipeline.suites.suite import Task
 
@@ -140,7 +142,7 @@ def evaluate(
     def deployed(task: Task, observation: Any) -> Any:
         return policies.deployed_action(head[task.name], observation)
 
-    runs = [("deployed", learned, deployed)]
+    runs: list[tuple[str, list[Task], ActOnTask]] = [("deployed", learned, deployed)]
     if policies.task is not None:
         runs.append(("task", learned[-1:], lambda _, observation: policies.task_action(observation)))
     rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
@@ -150,5 +152,7 @@ def evaluate(
             for seed, episodes in zip(seeds, by_member, strict=True):
                 columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
                 number = range(evaluation["episodes"])
-                rows[seed].append(pd.DataFrame({"policy": policy, "task": head[task.name], "episode": number, **columns}))
+                rows[seed].append(
+                    pd.DataFrame({"policy": policy, "task": head[task.name], "episode": number, **columns})
+                )
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}
