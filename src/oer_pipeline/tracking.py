@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 CURVE_POINTS = 200
+CELL_STAGES = {"__default__", "continual", "evaluation", "reporting"}
+"""Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".raw_random", ".raw_medium", ".raw_expert", ".transitions", ".visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
@@ -39,17 +41,13 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
     from mlflow.entities import Param
 
     client = MlflowClient()
-    stages = "+".join(run_params.get("pipeline_names") or ["all stages"])
-    tags = {
-        "method": plan.method,
-        "cell": plan.cell,
-        "suite": plan.suite_folder,
-        "quality": plan.quality_folder,
-        "seeds": "+".join(map(str, plan.seeds)),
-        "stages": stages,
-        "git_commit": _git_commit(),
-    }
-    run = client.create_run(experiment, tags=tags, run_name=f"{plan.cell} ({stages})").info.run_id
+    stages = sorted(run_params.get("pipeline_names") or ["__default__"])
+    of_cell = bool(set(stages) & CELL_STAGES)
+    tags = {"suite": plan.suite_folder, "quality": plan.quality_folder, "stages": "+".join(stages)}
+    if of_cell:
+        tags |= {"method": plan.method, "cell": plan.cell, "seeds": "+".join(map(str, plan.seeds))}
+    tags["git_commit"] = _git_commit()
+    run = client.create_run(experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]).info.run_id
     hidden = ("learners.", "selectors.", "sequence.", "chosen.", "cell.", "heads.")
     flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]
     client.log_batch(run, params=[Param(key, str(value)) for key, value in flat[:100]])

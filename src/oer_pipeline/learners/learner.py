@@ -168,6 +168,8 @@ class Learner(ABC):
         return loss.detach()
 
     def _check(self, means: Mapping[str, Tensor]) -> None:
+        if not means:  # a block shorter than the policies' delay, of a learner without critics
+            return
         finite = torch.stack(list(means.values())).isfinite().all(dim=0)
         if not bool(finite.all()):
             lost = [seed for seed, ok in zip(self.seeds, finite.tolist(), strict=True) if not ok]

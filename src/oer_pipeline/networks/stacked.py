@@ -13,6 +13,10 @@ from math import sqrt
 import torch
 from torch import Tensor
 
+ROWS = 16
+"""Batches are padded to a multiple of this many rows: a matrix product rounds differently where a member's part of the
+memory is not aligned to whole vector registers, and where it starts depends on the members before it."""
+
 Parameters = dict[str, Tensor]
 """`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0."""
 
@@ -41,7 +45,9 @@ def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     if weight.shape[-1] == 1:
         # A matrix product of output width 1 takes another code path with one member than with several.
         return (x_MBI * weight.transpose(1, 2)).sum(-1, keepdim=True) + bias
-    return torch.baddbmm(bias, x_MBI, weight)
+    spare = -x_MBI.shape[1] % ROWS
+    padded_MBI = torch.nn.functional.pad(x_MBI, (0, 0, 0, spare)) if spare else x_MBI
+    return torch.baddbmm(bias, padded_MBI, weight)[:, : x_MBI.shape[1]]
 
 
 def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False) -> Tensor:

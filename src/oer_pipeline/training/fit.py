@@ -21,7 +21,8 @@ from oer_pipeline.trajectories.table import Trajectories
 BLOCK = 100
 
 Curves = dict[int, dict[str, list[float]]]
-"""Per seed: `update` and each loss's mean over the block that ended there, as equally long columns."""
+"""Per seed: `update` and each loss's mean over the block that ended there, as equally long columns; NaN in a block too
+short for a policy update."""
 
 
 @dataclass(frozen=True)
@@ -90,8 +91,9 @@ def _trainer(device: torch.device, progress: Progress) -> pl.Trainer:
 
 def _curves(module: BlockModule, seeds: Sequence[int]) -> Curves:
     curves: Curves = {seed: {"update": [float(u) for u, _ in module.history]} for seed in seeds}
-    for name in module.history[0][1]:
-        values = torch.stack([losses[name] for _, losses in module.history]).cpu()
+    missing = torch.full((len(seeds),), torch.nan, device=module.learner.device)
+    for name in dict.fromkeys(name for _, losses in module.history for name in losses):
+        values = torch.stack([losses.get(name, missing) for _, losses in module.history]).cpu()
         for member, seed in enumerate(seeds):
             curves[seed][name] = values[:, member].tolist()
     return curves

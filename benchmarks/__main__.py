@@ -1,0 +1,35 @@
+"""`python -m benchmarks [NAME]`: measure every figure, or one; print figure, target and verdict; keep the records."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from benchmarks.figure import Figure, keep
+
+FIGURES = (
+    "td3bc_vs_plain_eager",
+    "lightning_vs_bare_loop",
+    "mbes_100k_seconds",
+    "mbes_1m_seconds",
+    "mbes_vs_naive",
+    "ensemble_vs_sequential",
+    "table_read_vs_pandas",
+    "rollout_vs_gymnasium_loop",
+    "kedro_overhead_seconds",
+)
+
+
+def main(names: list[str]) -> None:
+    """Measure `names`, all without any."""
+    unknown = [name for name in names if name not in FIGURES]
+    if unknown:
+        sys.exit(f"unknown figure {unknown[0]!r}; choose one of {', '.join(FIGURES)}")
+    for name in names or FIGURES:
+        figure: Figure = import_module(f"benchmarks.{name}").measure()
+        keep(figure)
+        print(figure, flush=True)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,0 +1,80 @@
+"""A measured figure, its verdict, and the record of all of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+RESULTS = Path(__file__).parent / "results.json"
+LIBRARIES = ("kedro", "mujoco", "numpy", "pandas", "pyarrow", "pytorch-lightning", "torch")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What was measured and what it should be."""
+
+    name: str
+    value: float
+    target: float
+    better: Literal["higher", "lower"]
+    device: str = "cpu"
+
+    @property
+    def met(self) -> bool:
+        return self.value <= self.target if self.better == "lower" else self.value >= self.target
+
+    def __str__(self) -> str:
+        sign = "<=" if self.better == "lower" else ">="
+        return f"{self.name}: {self.value:.3g} (target {sign} {self.target:g}): {'met' if self.met else 'NOT MET'}"
+
+    def record(self) -> dict[str, Any]:
+        """What results.json keeps."""
+        return {
+            "name": self.name,
+            "value": float(f"{self.value:.4g}"),
+            "target": self.target,
+            "better": self.better,
+            "met": self.met,
+            "device": describe(self.device),
+            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+        }
+
+
+def keep(figure: Figure) -> None:
+    """Put the figure's record in the place of an older one of its name."""
+    records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    others = [record for record in records if record["name"] != figure.name]
+    text = json.dumps(sorted([*others, figure.record()], key=lambda r: r["name"]), indent=2, sort_keys=True)
+    temporary = RESULTS.with_suffix(".tmp")
+    temporary.write_text(text + "\n")
+    temporary.replace(RESULTS)
+
+
+def describe(device: str) -> str:
+    """The processor that did the work."""
+    if device == "cuda":
+        return torch.cuda.get_device_name()
+    model = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
+    return f"{model[0] if model else platform.machine()}, {os.cpu_count()} cores"
+
+
+def _cpuinfo() -> list[str]:
+    path = Path("/proc/cpuinfo")
+    return path.read_text().splitlines() if path.exists() else []
+
+
+def best_device() -> str:
+    """`cuda` where there is a GPU, whose figures carry `_gpu` in their names, else `cpu`."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+def on(device: str, name: str) -> str:
+    """The figure's name on `device`."""
+    return f"{name}_gpu" if device == "cuda" else name

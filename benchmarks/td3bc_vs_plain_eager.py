@@ -1,0 +1,31 @@
+"""Time of a TD3+BC update, one member, 256-256, batch 256, over the plain loop of benchmarks/plain.py."""
+
+from __future__ import annotations
+
+import numpy as np
+from benchmarks.figure import Figure, best_device, on
+from benchmarks.made_up import ACTION, OBSERVATION, one_thread, trajectories
+from benchmarks.plain import TD3BC, Actor, Critic, PlainReplay
+from benchmarks.timing import ratio
+
+from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.settings import LearnerSettings
+
+UPDATES, BATCH, HIDDEN = 100, 256, (256, 256)
+
+
+def measure() -> Figure:
+    one_thread()
+    device, data = best_device(), trajectories(20_000)
+    learner = Finetune(LearnerSettings(batch_size=BATCH, hidden=HIDDEN), data, (), None, (0,), device)
+    agent = TD3BC(Actor(OBSERVATION, ACTION, HIDDEN).to(device), Critic(OBSERVATION, ACTION, HIDDEN).to(device))
+    columns = (data.observation, data.action, data.next_observation, data.reward[:, None], data.terminal[:, None])
+    replay = PlainReplay([column.astype(np.float32) for column in columns], device)
+
+    def plain() -> None:
+        for _ in range(UPDATES):
+            batch = replay.sample(BATCH)
+            agent.update(batch, batch.action.new_empty(batch.action.shape).normal_())
+
+    value = ratio(lambda: learner.block(UPDATES), plain)
+    return Figure(on(device, "td3bc_vs_plain_eager"), value, 0.75 if device == "cpu" else 0.1, "lower", device)
