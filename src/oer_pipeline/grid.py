@@ -19,7 +19,7 @@ from oer_pipeline.errors import OERError
 from oer_pipeline.plan import Plan
 
 LOGS = Path("logs")
-SECONDS_PER_MEMBER_UPDATE = 2.2e-3
+SECONDS_PER_MEMBER_UPDATE = 3.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the time left rests on it."""
 
 
@@ -136,7 +136,8 @@ def _reap(jobs: Sequence[Job]) -> None:
 def _left(jobs: Sequence[Job], at_once: int) -> float:
     """Seconds until all is done: expected times, scaled by how the finished jobs kept to theirs."""
     done = [job for job in jobs if job.took is not None]
-    pace = sum(j.took or 0.0 for j in done) / sum(j.expected for j in done) if done else 1.0
+    # The first estimate counts as ten minutes of evidence, so that one short job does not upset it.
+    pace = (600.0 + sum(j.took or 0.0 for j in done)) / (600.0 + sum(j.expected for j in done))
     now = time.monotonic()
     left = {j.name: j.expected * pace - (now - j.started if j.process else 0.0) for j in jobs if j.took is None}
     left = {name: max(seconds, 5.0) for name, seconds in left.items()}

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from importlib import import_module
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.errors import ConfigurationError, choices
 
 T = TypeVar("T")
 
@@ -24,3 +26,18 @@ def load_class(path: str, base: type[T]) -> type[T]:
     if not (isinstance(found, type) and issubclass(found, base)):
         raise ConfigurationError(f"class {path!r} is not a {base.__name__}; subclass it")
     return found
+
+
+def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
+    """An instance of the class at `path`, made with its options.
+
+    Raises:
+        ConfigurationError: as `load_class`; an unknown option, or a value that the class refuses.
+    """
+    found = load_class(path, base)
+    known = inspect.signature(found).parameters
+    for option in options:
+        if option not in known:
+            takes = choices(known, option) if known else "it takes none"
+            raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
+    return found(**options)

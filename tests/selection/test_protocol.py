@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.loading import build
 from oer_pipeline.selection.mbes import MBES
-from oer_pipeline.selection.protocol import Selection, SelectionRequest
-from oer_pipeline.selection.registry import SELECTORS, make_selector
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.selection.uniform import Uniform
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -55,26 +55,31 @@ def test_uniform_draws_distinct_rows_and_all_rows_alike(kit: Kit, data: Trajecto
     assert chosen.record["order"].tolist() == [0, 1, 2, 3, 4]
 
 
-def test_every_selector_fills_the_whole_data(kit: Kit, data: Trajectories) -> None:
-    for name in SELECTORS:
-        assert sorted(make_selector(name, {}).select(kit.request(data, 20)).rows.tolist()) == list(range(20))
+MBES_PATH, UNIFORM_PATH = "oer_pipeline.selection.mbes:MBES", "oer_pipeline.selection.uniform:Uniform"
 
 
-def test_selectors_come_by_name_with_their_options() -> None:
-    assert make_selector("mbes", {"walkers": 3}) == MBES(walkers=3)
-    assert make_selector("uniform", {}) == Uniform()
+def make(path: str, options: dict[str, Any]) -> Selector:
+    return build(path, Selector, options)  # type: ignore[type-abstract]
 
 
-def test_unknown_names_and_options_are_answered_with_the_good_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"'unifrom'; did you mean uniform\? choose one of mbes, uniform"):
-        make_selector("unifrom", {})
+@pytest.mark.parametrize("path", [MBES_PATH, UNIFORM_PATH])
+def test_every_selector_fills_the_whole_data(kit: Kit, data: Trajectories, path: str) -> None:
+    assert sorted(make(path, {}).select(kit.request(data, 20)).rows.tolist()) == list(range(20))
+
+
+def test_selectors_come_by_path_with_their_options() -> None:
+    assert make(MBES_PATH, {"walkers": 3}) == MBES(walkers=3)
+    assert make(UNIFORM_PATH, {}) == Uniform()
+
+
+def test_unknown_options_are_answered_with_the_good_ones() -> None:
     with pytest.raises(ConfigurationError, match=r"'walker'; did you mean walkers\? .*distance_quantile"):
-        make_selector("mbes", {"walker": 3})
-    with pytest.raises(ConfigurationError, match="uniform: unknown option 'walkers'; it takes none"):
-        make_selector("uniform", {"walkers": 3})
+        make(MBES_PATH, {"walker": 3})
+    with pytest.raises(ConfigurationError, match="unknown option 'walkers'; it takes none"):
+        make(UNIFORM_PATH, {"walkers": 3})
 
 
-class FirstRows:
+class FirstRows(Selector):
     """Somebody else's selector."""
 
     def __init__(self, skip: int = 0) -> None:
@@ -90,12 +95,11 @@ def test_a_dotted_path_names_somebody_elses_selector(
     module = ModuleType("their_selectors")
     module.FirstRows, module.number = FirstRows, 3  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "their_selectors", module)
-    selector = make_selector("their_selectors:FirstRows", {"skip": 2})
-    assert selector.select(kit.request(data, 3)).rows.tolist() == [2, 3, 4]
+    assert make("their_selectors:FirstRows", {"skip": 2}).select(kit.request(data, 3)).rows.tolist() == [2, 3, 4]
     with pytest.raises(ConfigurationError, match="unknown option 'size'"):
-        make_selector("their_selectors:FirstRows", {"size": 2})
-    for path in ("their_selectors:Missing", "no_such_module:FirstRows"):
-        with pytest.raises(ConfigurationError, match="cannot be imported"):
-            make_selector(path, {})
-    with pytest.raises(ConfigurationError, match="no class with a method select"):
-        make_selector("their_selectors:number", {})
+        make("their_selectors:FirstRows", {"size": 2})
+    for path in ("their_selectors:Missing", "no_such_module:FirstRows", "nonsense"):
+        with pytest.raises(ConfigurationError, match="cannot be loaded.*package.module:Class"):
+            make(path, {})
+    with pytest.raises(ConfigurationError, match="is not a Selector"):
+        make("their_selectors:number", {})

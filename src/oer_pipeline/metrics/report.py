@@ -9,6 +9,7 @@
      "fidelity": {seed: [{"visits_to_buffer", "buffer_to_visits"} | null, ...] | null},   # one a task
      "per_seed": {seed: {metric: value | null}},
      "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},     # intervals.Estimate
+     "buffers": {seed: [{"rows", "walked"}, ...]},                 # one a task; rows - walked were filled uniformly
      "cost": {"updates", "parameters", "replay_bytes"}}
 
 Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each `_normalised` where references exist) plus
@@ -45,6 +46,7 @@ def cell_metrics(
     references: Mapping[str, Mapping[str, float | None]] | None = None,
     task_policy_returns: Mapping[int, ArrayLike] | None = None,
     fidelity: Mapping[int, Sequence[Fidelity | None]] | None = None,
+    buffers: Mapping[int, Sequence[Mapping[str, int]]] | None = None,
 ) -> dict[str, Any]:
     """The document above from each seed's matrix R (N, N), task policy returns (N,) and buffer fidelity per task (N).
 
@@ -59,10 +61,10 @@ def cell_metrics(
     measured = References.of(tasks, references)
     seeds = sorted(matrices)
     policies = {s: (task_policy_returns or {}).get(s) for s in seeds}
-    buffers = {s: (fidelity or {}).get(s) for s in seeds}
+    judged = {s: (fidelity or {}).get(s) for s in seeds}
     for seed in seeds:
-        _check_tasks(f"cell {cell}, seed {seed}", len(tasks), matrices[seed], buffers[seed])
-    per_seed = {str(s): summary(matrices[s], measured, policies[s]) | _mean_fidelity(buffers[s]) for s in seeds}
+        _check_tasks(f"cell {cell}, seed {seed}", len(tasks), matrices[seed], judged[seed])
+    per_seed = {str(s): summary(matrices[s], measured, policies[s]) | _mean_fidelity(judged[s]) for s in seeds}
     return {
         "suite": suite,
         "quality": quality,
@@ -73,9 +75,10 @@ def cell_metrics(
         "references": None if references is None else {t: _numbers(references[t]) for t in tasks},
         "matrix": {str(s): _jsonable(_lower(matrices[s])) for s in seeds},
         "task_policy_returns": {str(s): _jsonable(policies[s]) for s in seeds},
-        "fidelity": {str(s): _fidelities(buffers[s]) for s in seeds},
+        "fidelity": {str(s): _fidelities(judged[s]) for s in seeds},
         "per_seed": per_seed,
         "aggregate": aggregate(per_seed),
+        "buffers": {str(s): [dict(b) for b in (buffers or {}).get(s, ())] for s in seeds},
         "cost": dict(cost),
     }
 

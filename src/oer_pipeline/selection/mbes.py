@@ -18,14 +18,14 @@ from torch import Tensor
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.selection.neighbours import Neighbours
-from oer_pipeline.selection.protocol import Selection, SelectionRequest
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.types import FloatArray
 
 PREDICTIONS = ("sample", "mean")
 
 
 @dataclass(frozen=True)
-class MBES:
+class MBES(Selector):
     """OER's selector; a row enters the buffer once (`revisit: never`)."""
 
     walkers: int = 10

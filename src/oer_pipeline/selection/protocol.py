@@ -5,9 +5,10 @@ Shapes: N rows of the data, M chosen rows, B batch, O observation, A action.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import torch
@@ -86,9 +87,9 @@ class Selection:
         return cls(rows.astype(np.int64), record)
 
 
-class Selector(Protocol):
+class Selector(ABC):
     """Fills a replay buffer from one task's data."""
 
+    @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows."""
-        ...

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import torch
 
-from oer_pipeline.selection.protocol import Selection, SelectionRequest
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 
 
 @dataclass(frozen=True)
-class Uniform:
+class Uniform(Selector):
     """Transitions drawn uniformly, without replacement (method, section 6)."""
 
     def select(self, request: SelectionRequest) -> Selection:

@@ -101,12 +101,12 @@ def _select(
 ) -> dict[int, ReplayBuffer]:
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.loading import build
     from oer_pipeline.networks.randomness import generator
     from oer_pipeline.selection.fill import fill
-    from oer_pipeline.selection.protocol import SelectionRequest
-    from oer_pipeline.selection.registry import make_selector
+    from oer_pipeline.selection.protocol import SelectionRequest, Selector
 
-    choose = make_selector(selector["class"], selector["options"])
+    choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
     buffers = {}
     for seed in seeds:

@@ -22,11 +22,12 @@ def measure(
     dual = {s: r for s in seeds if (r := task_policy_returns(by_seed[s])) is not None}
     fidelity = given.get("fidelity", {})
     kept = {s: [Fidelity(**fidelity[t][s]) for t in tasks] for s in seeds} if fidelity else None
+    buffers = given.get("buffer", {})
     header = policies_by_seed[seeds[0]][1]
     cost = {
         "updates": header["updates"] * len(tasks),
         "parameters": header["parameters"],
-        "replay_bytes": sum(buffers[seeds[0]].replay_bytes for buffers in given.get("buffer", {}).values()),
+        "replay_bytes": sum(b[seeds[0]].replay_bytes for b in buffers.values()),
     }
     references = {t: {kind: r["mean"] for kind, r in given["references"][t].items()} for t in tasks}
     matrices = {s: matrix(tables) for s, tables in by_seed.items()}
@@ -38,6 +39,7 @@ def measure(
         references=references,
         task_policy_returns=dual or None,
         fidelity=kept,
+        buffers={s: [{"rows": len(b[s]), "walked": int(b[s].walked.sum())} for b in buffers.values()] for s in seeds},
     )
     return metrics, {name: estimate and estimate["mean"] for name, estimate in metrics["aggregate"].items()}
 
@@ -56,6 +58,7 @@ def draw(
 ) -> tuple[str, str, list[dict[str, Any]], bytes, bytes, bytes]:
     """The cell's table, page, returns as rows to plot, and figures; the projection shows the first seed."""
     from oer_pipeline.reports import heatmap, projection, returns
+    from oer_pipeline.reports.buffers import buffer_table
     from oer_pipeline.reports.page import page
     from oer_pipeline.reports.tables import cell_table
 
@@ -77,6 +80,7 @@ def draw(
             ("Metrics", table.html(), None),
             ("Matrix R", "<p>Return on each task after learning each task.</p>", heatmap.figure(metrics)),
             ("Return over the sequence", "", returns.figure(metrics)),
+            ("How the buffers were chosen", buffer_table(metrics), None),
             ("What data, buffer and deployed policy cover", f"<p>Seed {seed}, states on the first two principal "
              "components of each task's data.</p>", projection.figure(panels, dimensions)),
         ],
