@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import torch
+
 from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import one_thread
 from benchmarks.timing import ratio
-
 from oer_pipeline.dynamics.fit import Samples, train
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.networks.randomness import generators

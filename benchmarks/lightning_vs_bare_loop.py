@@ -5,12 +5,11 @@ from __future__ import annotations
 from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import ratio
-
 from oer_pipeline.learners.er import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.training.fit import BLOCK, fit
 
-SEEDS, UPDATES = (0, 1, 2), 1_000
+SEEDS, UPDATES = (0, 1, 2), 500
 
 
 def measure() -> Figure:

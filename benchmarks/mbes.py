@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import numpy as np
 import torch
-from benchmarks.made_up import request, trajectories
-from benchmarks.timing import seconds
 
+from benchmarks.made_up import one_thread, request, trajectories
+from benchmarks.timing import seconds
 from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.protocol import Selection, SelectionRequest
 from oer_pipeline.types import IntArray
 
 
-def seconds_of(rows: int, threads: int = 2) -> float:
+def seconds_of(rows: int) -> float:
     """Seconds to choose 1,000 of `rows`; all of them have to be walked to, or the figure means nothing."""
-    torch.set_num_threads(threads)
+    one_thread()  # as a selection runs; two threads on two busy cores wait for one another
     asked = request(trajectories(rows))
     chosen: list[Selection] = []
     taken = seconds(lambda: chosen.append(MBES().select(asked)))
@@ -24,24 +24,28 @@ def seconds_of(rows: int, threads: int = 2) -> float:
 
 
 def naive(asked: SelectionRequest) -> IntArray:
-    """One walker, the distance to every row and a full argmin a step; no distance limit, which would cost it more."""
-    data, model = asked.data, asked.model
+    """The same selection (default form, `revisit: never`) with one walker and the distance to every row a step."""
+    data, model, settings = asked.data, asked.model, MBES()
     assert model is not None
     mean, std = data.observation.mean(axis=0), data.observation.std(axis=0) + 1e-3
     states = (data.observation - mean) / std
-    taken = np.zeros(len(data), bool)
-    rng, rows = np.random.default_rng(0), []
+    rng, taken = np.random.default_rng(0), np.zeros(len(data), bool)
+    rows: list[int] = []
+    uncertainty: list[float] = []
+    sample = rng.permutation(len(data))[: settings.distance_sample]
+    limit = np.quantile([np.partition(np.sum((states - states[r]) ** 2, axis=1), 1)[1] for r in sample], 0.99)
     while len(rows) < asked.size:
-        row, step = int(rng.choice(data.starts)), 0
-        while len(rows) < asked.size and step < asked.horizon:
+        row, step, distance = int(rng.choice(data.starts)), 0, 0.0
+        while len(rows) < asked.size and step < asked.horizon and distance <= limit:
             if not taken[row]:
                 taken[row] = True
                 rows.append(row)
-            observation = data.observation[row : row + 1]
-            action = asked.act(observation)
-            member, noise = torch.randint(model.members, (1,)), torch.randn(1, observation.shape[1])
-            predicted = model.sample_next(torch.from_numpy(observation), torch.from_numpy(action), member, noise)
-            distance = np.sum((states - (predicted.numpy() - mean) / std) ** 2, axis=1)
-            distance[taken] = np.inf
-            row, step = int(np.argmin(distance)), step + 1
+            s = torch.from_numpy(data.observation[row : row + 1])
+            a = torch.from_numpy(asked.act(data.observation[row : row + 1]))
+            predicted = model.sample_next(s, a, torch.randint(model.members, (1,)), torch.randn(s.shape)).numpy()
+            uncertainty.append(float(model.uncertainty(s, a)))
+            squared = np.sum((states - (predicted - mean) / std) ** 2, axis=1)
+            squared[taken] = np.inf
+            row, step = int(np.argmin(squared)), step + 1
+            distance = squared[row]
     return np.array(rows)

@@ -1,4 +1,4 @@
-"""MBES: 1,000 chosen from 100,000 rows of 20 dimensions, two cores."""
+"""MBES: 1,000 chosen from 100,000 rows of 20 dimensions, on one core."""
 
 from __future__ import annotations
 

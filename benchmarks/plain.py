@@ -1,7 +1,7 @@
 """TD3+BC, ER and DBC as published implementations write them: one network a module, one optimiser a network, eager.
 
-Nothing here is stacked, fused or shared with the package; it follows method, sections 2 to 4, word by word. The tests hold
-the package's learners against it, and `td3bc_vs_plain_eager` measures what stacking is worth.
+Nothing here is stacked, fused or shared with the package; it follows method, sections 2 to 4, word by word. The tests
+hold the package's learners against it, and `td3bc_vs_plain_eager` measures what stacking is worth.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn.functional import mse_loss
 
 
 class PlainBatch(NamedTuple):
@@ -49,7 +50,7 @@ class Constants:
 def layers(sizes: Sequence[int]) -> list[nn.Module]:
     """Linear and ReLU in turn, a linear layer last."""
     parts: list[nn.Module] = []
-    for inputs, outputs in zip(sizes[:-1], sizes[1:], strict=True):
+    for inputs, outputs in pairwise(sizes):
         parts += [nn.Linear(inputs, outputs), nn.ReLU()]
     return parts[:-1]
 
@@ -116,7 +117,7 @@ class TD3BC:
     def update_critic(self, batch: PlainBatch, noise: Tensor) -> Tensor:
         y = self.target(batch, noise)
         q1, q2 = self.critic(batch.state, batch.action)
-        loss = F.mse_loss(q1, y) + F.mse_loss(q2, y)
+        loss = mse_loss(q1, y) + mse_loss(q2, y)
         self.critic_optimizer.zero_grad()
         loss.backward()
         self.critic_optimizer.step()
@@ -132,7 +133,7 @@ class TD3BC:
     def actor_losses(self, batch: PlainBatch) -> dict[str, Tensor]:
         """L_pi = - lambda_Q mean Q_1(s, pi(s)) + MSE(pi(s), a), in its two parts."""
         action = self.actor(batch.state, self.task)
-        losses = {"behaviour": F.mse_loss(action, batch.action)}
+        losses = {"behaviour": mse_loss(action, batch.action)}
         if self.constants.use_q:
             q = self.critic.first(batch.state, action)
             losses["value"] = -self.constants.alpha / q.abs().mean().detach() * q.mean()
@@ -146,7 +147,7 @@ class TD3BC:
 
     def replay_loss(self, actor: Actor, replayed: Replayed) -> Tensor:
         """(lambda / (n-1)) sum_{j<n} MSE_{B_j}(pi_j(s), a_hat)."""
-        losses = [F.mse_loss(actor(state, j), wanted) for j, (state, wanted) in enumerate(replayed, start=1)]
+        losses = [mse_loss(actor(state, j), wanted) for j, (state, wanted) in enumerate(replayed, start=1)]
         return self.constants.replay_weight / len(losses) * torch.stack(losses).sum()
 
 
@@ -176,7 +177,7 @@ class PlainDBC(TD3BC):
     def update_actor(self, batch: PlainBatch, replayed: Replayed) -> dict[str, Tensor]:
         with torch.no_grad():
             wanted = self.actor(batch.state, self.task)  # before it moves: both update on the same batch
-        losses = {"clone": F.mse_loss(self.continual(batch.state, self.task), wanted)}
+        losses = {"clone": mse_loss(self.continual(batch.state, self.task), wanted)}
         if replayed:
             losses["replay"] = self.replay_loss(self.continual, replayed)
         self.continual_optimizer.zero_grad()

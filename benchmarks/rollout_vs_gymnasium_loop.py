@@ -9,11 +9,11 @@ from __future__ import annotations
 import warnings
 
 import torch
+
 from benchmarks.figure import Figure
 from benchmarks.made_up import ACTION, OBSERVATION, one_thread, trajectories
 from benchmarks.plain import Actor
 from benchmarks.timing import ratio
-
 from oer_pipeline.learners.er import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.suites.evaluation import evaluate

@@ -1,4 +1,4 @@
-"""How many times faster a million rows become arrays than by way of pandas, same file; ours also validates and hashes."""
+"""How many times faster a million rows become arrays than by way of pandas; ours also validates and hashes."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
+
 from benchmarks.figure import Figure
 from benchmarks.made_up import trajectories
 from benchmarks.timing import seconds
-
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import read_trajectories, write_trajectories
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+
 from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import ACTION, OBSERVATION, one_thread, trajectories
 from benchmarks.plain import TD3BC, Actor, Critic, PlainReplay
 from benchmarks.timing import ratio
-
 from oer_pipeline.learners.er import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 

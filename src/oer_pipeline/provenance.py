@@ -23,7 +23,7 @@ LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
 def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
     """SHA-256 over code (classes named in parameters included), library versions, parameters and input hashes."""
     recipe = {
-        "code": code_hash(function, tuple(sorted(_dotted_paths(parameters)))),
+        "code": code_hash(function, classes_named(parameters)),
         "libraries": {name: version(name) for name in LIBRARIES},
         "parameters": parameters,
         "inputs": inputs,
@@ -124,6 +124,11 @@ def _bare_source(tree: ast.AST) -> str:
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
+
+
+def classes_named(parameters: Mapping[str, Any]) -> tuple[str, ...]:
+    """The dotted paths `package.module:Class` inside parameters: code that a node is told to load."""
+    return tuple(sorted(_dotted_paths(parameters)))
 
 
 def _dotted_paths(parameters: Any) -> set[str]:

@@ -6,7 +6,7 @@ file is the one that was recorded. A per-seed node runs for its stale seeds alon
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
@@ -21,7 +21,7 @@ from pluggy import PluginManager
 
 from oer_pipeline.datasets.made import file_sha256, is_fresh, write_made
 from oer_pipeline.errors import OERError
-from oer_pipeline.provenance import fingerprint
+from oer_pipeline.provenance import classes_named, code_hash, fingerprint
 
 Member = int | None
 """A seed, or None for what all seeds share."""
@@ -45,6 +45,8 @@ class FreshRunner(SequentialRunner):
         run_id: str | None = None,
     ) -> None:
         self.started = True
+        for node in pipeline.nodes:  # the code that runs is the code at the start, whatever is edited meanwhile
+            code_hash(_function(node), classes_named(_parameters(node, catalog)))
         for number, node in enumerate(pipeline.nodes, start=1):
             prints = _fingerprints(node, catalog)
             stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
@@ -63,9 +65,16 @@ class FreshRunner(SequentialRunner):
 def _fingerprints(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[Member, str]:
     """Each member's fingerprint; members are the seeds of per-seed outputs, or None alone."""
     members = {member for name in node.outputs for member in catalog[name].paths()}
-    parameters = {n: catalog.load(n) for n in node.inputs if n.startswith("params:")}
-    function = node.func.func if isinstance(node.func, partial) else node.func
+    function, parameters = _function(node), _parameters(node, catalog)
     return {m: fingerprint(function, parameters, _input_hashes(node, catalog, m)) for m in sorted(members, key=str)}
+
+
+def _function(node: Node) -> Callable[..., Any]:
+    return node.func.func if isinstance(node.func, partial) else node.func
+
+
+def _parameters(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
+    return {name: catalog.load(name) for name in node.inputs if name.startswith("params:")}
 
 
 def _input_hashes(node: Node, catalog: CatalogProtocol[Any, Any], member: Member) -> dict[str, Any]:

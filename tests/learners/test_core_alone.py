@@ -57,7 +57,7 @@ dynamics = DynamicsSettings(members=2, hidden=(16,), batch_size=32, max_epochs=2
 assert policies.tasks == 2 and policies.members == 2
 assert [[len(b) for b in members] for members in buffers] == [[50, 50], [50, 50]]
 assert np.isfinite(policies.deployed_action(1, np.zeros((2, 4, 3), np.float32))).all()
-unwanted = {{"kedro", "kedro_mlflow", "mlflow", "dvc", "lightning", "pytorch_lightning", "mujoco", "gymnasium", "pandas"}}
+unwanted = {{"kedro", "kedro_mlflow", "mlflow", "dvc", "lightning", "pytorch_lightning", "mujoco", "gymnasium"}}
 print(sorted(unwanted & set(sys.modules)))
 '''
 

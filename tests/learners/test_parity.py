@@ -1,4 +1,4 @@
-"""The stacked learners against plain ones, network by network: same weights, minibatches and noise (method, sections 2-4)."""
+"""The stacked learners against plain networks: same weights, minibatches and noise (method, sections 2 to 4)."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from benchmarks.plain import TD3BC, Actor, Constants, Critic, PlainBatch, PlainDBC, PlainER
 from torch import Tensor, nn
 
+from benchmarks.plain import TD3BC, Actor, Constants, Critic, PlainBatch, PlainDBC, PlainER
 from oer_pipeline.learners import td3bc
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning

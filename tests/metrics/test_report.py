@@ -79,3 +79,14 @@ def test_without_references_there_are_no_normalised_metrics() -> None:
 def test_what_does_not_fit_is_refused(change: dict[str, Any], named: str) -> None:
     with pytest.raises(DataError, match=named):
         cell_metrics(**(ARGUMENTS | change))
+
+
+def test_headlines_are_normalised_where_there_are_references() -> None:
+    from oer_pipeline.metrics.report import headlines
+
+    estimates = {name: {"mean": 1.0} for name in ("bwt_paper", "plasticity", "forgetting", "per", "per_normalised")}
+    rest = dict.fromkeys(("cloning_gap", "fidelity_visits_to_buffer", "fidelity_buffer_to_visits"))
+    shown = headlines({**estimates, "per_normalised": {"mean": 2.0}, **rest})
+    assert shown["per_normalised"] == 2.0
+    assert "per" not in shown
+    assert shown["cloning_gap"] is None

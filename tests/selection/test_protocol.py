@@ -99,7 +99,7 @@ def test_a_dotted_path_names_somebody_elses_selector(
     with pytest.raises(ConfigurationError, match="unknown option 'size'"):
         make("their_selectors:FirstRows", {"size": 2})
     for path in ("their_selectors:Missing", "no_such_module:FirstRows", "nonsense"):
-        with pytest.raises(ConfigurationError, match="cannot be loaded.*package.module:Class"):
+        with pytest.raises(ConfigurationError, match=r"cannot be loaded.*package.module:Class"):
             make(path, {})
     with pytest.raises(ConfigurationError, match="is not a Selector"):
         make("their_selectors:number", {})

@@ -17,7 +17,7 @@ SUITES = Path(__file__).parents[2] / "conf" / "base" / "suites.yml"
 
 
 class Counter(Physics):
-    """Position starts at U(0, 1) and moves by the action; after `ends` steps it is terminal, after `breaks` it is NaN."""
+    """Position starts at U(0, 1) and moves by the action; terminal after `ends` steps, NaN after `breaks`."""
 
     observation_size, action_size = 1, 1
 

@@ -21,7 +21,7 @@ from oer_pipeline.suites.behaviour import (
 )
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.rollout import episode_generators
-from oer_pipeline.suites.suite import Suite
+from oer_pipeline.suites.suite import Suite, Task
 
 EPISODES = 6
 
@@ -110,7 +110,7 @@ def test_the_same_episodes_whether_played_in_one_round_or_two(signed: Suite) -> 
 def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(signed: Suite) -> None:
     tasks = [replace(task, horizon=3) for task in signed.tasks[:2]]
 
-    def act(task: object, observation: np.ndarray) -> np.ndarray:
+    def act(task: Task, observation: np.ndarray) -> np.ndarray:
         return np.full((*observation.shape[:2], 6), np.arange(observation.shape[0])[:, None, None] / 2)
 
     result = evaluate(tasks, act, members=2, episodes=5, purpose="evaluation")
@@ -128,13 +128,15 @@ def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(sig
 
 
 def test_evaluation_hands_every_member_and_task_its_own_rows(signed: Suite) -> None:
-    tasks = [replace(task, horizon=2) for task in signed.tasks[:3]]
+    tasks = [replace(task, horizon=3) for task in signed.tasks[:3]]
 
-    def act(task: object, observation: np.ndarray) -> np.ndarray:
-        member = np.arange(observation.shape[0])[:, None, None]
-        return np.broadcast_to((task.index + 10 * member) / 100, (*observation.shape[:2], 6))  # type: ignore[attr-defined]
+    def policy(task: int, member: int, observation: np.ndarray) -> np.ndarray:
+        return 0.3 * np.tanh(observation[..., :6]) + task / 10 + member / 100
+
+    def act(task: Task, observation: np.ndarray) -> np.ndarray:
+        return np.stack([policy(task.index, m, rows) for m, rows in enumerate(observation)])
 
     result = evaluate(tasks, act, members=4, episodes=2, purpose="rows")
     for k, by_member in enumerate(result):
         for m, run in enumerate(by_member):
-            np.testing.assert_allclose(run.action, (k + 1 + 10 * m) / 100, rtol=1e-6)
+            np.testing.assert_allclose(run.action, policy(k + 1, m, run.observation[:, :-1]), atol=1e-6)

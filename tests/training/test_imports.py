@@ -11,7 +11,8 @@ import sys
 BLOCKED = {"kedro", "kedro_mlflow", "kedro_viz", "mlflow", "dvc", "mujoco", "gymnasium", "stable_baselines3"}
 MODULES = """
 training.fit learners.dbc learners.er learners.policies dynamics.fit selection.mbes selection.fill
-metrics.continual metrics.fidelity metrics.intervals metrics.report trajectories.table trajectories.buffer networks.policy
+metrics.continual metrics.fidelity metrics.intervals metrics.report trajectories.table trajectories.buffer
+networks.policy
 """
 
 

@@ -32,6 +32,7 @@ from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.intervals import interval
 
 DIRECTIONS = ("visits_to_buffer", "buffer_to_visits")
+HEADLINES = ("per", "bwt_paper", "plasticity", "forgetting", "cloning_gap", *(f"fidelity_{d}" for d in DIRECTIONS))
 
 
 def cell_metrics(
@@ -87,6 +88,12 @@ def aggregate(per_seed: Mapping[str, Mapping[str, float | None]]) -> dict[str, d
     """Each metric's estimate over the seeds that define it, None where none does."""
     names = next(iter(per_seed.values()))
     return {name: _estimate([values[name] for values in per_seed.values()]) for name in names}
+
+
+def headlines(aggregates: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float | None]:
+    """The mean of each headline metric, normalised where there are references: what `dvc metrics` shows."""
+    names = [f"{name}_normalised" if f"{name}_normalised" in aggregates else name for name in HEADLINES]
+    return {name: None if (found := aggregates[name]) is None else found["mean"] for name in names}
 
 
 def _estimate(values: Sequence[float | None]) -> dict[str, Any] | None:

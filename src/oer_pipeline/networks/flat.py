@@ -26,6 +26,7 @@ class FlatParameters:
         sizes = {name: tensor[0].numel() for name, tensor in parameters.items()}
         width = sum(_padded(size) for size in sizes.values())
         self.buffer = torch.zeros(first.shape[0], width, device=first.device)
+        self._gradient = torch.zeros_like(self.buffer)
         self.views: Parameters = {}
         offset = 0
         for name, tensor in parameters.items():
@@ -40,14 +41,13 @@ class FlatParameters:
         return sum(view[0].numel() for view in self.views.values())
 
     def flatten(self, gradients: Sequence[Tensor]) -> Tensor:
-        """One gradient per view, laid out as the buffer is, (M, P)."""
-        flat = torch.zeros_like(self.buffer)
+        """One gradient per view, laid out as the buffer is, (M, P); the next call overwrites it."""
         offset = 0
         for gradient in gradients:
             size = gradient[0].numel()
-            flat[:, offset : offset + size] = gradient.reshape(len(gradient), size)
+            self._gradient[:, offset : offset + size] = gradient.reshape(len(gradient), size)
             offset += _padded(size)
-        return flat
+        return self._gradient
 
     def copy(self) -> FlatParameters:
         """A twin with its own buffer: how targets start."""

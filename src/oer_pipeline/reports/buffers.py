@@ -19,5 +19,6 @@ def buffer_table(metrics: Cell) -> str:
     )
     return (
         "<p>Rows reached by a walk in the transition model, of all rows; the others were drawn uniformly.</p>"
-        f'<div class="wide"><table><thead><tr><th scope="col"></th>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<div class="wide"><table><thead><tr><th scope="col"></th>{head}</tr></thead>'
+        f"<tbody>{rows}</tbody></table></div>"
     )

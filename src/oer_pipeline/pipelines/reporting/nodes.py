@@ -13,7 +13,7 @@ def measure(
     From `returns`, `references`, and where there are buffers `buffer` and `fidelity`.
     """
     from oer_pipeline.metrics.fidelity import Fidelity
-    from oer_pipeline.metrics.report import cell_metrics
+    from oer_pipeline.metrics.report import cell_metrics, headlines
     from oer_pipeline.reports.returns_table import matrix, task_policy_returns
 
     given = _grouped(by_task)
@@ -41,7 +41,7 @@ def measure(
         fidelity=kept,
         buffers={s: [{"rows": len(b[s]), "walked": int(b[s].walked.sum())} for b in buffers.values()] for s in seeds},
     )
-    return metrics, {name: estimate and estimate["mean"] for name, estimate in metrics["aggregate"].items()}
+    return metrics, headlines(metrics["aggregate"])
 
 
 def _grouped(by_task: dict[str, Any]) -> dict[str, dict[str, Any]]:
