@@ -9,7 +9,7 @@ from typing import Any
 from attrs import define, field
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
-from kedro.framework.project import pipelines
+from kedro.framework.project import pipelines, settings
 
 from oer_pipeline import plan as plans
 from oer_pipeline.errors import ConfigurationError, choices
@@ -23,9 +23,7 @@ def plan_in_force() -> Plan:
     """The plan of the newest context; without one (`kedro registry list`), that of the bare configuration."""
     if _in_force is not None:
         return _in_force
-    from oer_pipeline.settings import CONFIG_LOADER_ARGS
-
-    return _plan(OmegaConfigLoader(str(Path.cwd() / "conf"), **CONFIG_LOADER_ARGS), {})
+    return _plan(OmegaConfigLoader(str(Path.cwd() / "conf"), **settings.CONFIG_LOADER_ARGS), {})
 
 
 def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
@@ -38,13 +36,11 @@ def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
     """
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.settings import CONFIG_LOADER_ARGS
-
     bootstrap_project(Path.cwd())
     given = dict(o.removeprefix("--").partition("=")[::2] for o in options)
     env = given.get("env")
     runtime = parameters_of(given.get("params", ""))
-    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **CONFIG_LOADER_ARGS)
+    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
     first = _plan(loader, runtime)
     plans = [_plan(loader, {**runtime, "method": method}) for method in first.compare]
     return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
