@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -174,3 +177,18 @@ def test_unknown_names_write_nothing(project: Any) -> None:
     with pytest.raises(ConfigurationError, match="task_9"):
         project.run(tags=["task_9"])
     assert not (project.path / "data").exists()
+
+
+def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(project: Any, finished: Any) -> None:
+    command = [sys.executable, "-u", "-m", "kedro", "run", "--env=test"]
+    with subprocess.Popen(command, cwd=project.path, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            if "task_2.train" in line:
+                process.kill()
+                break
+    assert process.returncode == -signal.SIGKILL
+    ran = project.run()
+    assert "task_1.train" not in ran
+    assert "task_3.train" in ran
+    assert {n: b for n, b in project.files().items() if not n.endswith(".tmp")} == finished.files()

@@ -1,0 +1,38 @@
+"""`kedro package` gives a wheel that runs where there is no project, with the packaged configuration."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import tarfile
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.slow
+
+ROOT = Path(__file__).parents[2]
+
+
+def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
+    subprocess.run([sys.executable, "-m", "kedro", "package"], cwd=source, check=True, capture_output=True)
+    [wheel] = (source / "dist").glob("*.whl")
+    target, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
+    uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
+    subprocess.run([*uv, "--target", str(target), str(wheel)], check=True)
+    elsewhere.mkdir()
+    with tarfile.open(source / "dist" / "conf-oer_pipeline.tar.gz") as archive:
+        archive.extractall(elsewhere, filter="data")
+    done = subprocess.run(
+        [sys.executable, "-m", "oer_pipeline", "--env=test", "--conf-source=conf"],
+        cwd=elsewhere,
+        env={**os.environ, "PYTHONPATH": str(target)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert (elsewhere / "data/test/08_reporting/cheetah_vel_signed/medium/oer/metrics.json").is_file()
