@@ -38,15 +38,23 @@ def test_cells_wait_for_what_they_need_and_the_longest_chain_comes_first() -> No
 
 
 def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
-    command = [sys.executable, "-m", "oer_pipeline.grid", "--env=test", "--params=seeds=0,compare=finetune+oer"]
+    command = [
+        sys.executable,
+        "-m",
+        "oer_pipeline.grid",
+        "--env=test",
+        "--params=seeds=0,compare=finetune+oer,replay.size=20",
+    ]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "about" in done.stdout
     assert "paired by seed" in done.stdout
     reports = project.path / "data" / "test" / "08_reporting" / "cheetah_vel_signed" / "medium"
-    for page in ("comparison/comparison.html", "oer/report.html", "finetune/report.html"):
-        assert "plotly" in (reports / page).read_text()
-        assert f"{reports.relative_to(project.path)}/{page}" in done.stdout or "<method>" in done.stdout
+    folders = [f"{name}-replay.size=20" for name in ("comparison", "finetune", "oer")]
+    assert sorted(path.name for path in reports.iterdir()) == folders
+    assert (reports / folders[0] / "table.txt").read_text() in done.stdout
+    for page in ("comparison.html", "report.html", "report.html"):
+        assert "plotly" in (reports / folders.pop(0) / page).read_text()
 
 
 def test_a_failed_job_shows_the_end_of_its_log(

@@ -34,7 +34,7 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ({"method": "er_random", "tasks": 5}, ("cheetah_vel_signed", "medium", "er_random-tasks=5")),
         ({"dynamics": {"members": 7}}, ("cheetah_vel_signed", "medium-dynamics.members=7", "oer")),
         ({"collection": {"transitions": 400}}, ("cheetah_vel_signed-collection.transitions=400", "medium", "oer")),
-        ({"seeds": "0-9", "accelerator": "auto", "force": True}, ("cheetah_vel_signed", "medium", "oer")),
+        ({"seeds": "0-9", "compare": "oer", "force": True}, ("cheetah_vel_signed", "medium", "oer")),
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
     ],
 )
@@ -67,6 +67,15 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"seeds": "0+0"}, ["seeds", "twice"]),
         ({"compare": "oer+nothing"}, ["method", "nothing", "finetune"]),
         ({"accelerator": "tpu"}, ["accelerator", "tpu", "cpu"]),
+        ({"seeds": "0-300000000"}, ["seeds", "more than"]),
+        ({"evaluation": {"episodes": 0}}, ["evaluation.episodes", "0", "at least 1"]),
+        ({"replay": {"size": 999999}}, ["replay.size", "999999", "at most 20000"]),
+        ({"replay": {"size": 0}}, ["replay.size", "at least 1"]),
+        ({"replay": {"target_action": "x"}}, ["target_action", "policy"]),
+        ({"collection": {"transitions": 10}}, ["collection.transitions", "10", "400"]),
+        ({"learner": {"updates": 0}}, ["learner.updates", "0"]),
+        ({"learner": {"trunk_start": "foo"}}, ["trunk_start", "foo", "continual"]),
+        ({"dynamics": {"members": 0}}, ["members", "0"]),
     ],
 )
 def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], words: list[str]) -> None:

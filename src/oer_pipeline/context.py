@@ -10,6 +10,7 @@ from attrs import define, field
 from kedro.config import OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
+from kedro.utils import find_kedro_project
 
 from oer_pipeline import plan as plans
 from oer_pipeline.errors import ConfigurationError, choices
@@ -23,7 +24,10 @@ def plan_in_force() -> Plan:
     """The plan of the newest context; without one (`kedro registry list`), that of the bare configuration."""
     if _in_force is not None:
         return _in_force
-    return _plan(OmegaConfigLoader(str(Path.cwd() / "conf"), **settings.CONFIG_LOADER_ARGS), {})
+    return _plan(
+        OmegaConfigLoader(str((find_kedro_project(Path.cwd()) or Path.cwd()) / "conf"), **settings.CONFIG_LOADER_ARGS),
+        {},
+    )
 
 
 def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
@@ -87,6 +91,8 @@ class PlanContext(KedroContext):
         loader: Any = self.config_loader
         environment = self.env or "local"
         known = [p.name for p in Path(loader.conf_source).iterdir() if p.is_dir()]
+        if environment == "local" and "local" not in known:
+            raise ConfigurationError(f"{loader.conf_source}/local is missing; make the folder, it may be empty")
         if environment not in known:
             raise ConfigurationError(f"unknown environment {environment!r}; {choices(known, environment)}")
         self.plan = _plan(loader, self._runtime_params or {})
@@ -104,6 +110,7 @@ class PlanContext(KedroContext):
             "quality_name": plan.quality,
             "quality": plan.quality_folder,
             "cell": plan.cell,
+            "comparison": plan.comparison_folder,
             "seeds": list(plan.seeds),
             "experiment": "/".join((*data_root(environment).split("/")[1:], plan.suite_folder, plan.quality_folder)),
             "project": self.project_path.as_posix(),

@@ -171,8 +171,10 @@ def main() -> None:
     except OERError as error:
         raise SystemExit(f"Error: {error}") from error
     run_all(jobs_of(plans, options), arguments.jobs)
-    print("\n" + (reports / "comparison" / "table.txt").read_text())
-    print(f"Pages with figures: {reports}/comparison/comparison.html and {reports}/<method>/report.html")
+    comparison = reports / plans[0].comparison_folder
+    print("\n" + (comparison / "table.txt").read_text())
+    cells = "|".join(plan.cell for plan in plans)
+    print(f"Pages with figures: {comparison}/comparison.html and {reports}/({cells})/report.html")
     print(
         "Cells side by side, with curves: make ui (MLflow). The lineage: make viz. "
         "Data and buffers: notebooks/explore.ipynb"

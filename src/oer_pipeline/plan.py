@@ -15,10 +15,11 @@ from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import QUALITIES
 
-NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "accelerator", "force", "compare"})
+NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare"})
 DATA_SCOPE = ("collection", "data_seed")
 MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
+MOST_SEEDS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
 
 
@@ -35,6 +36,8 @@ class Plan:
     quality_folder: str
     cell: str
     compare: tuple[str, ...]
+    compared_cells: tuple[str, ...]
+    comparison_folder: str
     parameters: Mapping[str, Any]
 
     @property
@@ -68,20 +71,31 @@ def resolve(
     _known("accelerator", merged["accelerator"], ACCELERATORS)
     tasks = _first_tasks(suite, merged["tasks"])
     seeds = parse_seeds(merged["seeds"])
-    changed = {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
-
-    def folder(stem: str, scope: tuple[str, ...]) -> str:
-        mine = {k: changed.pop(k) for k in list(changed) if not scope or k.split(".")[0] in scope}
-        return _folder_name(stem, mine)
-
-    suite_folder, quality_folder = folder(name, DATA_SCOPE), folder(quality, MODEL_SCOPE)
+    _check_values(merged, suite)
+    changed = _changed(preset, merged)
+    suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
+    quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=_chosen(merged))
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
     merged["suite_facts"] = {"horizon": suite.horizon, "distance_dimensions": list(suite.distance_dimensions)}
     compare = tuple(_known("method", m, methods) for m in str(merged["compare"]).split("+"))
-    cell = folder(method, ())
+    cells = {m: _cell_folder(m, base, runtime, methods) for m in (method, *compare)}
+    cell = cells[method]
     merged["cell"] = {"suite": suite_folder, "quality": quality_folder, "method": method, "cell": cell}
-    return Plan(suite, tasks, quality, method, seeds, suite_folder, quality_folder, cell, compare, merged)
+    return Plan(
+        suite=suite,
+        tasks=tasks,
+        quality=quality,
+        method=method,
+        seeds=seeds,
+        suite_folder=suite_folder,
+        quality_folder=quality_folder,
+        cell=cell,
+        compare=compare,
+        compared_cells=tuple(cells[m] for m in compare),
+        comparison_folder=_cell_folder("comparison", base, runtime, {"comparison": {}}),
+        parameters=merged,
+    )
 
 
 def parse_seeds(given: Any) -> tuple[int, ...]:
@@ -96,12 +110,55 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
         first, _, last = str(part).strip().partition("-")
         if not first.isdigit() or (last and not last.isdigit()):
             raise ConfigurationError(f"seeds are {given!r}; give a range 0-2, numbers 0+3, or a YAML list of numbers")
-        seeds += range(int(first), int(last or first) + 1)
+        many = range(int(first), int(last or first) + 1)
+        if len(seeds) + len(many) > MOST_SEEDS:
+            raise ConfigurationError(f"seeds are {given!r}: more than {MOST_SEEDS}; give fewer")
+        seeds += many
     if not seeds or len(set(seeds)) != len(seeds):
         raise ConfigurationError(
             f"seeds are {given!r}: {'none' if not seeds else 'one twice'}; each seed once, at least one"
         )
     return tuple(seeds)
+
+
+def _check_values(parameters: Mapping[str, Any], suite: Suite) -> None:
+    """Refuse, before anything is done, sizes and options that a later stage would stumble over."""
+    from oer_pipeline.dynamics.settings import DynamicsSettings
+    from oer_pipeline.learners.settings import LearnerSettings
+
+    LearnerSettings(**parameters["learner"])
+    DynamicsSettings(**parameters["dynamics"])
+    _known("replay.target_action", parameters["replay"]["target_action"], ("policy", "data"))
+    transitions = parameters["collection"]["transitions"]
+    ranges = {
+        "collection.transitions": (2 * suite.horizon, None),
+        "collection.reference_episodes": (2, None),
+        "evaluation.episodes": (1, None),
+        "replay.size": (1, transitions),
+    }
+    for name, (low, high) in ranges.items():
+        group, key = name.split(".")
+        value = parameters[group][key]
+        if value < low or (high is not None and value > high):
+            most = "" if high is None else f" and at most {high}"
+            raise ConfigurationError(f"parameter {name} is {value}; it has to be at least {low}{most}")
+
+
+def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
+    """What a run changes of its preset, as far as names tell it."""
+    return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
+
+
+def _cell_folder(
+    method: str, base: Mapping[str, Any], runtime: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
+    preset = deepcopy(dict(base))
+    _update(preset, methods[method], f"method {method}")
+    merged = deepcopy(preset)
+    _update(merged, runtime, "parameter")
+    above = (*DATA_SCOPE, *MODEL_SCOPE)
+    return _folder_name(method, {k: v for k, v in _changed(preset, merged).items() if k.split(".")[0] not in above})
 
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:

@@ -47,6 +47,7 @@ class FreshRunner(SequentialRunner):
         self.started = True
         for node in pipeline.nodes:  # the code that runs is the code at the start, whatever is edited meanwhile
             code_hash(_function(node), classes_named(_parameters(node, catalog)))
+        _check_inputs(pipeline, catalog)
         for number, node in enumerate(pipeline.nodes, start=1):
             prints = _fingerprints(node, catalog)
             stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
@@ -60,6 +61,16 @@ class FreshRunner(SequentialRunner):
                 _record(node, catalog, member, prints[member])
         if kept := len(pipeline.nodes) - len(self.ran):
             self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
+
+
+def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    """Before any work, every file that no node of the pipeline makes has to be there."""
+    made = pipeline.all_outputs()
+    for node in pipeline.nodes:
+        for name in node.inputs:
+            if name not in made and not name.startswith("params:"):
+                for path in catalog[name].paths().values():
+                    _hash(node, name, path)
 
 
 def _fingerprints(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[Member, str]:

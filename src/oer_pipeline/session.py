@@ -7,6 +7,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
+from kedro.io.core import DatasetError
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.errors import ConfigurationError, OERError, choices
@@ -33,6 +34,8 @@ class PlanSession(KedroSession):
             return super().run(*args, **kwargs)
         except OERError as error:
             raise _as_one_line(error) from error
+        except DatasetError as error:  # Kedro's wrapping of an unreadable file
+            raise _as_one_line(_cause(error)) from error
         except ValueError as error:
             # Tags, nodes and namespaces that do not exist; later errors keep their traceback.
             if getattr(runner, "started", True):
@@ -63,6 +66,15 @@ def _unknown_selection(chosen: dict[str, Any]) -> ConfigurationError | None:
     return None
 
 
-def _as_one_line(error: OERError) -> Exception:
+def _cause(error: BaseException) -> BaseException:
+    """The project's own error that Kedro wrapped, if there is one."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OERError):
+        cause = cause.__cause__
+    return cause or error
+
+
+def _as_one_line(error: BaseException) -> BaseException:
     """Under a command line, an error that click shows as a single line; elsewhere the error itself."""
-    return click.ClickException(str(error)) if click.get_current_context(silent=True) else error
+    own = isinstance(error, OERError) and click.get_current_context(silent=True)
+    return click.ClickException(str(error)) if own else error

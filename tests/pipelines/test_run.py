@@ -192,3 +192,16 @@ def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(project
     assert "task_1.train" not in ran
     assert "task_3.train" in ran
     assert {n: b for n, b in project.files().items() if not n.endswith(".tmp")} == finished.files()
+
+
+def test_a_missing_input_stops_a_partial_run_before_any_work(project: Any) -> None:
+    with pytest.raises(OERError, match=r"task_3.train needs task_2.policies.*run the stage"):
+        project.run(tags=["task_3"])
+    assert not (project.path / "data").exists()
+
+
+def test_an_unreadable_input_is_named(resumed: Any) -> None:
+    path = resumed.path / "data" / POLICIES.format(0, 2)
+    path.write_bytes(path.read_bytes()[:300])
+    with pytest.raises(OERError, match=r"task_2_policies.safetensors"):
+        resumed.run("continual", tags=["task_3"], force=True)

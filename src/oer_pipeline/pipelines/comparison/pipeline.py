@@ -10,6 +10,6 @@ from oer_pipeline.plan import Plan
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node over the methods that `compare` names."""
-    inputs = [f"{method}.cell_metrics" for method in plan.compare]
+    inputs = [f"{cell}.cell_metrics" for cell in plan.compared_cells]
     outputs = ["comparison.table", "comparison.text", "comparison.png", "comparison.page"]
     return Pipeline([Node(compare, inputs, outputs, name="compare")])
