@@ -61,10 +61,7 @@ def resolve(
         ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
     """
     method = _known("method", runtime.get("method", base["method"]), methods)
-    preset = deepcopy(dict(base))
-    _update(preset, methods[method], f"method {method}")
-    merged = deepcopy(preset)
-    _update(merged, runtime, "parameter")
+    preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
     quality = _known("quality", merged["quality"], QUALITIES)
@@ -149,14 +146,22 @@ def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, 
     return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
 
 
-def _cell_folder(
+def _merged(
     method: str, base: Mapping[str, Any], runtime: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]
-) -> str:
-    """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A method's preset on the base parameters, and that with the runtime parameters on top."""
     preset = deepcopy(dict(base))
     _update(preset, methods[method], f"method {method}")
     merged = deepcopy(preset)
     _update(merged, runtime, "parameter")
+    return preset, merged
+
+
+def _cell_folder(
+    method: str, base: Mapping[str, Any], runtime: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]
+) -> str:
+    """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
+    preset, merged = _merged(method, base, runtime, methods)
     above = (*DATA_SCOPE, *MODEL_SCOPE)
     return _folder_name(method, {k: v for k, v in _changed(preset, merged).items() if k.split(".")[0] not in above})
 
