@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+BEHAVIOURS := src/oer_pipeline/suites/behaviours
 export KEDRO_DISABLE_TELEMETRY = 1
 export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
@@ -11,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow lint bench behaviours viz ui notebook package
+.PHONY: help env run test test-slow lint bench behaviours behaviours-again viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -44,9 +45,12 @@ lint: env ## ruff, mypy (strict), import contracts
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
 	$(BIN)/python -m benchmarks $(ONLY)
 
-behaviours: env ## train the committed behaviour policies again (half an hour; removes the old ones first)
-	rm -rf src/oer_pipeline/suites/behaviours
-	printf '%s\n' 1 2 3 4 5 | xargs -P 2 -I{} $(BIN)/python -m oer_pipeline.suites.behaviour_training conf/base/suites.yml cheetah_vel_signed {}
+behaviours: env ## train the behaviour policies that a suite lacks (SUITE=name) into data/01_raw/behaviours, minutes a task
+	$(BIN)/python -m oer_pipeline.suites.behaviour_training $(or $(SUITE),$(error say which: make behaviours SUITE=name))
+
+behaviours-again: env ## train all the package's behaviour policies again (an hour; removes the old ones first)
+	rm -rf $(BEHAVIOURS)
+	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread ant_dir walker_par
 
 ui: env ## MLflow's pages: cells side by side
 	$(BIN)/kedro mlflow ui

@@ -15,7 +15,12 @@ FIGURES = (
     "mbes_vs_naive",
     "ensemble_vs_sequential",
     "table_read_vs_pandas",
+    "table_write_vs_hdf5",
+    "import_1m_seconds",
+    "import_1m_memory_ratio",
     "rollout_vs_gymnasium_loop",
+    "rollout_ant_vs_gymnasium_loop",
+    "rollout_walker_vs_gymnasium_loop",
     "kedro_overhead_seconds",
 )
 

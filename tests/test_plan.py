@@ -36,6 +36,8 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ({"collection": {"transitions": 400}}, ("cheetah_vel_signed-collection.transitions=400", "medium", "oer")),
         ({"seeds": "0-9", "compare": "oer", "force": True}, ("cheetah_vel_signed", "medium", "oer")),
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
+        ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
+        ({"elsewhere": {"tasks": "4-5"}}, ("cheetah_vel_signed", "medium", "oer")),
     ],
 )
 def test_what_a_run_changes_is_in_its_folder(runtime: dict[str, Any], folders: tuple[str, ...]) -> None:
@@ -92,3 +94,55 @@ def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], 
 )
 def test_seeds_are_a_range_a_sum_a_number_or_a_list(given: Any, seeds: tuple[int, ...]) -> None:
     assert parse_seeds(given) == seeds
+
+
+def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken() -> None:
+    made = plan(order_seed=1, tasks=3, suite="cheetah_vel_40")
+    again = plan(order_seed=1, tasks=5, suite="cheetah_vel_40")
+    assert [t.key for t in made.tasks] == [t.key for t in again.tasks[:3]]
+    assert [t.index for t in made.tasks] == [1, 2, 3]
+    assert {t.key for t in again.tasks} != {f"id_{i}" for i in range(5)}
+
+
+def test_the_evaluation_elsewhere_takes_any_tasks_of_the_suite() -> None:
+    made = plan(elsewhere={"tasks": "2+5", "after": 1}).elsewhere
+    assert made is not None
+    assert (made.name, [t.index for t in made.tasks]) == ("after_1_on_2+5", [2, 5])
+    assert plan().elsewhere is None
+
+
+@pytest.mark.parametrize(
+    ("elsewhere", "words"),
+    [
+        ({"tasks": "6"}, "tasks 1 to 5"),
+        ({"tasks": "0-1"}, "tasks 1 to 5"),
+        ({"tasks": "all"}, "range 1-5"),
+        ({"tasks": "2", "after": 4}, "learns tasks 1 to 3"),
+    ],
+)
+def test_an_evaluation_elsewhere_that_cannot_be_is_refused(elsewhere: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        plan(elsewhere=elsewhere)
+
+
+IMPORTED = {"target_velocity": 1.5, "source": {"path": "mine.hdf5"}}
+
+
+def with_suite(tasks: list[dict[str, Any]], **runtime: Any) -> Plan:
+    suites = {**SUITES, "mine": {"family": "cheetah_vel", "horizon": 200, "tasks": tasks}}
+    return resolve(BASE, {"suite": "mine", "tasks": len(tasks), **runtime}, suites, METHODS)
+
+
+def test_a_suite_of_imported_data_has_a_quality_of_its_own() -> None:
+    made = with_suite([IMPORTED])
+    assert made.quality == made.parameters["quality"] == "imported"
+    assert made.raw_kinds(made.tasks[0]) == ("imported",)
+    with pytest.raises(ConfigurationError, match=r"expert.*imported: leave it out"):
+        with_suite([IMPORTED], quality="expert")
+
+
+def test_imported_and_collected_tasks_go_together() -> None:
+    made = with_suite([IMPORTED, {"target_velocity": -1.5}], quality="medium_random")
+    assert [made.raw_kinds(t) for t in made.tasks] == [("imported",), ("medium", "random")]
+    with pytest.raises(ConfigurationError, match="imported"):
+        with_suite([IMPORTED, {"target_velocity": -1.5}], quality="imported")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from attrs import define, field
 from kedro.config import OmegaConfigLoader
@@ -105,7 +107,9 @@ class PlanContext(KedroContext):
         plan = self.plan
         return {
             "data": data_root(environment),
-            "suite_name": plan.suite.name,
+            # Quoted: Kedro takes braces for patterns, and makes what is called `path` absolute.
+            "sequence": quote(json.dumps(plan.parameters["sequence"])),
+            "elsewhere": plan.elsewhere.name if plan.elsewhere else "",
             "suite": plan.suite_folder,
             "quality_name": plan.quality,
             "quality": plan.quality_folder,

@@ -13,14 +13,27 @@ from typing import Any
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.qualities import QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
-NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare"})
-DATA_SCOPE = ("collection", "data_seed")
+NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare", "elsewhere"})
+DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
-MOST_SEEDS = 1_000
+MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
+
+
+@dataclass(frozen=True)
+class Elsewhere:
+    """Tasks, in the cell's sequence or out of it, to run a stored policy on: the one `after` so many tasks."""
+
+    tasks: tuple[Task, ...]
+    after: int
+
+    @property
+    def name(self) -> str:
+        """`after_3_on_2+4`, for files."""
+        return f"after_{self.after}_on_{'+'.join(str(task.index) for task in self.tasks)}"
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Plan:
     compare: tuple[str, ...]
     compared_cells: tuple[str, ...]
     comparison_folder: str
+    elsewhere: Elsewhere | None
     parameters: Mapping[str, Any]
 
     @property
@@ -46,10 +60,9 @@ class Plan:
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
         return chosen
 
-    @property
-    def raw_kinds(self) -> tuple[str, ...]:
-        """The kinds of raw roll-outs that the quality is cut from."""
-        return QUALITIES[self.quality]
+    def raw_kinds(self, task: Task) -> tuple[str, ...]:
+        """The kinds of raw data that a task's data set is cut from: roll-outs of the quality, or what is imported."""
+        return (IMPORTED,) if task.source else QUALITIES[self.quality]
 
 
 def resolve(
@@ -64,15 +77,17 @@ def resolve(
     preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
-    quality = _known("quality", merged["quality"], QUALITIES)
     _known("accelerator", merged["accelerator"], ACCELERATORS)
-    tasks = _first_tasks(suite, merged["tasks"])
+    tasks = suite.sequence(merged["tasks"], merged["order_seed"])
+    quality = merged["quality"] = _quality(merged["quality"], "quality" in runtime, suite, tasks)
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite)
     changed = _changed(preset, merged)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=_chosen(merged))
+    elsewhere = _elsewhere(merged, suite, tasks)
+    merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
     merged["suite_facts"] = {"horizon": suite.horizon, "distance_dimensions": list(suite.distance_dimensions)}
     compare = tuple(_known("method", m, methods) for m in str(merged["compare"]).split("+"))
@@ -90,6 +105,7 @@ def resolve(
         cell=cell,
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
+        elsewhere=elsewhere,
         comparison_folder=_cell_folder("comparison", base, runtime, {"comparison": {}}),
         parameters=merged,
     )
@@ -101,21 +117,24 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
     Raises:
         ConfigurationError: anything else, nothing, or a seed twice.
     """
+    return _numbers("seeds", given, "a range 0-2, numbers 0+3, or a YAML list of numbers")
+
+
+def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
     parts = given if isinstance(given, list | tuple) else str(given).split("+")
-    seeds: list[int] = []
+    numbers: list[int] = []
     for part in parts:
         first, _, last = str(part).strip().partition("-")
         if not first.isdigit() or (last and not last.isdigit()):
-            raise ConfigurationError(f"seeds are {given!r}; give a range 0-2, numbers 0+3, or a YAML list of numbers")
+            raise ConfigurationError(f"{what} are {given!r}; give {forms}")
         many = range(int(first), int(last or first) + 1)
-        if len(seeds) + len(many) > MOST_SEEDS:
-            raise ConfigurationError(f"seeds are {given!r}: more than {MOST_SEEDS}; give fewer")
-        seeds += many
-    if not seeds or len(set(seeds)) != len(seeds):
-        raise ConfigurationError(
-            f"seeds are {given!r}: {'none' if not seeds else 'one twice'}; each seed once, at least one"
-        )
-    return tuple(seeds)
+        if len(numbers) + len(many) > MOST_NUMBERS:
+            raise ConfigurationError(f"{what} are {given!r}: more than {MOST_NUMBERS}; give fewer")
+        numbers += many
+    if not numbers or len(set(numbers)) != len(numbers):
+        wrong = "none" if not numbers else "one twice"
+        raise ConfigurationError(f"{what} are {given!r}: {wrong}; each once, at least one")
+    return tuple(numbers)
 
 
 def _check_values(parameters: Mapping[str, Any], suite: Suite) -> None:
@@ -172,10 +191,29 @@ def _known(what: str, value: Any, known: Collection[str]) -> str:
     return str(value)
 
 
-def _first_tasks(suite: Suite, number: Any) -> tuple[Task, ...]:
-    if not isinstance(number, int) or not 1 <= number <= len(suite.tasks):
-        raise ConfigurationError(f"tasks is {number!r}; suite {suite.name} has 1 to {len(suite.tasks)}")
-    return suite.tasks[:number]
+def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...]) -> str:
+    """The quality in force; a suite whose tasks are all imported has just one."""
+    if not all(task.source for task in tasks):
+        return _known("quality", given, QUALITIES)
+    if asked_for and given != IMPORTED:
+        raise ConfigurationError(f"quality is {given!r}; the data of suite {suite.name} are imported: leave it out")
+    return IMPORTED
+
+
+def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]) -> Elsewhere | None:
+    """The tasks on which the evaluation pipeline runs the stored policy besides its own ones."""
+    given = parameters["elsewhere"]
+    if given["tasks"] is None:
+        return None
+    every = suite.sequence(len(suite.tasks), parameters["order_seed"])
+    numbers = _numbers("elsewhere.tasks", given["tasks"], "a range 1-5, numbers 2+4, or a YAML list of numbers")
+    wrong = [n for n in numbers if not 1 <= n <= len(every)]
+    if wrong:
+        raise ConfigurationError(f"elsewhere.tasks are {numbers}; suite {suite.name} has tasks 1 to {len(every)}")
+    after = len(learned) if given["after"] is None else given["after"]
+    if isinstance(after, bool) or not isinstance(after, int) or not 1 <= after <= len(learned):
+        raise ConfigurationError(f"elsewhere.after is {after!r}; this cell learns tasks 1 to {len(learned)}")
+    return Elsewhere(tuple(every[n - 1] for n in numbers), after)
 
 
 def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:

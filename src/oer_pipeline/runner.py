@@ -26,6 +26,8 @@ from oer_pipeline.provenance import classes_named, code_hash, fingerprint
 Member = int | None
 """A seed, or None for what all seeds share."""
 
+RUN_IT = "run the stage that makes it first"
+
 
 class FreshRunner(SequentialRunner):
     """Runs nodes whose outputs are missing or stale; `force` runs all of them."""
@@ -70,7 +72,7 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
         for name in node.inputs:
             if name not in made and not name.startswith("params:"):
                 for path in catalog[name].paths().values():
-                    _hash(node, name, path)
+                    _hash(node, name, path, getattr(catalog[name], "remedy", RUN_IT))
 
 
 def _fingerprints(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[Member, str]:
@@ -105,9 +107,9 @@ def _input_hashes(node: Node, catalog: CatalogProtocol[Any, Any], member: Member
     return hashes
 
 
-def _hash(node: Node, name: str, path: Path) -> str:
+def _hash(node: Node, name: str, path: Path, remedy: str = RUN_IT) -> str:
     if not path.is_file():
-        raise OERError(f"{node.name} needs {name}, but {path} is missing; run the stage that makes it first")
+        raise OERError(f"{node.name} needs {name}, but {path} is missing; {remedy}")
     return file_sha256(path)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 CURVE_POINTS = 200
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
-DATA = (".raw_random", ".raw_medium", ".raw_expert", ".transitions", ".visits")
+DATA = (".raw_random", ".raw_medium", ".raw_medium_replay", ".raw_expert", ".raw_imported", ".transitions", ".visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
 
@@ -48,7 +48,7 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
         tags |= {"method": plan.method, "cell": plan.cell, "seeds": "+".join(map(str, plan.seeds))}
     tags["git_commit"] = _git_commit()
     run = client.create_run(experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]).info.run_id
-    hidden = ("learners.", "selectors.", "sequence.", "chosen.", "cell.", "heads.")
+    hidden = ("learners.", "selectors.", "sequence.", "chosen.", "cell.", "heads.", "elsewhere_tasks.")
     flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]
     client.log_batch(run, params=[Param(key, str(value)) for key, value in flat[:100]])
     return CellRun(client, experiment, run, plan)

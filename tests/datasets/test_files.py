@@ -58,7 +58,11 @@ def values(table: Trajectories, buffer: ReplayBuffer) -> dict[str, Any]:
     }
 
 
-KINDS = [name for name in datasets.__all__ if name not in ("PerSeedDataset", "SeedsDataset", "BehaviourDataset")]
+KINDS = [
+    name
+    for name in datasets.__all__
+    if name not in ("PerSeedDataset", "SeedsDataset", "BehaviourDataset", "SourceDataset")
+]
 BINARY = [kind for kind in KINDS if kind != "TextDataset"]
 
 

@@ -62,3 +62,19 @@ def test_same_seed_same_bits_another_seed_other_ones(tasks: Any, same: Same) -> 
         results.append(learner.result())
     assert same(results[0], results[1])
     assert not same(results[0], results[2])
+
+
+def test_an_episode_does_not_depend_on_how_many_are_evaluated(tasks: Any) -> None:
+    from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.suite import Task
+
+    rng = np.random.default_rng(0)
+    weights = rng.standard_normal((1, 3, 20, 6)).astype(np.float32)
+
+    def act(_: Task, observation: Any) -> Any:
+        return np.tanh(np.matmul(observation, weights[0]) * 0.1)
+
+    task = Task("made_up", 1, "cheetah_vel", {"target_velocity": 1.0}, 30)
+    [few], [many] = (evaluate([task], act, 3, episodes, "evaluation") for episodes in (2, 37))
+    for member in range(3):
+        np.testing.assert_array_equal(few[member].observation, many[member].observation[:2])

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.networks.flat import ALIGNMENT, Adam, FlatParameters
-from oer_pipeline.networks.stacked import Parameters, init_mlp, mlp, take_members, trainable
+from oer_pipeline.networks.stacked import Parameters, init_mlp, mlp, take_members
 
 SIZES = (5, 13, 1)  # nothing about them is a multiple of ALIGNMENT
 
@@ -74,7 +74,7 @@ def test_adam_is_torchs_own_run_network_by_network() -> None:
     given = parameters(members=3)
     flat, other = FlatParameters(given), FlatParameters(parameters(members=3, seed=20))
     adam = Adam([flat, other], 1e-2)
-    lone = [list(trainable(take_members(given, [m])).values()) for m in range(3)]
+    lone = [[p.clone().requires_grad_() for p in take_members(given, [m]).values()] for m in range(3)]
     optimisers = [torch.optim.Adam(p, lr=1e-2, fused=False, foreach=False) for p in lone]
     for x in batches(3, 20):
         in_company = mlp(other.views, x).square().sum()

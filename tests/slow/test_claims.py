@@ -18,7 +18,7 @@ import yaml
 from oer_pipeline.learners.er import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.suites.behaviour import BehaviourFile, committed
+from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.training.fit import BLOCK, fit
@@ -52,7 +52,7 @@ def settings(updates: int, **changes: Any) -> LearnerSettings:
 
 
 def raw(task: Task, kind: str) -> Trajectories:
-    behaviours = BehaviourFile.load(committed(task.suite, task.name))
+    behaviours = BehaviourFile.load(behaviour_path(task.family, task.key))
     return collect(task, behaviours, kind, TRANSITIONS, DEFAULTS["data_seed"])
 
 

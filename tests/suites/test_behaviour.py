@@ -2,57 +2,178 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.suites.behaviour import (
     Acting,
     BehaviourFile,
     GaussianPolicy,
+    SquashedPolicy,
     UniformPolicy,
     ZeroPolicy,
+    behaviour_path,
     check_trained,
-    committed,
     play,
 )
+from oer_pipeline.suites.behaviour_training import save
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Suite, Task
 
-EPISODES = 6
+Named = Callable[[str], Suite]
+NAMED = ("cheetah_vel_signed", "cheetah_vel", "cheetah_vel_spread", "ant_dir", "walker_par")
 
 
-@pytest.mark.parametrize("number", [1, 2, 3, 4, 5])
-def test_committed_behaviours_play_between_floor_and_expert(signed: Suite, number: int) -> None:
-    task = signed.tasks[number - 1]
-    file = BehaviourFile.load(committed(signed.name, task.name))
-    assert file.record["task"] == dict(task.parameters)
-    expert = replace(file.policies["final"], deterministic=True)
-    behaviours = {"zero": ZeroPolicy(), "random": UniformPolicy(), "medium": file.policies["medium"], "final": expert}
-    found = {name: float(play(task, b, EPISODES, "test").returns.mean()) for name, b in behaviours.items()}
-    floor = max(found["zero"], found["random"])
-    assert floor < found["medium"] < found["final"] < 0
-    share = (found["medium"] - floor) / (found["final"] - floor)
-    assert 0.35 < share < 0.85  # chosen as the first snapshot to reach a half
-    assert found["final"] == pytest.approx(file.record["returns"]["final"], rel=0.25)
-    check_trained(task, floor, found["final"])
+def committed(task: Task) -> BehaviourFile:
+    return BehaviourFile.load(behaviour_path(task.family, task.key))
 
 
-def test_an_untrained_policy_is_refused_by_name(signed: Suite) -> None:
-    check_trained(signed.tasks[0], -300.0, -149.0)
-    with pytest.raises(DataError, match=r"cheetah_vel_signed task_1 is untrained: final return -151.0"):
-        check_trained(signed.tasks[0], -300.0, -151.0)
+@pytest.mark.parametrize("name", NAMED)
+def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_rules(named: Named, name: str) -> None:
+    for task in named(name).tasks:
+        file = committed(task)
+        file.check_task(task)
+        returns, curve = file.record["returns"], file.record["curve"]
+        floor = max(returns["random"], returns["zero"])
+        check_trained(task, floor, returns["final"])
+        half = floor + (returns["final"] - floor) / 2
+        first = next(steps for steps, value in curve if value >= half)
+        assert first == file.record["medium_steps"]
+        assert file.record["replay_steps"] == sorted(set(file.record["replay_steps"]))
+        assert all(steps < first for steps in file.record["replay_steps"])
+        assert len(file.replay) == len(file.record["replay_steps"]) + 1
+        assert file.record["horizon"] == task.horizon == 200
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_committed_behaviours_play_as_their_record_says(named: Named, name: str) -> None:
+    task = named(name).tasks[0]
+    file = committed(task)
+    returns = file.record["returns"]
+    floor = max(returns["random"], returns["zero"])
+    for behaviour, wanted in ((file.policies["medium"], returns["medium"]), (file.expert, returns["final"])):
+        found = float(play(task, behaviour, 8, "test").returns.mean())
+        assert (found - floor) / (returns["final"] - floor) == pytest.approx(
+            (wanted - floor) / (returns["final"] - floor), abs=0.35
+        )
+
+
+@pytest.mark.parametrize(
+    ("name", "floor", "enough"),
+    [
+        ("cheetah_vel_signed", -300.0, -150.0),  # half-way to 0
+        ("cheetah_vel_signed", -16.0, -8.0),
+        ("ant_dir", 200.0, 250.0),  # 25 % of |floor| above it
+        ("walker_par", 96.0, 120.0),
+        ("ant_dir", -40.0, -30.0),
+    ],
+)
+def test_an_untrained_policy_is_refused_by_name(named: Named, name: str, floor: float, enough: float) -> None:
+    task = named(name).tasks[1]
+    check_trained(task, floor, enough)
+    message = (
+        rf"{name} task_2 \(.*\) is untrained: final return {enough - 1:.1f}, .* floor of {floor:.1f} takes {enough:.1f}"
+    )
+    with pytest.raises(DataError, match=message):
+        check_trained(task, floor, enough - 1)
+
+
+@pytest.fixture
+def behaviours(wild: Any) -> BehaviourFile:
+    """Made-up policies of the default suite's first task."""
+    policies = {"medium": wild(20, 6), "final": replace(wild(20, 6)), "replay_1": wild(20, 6), "replay_10": wild(20, 6)}
+    policies = {
+        stage: replace(policy, weights={n: w + number for n, w in policy.weights.items()})
+        for number, (stage, policy) in enumerate(policies.items())
+    }
+    return BehaviourFile(policies, {"algorithm": "PPO", "task": {"target_velocity": 1.5}, "returns": {"final": -3.25}})
+
+
+def test_a_behaviour_file_gives_back_what_was_saved(behaviours: BehaviourFile, tmp_path: Path) -> None:
+    save(behaviours, tmp_path / "deep" / "file.safetensors")
+    loaded = BehaviourFile.load(tmp_path / "deep" / "file.safetensors")
+    assert loaded.record == behaviours.record
+    assert set(loaded.policies) == set(behaviours.policies)
+    for stage, policy in behaviours.policies.items():
+        assert isinstance(loaded.policies[stage], GaussianPolicy)
+        assert set(loaded.policies[stage].weights) == set(policy.weights)
+        for name, weight in policy.weights.items():
+            np.testing.assert_array_equal(loaded.policies[stage].weights[name], np.float32(weight))
+    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["file.safetensors"]
+
+
+def test_replay_goes_from_the_oldest_policy_to_medium_and_the_expert_takes_its_mean(behaviours: BehaviourFile) -> None:
+    stages = ["replay_1", "replay_10", "medium"]
+    assert behaviours.replay == [behaviours.policies[stage] for stage in stages]
+    observation, noise = np.random.default_rng(0).standard_normal((2, 20)), np.ones((2, 6))
+    expert, final = behaviours.expert, behaviours.policies["final"]
+    np.testing.assert_array_equal(expert.act(observation, noise), final.act(observation, 0 * noise))
+    assert (expert.act(observation, noise) != final.act(observation, noise)).all()
+
+
+def test_a_file_of_sac_has_squashed_policies(behaviours: BehaviourFile, tmp_path: Path) -> None:
+    save(replace(behaviours, record={**behaviours.record, "algorithm": "SAC"}), tmp_path / "sac.safetensors")
+    loaded = BehaviourFile.load(tmp_path / "sac.safetensors")
+    assert {type(policy) for policy in loaded.policies.values()} == {SquashedPolicy}
+
+
+def test_another_tasks_file_is_refused(behaviours: BehaviourFile, signed: Suite) -> None:
+    behaviours.check_task(signed.tasks[0])
+    with pytest.raises(DataError, match=r"cheetah_vel_signed task_2: trained on .* 1.5}; the task is .* -1.5}"):
+        behaviours.check_task(signed.tasks[1])
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(
-        ConfigurationError, match=r"no behaviour policy at .*task_9.safetensors; `make behaviours` trains one"
-    ):
-        BehaviourFile.load(tmp_path / "task_9.safetensors")
+    with pytest.raises(ConfigurationError, match=r"no behaviour policies at .*id_9.safetensors; `make behaviours"):
+        BehaviourFile.load(tmp_path / "id_9.safetensors")
+
+
+def write(path: Path, record: Any) -> None:
+    text = record if isinstance(record, str) else json.dumps(record)
+    save_file({"medium/0.weight": np.zeros((2, 2), np.float32)}, path, metadata={"record": text})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(b"\x80\x04pickle of something"),
+        lambda path: path.write_bytes(path.read_bytes()[:-5]),
+        lambda path: save_file({"a": np.zeros(1, np.float32)}, path),
+        lambda path: write(path, "{not json"),
+        lambda path: write(path, {"algorithm": "DQN", "task": {}}),
+        lambda path: write(path, {"algorithm": "PPO"}),
+        lambda path: write(path, [1, 2]),
+    ],
+)
+def test_a_file_that_is_none_is_named(
+    behaviours: BehaviourFile, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    path = tmp_path / "id_0.safetensors"
+    save(behaviours, path)
+    damage(path)
+    with pytest.raises(DataError, match=r"id_0.safetensors: not a behaviour file: .*; choose one of PPO, SAC made it"):
+        BehaviourFile.load(path)
+
+
+def test_a_users_own_behaviours_come_before_the_packages(tmp_path: Path) -> None:
+    package = behaviour_path("ant_dir", "id_0")
+    assert package.parts[-4:] == ("suites", "behaviours", "ant_dir", "id_0.safetensors")
+    assert behaviour_path("ant_dir", "id_0", tmp_path) == package
+    own = tmp_path / "ant_dir" / "id_0.safetensors"
+    own.parent.mkdir()
+    own.touch()
+    assert behaviour_path("ant_dir", "id_0", tmp_path) == own
+    assert behaviour_path("ant_dir", "id_1", tmp_path) != own
 
 
 def gaussian(**changes: np.ndarray) -> GaussianPolicy:

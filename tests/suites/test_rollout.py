@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import mujoco
 import numpy as np
 import pytest
 
-from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
-from oer_pipeline.suites.suite import Suite
+from oer_pipeline.suites.behaviour import play
+from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.physics import Transition
+from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
+from oer_pipeline.suites.suite import FAMILIES, Suite, Task
+from oer_pipeline.suites.task_lists import task_lists
 from oer_pipeline.types import FloatArray
 
 
@@ -97,3 +103,116 @@ def test_nothing_is_asked_of_the_policy_once_all_episodes_are_over(counter: Any)
 def test_simulators_without_generators_are_refused(counter: Any) -> None:
     with pytest.raises(ValueError, match="2 simulators but 1 generators"):
         rollout([counter(), counter()], episode_generators("few", 0, 1, 1), push, 3)
+
+
+@pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
+def test_a_behaviours_episode_is_the_same_bit_for_bit_in_a_batch_of_any_size(family: str, wild: Any) -> None:
+    """A random 64-64 network, whose rows round differently in matrix products of other shapes."""
+    [task] = Suite.from_config("any", {"family": family, "horizon": 25, "tasks": {"ids": "2"}}).tasks
+    policy = wild(task.physics().observation_size, task.physics().action_size)
+    many = play(task, policy, 40, "sizes")
+    for episodes in (1, 7):
+        assert_same(play(task, policy, episodes, "sizes"), many.take(slice(0, episodes)))
+    assert_same(play(task, policy, 3, "sizes", first=33), many.take(slice(33, 36)))
+
+
+def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(signed: Suite) -> None:
+    draw = np.random.default_rng(0)
+    weights = [draw.standard_normal((3, *shape)).astype(np.float32) for shape in ((20, 64), (64, 6))]
+    tasks = [Task(t.suite, t.index, t.family, t.parameters, 25) for t in signed.tasks[:2]]
+
+    def act(task: Task, observation: FloatArray) -> FloatArray:
+        members = len(observation)
+        return np.tanh(np.maximum(observation @ weights[0][:members], 0) @ weights[1][:members] * task.index / 20)
+
+    many = evaluate(tasks, act, members=3, episodes=37, purpose="sizes")
+    few = evaluate(tasks[1:], act, members=2, episodes=5, purpose="sizes")
+    for member in range(2):
+        assert_same(few[0][member], many[1][member].take(slice(0, 5)))
+
+
+def test_blocks_hide_the_batchs_size_and_lose_no_row() -> None:
+    seen = []
+
+    def policy(left: FloatArray, right: FloatArray) -> FloatArray:
+        seen.append((len(left), len(right)))
+        return left + right
+
+    for rows in (1, 31, 32, 33, 70):
+        left = np.arange(3.0 * rows).reshape(rows, 3)
+        np.testing.assert_array_equal(in_blocks(policy, left, np.ones((rows, 3))), left + 1)
+    assert set(seen) == {(32, 32)}
+
+
+def moving(family: str, fault: Any) -> Any:
+    """The family's physics with a `fault(state)` put into every tenth step."""
+
+    class Faulty(FAMILIES[family]):  # type: ignore[misc]
+        steps = 0
+
+        def step(self, state: mujoco.MjData, action: FloatArray) -> Transition:
+            self.steps += 1
+            if self.steps == 10:
+                fault(state)
+            return Transition(*super().step(state, action))
+
+    return Faulty(**task_lists()[family][0])
+
+
+def nan_velocity(state: mujoco.MjData) -> None:
+    state.qvel[-1] = np.nan
+
+
+def huge_velocity(state: mujoco.MjData) -> None:
+    state.qvel[:] = 1e12
+
+
+def infinite_position(state: mujoco.MjData) -> None:
+    state.qpos[0] = np.inf
+
+
+@pytest.mark.parametrize("fault", [nan_velocity, huge_velocity, infinite_position])
+@pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
+def test_a_simulation_that_blows_up_ends_its_own_episode_and_is_marked(
+    family: str, fault: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # MuJoCo leaves a log where it runs
+    physics = [FAMILIES[family](**task_lists()[family][0]), moving(family, fault)]
+    still = np.zeros((2, physics[0].action_size))
+    runs = rollout(physics, episode_generators("fault", 0, 1, 2), lambda o, _: still, 20)
+    assert runs.diverged.tolist() == [False, True]
+    assert runs.length.tolist() == [20, 9]
+    assert not runs.terminal[1]  # no MDP ends by a fault of its simulator
+    assert np.isfinite(runs.observation).all()
+    assert np.isfinite(runs.reward).all()
+    assert (runs.observation[1, 10:] == 0).all()
+
+
+def test_an_environment_of_gymnasiums_rolls_out_in_its_own_bounds() -> None:
+    import gymnasium
+
+    config = {"family": "gymnasium", "horizon": 30, "tasks": [{"id": "InvertedPendulum-v5"}]}
+    physics = Suite.from_config("pendulum", config).tasks[0].physics()
+    plan = np.random.default_rng(0).uniform(-1, 1, (30, 1)).astype(np.float32)
+    (start,) = episode_generators("own", 0, 1, 1)
+    seed = int(episode_generators("own", 0, 1, 1)[0].integers(2**31 - 1))
+    run = rollout([physics], [start], lambda _, step: plan[step][None], 30)
+    environment = gymnasium.make("InvertedPendulum-v5")
+    observation, _ = environment.reset(seed=seed)
+    for t in range(int(run.length[0])):
+        np.testing.assert_array_equal(run.observation[0, t], observation.astype(np.float32))
+        observation, reward, terminated, *_ = environment.step(3.0 * plan[t])
+        assert run.reward[0, t] == pytest.approx(float(reward))
+    assert run.terminal[0] == terminated
+    np.testing.assert_array_equal(run.action[0, : run.length[0]], plan[: run.length[0]])  # recorded within +-1
+
+
+def test_a_suites_horizon_replaces_gymnasiums_time_limit() -> None:
+    def lengths(horizon: int) -> list[int]:
+        config = {"family": "gymnasium", "horizon": horizon, "tasks": [{"id": "Pendulum-v1"}]}
+        physics = Suite.from_config("pendulum", config).tasks[0].physics()
+        start = episode_generators("limit", 0, 1, 2)
+        return rollout([physics] * 2, start, lambda o, _: np.zeros((2, 1)), horizon).length.tolist()
+
+    assert lengths(250) == [250, 250]  # 200 is gymnasium's
+    assert lengths(3) == [3, 3]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.er import Finetune
 from oer_pipeline.learners.learner import DivergedError
@@ -75,7 +76,7 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(
     data: Trajectories, settings: LearnerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(RuntimeError, match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu"):
+    with pytest.raises(ConfigurationError, match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu"):
         fit(Finetune, settings, data, (), None, SEEDS, accelerator="gpu")
     assert device_of("auto") == device_of("cpu") == torch.device("cpu")
 

@@ -26,7 +26,29 @@ def test_card(table: Trajectories) -> None:
     np.testing.assert_allclose(card["coverage"]["observation"]["std"], table.observation.std(axis=0), rtol=1e-5)
     np.testing.assert_allclose(card["coverage"]["action"]["max"], table.action.max(axis=0))
     assert (card["terminal_episodes"], card["terminal_at_horizon"]) == (1, 0)
-    assert "normalised_return" not in card
+    assert not [key for key in card if "normalised" in key]
+    assert sum(card["episode_lengths"]["histogram"]["counts"]) == 3
+    assert (card["timeout_episodes"], card["bytes"]) == (2, 8 * (2 * 5 + 2 + 1 + 1 + 1) * 4 + 16)
+    assert card["action_bounds"] == {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
+    assert (card["mended"], card["versions"], card["at_bounds"]) == ({}, {}, 0.0)
+
+
+def test_card_of_imported_data(table: Trajectories) -> None:
+    metadata = {**table.metadata, "mended": {"clipped_actions": 4}, "mujoco": "3.3.7", "gymnasium": "1.4.0"}
+    clipped = table.action.copy()
+    clipped[:4, 1] = 1.0
+    card = data_card(replace(table, action=clipped, metadata=metadata))
+    assert card["mended"] == {"clipped_actions": 4}
+    assert card["versions"] == {"mujoco": "3.3.7", "gymnasium": "1.4.0"}
+    assert card["at_bounds"] == 0.5
+    assert set(card) == set(data_card(table))  # collected data look the same
+
+
+def test_returns_that_nearly_agree(table: Trajectories) -> None:
+    """Two returns that differ by rounding leave no room for 20 bins between them."""
+    for apart in (0.0, 2.0**-33, 2.0**-30):
+        near = replace(table, reward=np.float32([1e6, apart, 0, 1e6, 1e6, 0, 0, 0]))
+        assert sum(data_card(near)["returns"]["histogram"]["counts"]) == 3
 
 
 def test_normalised_return(table: Trajectories) -> None:

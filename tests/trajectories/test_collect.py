@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 
 from oer_pipeline.errors import DataError
+from oer_pipeline.suites.behaviour import UniformPolicy, play
+from oer_pipeline.suites.physics import Bounds
 from oer_pipeline.suites.rollout import Episodes
+from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.collect import concatenate, from_episodes
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import validate
@@ -42,6 +45,30 @@ def test_rows_of_episodes(episodes: Episodes) -> None:
     np.testing.assert_array_equal(table.action[6:9], episodes.action[2, :3])
     np.testing.assert_allclose(table.returns, episodes.returns[[0, 1, 2, 4]], rtol=1e-6)
     assert table.metadata == {"suite": "s", "horizon": 4, "diverged_episodes": 2}
+
+
+def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
+    bounds = Bounds(np.array([-0.1, 0.0], np.float32), np.array([0.7, 5.0], np.float32))
+    episodes.action[0, :2, :] = [[-1.0, -1.0], [1.0, 1.0]]
+    table = from_episodes(episodes, {}, HORIZON, bounds)
+    validate(table, "here")
+    np.testing.assert_array_equal(table.action[:2], [bounds.low, bounds.high])
+    np.testing.assert_array_equal(table.bounds, bounds)
+    kept = np.concatenate([episodes.action[b, :steps] for b, steps in enumerate(episodes.length)])
+    np.testing.assert_allclose(table.scaled().action, kept, atol=1e-6)
+    with pytest.raises(DataError, match="different action bounds"):
+        concatenate([table, from_episodes(episodes, {}, HORIZON)])
+
+
+def test_the_stored_action_is_the_one_that_was_applied() -> None:
+    task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 5)
+    physics = task.physics()
+    table = from_episodes(play(task, UniformPolicy(), 2, "test"), {}, 5, physics.bounds)
+    validate(table, "here")
+    assert np.abs(table.action).max() > 1
+    angle = np.arctan2(table.observation[:, 1], table.observation[:, 0])
+    cost = angle**2 + 0.1 * table.observation[:, 2] ** 2 + 0.001 * table.action[:, 0] ** 2
+    np.testing.assert_allclose(table.reward, -cost, atol=1e-4)
 
 
 def test_roll_out_shorter_than_the_horizon_is_no_timeout(episodes: Episodes) -> None:

@@ -40,7 +40,7 @@ def test_half_and_half(raw: dict[str, Trajectories]) -> None:
 
 def test_names(raw: dict[str, Trajectories]) -> None:
     assert raw_kinds("medium_random") == ("medium", "random")
-    assert {"random", "medium", "medium_random", "expert"} == set(QUALITIES)
+    assert {"random", "medium", "medium_random", "medium_replay", "expert"} == set(QUALITIES)
     with pytest.raises(ConfigurationError, match="unknown quality 'mediun'; did you mean medium"):
         cut("mediun", raw, 8)
 

@@ -6,6 +6,7 @@ import json
 import pickle
 from collections.abc import Callable
 from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +55,7 @@ def test_rewrite_gives_the_same_bytes(table: Trajectories, file: Path, tmp_path:
 
 def test_several_row_groups(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(arrow, "ROW_GROUP", 7)
-    table = make((4, 9, 3, 5))
+    table = make((4, 9, 3, 5), horizon=9)
     write_trajectories(tmp_path / "a.parquet", table)
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
     assert read_trajectories(tmp_path / "a.parquet").content_hash() == table.content_hash()
@@ -120,7 +121,9 @@ FAULTS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "future version": (_header(schema_version="2"), "schema version 2; this release reads 1"),
     "another kind": (_header(kind="buffer"), "not a transitions file: kind 'buffer'"),
     "no header": (lambda t: t.replace_schema_metadata(None), "missing schema metadata"),
-    "broken metadata": (_header(metadata="{"), "not a readable Parquet file"),
+    "edited metadata": (_header(metadata="{}"), "the metadata's SHA-256 is"),
+    "broken metadata": (_header(metadata="{", metadata_sha256=sha256(b"{").hexdigest()), "not a readable Parquet file"),
+    "metadata that are no object": (_header(metadata="[]", metadata_sha256=sha256(b"[]").hexdigest()), "JSON object"),
     "missing column": (lambda t: t.drop_columns(["reward"]), "column reward is missing"),
     "double precision": (_column("reward", pa.array([0.0] * 8)), "column reward: found double; it takes float32"),
     "wide integers": (_column("step", pa.array([0] * 8)), "column step: found int64; it takes int32"),
@@ -173,3 +176,24 @@ def test_metadata_must_be_json(table: Trajectories, tmp_path: Path) -> None:
         with pytest.raises(DataError, match="metadata must be plain JSON"):
             write_trajectories(tmp_path / "a.parquet", replace(table, metadata={"odd": value}))
     assert not list(tmp_path.iterdir())
+
+
+def test_bounds_and_scaled(table: Trajectories, tmp_path: Path) -> None:
+    assert table.scaled() is table
+    np.testing.assert_array_equal(table.bounds, [[-1, -1], [1, 1]])
+    low, high = np.array([-2, 0], np.float32), np.array([2, 5], np.float32)
+    units = low + 0.5 * (table.action + 1) * (high - low)
+    own = replace(
+        table, action=units, metadata={**table.metadata, "action_low": [-2.0, 0.0], "action_high": [2.0, 5.0]}
+    )
+    write_trajectories(tmp_path / "own.parquet", own)
+    back = read_trajectories(tmp_path / "own.parquet")
+    np.testing.assert_array_equal(back.action, units)
+    np.testing.assert_array_equal(back.bounds, [low, high])
+    scaled = back.scaled()
+    np.testing.assert_allclose(scaled.action, table.action, atol=1e-6)
+    assert scaled.action.dtype == np.float32
+    assert scaled.metadata == table.metadata
+    assert scaled.observation is back.observation
+    ends = replace(own, action=np.tile([low, high], (4, 1)))
+    np.testing.assert_array_equal(ends.scaled().action, np.tile([[-1, -1], [1, 1]], (4, 1)))

@@ -31,6 +31,7 @@ FAULTS = [
     ("action", (1, 1), 1.0001, 1, "must lie within -1 and 1"),
     ("action", (7, 0), -1.5, 7, "must lie within -1 and 1"),
     ("episode", slice(4, 8), 0, 4, "must be contiguous"),
+    ("episode", slice(4, 8), -(2**31), 4, "must not be negative"),
     ("step", 0, 1, 0, "must count 0, 1, 2"),
     ("step", 4, 1, 4, "must count 0, 1, 2"),
     ("step", 6, 1, 6, "must count 0, 1, 2"),
@@ -51,6 +52,43 @@ def test_planted_fault(table: Trajectories, column: str, place: Any, value: Any,
     message = str(error.value)
     named = "step" if "count" in rule else "next_observation" if "next row" in rule else column
     assert message.startswith(f"data/task_1.parquet: column {named}, row {row}: {rule}"), message
+
+
+def test_every_flaw_is_told(table: Trajectories) -> None:
+    broken = _planted(_planted(_planted(table, "reward", [1, 5], np.nan), "action", (3, 0), 2.0), "timeout", 4, True)
+    with pytest.raises(DataError) as error:
+        validate(broken, "here")
+    assert [part.partition(":")[0] for part in str(error.value).removeprefix("here: ").split("; column ")] == [
+        "column reward, row 1",
+        "action, row 3",
+        "timeout, row 4",
+    ]
+    assert "(2 such rows)" in str(error.value)
+
+
+METADATA = [
+    ({"action_low": [-2.0, -2.0], "action_high": [2.0, 2.0]}, None),
+    ({"action_low": [-0.1, -0.1], "action_high": [0.1, 0.1]}, "column action, row 0: must lie within -0.1 and 0.1"),
+    ({"action_low": [-2.0, -9.0], "action_high": [2.0, 0.0]}, r"within \[-2. -9.\] and \[2. 0.\]"),
+    ({"action_low": [-2.0, -2.0]}, "action_low and action_high are"),
+    ({"action_low": [-2.0], "action_high": [2.0]}, "they take 2 numbers each, low below high"),
+    ({"action_low": [2.0, 2.0], "action_high": [-2.0, -2.0]}, "low below high"),
+    ({"action_low": [-2.0, "x"], "action_high": [2.0, 2.0]}, "low below high"),
+    ({"action_low": [-2.0, -(10**400)], "action_high": [2.0, 2.0]}, "low below high"),
+    ({"horizon": 3}, "column step, row 7: must be below the horizon of 3 steps; found 3"),
+    ({"horizon": "4"}, "metadata horizon is '4'"),
+    ({"horizon": 0}, "metadata horizon is 0"),
+]
+
+
+@pytest.mark.parametrize(("metadata", "message"), METADATA)
+def test_metadata_that_rules_read(table: Trajectories, metadata: dict[str, Any], message: str | None) -> None:
+    changed = replace(table, metadata={**table.metadata, **metadata})
+    if message is None:
+        validate(changed, "here")
+        return
+    with pytest.raises(DataError, match=message):
+        validate(changed, "here")
 
 
 SHAPES: list[tuple[str, Callable[[Any], Any], str]] = [

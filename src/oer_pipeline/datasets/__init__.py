@@ -8,6 +8,7 @@ from oer_pipeline.datasets.buffer import BufferDataset
 from oer_pipeline.datasets.documents import JSONDataset, PNGDataset, TextDataset
 from oer_pipeline.datasets.per_seed import PerSeedDataset, SeedsDataset
 from oer_pipeline.datasets.safetensors import SafetensorsDataset
+from oer_pipeline.datasets.source import SourceDataset
 from oer_pipeline.datasets.table import TableDataset
 from oer_pipeline.datasets.transitions import TransitionsDataset
 
@@ -19,6 +20,7 @@ __all__ = [
     "PerSeedDataset",
     "SafetensorsDataset",
     "SeedsDataset",
+    "SourceDataset",
     "TableDataset",
     "TextDataset",
     "TransitionsDataset",

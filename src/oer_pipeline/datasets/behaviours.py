@@ -1,9 +1,11 @@
-"""The behaviour policies that come with the package, as a read-only Kedro dataset."""
+"""A task's behaviour policies, as a read-only Kedro dataset."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
 
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
@@ -13,11 +15,12 @@ if TYPE_CHECKING:
 
 
 class BehaviourDataset(AbstractDataset[Any, Any]):
-    """One task's `BehaviourFile`; `make behaviours` writes them, no node does."""
+    """One task's `BehaviourFile`, the user's own in the folder `path`, or the package's."""
 
-    def __init__(self, suite: str, task: str, metadata: dict[str, Any] | None = None) -> None:
-        self._suite, self._task = suite, task
+    def __init__(self, task: str, sequence: str, path: str, metadata: dict[str, Any] | None = None) -> None:
+        self._name, self._task, self._folder = task, json.loads(unquote(sequence))[task], Path(path)
         self.metadata = metadata
+        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing"
 
     def load(self) -> BehaviourFile:
         from oer_pipeline.suites.behaviour import BehaviourFile
@@ -29,12 +32,14 @@ class BehaviourDataset(AbstractDataset[Any, Any]):
 
     def paths(self) -> dict[int | None, Path]:
         """The one file."""
-        from oer_pipeline.suites.behaviour import committed
+        from oer_pipeline.suites.behaviour import behaviour_path
+        from oer_pipeline.suites.suite import Task
 
-        return {None: committed(self._suite, self._task)}
+        task = Task(**self._task)
+        return {None: behaviour_path(task.family, task.key, self._folder)}
 
     def _exists(self) -> bool:
         return self.paths()[None].is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"suite": self._suite, "task": self._task}
+        return {"task": self._name, "path": str(self._folder)}

@@ -10,6 +10,7 @@
      "per_seed": {seed: {metric: value | null}},
      "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},     # intervals.Estimate
      "buffers": {seed: [{"rows", "walked"}, ...]},                 # one a task; rows - walked were filled uniformly
+     "diverged_episodes": {seed: int},                             # evaluation episodes that the physics broke off
      "cost": {"updates", "parameters", "replay_bytes"}}
 
 Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each `_normalised` where references exist) plus
@@ -48,6 +49,7 @@ def cell_metrics(
     task_policy_returns: Mapping[int, ArrayLike] | None = None,
     fidelity: Mapping[int, Sequence[Fidelity | None]] | None = None,
     buffers: Mapping[int, Sequence[Mapping[str, int]]] | None = None,
+    diverged_episodes: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
     """The document above from each seed's matrix R (N, N), task policy returns (N,) and buffer fidelity per task (N).
 
@@ -80,6 +82,7 @@ def cell_metrics(
         "per_seed": per_seed,
         "aggregate": aggregate(per_seed),
         "buffers": {str(s): [dict(b) for b in (buffers or {}).get(s, ())] for s in seeds},
+        "diverged_episodes": {str(s): (diverged_episodes or {}).get(s, 0) for s in seeds},
         "cost": dict(cost),
     }
 

@@ -66,16 +66,6 @@ def detached(parameters: Mapping[str, Tensor]) -> Parameters:
     return {name: tensor.detach() for name, tensor in parameters.items()}
 
 
-def cloned(parameters: Mapping[str, Tensor]) -> Parameters:
-    """An independent copy, without gradients."""
-    return {name: tensor.detach().clone() for name, tensor in parameters.items()}
-
-
-def trainable(parameters: Mapping[str, Tensor]) -> Parameters:
-    """An independent copy that collects gradients."""
-    return {name: tensor.detach().clone().requires_grad_() for name, tensor in parameters.items()}
-
-
 def take_members(parameters: Mapping[str, Tensor], members: Sequence[int]) -> Parameters:
     """The given members, in the given order."""
     return {name: tensor[list(members)] for name, tensor in parameters.items()}

@@ -22,6 +22,11 @@ def matrix(tables: Sequence[pd.DataFrame]) -> FloatArray:
     return R
 
 
+def diverged_episodes(tables: Sequence[pd.DataFrame]) -> int:
+    """How many of one seed's evaluation episodes the physics broke off."""
+    return sum(int(table["diverged"].sum()) for table in tables)
+
+
 def task_policy_returns(tables: Sequence[pd.DataFrame]) -> FloatArray | None:
     """The task policy's return right after learning each task, (N,); None for learners of a single policy."""
     own = [table[table["policy"] == "task"]["return"] for table in tables]

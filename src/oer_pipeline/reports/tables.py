@@ -149,10 +149,10 @@ def _titles() -> Row:
 
 
 def _estimates(label: str, shown: str, estimates: Iterable[Estimate | None]) -> Row:
-    return (label, shown, *(_number(e, c.digits) for e, c in zip(estimates, COLUMNS, strict=True)))
+    return (label, shown, *(number(e, c.digits) for e, c in zip(estimates, COLUMNS, strict=True)))
 
 
-def _number(value: Estimate | None, digits: int) -> str:
+def number(value: Estimate | None, digits: int) -> str:
     """`94.1\\n[90.2, 98.0]`, each seed's value where there is no interval, `-` where undefined."""
     if value is None:
         return "-"
@@ -192,6 +192,10 @@ def _notes(cells: Sequence[Cell], reference: str | None = None) -> tuple[tuple[s
             ("normalised", "100 (return - random) / (expert - random), per task; 0 = random policy, 100 = expert")
         )
     notes.append(("raw", "undiscounted return of an episode, deterministic policy"))
+    diverged = {cell["cell"]: n for cell in cells if (n := sum(cell["diverged_episodes"].values()))}
+    if diverged:
+        counts = "; ".join(f"{name}: {n}" for name, n in diverged.items())
+        notes.append(("diverged", f"evaluation episodes that the physics broke off, their return ends there: {counts}"))
     if reference is not None:
         notes.append(("paired by seed", f"difference from {reference}, seed by seed, over the seeds that both have"))
     notes.append(("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)))

@@ -1,49 +1,74 @@
-"""Behaviour policies: the small tanh networks that collected the data, as plain numpy.
+"""Behaviour policies: the small networks that collected the data, as plain numpy.
 
-A behaviour file (safetensors) holds one task's policies at several stages of training, `medium` and `final`.
+A behaviour file (safetensors) holds one task's policies at stages of training: `replay_1`, `replay_2`, ... on the way
+to `medium`, and `final`. Shapes: B episodes, O observation, A action, T steps.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
+from oer_pipeline.errors import ConfigurationError, DataError, choices
+from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.types import FloatArray
 
-STAGES = ("medium", "final")
+Weights: TypeAlias = Mapping[str, FloatArray]
 
 
 class Behaviour(Protocol):
-    """A policy to collect with: (observations (B, O), noise source per episode) -> actions (B, A), before clipping."""
+    """A policy to collect with: (observations (B, O), noise (B, A) standard normal) -> actions (B, A), unclipped."""
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray: ...
+
+
+def layers(weights: Weights, inputs: FloatArray, activation: Any) -> FloatArray:
+    """The network `0.weight`, `0.bias`, `1.weight`, ...: `activation` between layers, none after the last."""
+    last = sum(name.endswith("weight") for name in weights) - 1
+    for layer in range(last):
+        inputs = activation(inputs @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"])
+    return np.asarray(inputs @ weights[f"{last}.weight"] + weights[f"{last}.bias"])
 
 
 @dataclass(frozen=True)
 class GaussianPolicy:
     """PPO's diagonal Gaussian: standardised observation -> tanh layers -> mean; noise scaled by exp(log_std)."""
 
-    weights: Mapping[str, FloatArray]
+    weights: Weights
     deterministic: bool = False
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
         w = self.weights
-        hidden = np.clip((observation - w["mean"]) / np.sqrt(w["variance"] + 1e-8), -10.0, 10.0)
-        layers = sum(name.endswith("weight") for name in w)
-        for layer in range(layers - 1):
-            hidden = np.tanh(hidden @ w[f"{layer}.weight"] + w[f"{layer}.bias"])
-        mean = hidden @ w[f"{layers - 1}.weight"] + w[f"{layers - 1}.bias"]
-        return np.asarray(mean if self.deterministic else mean + np.exp(w["log_std"]) * noise)
+        standardised = np.clip((observation - w["mean"]) / np.sqrt(w["variance"] + 1e-8), -10.0, 10.0)
+        mean = layers(w, standardised, np.tanh)
+        return mean if self.deterministic else np.asarray(mean + np.exp(w["log_std"]) * noise)
+
+
+@dataclass(frozen=True)
+class SquashedPolicy:
+    """SAC's squashed Gaussian: ReLU layers -> (mean, log standard deviation); tanh of the sample."""
+
+    weights: Weights
+    deterministic: bool = False
+
+    def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
+        both = layers(self.weights, observation, lambda x: np.maximum(x, 0.0))
+        mean, log_std = np.split(both, 2, axis=-1)
+        spread = 0.0 if self.deterministic else np.exp(np.clip(log_std, -20.0, 2.0)) * noise
+        return np.asarray(np.tanh(mean + spread))
+
+
+TrainedPolicy: TypeAlias = GaussianPolicy | SquashedPolicy
+POLICIES: dict[str, type[GaussianPolicy] | type[SquashedPolicy]] = {"PPO": GaussianPolicy, "SAC": SquashedPolicy}
+"""The form of policy that each algorithm trains."""
 
 
 @dataclass(frozen=True)
@@ -76,7 +101,7 @@ class Acting:
         return cls(behaviour, np.stack([g.standard_normal((horizon, actions)) for g in generators]))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
-        return self.behaviour.act(observation, self.noise[:, step])
+        return in_blocks(self.behaviour.act, observation, self.noise[:, step])
 
 
 def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: int = 0, first: int = 0) -> Episodes:
@@ -88,12 +113,16 @@ def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: in
 
 
 def check_trained(task: Task, floor: float, final: float) -> None:
-    """Refuse a policy that does not clearly leave the floor (25 % of |floor| above it; cheetah: half-way to 0)."""
+    """Refuse a policy that does not clearly leave the floor (25 % of |floor| above it; cheetah: half-way to 0).
+
+    Raises:
+        DataError: names the task, its final return and the return that it would take.
+    """
     needed = floor + (0.5 if task.family == "cheetah_vel" else 0.25) * abs(floor)
     if final < needed:
         raise DataError(
-            f"{task.suite} {task.name} is untrained: final return {final:.1f}, but leaving the floor of {floor:.1f} "
-            f"takes {needed:.1f}; train it longer"
+            f"{task.suite} {task.name} ({task.key}) is untrained: final return {final:.1f}, but leaving the floor of "
+            f"{floor:.1f} takes {needed:.1f}; train it longer"
         )
 
 
@@ -101,8 +130,36 @@ def check_trained(task: Task, floor: float, final: float) -> None:
 class BehaviourFile:
     """The trained policies of one task and how they came about (`record`: algorithm, steps, seed, returns)."""
 
-    policies: Mapping[str, GaussianPolicy]
+    policies: Mapping[str, TrainedPolicy]
     record: Mapping[str, Any]
+
+    @property
+    def replay(self) -> list[TrainedPolicy]:
+        """The policies that collected what training saw until medium, oldest first, medium last."""
+        numbers = sorted(int(name.removeprefix("replay_")) for name in self.policies if name.startswith("replay_"))
+        return [*(self.policies[f"replay_{n}"] for n in numbers), self.policies["medium"]]
+
+    @property
+    def expert(self) -> TrainedPolicy:
+        """The final policy, which takes its mean action."""
+        return replace(self.policies["final"], deterministic=True)
+
+    def tensors(self) -> dict[str, FloatArray]:
+        """Every policy's weights, float32, named `stage/weight`."""
+        named = {f"{stage}/{n}": w for stage, policy in self.policies.items() for n, w in policy.weights.items()}
+        return {name: np.ascontiguousarray(array, np.float32) for name, array in named.items()}
+
+    def check_task(self, task: Task) -> None:
+        """See that the policies were trained on `task`.
+
+        Raises:
+            DataError: they were not.
+        """
+        if self.record["task"] != dict(task.parameters):
+            raise DataError(
+                f"behaviours of {task.suite} {task.name}: trained on {self.record['task']}; the task is "
+                f"{dict(task.parameters)}"
+            )
 
     @classmethod
     def load(cls, path: Path) -> BehaviourFile:
@@ -110,16 +167,28 @@ class BehaviourFile:
 
         Raises:
             ConfigurationError: the file is missing.
+            DataError: it is no behaviour file.
         """
         if not path.is_file():
-            raise ConfigurationError(f"no behaviour policy at {path}; `make behaviours` trains one")
-        with safe_open(path, framework="numpy") as file:
-            record = json.loads(file.metadata()["record"])
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-        stages = {s: {n.removeprefix(f"{s}/"): v for n, v in tensors.items() if n.startswith(f"{s}/")} for s in STAGES}
-        return cls({stage: GaussianPolicy(weights) for stage, weights in stages.items()}, record)
+            raise ConfigurationError(
+                f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing"
+            )
+        try:
+            with safe_open(path, framework="numpy") as file:
+                record = json.loads(file.metadata()["record"])
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+            policy = POLICIES[record["algorithm"]]
+            record["task"]
+        except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
+            raise DataError(f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it") from error
+        stages = sorted({name.split("/")[0] for name in tensors})
+        grouped = {s: {n.removeprefix(f"{s}/"): v for n, v in tensors.items() if n.startswith(f"{s}/")} for s in stages}
+        return cls({stage: policy(weights) for stage, weights in grouped.items()}, record)
 
 
-def committed(suite: str, task: str) -> Path:
-    """Where the behaviour policies that come with the package lie."""
-    return Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / suite / f"{task}.safetensors"
+def behaviour_path(family: str, key: str, own: Path | None = None) -> Path:
+    """Where a task's behaviour file lies: in the folder `own` if it is there, otherwise among those of the package."""
+    name = Path(family) / f"{key}.safetensors"
+    if own is not None and (own / name).is_file():
+        return own / name
+    return Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / name

@@ -1,156 +1,192 @@
-"""Train a task's behaviour policies with Stable-Baselines3's PPO and keep the medium and the final snapshot.
+"""Train behaviour policies of a suite's tasks and keep the snapshots that data are collected with.
 
-`python -m oer_pipeline.suites.behaviour_training SUITES.yml SUITE TASK` (what `make behaviours` calls per task).
+`python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER] [--processes=2]` is what
+`make behaviours` calls: a task whose file is there is kept, so that a stopped run goes on where it was.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
+import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors.numpy import save as serialise
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
+from oer_pipeline.suites import ppo, sac
 from oer_pipeline.suites.behaviour import (
     Behaviour,
-    GaussianPolicy,
+    BehaviourFile,
+    TrainedPolicy,
     UniformPolicy,
     ZeroPolicy,
+    behaviour_path,
     check_trained,
-    committed,
     play,
 )
-from oer_pipeline.suites.environment import TaskEnv
+from oer_pipeline.suites.ppo import PPOSettings
+from oer_pipeline.suites.sac import SACSettings
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.types import FloatArray
+
+ALGORITHMS: dict[str, tuple[Any, type[PPOSettings] | type[SACSettings]]] = {
+    "PPO": (ppo.train, PPOSettings),
+    "SAC": (sac.train, SACSettings),
+}
+REPLAY_POLICIES = 5
+"""Policies kept between the first and medium: with medium, the mixture that stands for what training saw."""
 
 
 @dataclass(frozen=True)
-class PPOSettings:
-    """PPO's budget and settings; steps count environment steps over all `environments`."""
+class Training:
+    """How a family's behaviours are trained: the algorithm, its settings, episodes a snapshot is scored on."""
 
-    steps: int = 700_000
-    environments: int = 8
-    rollout_steps: int = 64
-    batch: int = 512
-    epochs: int = 8
-    hidden: int = 64
-    learning_rate: float = 1e-3  # falls linearly to 0
-    snapshot_every: int = 20_480
+    algorithm: str
+    settings: PPOSettings | SACSettings
     episodes: int = 20
-    seed: int = 0
+
+    @classmethod
+    def from_config(cls, family: str, config: Mapping[str, Any]) -> Training:
+        """Build from `{algorithm, episodes, **settings}`; what is left out has its default.
+
+        Raises:
+            ConfigurationError: an unknown algorithm or setting.
+        """
+        given = dict(config)
+        algorithm, episodes = given.pop("algorithm", "PPO"), given.pop("episodes", 20)
+        if algorithm not in ALGORITHMS:
+            raise ConfigurationError(f"behaviours of {family}: algorithm {algorithm!r}; {choices(ALGORITHMS)}")
+        settings = ALGORITHMS[algorithm][1]
+        for name in given:
+            if name not in settings.__dataclass_fields__:
+                known = choices(settings.__dataclass_fields__, name)
+                raise ConfigurationError(f"behaviours of {family}: unknown setting {name!r} of {algorithm}; {known}")
+        return cls(algorithm, settings(**given), episodes)
 
 
-def train(task: Task, settings: PPOSettings) -> tuple[dict[str, FloatArray], dict[str, Any]]:
-    """PPO on `task`: the tensors of the `medium` and `final` policies and their record (returns, steps, seconds).
+def train(task: Task, training: Training) -> BehaviourFile:
+    """Train on `task`; keep `final`, `medium` and the snapshots on the way there.
 
     Medium is the first snapshot whose stochastic return reaches floor + (final - floor) / 2, where the floor is the
     better of the random and the zero-action return (protocol, Behaviour policies).
 
     Raises:
-        DataError: the final policy does not clearly leave the floor: the task is untrained.
+        DataError: the final policy does not clearly leave the floor, or no snapshot reaches medium.
     """
     started = time.monotonic()
-    snapshots = _snapshots(task, settings)
+    snapshots = ALGORITHMS[training.algorithm][0](task, training.settings)
 
     def score(behaviour: Behaviour) -> float:
-        return float(play(task, behaviour, settings.episodes, "snapshot").returns.mean())
+        # Episodes of its own, the same wherever the task stands in a sequence.
+        return float(play(replace(task, index=0), behaviour, training.episodes, "snapshot").returns.mean())
 
     random, zero = score(UniformPolicy()), score(ZeroPolicy())
-    floor = max(random, zero)
-    final = score(replace(snapshots[-1][1], deterministic=True))
-    check_trained(task, floor, final)
-    scores = [(steps, score(policy), policy) for steps, policy in snapshots]
-    reached = [s for s in scores if s[1] >= floor + (final - floor) / 2]
-    if not reached:
-        raise DataError(
-            f"{task.suite} {task.name}: no snapshot reaches the medium return; final {final:.1f}, floor {floor:.1f}"
-        )
-    steps, medium, policy = reached[0]
-    chosen = {"medium": policy, "final": snapshots[-1][1]}
-    tensors = {f"{s}/{n}": np.ascontiguousarray(v, np.float32) for s, p in chosen.items() for n, v in p.weights.items()}
+    final = BehaviourFile({"final": snapshots[-1][1]}, {}).expert
+    floor, best = max(random, zero), score(final)
+    check_trained(task, floor, best)
+    curve = [(steps, score(policy)) for steps, policy in snapshots]
+    number = _medium([value for _, value in curve], floor + (best - floor) / 2, task)
+    policies: dict[str, TrainedPolicy] = {"medium": snapshots[number][1], "final": snapshots[-1][1]}
+    on_the_way = np.unique(np.linspace(0, number, REPLAY_POLICIES + 1).astype(int)[:-1])
+    policies |= {f"replay_{i}": snapshots[n][1] for i, n in enumerate(on_the_way, 1) if n < number}
     record = {
-        "algorithm": "PPO",
+        "algorithm": training.algorithm,
         "task": dict(task.parameters),
-        "steps": settings.steps,
-        "seed": settings.seed,
-        "medium_steps": steps,
-        "returns": {"random": random, "zero": zero, "medium": medium, "final": final},
-        "curve": [[s, round(r, 2)] for s, r, _ in scores],
+        "horizon": task.horizon,
+        "settings": vars(training.settings),
+        "medium_steps": curve[number][0],
+        "replay_steps": [curve[n][0] for n in on_the_way if n < number],
+        "returns": {"random": random, "zero": zero, "medium": curve[number][1], "final": best},
+        "curve": [[steps, round(value, 2)] for steps, value in curve],
         "seconds": round(time.monotonic() - started),
     }
-    return tensors, record
+    return BehaviourFile(policies, record)
 
 
-def _snapshots(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]:
-    import torch
-    from stable_baselines3 import PPO
-    from stable_baselines3.common.callbacks import BaseCallback
-    from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
-
-    torch.set_num_threads(1)
-    limited: Callable[[], Any] = lambda: TaskEnv(task)  # noqa: E731
-    environments = VecNormalize(DummyVecEnv([limited] * settings.environments), norm_reward=False)
-    taken: list[tuple[int, GaussianPolicy]] = []
-
-    class Keep(BaseCallback):
-        def _on_rollout_start(self) -> None:
-            if self.num_timesteps >= len(taken) * settings.snapshot_every:
-                taken.append((self.num_timesteps, _to_numpy(self.model.policy, environments.obs_rms)))
-
-        def _on_step(self) -> bool:
-            return True
-
-    ppo = PPO(
-        "MlpPolicy",
-        environments,
-        learning_rate=lambda left: settings.learning_rate * left,
-        n_steps=settings.rollout_steps,
-        batch_size=settings.batch,
-        n_epochs=settings.epochs,
-        policy_kwargs={"net_arch": [settings.hidden, settings.hidden]},
-        seed=settings.seed,
-        device="cpu",
-    )
-    ppo.learn(settings.steps, callback=Keep())
-    taken.append((ppo.num_timesteps, _to_numpy(ppo.policy, environments.obs_rms)))
-    return taken
+def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
+    reached = [number for number, value in enumerate(scores) if value >= wanted]
+    if not reached:
+        best = max(scores)
+        raise DataError(f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; the best is {best:.1f}")
+    return reached[0]
 
 
-def _to_numpy(policy: Any, statistics: Any) -> GaussianPolicy:
-    """SB3's actor as plain arrays, weights laid out (in, out)."""
-    linear = [m for m in policy.mlp_extractor.policy_net if hasattr(m, "weight")] + [policy.action_net]
-    weights = {"mean": statistics.mean.copy(), "variance": statistics.var.copy()}
-    weights["log_std"] = policy.log_std.detach().numpy().copy()
-    for i, layer in enumerate(linear):
-        weights[f"{i}.weight"] = layer.weight.detach().numpy().T.copy()
-        weights[f"{i}.bias"] = layer.bias.detach().numpy().copy()
-    return GaussianPolicy(weights)
-
-
-def main(suites_file: str, suite_name: str, index: str, destination: str | None = None) -> None:
-    """Train one task and write its behaviour file; an existing file is kept (delete it to train again)."""
-    import yaml
-    from safetensors.numpy import save_file
-
-    suite = Suite.from_config(suite_name, yaml.safe_load(Path(suites_file).read_text())[suite_name])
-    task = suite.tasks[int(index) - 1]
-    path = (
-        Path(destination) / suite_name / f"{task.name}.safetensors" if destination else committed(suite_name, task.name)
-    )
-    if path.exists():
-        print(f"{path.name} of {suite_name} is there; delete it to train it again")
-        return
-    tensors, record = train(task, PPOSettings())
+def save(behaviours: BehaviourFile, path: Path) -> None:
+    """Write a behaviour file; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(tensors, path, metadata={"record": json.dumps(record, sort_keys=True)})
-    print(f"{suite_name} {task.name}: {record['returns']} in {record['seconds']} s")
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    half.write_bytes(serialise(behaviours.tensors(), {"record": json.dumps(behaviours.record, sort_keys=True)}))
+    half.replace(path)
+
+
+def _train_one(task: Task, training: Training, path: Path) -> str:
+    behaviours = train(task, training)
+    save(behaviours, path)
+    returns = ", ".join(f"{name} {value:.1f}" for name, value in behaviours.record["returns"].items())
+    return f"{task.suite} {task.name} ({task.key}): {returns}; {behaviours.record['seconds']} s"
+
+
+def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: Path, processes: int) -> list[str]:
+    """Train every task that has no file yet, in parallel processes; returns what failed, one line a task."""
+    different = {(task.family, task.key): task for task in tasks}
+    missing = [task for names, task in different.items() if not behaviour_path(*names, folder).is_file()]
+    print(f"{len(missing)} tasks to train, {len(different) - len(missing)} are there", flush=True)
+    failures = []
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        runs = {
+            pool.submit(_train_one, t, trainings[t.family], folder / t.family / f"{t.key}.safetensors"): t
+            for t in missing
+        }
+        for number, run in enumerate(as_completed(runs), start=1):
+            error = run.exception()
+            if error is not None and not isinstance(error, OERError):
+                raise error
+            if error is not None:
+                failures.append(str(error))
+            print(f"[{number} of {len(runs)}] {error or run.result()}", flush=True)
+    return failures
+
+
+def configuration(conf: Path, name: str) -> dict[str, Any]:
+    """`name*.yml` of the base and the local configuration, the later file on top."""
+    import yaml
+
+    merged: dict[str, Any] = {}
+    for file in [f for folder in ("base", "local") for f in sorted((conf / folder).glob(f"{name}*.yml"))]:
+        merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
+    return merged
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; the exit status says whether every task is trained."""
+    parser = argparse.ArgumentParser(description="train behaviour policies of suites (conf/*/suites*.yml)")
+    parser.add_argument("suites", nargs="+")
+    parser.add_argument("--folder", type=Path, default=Path("data/01_raw/behaviours"))
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
+    given = parser.parse_args(arguments)
+    try:
+        suites, families = configuration(Path("conf"), "suites"), configuration(Path("conf"), "behaviours")
+        unknown = [name for name in given.suites if name not in suites]
+        if unknown:
+            raise ConfigurationError(f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}")
+        chosen = [Suite.from_config(name, suites[name]) for name in given.suites]
+        tasks = [task for suite in chosen for task in suite.tasks if task.source is None]
+        trainings = {
+            suite.family: Training.from_config(suite.family, families.get(suite.family, {})) for suite in chosen
+        }
+        return int(bool(train_all(tasks, trainings, given.folder, given.processes)))
+    except OERError as error:
+        print(error, file=sys.stderr)
+        return 2
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    sys.exit(main(sys.argv[1:]))

@@ -6,24 +6,34 @@ from typing import Any
 
 import gymnasium
 import numpy as np
+from numpy.typing import NDArray
 
-from oer_pipeline.suites.physics import is_finite
-from oer_pipeline.suites.suite import Task
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.suites.physics import Physics
+from oer_pipeline.suites.suite import FAMILIES, Task
+from oer_pipeline.suites.task_lists import listed
 from oer_pipeline.types import FloatArray
 
+PICTURE = (480, 360)
+LITERATURE_HORIZON = 200
+IDS = {"oer/AntDir-v0": "ant_dir", "oer/WalkerPar-v0": "walker_par", "oer/CheetahVel-v0": "cheetah_vel"}
 
-class TaskEnv(gymnasium.Env[FloatArray, FloatArray]):
-    """One task as a gymnasium environment; `truncated` at the horizon, `terminated` also when physics diverge."""
 
-    metadata = {"render_modes": []}  # noqa: RUF012 - gymnasium's own contract
+class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
+    """One physics as an environment, truncated at `horizon` if there is one.
 
-    def __init__(self, task: Task) -> None:
-        self._task, self._physics = task, task.physics()
-        self._state = self._physics.new_state()
+    A step that diverges ends the episode without effect, as in roll-outs: the observation is the one before it, the
+    reward 0 (one NaN would spoil a whole training), and `info["diverged"]` says so.
+    """
+
+    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - gymnasium's own contract
+
+    def __init__(self, physics: Physics, horizon: int | None = None, render_mode: str | None = None) -> None:
+        self._physics, self._horizon, self.render_mode = physics, horizon, render_mode
+        self._state = physics.new_state()
         self._step = 0
-        bound = np.full(self._physics.observation_size, np.inf, dtype=np.float64)
-        self.observation_space = gymnasium.spaces.Box(-bound, bound, dtype=np.float64)
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (self._physics.action_size,), np.float32)
+        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (physics.observation_size,), np.float64)
+        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (physics.action_size,), np.float32)
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -31,10 +41,48 @@ class TaskEnv(gymnasium.Env[FloatArray, FloatArray]):
         super().reset(seed=seed)
         self._step = 0
         self._physics.reset(self._state, self.np_random)
-        return self._physics.observe(self._state), {}
+        self._seen = self._physics.observe(self._state)
+        return self._seen, {}
 
     def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         reward, terminal = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
-        diverged = not is_finite(self._state)
-        return self._physics.observe(self._state), reward, terminal or diverged, self._step >= self._task.horizon, {}
+        if not self._physics.is_sound(self._state):
+            return self._seen, 0.0, True, False, {"diverged": True}
+        self._seen = self._physics.observe(self._state)
+        truncated = self._horizon is not None and self._step >= self._horizon
+        return self._seen, reward, terminal, truncated, {"diverged": False}
+
+    def render(self) -> NDArray[np.uint8] | None:
+        """A picture (360, 480, 3) in mode `rgb_array`, otherwise nothing."""
+        return self._physics.picture(self._state, *PICTURE) if self.render_mode == "rgb_array" else None
+
+
+def task_env(task: Task) -> PhysicsEnv:
+    """A task of a suite, truncated at the suite's horizon."""
+    return PhysicsEnv(task.physics(), task.horizon)
+
+
+def family_env(family: str, task_id: int = 0, render_mode: str | None = None, **parameters: Any) -> PhysicsEnv:
+    """What `gymnasium.make("oer/AntDir-v0", task_id=3)` calls: a task of the literature's list, or of `parameters`.
+
+    Raises:
+        ConfigurationError: an id that the list does not have, parameters that the family does not take.
+    """
+    given = parameters or listed(family, [task_id], f"environment {family}")[0]
+    try:
+        return PhysicsEnv(FAMILIES[family](**given), render_mode=render_mode)
+    except TypeError as error:
+        raise ConfigurationError(f"environment {family}: {error}") from error
+
+
+def register() -> None:
+    """Register the families with gymnasium; the horizon is gymnasium's time limit, `max_episode_steps` changes it."""
+    for id_, family in IDS.items():
+        if id_ not in gymnasium.registry:
+            gymnasium.register(
+                id_,
+                entry_point="oer_pipeline.suites.environment:family_env",
+                max_episode_steps=LITERATURE_HORIZON,
+                kwargs={"family": family},
+            )

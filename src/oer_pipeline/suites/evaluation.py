@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
+from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.types import FloatArray
 
@@ -29,9 +29,18 @@ def evaluate(tasks: Sequence[Task], act: ActOnTask, members: int, episodes: int,
 
     def act_on_all(observation: FloatArray, _step: int) -> FloatArray:
         parts = observation.reshape(len(tasks), members, episodes, -1)
-        actions = [act(task, part) for task, part in zip(tasks, parts, strict=True)]
+        actions = [_act_in_blocks(act, task, part) for task, part in zip(tasks, parts, strict=True)]
         return np.stack(actions).reshape(len(tasks) * each, -1)
 
     everything = rollout(physics, generators, act_on_all, tasks[0].horizon)
     chunks = [everything.take(slice(i * episodes, (i + 1) * episodes)) for i in range(len(tasks) * members)]
     return [chunks[k * members : (k + 1) * members] for k in range(len(tasks))]
+
+
+def _act_in_blocks(act: ActOnTask, task: Task, observation_MED: FloatArray) -> FloatArray:
+    """The actions (M, E, A), the same whatever the number of episodes."""
+
+    def block(observation_EMD: FloatArray) -> FloatArray:
+        return act(task, np.ascontiguousarray(observation_EMD.swapaxes(0, 1))).swapaxes(0, 1)
+
+    return in_blocks(block, observation_MED.swapaxes(0, 1)).swapaxes(0, 1)

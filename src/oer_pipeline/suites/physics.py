@@ -1,16 +1,31 @@
-"""What an environment family has to provide: one task's simulator, stepped through explicit MuJoCo states."""
+"""What an environment family has to provide: one task's simulator, stepped through explicit states."""
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
-from pathlib import Path
-from typing import ClassVar, NamedTuple
+from numbers import Real
+from typing import Any, NamedTuple, TypeAlias
 
-import gymnasium
-import mujoco
 import numpy as np
+from numpy.typing import NDArray
 
+from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.types import FloatArray
+
+State: TypeAlias = Any
+"""A simulation in progress, such as `mujoco.MjData`; only the physics that made it looks inside."""
+
+
+def number(name: str, value: Any) -> float:
+    """A task's parameter `name` as a float.
+
+    Raises:
+        ConfigurationError: it is no finite number.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real) or not math.isfinite(value):
+        raise ConfigurationError(f"{name} is {value!r}; it takes a finite number")
+    return float(value)
 
 
 class Transition(NamedTuple):
@@ -20,43 +35,46 @@ class Transition(NamedTuple):
     terminal: bool
 
 
-class Physics(ABC):
-    """The simulator of one task; states live outside it, in `mujoco.MjData`, so that a batch shares one model.
+class Bounds(NamedTuple):
+    """Lowest and highest action, each (A,) float32."""
 
-    Class attributes give the family's asset, frame skip, and the sizes and names that data sets are checked against.
+    low: FloatArray
+    high: FloatArray
+
+
+class Physics(ABC):
+    """The simulator of one task; states live outside it, so that a batch of episodes shares one model.
+
+    Subclasses set, on the class or the instance, the sizes that data sets are checked against.
     """
 
-    asset: ClassVar[str]
-    frame_skip: ClassVar[int]
-    observation_size: ClassVar[int]
-    action_size: ClassVar[int]
-    odometers: ClassVar[tuple[int, ...]]
+    observation_size: int
+    action_size: int
+    odometers: tuple[int, ...] = ()
     """Observation dimensions that only add up distance travelled; left out of distances between states."""
-
-    def __init__(self) -> None:
-        assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-        self.model = mujoco.MjModel.from_xml_path(str(assets / self.asset))
-        # MuJoCo would silently reset a state that diverged; we want to see it and end the episode.
-        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-        self.dt = self.model.opt.timestep * self.frame_skip
-
-    def new_state(self) -> mujoco.MjData:
-        """A fresh simulator state for this model."""
-        return mujoco.MjData(self.model)
+    bounds: Bounds | None = None
+    """The environment's own action bounds where they are not +-1; `step` takes +-1 all the same."""
 
     @abstractmethod
-    def reset(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
+    def new_state(self) -> State:
+        """A fresh state; `reset` before use."""
+
+    @abstractmethod
+    def reset(self, state: State, generator: np.random.Generator) -> None:
         """Put `state` at a random initial state."""
 
     @abstractmethod
-    def observe(self, state: mujoco.MjData) -> FloatArray:
+    def observe(self, state: State) -> FloatArray:
         """The observation, shape (observation_size,), float64 as the physics has it."""
 
     @abstractmethod
-    def step(self, state: mujoco.MjData, action: FloatArray) -> Transition:
-        """Apply `action`, shape (action_size,), clipped to +-1, for `frame_skip` substeps."""
+    def step(self, state: State, action: FloatArray) -> Transition:
+        """Apply `action`, shape (action_size,), clipped to +-1."""
 
+    @abstractmethod
+    def is_sound(self, state: State) -> bool:
+        """Whether the simulation is still finite; one that is not has diverged and ends its episode."""
 
-def is_finite(state: mujoco.MjData) -> bool:
-    """Whether the simulation is still sound (positions and velocities finite)."""
-    return bool(np.isfinite(state.qpos).all() and np.isfinite(state.qvel).all())
+    @abstractmethod
+    def picture(self, state: State, width: int, height: int) -> NDArray[np.uint8]:
+        """A picture of `state`, (height, width, 3)."""

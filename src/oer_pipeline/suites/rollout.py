@@ -11,11 +11,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from oer_pipeline.suites.physics import Physics, is_finite
+from oer_pipeline.suites.physics import Physics
 from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 Act = Callable[[FloatArray, int], FloatArray]
 """(observations of all episodes (B, O), step) -> actions (B, A); they are clipped to +-1 before use."""
+
+BLOCK = 32
 
 
 @dataclass(frozen=True)
@@ -63,9 +65,10 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
     running = list(range(batch))
     for t in range(horizon):
         action[:, t] = np.clip(act(observation[:, t], t), -1.0, 1.0)
+        applied = action[:, t].astype(np.float64)
         for b in running:
-            outcome = physics[b].step(states[b], action[b, t].astype(np.float64))
-            diverged[b] = not is_finite(states[b])
+            outcome = physics[b].step(states[b], applied[b])
+            diverged[b] = not physics[b].is_sound(states[b])
             if diverged[b]:
                 length[b] = t
                 continue
@@ -78,6 +81,17 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
     ended = np.arange(horizon)[None, :] >= length[:, None]
     action[ended] = 0.0
     return Episodes(observation, action, reward, terminal, diverged, length)
+
+
+def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArray:
+    """`policy` on rows of the arrays (B, ...), always `BLOCK` rows a call, the last ones padded with zeros.
+
+    Matrix products round by the shapes they get: with one shape, a row's action does not depend on the batch's size.
+    """
+    rows = len(batch[0])
+    padded = [np.concatenate((a, np.zeros((-rows % BLOCK, *a.shape[1:]), a.dtype))) for a in batch]
+    blocks = range(0, len(padded[0]), BLOCK)
+    return np.concatenate([policy(*(a[b : b + BLOCK] for a in padded)) for b in blocks])[:rows]
 
 
 def episode_generators(purpose: str, seed: int, task: int, episodes: int, first: int = 0) -> list[np.random.Generator]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pytorch_lightning as pl
 import torch
 
+from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.learner import Learner
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
@@ -38,12 +39,12 @@ def device_of(accelerator: str) -> torch.device:
     """`cpu`, `gpu`, or `auto`: the GPU where there is one.
 
     Raises:
-        RuntimeError: `gpu` is asked for and there is none.
+        ConfigurationError: `gpu` is asked for and there is none.
     """
     if accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available()):
         return torch.device("cpu")
     if not torch.cuda.is_available():
-        raise RuntimeError(f"accelerator is {accelerator!r}, but torch sees no GPU; set accelerator: cpu")
+        raise ConfigurationError(f"accelerator is {accelerator!r}, but torch sees no GPU; set accelerator: cpu")
     return torch.device("cuda")
 
 
@@ -57,9 +58,9 @@ def fit(
     accelerator: str = "cpu",
 ) -> Trained:
     """Train the task after `previous` for all seeds at once (arguments as `Learner`)."""
-    if accelerator == "cpu":
-        torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
     device = device_of(accelerator)
+    if device.type == "cpu":
+        torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
     learner = kind(settings, data, buffers, previous, seeds, device)
     module = BlockModule(learner)
     title = f"train task {learner.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"

@@ -1,12 +1,11 @@
 """Arrays to Parquet and back with nothing lost, nothing extra and no per-row Python; tables and buffers share it.
 
-A file carries in its schema metadata what it is (`kind`), its `schema_version`, free `metadata` as sorted JSON and the
-`sha256` of its content. The same arrays and metadata give the same bytes.
+A file carries in its schema metadata its header (`trajectories.header`): what it is (`kind`), its `schema_version`,
+free `metadata` and the hashes of both. The same arrays and metadata give the same bytes.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oer_pipeline.errors import DataError
-from oer_pipeline.trajectories.schema import Array, Column, Schema, check_arrays, content_hash
+from oer_pipeline.trajectories.guard import check_claim, check_file, reading
+from oer_pipeline.trajectories.header import check_content, check_header, make_header
+from oer_pipeline.trajectories.schema import Array, Column, Schema, check_arrays
 
 ROW_GROUP = 131_072
 
@@ -31,16 +32,7 @@ def write(
     """
     where = where or str(path)
     check_arrays(schema, arrays, where)
-    try:
-        text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"{where}: metadata must be plain JSON: {error}") from error
-    header = {
-        "kind": schema.kind,
-        "schema_version": str(schema.version),
-        "metadata": text,
-        "sha256": content_hash(schema, arrays),
-    }
+    header = make_header(schema, arrays, metadata, where)
     columns = [_to_arrow(arrays[name]) for name in schema.columns]
     fields = [pa.field(n, c.type, nullable=False) for n, c in zip(schema.columns, columns, strict=True)]
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=header))
@@ -55,42 +47,50 @@ def read(path: Path, schema: Schema) -> tuple[dict[str, Array], dict[str, Any]]:
 
     Raises:
         DataError: no such file, not Parquet, another kind, a newer schema version, a missing column, a wrong type, a
-            null, content that differs from its hash.
+            null, more rows than the file can hold, content that differs from its hash.
     """
-    if not path.is_file():
-        raise DataError(f"{path}: no such file")
-    try:
-        with pq.ParquetFile(path) as file:
-            header = _check_header(file.schema_arrow, schema, path)
-            table = file.read(columns=list(schema.columns))
-        metadata = json.loads(header["metadata"])
-    except DataError:
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataError(f"{path}: not a readable Parquet file (truncated or corrupt?): {error}") from error
-    arrays = {name: _to_numpy(table.column(name), f"{path}: column {name}") for name in schema.columns}
-    check_arrays(schema, arrays, str(path))
-    found = content_hash(schema, arrays)
-    if found != header["sha256"]:
-        raise DataError(f"{path}: the content's SHA-256 is {found}, its header says {header['sha256']}; make it again")
+    check_file(path)
+    where = str(path)
+    with reading(where, "Parquet file"), pq.ParquetFile(path) as file:
+        header = _header(file.schema_arrow)
+        metadata = check_header(header, schema, where)
+        _check_types(file.schema_arrow, schema, where)
+        _check_size(file, schema, path)
+        table = file.read(columns=list(schema.columns))
+        arrays = {name: _to_numpy(table.column(name), f"{where}: column {name}") for name in schema.columns}
+        check_arrays(schema, arrays, where)
+        check_content(header, schema, arrays, where)
     return arrays, metadata
 
 
-def _check_header(found: pa.Schema, schema: Schema, path: Path) -> dict[str, str]:
-    """The file's own metadata, after kind, version and column types have been held against `schema`."""
-    header = {key.decode(): value.decode() for key, value in (found.metadata or {}).items()}
-    missing = sorted({"kind", "schema_version", "metadata", "sha256"} - set(header))
-    if missing or header["kind"] != schema.kind:
-        kind = header.get("kind", "unknown")
-        raise DataError(f"{path}: not a {schema.kind} file: kind {kind!r}, missing schema metadata {missing}")
-    if header["schema_version"] != str(schema.version):
-        raise DataError(f"{path}: schema version {header['schema_version']}; this release reads {schema.version}")
+def kind_of(path: Path) -> str:
+    """What a Parquet file says that it holds; empty where it says nothing.
+
+    Raises:
+        DataError: no such file, not Parquet.
+    """
+    check_file(path)
+    with reading(str(path), "Parquet file"):
+        return _header(pq.read_schema(path)).get("kind", "")
+
+
+def _header(found: pa.Schema) -> dict[str, str]:
+    return {key.decode(): value.decode() for key, value in (found.metadata or {}).items()}
+
+
+def _check_types(found: pa.Schema, schema: Schema, where: str) -> None:
     for name, column in schema.columns.items():
         if found.get_field_index(name) < 0:
-            raise DataError(f"{path}: column {name} is missing; a {schema.kind} file has {', '.join(schema.columns)}")
+            raise DataError(f"{where}: column {name} is missing; a {schema.kind} file has {', '.join(schema.columns)}")
         if not _fits(found.field(name).type, column):
-            raise DataError(f"{path}: column {name}: found {found.field(name).type}; it takes {column}")
-    return header
+            raise DataError(f"{where}: column {name}: found {found.field(name).type}; it takes {column}")
+
+
+def _check_size(file: pq.ParquetFile, schema: Schema, path: Path) -> None:
+    rows = max(file.metadata.num_rows, sum(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)))
+    types = {name: file.schema_arrow.field(name).type for name in schema.columns}
+    width = sum(np.dtype(c.dtype).itemsize * (types[n].list_size if c.vector else 1) for n, c in schema.columns.items())
+    check_claim(str(path), rows, rows * width, path.stat().st_size)
 
 
 def _fits(found: pa.DataType, column: Column) -> bool:

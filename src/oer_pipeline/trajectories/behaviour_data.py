@@ -3,27 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from importlib.metadata import version
+from typing import Any
+
+import numpy as np
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.behaviour import Behaviour, BehaviourFile, UniformPolicy, ZeroPolicy, play
+from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.collect import concatenate, from_episodes
 from oer_pipeline.trajectories.table import Trajectories
 
-KINDS = ("random", "medium", "expert")
+REFERENCES = ("random", "medium", "expert")
+"""The kinds whose returns are references."""
+KINDS = (*REFERENCES, "medium_replay")
 ROUND = 25
 """Episodes rolled out together; more rounds follow until there are transitions enough."""
 
 
 def collect(task: Task, behaviours: BehaviourFile, kind: str, transitions: int, data_seed: int) -> Trajectories:
-    """At least `transitions` rows of whole episodes of `kind`: random and medium sample, expert takes the mean action.
+    """At least `transitions` rows of whole episodes of `kind`: all kinds sample, but expert takes the mean action.
+
+    `medium_replay` stands for what training saw until medium: equal shares of the policies kept on the way, episodes
+    in random order. (What an on-policy algorithm sees are roll-outs of its successive policies.)
 
     Raises:
         ConfigurationError: an unknown kind.
     """
-    behaviour = _behaviour(behaviours, kind)
+    policies = _policies(behaviours, kind)
     metadata = {
         "suite": task.suite,
         "task": task.index,
@@ -36,11 +44,34 @@ def collect(task: Task, behaviours: BehaviourFile, kind: str, transitions: int, 
         "gymnasium": version("gymnasium"),
         "licence": "CC0-1.0",
     }
+    share = -(-transitions // len(policies))
+    tables: list[Trajectories] = []
+    for number, policy in enumerate(policies):
+        purpose = f"collect {kind}" if len(policies) == 1 else f"collect {kind} {number}"
+        tables.append(_rounds(task, policy, purpose, share, data_seed, metadata))
+    if len(tables) == 1:
+        return tables[0]
+    [generator] = episode_generators(f"order {kind}", data_seed, task.index, 1)
+    return _in_random_order(concatenate(tables), generator)
+
+
+def _rounds(
+    task: Task, policy: Behaviour, purpose: str, transitions: int, data_seed: int, metadata: Mapping[str, Any]
+) -> Trajectories:
+    """Rounds of episodes until there are `transitions` rows."""
     rounds: list[Trajectories] = []
+    bounds = task.physics().bounds
     while sum(map(len, rounds)) < transitions:
-        episodes = play(task, behaviour, ROUND, f"collect {kind}", data_seed, first=ROUND * len(rounds))
-        rounds.append(from_episodes(episodes, metadata, task.horizon))
+        episodes = play(task, policy, ROUND, purpose, data_seed, first=ROUND * len(rounds))
+        rounds.append(from_episodes(episodes, metadata, task.horizon, bounds))
     return concatenate(rounds)
+
+
+def _in_random_order(table: Trajectories, generator: np.random.Generator) -> Trajectories:
+    starts, lengths = table.starts, table.lengths
+    order = generator.permutation(len(starts))
+    rows = np.concatenate([np.arange(starts[e], starts[e] + lengths[e]) for e in order])
+    return concatenate([table.select(rows)])
 
 
 def references(
@@ -48,15 +79,15 @@ def references(
 ) -> dict[str, dict[str, float]]:
     """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data."""
     zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed).returns
-    returns = {**{kind: raw[kind].returns for kind in KINDS}, "zero": zero}
+    returns = {**{kind: raw[kind].returns for kind in REFERENCES}, "zero": zero}
     return {k: {"episodes": len(r), "mean": float(r.mean()), "sd": float(r.std(ddof=1))} for k, r in returns.items()}
 
 
-def _behaviour(behaviours: BehaviourFile, kind: str) -> Behaviour:
+def _policies(behaviours: BehaviourFile, kind: str) -> list[Behaviour]:
     if kind not in KINDS:
         raise ConfigurationError(f"unknown raw kind {kind!r}; {choices(KINDS, kind)}")
     if kind == "random":
-        return UniformPolicy()
-    if kind == "medium":
-        return behaviours.policies["medium"]
-    return replace(behaviours.policies["final"], deterministic=True)
+        return [UniformPolicy()]
+    if kind == "medium_replay":
+        return list(behaviours.replay)
+    return [behaviours.policies["medium"] if kind == "medium" else behaviours.expert]

@@ -13,33 +13,48 @@ from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon
 
 BINS = 20
+VERSIONS = ("mujoco", "gymnasium")
+"""Metadata that say what the data were made with."""
 
 References = Mapping[str, Mapping[str, float]]
 """One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns."""
 
 
 def data_card(trajectories: Trajectories, references: References | None = None) -> dict[str, Any]:
-    """Provenance, sizes, returns, lengths and coverage of a table; `normalised_return` only where references exist.
+    """What a table holds and where it comes from, the same keys for collected and imported data.
+
+    Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
+    `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound. `normalised_return` is
+    there only where references are.
 
     Raises:
         DataError: the references name no random or expert return, or the two are equal.
     """
-    returns = trajectories.returns
+    returns, metadata = trajectories.returns, trajectories.metadata
+    low, high = trajectories.bounds
+    action = trajectories.action
     card: dict[str, Any] = {
-        "provenance": dict(trajectories.metadata),
+        "provenance": dict(metadata),
+        "versions": {name: metadata[name] for name in VERSIONS if name in metadata},
+        "mended": dict(metadata.get("mended", {})),
         "schema_version": TRANSITIONS.version,
         "sha256": trajectories.content_hash(),
         "transitions": len(trajectories),
         "episodes": len(returns),
         "observation_size": trajectories.observation.shape[1],
-        "action_size": trajectories.action.shape[1],
+        "action_size": action.shape[1],
+        "action_bounds": {"low": low.tolist(), "high": high.tolist()},
+        "bytes": sum(array.nbytes for array in trajectories.arrays().values()),
         "returns": {**_summary(returns), "histogram": _histogram(returns)},
-        "episode_lengths": _summary(trajectories.lengths),
+        "episode_lengths": {**_summary(trajectories.lengths), "histogram": _histogram(trajectories.lengths)},
         "terminal_episodes": int(np.count_nonzero(trajectories.terminal)),
+        "timeout_episodes": int(np.count_nonzero(trajectories.timeout)),
         "terminal_at_horizon": terminal_at_horizon(trajectories),
         "coverage": {name: _summary(getattr(trajectories, name)) for name in ("observation", "action", "reward")},
+        "at_bounds": float(((action <= low) | (action >= high)).any(axis=1).mean()),
     }
     if references:
+        card["references"] = {name: dict(entry) for name, entry in references.items()}
         card["normalised_return"] = normalised(float(returns.mean()), references)
     return card
 
@@ -69,6 +84,9 @@ def _summary(values: Array) -> dict[str, Any]:
     }
 
 
-def _histogram(returns: Array) -> dict[str, list[float]]:
-    counts, edges = np.histogram(returns, bins=BINS)
+def _histogram(values: Array) -> dict[str, list[float]]:
+    low, high = float(values.min()), float(values.max())
+    if high - low <= 2 * BINS * np.spacing(max(abs(low), abs(high))):  # too near for bins between them
+        low, high = low - 0.5, high + 0.5
+    counts, edges = np.histogram(values, bins=BINS, range=(low, high))
     return {"counts": counts.tolist(), "edges": edges.tolist()}

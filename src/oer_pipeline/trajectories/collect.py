@@ -10,19 +10,24 @@ import numpy as np
 from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray, IntArray
+from oer_pipeline.trajectories.validate import HIGH, LOW
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 if TYPE_CHECKING:
+    from oer_pipeline.suites.physics import Bounds
     from oer_pipeline.suites.rollout import Episodes
 
 DIVERGED = "diverged_episodes"
 
 
-def from_episodes(episodes: Episodes, metadata: Mapping[str, Any], horizon: int) -> Trajectories:
+def from_episodes(
+    episodes: Episodes, metadata: Mapping[str, Any], horizon: int, bounds: Bounds | None = None
+) -> Trajectories:
     """The steps of padded episodes as a table; metadata gain `horizon` (steps) and the number of `diverged_episodes`.
 
-    The last row of an episode that reached the horizon without a terminal state, or whose physics diverged, is a
-    time-out. An episode that diverged in its first step has no row.
+    Roll-outs act within +-1; with `bounds` (`Physics.bounds`) the table has the environment's own units and metadata
+    gain `action_low` and `action_high`. The last row of an episode that reached the horizon without a terminal state,
+    or whose physics diverged, is a time-out. An episode that diverged in its first step has no row.
 
     Raises:
         DataError: no episode has a step.
@@ -32,16 +37,17 @@ def from_episodes(episodes: Episodes, metadata: Mapping[str, Any], horizon: int)
     if not kept.any():
         raise DataError(f"{len(length)} episodes, but none has a step; {int(episodes.diverged.sum())} diverged at once")
     timeout = ~episodes.terminal & (episodes.diverged | (length == horizon))
+    units = {} if bounds is None else {LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()}
     return Trajectories(
         observation=episodes.observation[:, :-1][kept],
-        action=episodes.action[kept],
+        action=_in_units(episodes.action[kept], bounds),
         next_observation=episodes.observation[:, 1:][kept],
         reward=episodes.reward[kept],
         terminal=_on_last_row(episodes.terminal, length),
         timeout=_on_last_row(timeout, length),
         episode=_numbers(length[length > 0]),
         step=np.nonzero(kept)[1].astype(np.int32),
-        metadata={**metadata, "horizon": horizon, DIVERGED: int(episodes.diverged.sum())},
+        metadata={**metadata, **units, "horizon": horizon, DIVERGED: int(episodes.diverged.sum())},
     )
 
 
@@ -51,16 +57,28 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     Metadata that all agree on stay, the rest is kept table by table under `parts`; `diverged_episodes` add up.
 
     Raises:
-        DataError: no table, or tables of different widths.
+        DataError: no table, or tables of different widths or action bounds.
     """
     if not tables:
         raise DataError("no transition table to concatenate; give at least one")
     shapes = sorted({(t.observation.shape[1], t.action.shape[1]) for t in tables})
     if len(shapes) > 1:
         raise DataError(f"tables of different (observation, action) widths {shapes}; all must have the same")
+    bounds = [(t.metadata.get(LOW), t.metadata.get(HIGH)) for t in tables]
+    if any(pair != bounds[0] for pair in bounds):
+        raise DataError(f"tables of different action bounds {bounds}; all must have the same")
     columns = {name: np.concatenate([getattr(t, name) for t in tables]) for name in TRANSITIONS.columns}
     columns["episode"] = _numbers(np.concatenate([t.lengths for t in tables]))
     return Trajectories(**columns, metadata=_merged([t.metadata for t in tables]))
+
+
+def _in_units(action: FloatArray, bounds: Bounds | None) -> FloatArray:
+    """Actions (N, A) within +-1 as `GymnasiumPhysics.step` applies them."""
+    if bounds is None:
+        return action
+    low, high = bounds
+    applied = low + 0.5 * (action.astype(np.float64) + 1.0) * (high - low)
+    return np.clip(applied.astype(np.float32), low, high)
 
 
 def _on_last_row(flags: BoolArray, length: IntArray) -> BoolArray:

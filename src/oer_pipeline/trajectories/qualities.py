@@ -13,9 +13,13 @@ QUALITIES: dict[str, tuple[str, ...]] = {
     "random": ("random",),
     "medium": ("medium",),
     "medium_random": ("medium", "random"),
+    "medium_replay": ("medium_replay",),
     "expert": ("expert",),
 }
 """Quality -> raw kinds; each kind gives an equal share of the rows."""
+
+IMPORTED = "imported"
+"""The raw kind of a task whose data somebody else made, and the quality of a suite that has no others."""
 
 
 def raw_kinds(quality: str) -> tuple[str, ...]:
@@ -30,7 +34,9 @@ def raw_kinds(quality: str) -> tuple[str, ...]:
 
 
 def cut(quality: str, raw: Mapping[str, Trajectories], transitions: int) -> Trajectories:
-    """Whole episodes of the raw kinds, in order, at most `transitions` rows; metadata gain `quality` and `raw_sha256`.
+    """Whole episodes of the raw kinds, in order, at most `transitions` rows.
+
+    Metadata gain `quality`, `raw_sha256` and `episodes_of_kinds`, how many episodes of each kind follow one another.
 
     Raises:
         ConfigurationError: an unknown quality.
@@ -41,9 +47,14 @@ def cut(quality: str, raw: Mapping[str, Trajectories], transitions: int) -> Traj
     if missing:
         raise DataError(f"quality {quality} needs raw kinds {list(kinds)}; {missing} are missing")
     share = transitions // len(kinds)
-    table = concatenate([_whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}") for kind in kinds])
-    origin = {kind: raw[kind].content_hash() for kind in kinds}
-    return replace(table, metadata={**table.metadata, "quality": quality, "raw_sha256": origin})
+    parts = [_whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}") for kind in kinds]
+    table = concatenate(parts)
+    of_kinds = {
+        "quality": quality,
+        "raw_sha256": {kind: raw[kind].content_hash() for kind in kinds},
+        "episodes_of_kinds": [[kind, len(part.lengths)] for kind, part in zip(kinds, parts, strict=True)],
+    }
+    return replace(table, metadata={**table.metadata, **of_kinds})
 
 
 def _whole_episodes(raw: Trajectories, rows: int, where: str) -> Trajectories:

@@ -14,7 +14,7 @@ import numpy as np
 
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array, content_hash
-from oer_pipeline.trajectories.validate import validate
+from oer_pipeline.trajectories.validate import HIGH, LOW, action_bounds, validate
 from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 
@@ -23,7 +23,7 @@ class Trajectories:
     """Transitions of whole episodes in order; `metadata` says where they come from (plain JSON)."""
 
     observation: FloatArray  # (N, O) float32
-    action: FloatArray  # (N, A) float32, as applied, within +-1
+    action: FloatArray  # (N, A) float32, as applied, within `bounds`
     next_observation: FloatArray  # (N, O) float32
     reward: FloatArray  # (N,) float32
     terminal: BoolArray  # (N,) the MDP ended: no bootstrap
@@ -47,6 +47,24 @@ class Trajectories:
         """The given rows (indices, a mask, a slice) in order, metadata kept; a slice shares memory with this table."""
         chosen: dict[str, Any] = {name: array[rows] for name, array in self.arrays().items()}
         return replace(self, **chosen)
+
+    @property
+    def bounds(self) -> tuple[FloatArray, FloatArray]:
+        """Lowest and highest action, (A,) float32 each, in the units that the table stores; +-1 unless metadata say so.
+
+        Raises:
+            DataError: bounds in the metadata that are none.
+        """
+        return action_bounds(self.metadata, self.action.shape[1], "transition table")
+
+    def scaled(self) -> Trajectories:
+        """The table with its actions mapped from their bounds to +-1; itself when they are there already."""
+        if LOW not in self.metadata:
+            return self
+        low, high = (bound.astype(np.float64) for bound in self.bounds)
+        action = np.clip(2.0 * (self.action - low) / (high - low) - 1.0, -1.0, 1.0).astype(np.float32)
+        kept = {key: value for key, value in self.metadata.items() if key not in (LOW, HIGH)}
+        return replace(self, action=action, metadata=kept)
 
     @property
     def starts(self) -> IntArray:

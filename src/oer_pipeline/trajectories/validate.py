@@ -1,22 +1,25 @@
-"""The rules of a transition table, each over whole columns; the first broken one is named with its row."""
+"""The rules of a transition table, each over whole columns; every broken one is named with its first row."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array, check_arrays
-from oer_pipeline.types import BoolArray
+from oer_pipeline.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from oer_pipeline.trajectories.table import Trajectories
 
 logger = logging.getLogger(__name__)
+LOW, HIGH = "action_low", "action_high"
+"""Metadata of a table whose actions are in an environment's own units."""
+ONE = np.ones(1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,26 @@ def finite(column: str) -> Rule:
     return Rule(column, "must be finite", broken)
 
 
-def bounded(column: str) -> Rule:
-    """Every action dimension within +-1."""
-    return Rule(column, "must lie within -1 and 1", lambda c: np.asarray((np.abs(c[column]) > 1.0).any(axis=1)))
+def bounded(column: str, low: FloatArray = -ONE, high: FloatArray = ONE) -> Rule:
+    """Every action dimension within its bounds, (A,) each; +-1 without them."""
+
+    lowest, highest = (bound[0] if len(np.unique(bound)) == 1 else bound for bound in (low, high))  # numbers are faster
+
+    def broken(c: Mapping[str, Array]) -> BoolArray:
+        return np.asarray(((c[column] < lowest) | (c[column] > highest)).any(axis=1))
+
+    return Rule(column, f"must lie within {span(low)} and {span(high)}", broken)
+
+
+def span(bound: FloatArray) -> str:
+    """A bound as errors say it: one number where all dimensions agree."""
+    values = np.unique(bound)
+    return f"{values[0]:g}" if len(values) == 1 else shown(bound)
+
+
+def shown(value: Array) -> str:
+    """A row's value on one line, long vectors cut."""
+    return np.array2string(np.asarray(value), threshold=8, max_line_width=1_000)
 
 
 def _inside(c: Mapping[str, Array]) -> BoolArray:
@@ -67,12 +87,9 @@ def _torn(c: Mapping[str, Array]) -> BoolArray:
     return np.append(differs, False) & _inside(c)
 
 
-RULES = (
-    finite("observation"),
-    finite("action"),
-    finite("next_observation"),
-    finite("reward"),
-    bounded("action"),
+FINITE = tuple(finite(column) for column in ("observation", "action", "next_observation", "reward"))
+ORDER = (
+    Rule("episode", "must not be negative", lambda c: np.asarray(c["episode"] < 0)),
     Rule("episode", "must be contiguous; this episode was left before", _reopened),
     Rule("step", "must count 0, 1, 2, ... inside an episode", _out_of_step),
     Rule("terminal", "must be false before an episode's last row", lambda c: c["terminal"] & _inside(c)),
@@ -81,18 +98,40 @@ RULES = (
 )
 
 
+def within(horizon: int | None) -> tuple[Rule, ...]:
+    """No episode goes on beyond the horizon, if there is one."""
+    if horizon is None:
+        return ()
+    return (Rule("step", f"must be below the horizon of {horizon} steps", lambda c: np.asarray(c["step"] >= horizon)),)
+
+
+def flaws(rules: Sequence[Rule], columns: Mapping[str, Array], names: Mapping[str, str] | None = None) -> list[str]:
+    """One sentence a broken rule: column, first row, rule, value found, how many rows; one rule a column is enough.
+
+    `names` are what the columns are called where they come from.
+    """
+    told: dict[str, str] = {}
+    for rule in rules:
+        if rule.column in told:
+            continue
+        rows = np.flatnonzero(rule.broken(columns))
+        if rows.size:
+            name = (names or {}).get(rule.column, rule.column)
+            value = shown(columns[rule.column][rows[0]])
+            more = f" ({rows.size} such rows)" if rows.size > 1 else ""
+            told[rule.column] = f"column {name}, row {rows[0]}: {rule.text}; found {value}{more}"
+    return list(told.values())
+
+
 def check_rules(rules: Sequence[Rule], columns: Mapping[str, Array], where: str) -> None:
     """Hold the columns against the rules, in order.
 
     Raises:
-        DataError: names `where`, the column, the first row that breaks the rule, the rule and the value found.
+        DataError: names `where` and every flaw.
     """
-    for rule in rules:
-        rows = np.flatnonzero(rule.broken(columns))
-        if rows.size:
-            value = np.array2string(np.asarray(columns[rule.column][rows[0]]), threshold=8)
-            more = f" ({rows.size} such rows)" if rows.size > 1 else ""
-            raise DataError(f"{where}: column {rule.column}, row {rows[0]}: {rule.text}; found {value}{more}")
+    found = flaws(rules, columns)
+    if found:
+        raise DataError(f"{where}: {'; '.join(found)}")
 
 
 def check_widths(columns: Mapping[str, Array], first: str, second: str, where: str) -> None:
@@ -110,15 +149,42 @@ def validate(trajectories: Trajectories, where: str) -> None:
     """Hold a table against every rule; a terminal flag at the horizon is no fault, but logged.
 
     Raises:
-        DataError: names `where`, column, row and rule.
+        DataError: names `where`, column, row and rule; action bounds or a horizon in the metadata that are none.
     """
     columns = trajectories.arrays()
     check_arrays(TRANSITIONS, columns, where)
     check_widths(columns, "observation", "next_observation", where)
-    check_rules(RULES, columns, where)
+    low, high = action_bounds(trajectories.metadata, columns["action"].shape[1], where)
+    horizon = _horizon(trajectories.metadata, where)
+    check_rules((*FINITE, bounded("action", low, high), *ORDER, *within(horizon)), columns, where)
     at_horizon = terminal_at_horizon(trajectories)
     if at_horizon:
         logger.warning("%s: %d episodes are terminal at the horizon; a time-out was probably meant", where, at_horizon)
+
+
+def action_bounds(metadata: Mapping[str, Any], actions: int, where: str) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest action, (A,) float32 each, as `action_low` and `action_high` say; +-1 without them.
+
+    Raises:
+        DataError: they are not A finite numbers each, low below high.
+    """
+    if LOW not in metadata and HIGH not in metadata:
+        return np.full(actions, -1.0, np.float32), np.full(actions, 1.0, np.float32)
+    given = [metadata.get(LOW), metadata.get(HIGH)]
+    try:
+        low, high = np.array(given, dtype=np.float32)
+        if low.shape == (actions,) and np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all():
+            return low, high
+    except (TypeError, ValueError, OverflowError):
+        pass
+    raise DataError(f"{where}: metadata {LOW} and {HIGH} are {given}; they take {actions} numbers each, low below high")
+
+
+def _horizon(metadata: Mapping[str, Any], where: str) -> int | None:
+    horizon = metadata.get("horizon")
+    if horizon is not None and (isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1):
+        raise DataError(f"{where}: metadata horizon is {horizon!r}; it takes a number of steps")
+    return horizon
 
 
 def terminal_at_horizon(trajectories: Trajectories) -> int | None:

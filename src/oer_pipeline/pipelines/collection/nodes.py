@@ -6,16 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oer_pipeline.suites.behaviour import BehaviourFile
+    from oer_pipeline.suites.source import Source
     from oer_pipeline.trajectories.table import Trajectories
 
 
 def roll_out(
     behaviours: BehaviourFile, task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> tuple[Trajectories, ...]:
-    """Raw random, medium and expert trajectories of one task."""
+    """Raw trajectories of one task, one table a kind."""
     from oer_pipeline.suites.suite import Task
     from oer_pipeline.trajectories.behaviour_data import KINDS, collect
 
+    behaviours.check_task(Task(**task))
     return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in KINDS)
 
 
@@ -37,3 +39,12 @@ def measure_references(
     floor = max(measured["random"]["mean"], measured["zero"]["mean"])
     check_trained(Task(**task), floor, measured["expert"]["mean"])
     return measured
+
+
+def import_data(source: Source, task: dict[str, Any]) -> tuple[Trajectories, dict[str, Any]]:
+    """A task's data from a file of somebody else's, mended as the suite allows, and the references that it gives."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.exchange.importing import import_source
+
+    references = {name: {"mean": value} for name, value in (source.references or {}).items()}
+    return import_source(source, Task(**task)), references

@@ -55,7 +55,7 @@ def _train(
     learner_class: type[Learner] = load_class(chosen["class"], Learner)  # type: ignore[type-abstract]
     before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
     buffers = [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed]
-    trained = fit(learner_class, settings, data, buffers, before or None, seeds, accelerator)
+    trained = fit(learner_class, settings, data.scaled(), buffers, before or None, seeds, accelerator)
     cost = {"parameters": trained.parameters, "updates": settings.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
     weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
@@ -112,7 +112,7 @@ def _select(
     for seed in seeds:
         policies = Policies.from_tensors(*policies_by_seed[seed])
         request = SelectionRequest(
-            data=data,
+            data=data.scaled(),
             size=replay["size"],
             act=policies.act_as_learned,
             model=model,

@@ -21,7 +21,7 @@ def fit_dynamics(
     from oer_pipeline.dynamics.settings import DynamicsSettings
 
     model, report = fit(
-        data,
+        data.scaled(),
         DynamicsSettings(**dynamics),
         data_seed,
         task["index"],

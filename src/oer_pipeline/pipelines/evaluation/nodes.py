@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
     from torch import Tensor
 
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
 
     Weights = tuple[dict[str, Tensor], dict[str, Any]]
+
+logger = logging.getLogger(__name__)
 
 
 def visit(
@@ -32,7 +36,44 @@ def visit(
         "visits",
     )
     metadata = {"suite": target.suite, "task": target.index, "kind": "visits of the deployed policy"}
-    return {s: from_episodes(e, metadata, target.horizon) for s, e in zip(seeds, by_member, strict=True)}
+    bounds = target.physics().bounds
+    return {s: from_episodes(e, metadata, target.horizon, bounds) for s, e in zip(seeds, by_member, strict=True)}
+
+
+def run_elsewhere(
+    policies_by_seed: dict[int, Weights], task: dict[str, Any], evaluation: dict[str, Any], seeds: list[int]
+) -> dict[int, pd.DataFrame]:
+    """Every episode's return of each seed's deployed policy on a task, learned or not."""
+    import pandas as pd
+
+    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.suite import Task
+
+    policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
+    head = min(task["index"], policies.tasks)  # an unknown task gets the newest head
+    [by_member] = evaluate(
+        [Task(**task)],
+        lambda _, observation: policies.deployed_action(head, observation),
+        len(seeds),
+        evaluation["episodes"],
+        "evaluation",
+    )
+    tables = {}
+    for seed, episodes in zip(seeds, by_member, strict=True):
+        columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
+        tables[seed] = pd.DataFrame({"head": head, "episode": range(evaluation["episodes"]), **columns})
+    return tables
+
+
+def tabulate_elsewhere(policies_by_seed: dict[int, Weights], **returns: dict[int, pd.DataFrame]) -> str:
+    """The table of the returns elsewhere; it is also told to the terminal."""
+    from oer_pipeline.reports.elsewhere import elsewhere_table
+
+    learned = next(iter(policies_by_seed.values()))[1]["tasks"]
+    table = elsewhere_table(returns, learned)
+    logger.info("the policies after %d tasks\n%s", learned, table.text())
+    return table.markdown()
 
 
 def compare_buffer_with_visits(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -18,3 +19,19 @@ def ingest(
     kinds = dict(zip(raw_kinds(quality), raw, strict=True))
     data = cut(quality, kinds, collection["transitions"])
     return data, data_card(data, references)
+
+
+def ingest_imported(references: dict[str, Any], raw: Trajectories) -> tuple[Trajectories, dict[str, Any]]:
+    """An imported data set, whole, and its card."""
+    from oer_pipeline.trajectories.card import data_card
+
+    data = replace(raw, metadata={**raw.metadata, "quality": "imported"})
+    return data, data_card(data, references)
+
+
+def describe(card: dict[str, Any]) -> str:
+    """The card as a page."""
+    from oer_pipeline.reports.card_page import card_page
+
+    provenance = card["provenance"]
+    return card_page(card, f"{provenance['suite']}, task {provenance['task']}, {provenance['quality']}")

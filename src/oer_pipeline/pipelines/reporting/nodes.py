@@ -14,7 +14,7 @@ def measure(
     """
     from oer_pipeline.metrics.fidelity import Fidelity
     from oer_pipeline.metrics.report import cell_metrics, headlines
-    from oer_pipeline.reports.returns_table import matrix, task_policy_returns
+    from oer_pipeline.reports.returns_table import diverged_episodes, matrix, task_policy_returns
 
     given = _grouped(by_task)
     tasks, seeds = list(given["returns"]), sorted(policies_by_seed)
@@ -30,15 +30,17 @@ def measure(
         "replay_bytes": sum(b[seeds[0]].replay_bytes for b in buffers.values()),
     }
     references = {t: {kind: r["mean"] for kind, r in given["references"][t].items()} for t in tasks}
+    measured = all({"random", "expert"} <= set(r) for r in references.values())
     matrices = {s: matrix(tables) for s, tables in by_seed.items()}
     metrics = cell_metrics(
         **cell,
         tasks=tasks,
         matrices=matrices,
         cost=cost,
-        references=references,
+        references=references if measured else None,
         task_policy_returns=dual or None,
         fidelity=kept,
+        diverged_episodes={s: diverged_episodes(tables) for s, tables in by_seed.items()},
         buffers={s: [{"rows": len(b[s]), "walked": int(b[s].walked.sum())} for b in buffers.values()] for s in seeds},
     )
     return metrics, headlines(metrics["aggregate"])

@@ -1,0 +1,41 @@
+"""The file that a task's imported data come from, as a read-only Kedro dataset."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote
+
+from kedro.io import AbstractDataset
+from kedro.io.core import DatasetError
+
+if TYPE_CHECKING:
+    from oer_pipeline.suites.source import Source
+
+
+class SourceDataset(AbstractDataset[Any, Any]):
+    """A task's `Source` as its suite names it; nodes are made again when the file behind it changes."""
+
+    def __init__(self, task: str, sequence: str, project: str, metadata: dict[str, Any] | None = None) -> None:
+        self._name, self._task, self._project = task, json.loads(unquote(sequence))[task], project
+        self.metadata = metadata
+        self.remedy = f"suite {self._task['suite']} names it as the source of {task}"
+
+    def load(self) -> Source:
+        from oer_pipeline.suites.source import Source
+
+        return Source(**{**self._task["source"], "root": self._project})
+
+    def save(self, data: Any) -> None:
+        raise DatasetError("imported data are somebody else's; no node may save them")
+
+    def paths(self) -> dict[int | None, Path]:
+        """The one file."""
+        return {None: self.load().file}
+
+    def _exists(self) -> bool:
+        return self.paths()[None].is_file()
+
+    def _describe(self) -> dict[str, Any]:
+        return {"task": self._name}

@@ -1,0 +1,48 @@
+"""Ant-Dir: the ant has to run in a given direction of the plane (PEARL, MACAW; protocol table)."""
+
+from __future__ import annotations
+
+import mujoco
+import numpy as np
+
+from oer_pipeline.suites.mujoco_physics import MujocoPhysics
+from oer_pipeline.suites.physics import Transition, number
+from oer_pipeline.types import FloatArray
+
+HEALTHY_HEIGHT = (0.2, 1.0)
+
+
+class AntDir(MujocoPhysics):
+    """Reward v.(cos, sin) - 0.5 |a|^2 - 5e-4 |clipped contact forces|^2 + 1; v of the torso in m/s, angle in rad.
+
+    Terminal when the torso leaves heights 0.2 to 1.0 m. Observation (27): qpos[2:], qvel.
+    """
+
+    asset = "ant.xml"
+    frame_skip = 5
+    observation_size = 27
+    action_size = 8
+
+    def __init__(self, goal_angle: float) -> None:
+        super().__init__()
+        self.goal_angle = number("goal_angle", goal_angle)
+        self._goal = np.array([np.cos(self.goal_angle), np.sin(self.goal_angle)])
+        self._torso = self.model.body("torso").id
+
+    def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
+        state.qpos[:] += generator.uniform(-0.1, 0.1, self.model.nq)
+        state.qvel[:] = 0.1 * generator.standard_normal(self.model.nv)
+
+    def observe(self, state: mujoco.MjData) -> FloatArray:
+        return np.concatenate((state.qpos[2:], state.qvel))
+
+    def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
+        start = state.xpos[self._torso, :2].copy()
+        self.simulate(state, action)
+        # mj_step leaves the contact forces of cfrc_ext out.
+        mujoco.mj_rnePostConstraint(self.model, state)
+        velocity = (state.xpos[self._torso, :2] - start) / self.dt
+        force = state.cfrc_ext[1:].clip(-1.0, 1.0).ravel()
+        reward = velocity.dot(self._goal) - 0.5 * action.dot(action) - 5e-4 * force.dot(force) + 1.0
+        low, high = HEALTHY_HEIGHT
+        return Transition(float(reward), not low <= state.qpos[2] <= high)

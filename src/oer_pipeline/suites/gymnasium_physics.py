@@ -1,0 +1,94 @@
+"""Any registered gymnasium environment with flat, bounded continuous spaces, as one task's physics."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import gymnasium
+import numpy as np
+from numpy.typing import NDArray
+
+from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.physics import Bounds, Physics, Transition
+from oer_pipeline.types import FloatArray
+
+LARGEST_SEED = 2**31 - 1
+LARGEST = float(np.finfo(np.float32).max)
+"""What is beyond could not be recorded."""
+
+
+@dataclass
+class EnvState:
+    """An environment and what it returned last."""
+
+    env: gymnasium.Env[Any, Any]
+    observation: FloatArray = field(default_factory=lambda: np.empty(0))
+    reward: float = 0.0
+
+
+class GymnasiumPhysics(Physics):
+    """`id` as gymnasium registers it, made with `kwargs`; the suite's horizon replaces its time limit.
+
+    Raises:
+        ConfigurationError: an unknown id, arguments that it does not take, spaces that are not flat boxes, an action
+            space without bounds.
+    """
+
+    def __init__(self, id: str, kwargs: Mapping[str, Any] | None = None) -> None:
+        if kwargs is not None and not isinstance(kwargs, Mapping):
+            raise ConfigurationError(f"environment {id!r}: kwargs is {kwargs!r}; it takes a mapping of arguments")
+        self._id, self._kwargs = id, dict(kwargs or {})
+        env = self._make()
+        observation = _flat(env.observation_space, f"{id}: its observation")
+        action = _flat(env.action_space, f"{id}: its action")
+        self.observation_size, self.action_size = observation.shape[0], action.shape[0]
+        low, high = action.low.astype(np.float32), action.high.astype(np.float32)
+        if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
+            raise ConfigurationError(f"environment {id}: its action space {action} has to be bounded")
+        if (low != -1.0).any() or (high != 1.0).any():
+            self.bounds = Bounds(low, high)
+        env.close()
+
+    def new_state(self) -> EnvState:
+        return EnvState(self._make())
+
+    def reset(self, state: EnvState, generator: np.random.Generator) -> None:
+        observation, _ = state.env.reset(seed=int(generator.integers(LARGEST_SEED)))
+        state.observation, state.reward = np.asarray(observation, dtype=np.float64), 0.0
+
+    def observe(self, state: EnvState) -> FloatArray:
+        return state.observation
+
+    def step(self, state: EnvState, action: FloatArray) -> Transition:
+        space: Any = state.env.action_space
+        action = np.clip(action, -1.0, 1.0)
+        if self.bounds is not None:
+            action = self.bounds.low + 0.5 * (action + 1.0) * (self.bounds.high - self.bounds.low)
+        observation, reward, terminated, _, _ = state.env.step(action.astype(space.dtype))
+        state.observation, state.reward = np.asarray(observation, dtype=np.float64), float(reward)
+        return Transition(state.reward, bool(terminated))
+
+    def is_sound(self, state: EnvState) -> bool:
+        return bool((np.abs(state.observation) <= LARGEST).all() and abs(state.reward) <= LARGEST)  # false for NaN, too
+
+    def picture(self, state: EnvState, width: int, height: int) -> NDArray[np.uint8]:
+        """The environment's own picture; `kwargs` have to ask for `render_mode: rgb_array`, sizes are its own."""
+        return np.asarray(state.env.render())
+
+    def _make(self) -> gymnasium.Env[Any, Any]:
+        try:
+            return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
+        except gymnasium.error.Error as error:
+            known = choices(gymnasium.registry, self._id).split("?")[0]
+            hint = f" ({known}?)" if known.startswith("did you mean") else ""
+            raise ConfigurationError(f"environment {self._id!r}: {error}{hint}") from error
+        except (TypeError, ImportError) as error:
+            raise ConfigurationError(f"environment {self._id!r} with {self._kwargs}: {error}") from error
+
+
+def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:
+    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
+        raise ConfigurationError(f"environment {where} space is {space}; it has to be a flat Box")
+    return space

@@ -1,0 +1,106 @@
+"""The base of the families that run on gymnasium's MuJoCo assets."""
+
+from __future__ import annotations
+
+import os
+import sys
+from abc import abstractmethod
+from functools import cached_property
+from pathlib import Path
+from typing import ClassVar
+
+import gymnasium
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from oer_pipeline.suites.physics import Physics, Transition
+from oer_pipeline.types import FloatArray
+
+
+class MujocoPhysics(Physics):
+    """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
+
+    asset: ClassVar[str]
+    frame_skip: ClassVar[int]
+    tracked: ClassVar[str] = "torso"
+    """The body that pictures follow."""
+
+    def __init__(self) -> None:
+        assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
+        self.model = mujoco.MjModel.from_xml_path(str(assets / self.asset))
+        # MuJoCo would silently reset a state that diverged; we want to see it and end the episode. One robot has no
+        # islands of contacts to be found: not looking for them leaves every bit of the result and takes 7 % less time.
+        off = mujoco.mjtDisableBit
+        self.model.opt.disableflags |= off.mjDSBL_AUTORESET | off.mjDSBL_ISLAND
+
+    @property
+    def dt(self) -> float:
+        """Seconds of one environment step."""
+        return float(self.model.opt.timestep * self.frame_skip)
+
+    def new_state(self) -> mujoco.MjData:
+        return mujoco.MjData(self.model)
+
+    def reset(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
+        mujoco.mj_resetData(self.model, state)
+        self.disturb(state, generator)
+        mujoco.mj_forward(self.model, state)
+
+    @abstractmethod
+    def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
+        """Add the family's initial noise to positions and velocities."""
+
+    @abstractmethod
+    def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
+        """`simulate` an action that is within +-1, and say what it earned."""
+
+    def step(self, state: mujoco.MjData, action: FloatArray) -> Transition:
+        return self.advance(state, action.clip(-1.0, 1.0))
+
+    def simulate(self, state: mujoco.MjData, action: FloatArray) -> None:
+        """`frame_skip` substeps under constant `action`."""
+        state.ctrl[:] = action
+        mujoco.mj_step(self.model, state, self.frame_skip)
+
+    def is_sound(self, state: mujoco.MjData) -> bool:
+        qpos, qvel = state.qpos, state.qvel
+        return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+
+    def picture(self, state: mujoco.MjData, width: int, height: int) -> NDArray[np.uint8]:
+        self._renderer(width, height).update_scene(state, self._camera)
+        return np.asarray(self._renderer(width, height).render())
+
+    @cached_property
+    def _camera(self) -> mujoco.MjvCamera:
+        camera = mujoco.MjvCamera()
+        camera.type, camera.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, self.model.body(self.tracked).id
+        camera.distance, camera.azimuth, camera.elevation = 4.0, 90.0, -15.0
+        return camera
+
+    def _renderer(self, width: int, height: int) -> mujoco.Renderer:
+        """One renderer is kept: its making takes longer than a picture."""
+        kept = self.__dict__.get("_kept_renderer")
+        if kept is None or (kept.width, kept.height) != (width, height):
+            if kept is None:
+                _draw_without_a_screen()
+                _enlarge_floor(self.model)
+            else:
+                kept.close()
+            kept = self.__dict__["_kept_renderer"] = mujoco.Renderer(self.model, height, width)
+        return kept
+
+
+def _enlarge_floor(model: mujoco.MjModel) -> None:
+    """Draw the floor ten times as wide, with tiles as they were: fast robots leave it. Collisions ignore its size."""
+    floor = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+    model.geom_size[floor, :2] *= 10.0
+    model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
+
+
+def _draw_without_a_screen() -> None:
+    """MuJoCo chooses its way to draw when it is imported, and takes a window; a server has none, but often has EGL."""
+    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys():
+        from mujoco import egl, gl_context
+
+        gl_context.GLContext = egl.GLContext

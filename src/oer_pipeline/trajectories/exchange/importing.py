@@ -1,0 +1,125 @@
+"""A task's source, whatever its format, as a sound table of ours; or one error with everything that is wrong."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.errors import ConfigurationError, DataError, choices
+from oer_pipeline.suites.physics import Physics
+from oer_pipeline.suites.source import Source
+from oer_pipeline.suites.suite import Task
+from oer_pipeline.trajectories import arrow
+from oer_pipeline.trajectories.exchange import mending
+from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
+from oer_pipeline.trajectories.exchange.draft import Draft
+from oer_pipeline.trajectories.exchange.minari import read_minari
+from oer_pipeline.trajectories.guard import reading
+from oer_pipeline.trajectories.schema import TRANSITIONS
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.trajectories.validate import FINITE, HIGH, LOW, ORDER, action_bounds, flaws, validate
+from oer_pipeline.types import FloatArray
+
+logger = logging.getLogger(__name__)
+
+READERS: dict[str, Callable[[Path, str], Draft]] = {
+    "d4rl": lambda path, where: Draft.of_found(read_d4rl(path, where)),
+    "minari": lambda path, where: Draft.of_found(read_minari(path, where)),
+    "parquet": lambda path, _: Draft.of_table(*arrow.read(path, TRANSITIONS)),
+}
+
+
+def import_source(source: Source, task: Task) -> Trajectories:
+    """The data of a task's source as a sound table of that task (protocol, Imports).
+
+    Only what the source allows is mended; metadata `mended` says what was. float64 becomes float32 always, and
+    `mended` says what that changed. Actions stay in the environment's units.
+
+    Raises:
+        ConfigurationError: an unknown format.
+        DataError: a file that cannot be read, or every flaw of its content in one message: column, row, rule, how
+            many, and the option that mends it.
+    """
+    if source.format not in READERS:
+        raise ConfigurationError(f"unknown format {source.format!r}; {choices(READERS, str(source.format))}")
+    physics, where = task.physics(), source.path
+    draft = READERS[source.format](source.file, where)
+    _check_spaces(draft, physics, where)
+    if not draft.flaws:
+        _mend(draft, source, task.horizon, *_bounds(physics))
+    if draft.flaws:
+        raise DataError(f"{where}: {'; '.join(draft.flaws)}{_narrowing(draft)}")
+    mending.derive_next_observations(draft, where)
+    columns = {name: draft.columns[name] for name in TRANSITIONS.columns}
+    table = Trajectories(**columns, metadata=_metadata(draft, source, task, physics))
+    validate(table, where)
+    logger.info("%s: imported %d rows; mended: %s", where, len(table), draft.mended)
+    return table
+
+
+def _check_spaces(draft: Draft, physics: Physics, where: str) -> None:
+    """The file has the sizes of the task's environment; a table of ours has its action bounds too."""
+    sizes = {"observation": physics.observation_size, "next_observation": physics.observation_size}
+    for column, wanted in {**sizes, "action": physics.action_size}.items():
+        found = draft.columns[column].shape[1] if column in draft.columns else wanted
+        if found != wanted:
+            draft.flaws.append(
+                f"column {draft.name(column)}: found {found} dimensions; the task's environment has {wanted}"
+            )
+    if draft.ours and draft.says is not None and not draft.flaws:
+        (low, high), given = _bounds(physics), action_bounds(draft.says, physics.action_size, where)
+        if (given[0] != low).any() or (given[1] != high).any():
+            draft.flaws.append(
+                f"column {draft.name('action')}: {LOW} and {HIGH} are {given[0].tolist()} and {given[1].tolist()}; "
+                f"the task's environment has {low.tolist()} and {high.tolist()}"
+            )
+
+
+def _mend(draft: Draft, source: Source, horizon: int, low: FloatArray, high: FloatArray) -> None:
+    """Mend what is allowed; everything else that is wrong becomes a flaw."""
+    if "episode" not in draft.columns:
+        mending.split_episodes(draft, horizon)
+    mending.check_lengths(draft, horizon)
+    mending.clip_actions(draft, low, high, source.clip_actions)
+    mending.terminals_to_timeouts(draft, horizon, source.terminals_at_horizon)
+    present = {**draft.columns, "next_observation": draft.columns.get("next_observation")}
+    rules = [rule for rule in (*FINITE, *ORDER) if present[rule.column] is not None]
+    draft.flaws += flaws(rules, draft.columns, draft.names)
+
+
+def _bounds(physics: Physics) -> tuple[FloatArray, FloatArray]:
+    return physics.bounds or action_bounds({}, physics.action_size, "")
+
+
+def _narrowing(draft: Draft) -> str:
+    """What else the import will do, said where it is refused."""
+    narrowed = draft.mended["narrowed"].items()
+    each = [f"{n} ({r['changed']} values, by at most {r['largest_error']:.2g})" for n, r in narrowed]
+    return f"; besides, float64 becomes float32 and changes {', '.join(each)}" if each else ""
+
+
+def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dict[str, Any]:
+    says = draft.says or {}
+    licence = says.get("licence") or says.get("license")
+    bounds = physics.bounds
+    return {
+        "suite": task.suite,
+        "task": task.index,
+        "family": task.family,
+        "parameters": dict(task.parameters),
+        "kind": "imported",
+        "collector": draft.says,
+        "source": {"path": source.path, "format": source.format, "sha256": _sha256(source.file, source.path)},
+        "horizon": task.horizon,
+        "mended": draft.mended,
+        **({"licence": str(licence)} if licence else {}),
+        **({LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()} if bounds is not None else {}),
+    }
+
+
+def _sha256(path: Path, where: str) -> str:
+    with reading(where, "file"), path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

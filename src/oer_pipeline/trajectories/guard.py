@@ -1,0 +1,54 @@
+"""Reading what may be damaged: every failure is one DataError that names the file, and no memory is taken for a lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from oer_pipeline.errors import DataError, OERError
+
+BEST_COMPRESSION = 1032
+"""deflate's limit, the tightest of the codecs in use: no file holds more than so many times its own bytes."""
+
+
+@contextmanager
+def reading(where: str, what: str) -> Iterator[None]:
+    """Whatever goes wrong inside is one DataError: `where` is not a readable `what`, and why.
+
+    Raises:
+        DataError: instead of every error that is not the project's own.
+    """
+    try:
+        yield
+    except OERError:
+        raise
+    except Exception as error:  # a damaged file makes Arrow and HDF5 raise nearly every kind there is
+        cause = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        raise DataError(f"{where}: not a readable {what} (truncated or corrupt?): {cause}") from error
+
+
+def check_file(path: Path) -> None:
+    """There is such a file.
+
+    Raises:
+        DataError: nothing is there, or a folder.
+    """
+    if path.is_dir():
+        raise DataError(f"{path}: found a folder; it takes a file")
+    if not path.is_file():
+        raise DataError(f"{path}: no such file")
+
+
+def check_claim(where: str, rows: int, size: int, file_size: int) -> None:
+    """`rows` rows of `size` bytes in all can come from a file of `file_size` bytes and fit into memory.
+
+    Raises:
+        DataError: they cannot.
+    """
+    if size > BEST_COMPRESSION * file_size:
+        raise DataError(f"{where}: claims {rows} rows of {size} bytes in all; a file of {file_size} bytes cannot")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    if size > memory:
+        raise DataError(f"{where}: {rows} rows take {size} bytes of memory; this machine has {memory}: cut the file")

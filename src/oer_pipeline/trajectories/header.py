@@ -1,0 +1,69 @@
+"""What a file of ours says of itself, whatever its format: kind, schema version, metadata, and what proves them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.schema import Array, Schema, content_hash
+
+Header = Mapping[str, str]
+NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
+
+
+def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str) -> dict[str, str]:
+    """The header of arrays and their metadata, which are kept as sorted JSON.
+
+    Raises:
+        DataError: metadata that JSON cannot hold.
+    """
+    try:
+        text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"{where}: metadata must be plain JSON: {error}") from error
+    return {
+        "kind": schema.kind,
+        "schema_version": str(schema.version),
+        "metadata": text,
+        "metadata_sha256": _digest(text),
+        "sha256": content_hash(schema, arrays),
+    }
+
+
+def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
+    """The metadata, after kind and version have been held against `schema`.
+
+    Raises:
+        DataError: another kind, another schema version, damaged metadata.
+    """
+    missing = sorted(NEEDED - set(header))
+    if missing or header["kind"] != schema.kind:
+        kind = header.get("kind", "unknown")
+        raise DataError(f"{where}: not a {schema.kind} file: kind {kind!r}, missing schema metadata {missing}")
+    if header["schema_version"] != str(schema.version):
+        raise DataError(f"{where}: schema version {header['schema_version']}; this release reads {schema.version}")
+    found, expected = _digest(header["metadata"]), header.get("metadata_sha256")
+    if expected is not None and found != expected:
+        raise DataError(f"{where}: the metadata's SHA-256 is {found}, the header says {expected}; make the file again")
+    metadata = json.loads(header["metadata"])
+    if not isinstance(metadata, dict):
+        raise DataError(f"{where}: metadata is {metadata!r}; it takes a JSON object")
+    return metadata
+
+
+def check_content(header: Header, schema: Schema, arrays: Mapping[str, Array], where: str) -> None:
+    """The arrays are those that were written.
+
+    Raises:
+        DataError: their hash is another one.
+    """
+    found = content_hash(schema, arrays)
+    if found != header["sha256"]:
+        raise DataError(f"{where}: the content's SHA-256 is {found}, its header says {header['sha256']}; make it again")
+
+
+def _digest(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
