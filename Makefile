@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow lint bench behaviours behaviours-again viz ui notebook package
+.PHONY: help env run test test-slow lint bench behaviours behaviours-again study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -41,6 +41,9 @@ lint: env ## ruff, mypy (strict), import contracts
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; most of an hour)
+	$(BIN)/python -m oer_pipeline.study $(ARGS)
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
 	$(BIN)/python -m benchmarks $(ONLY)

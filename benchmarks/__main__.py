@@ -13,6 +13,8 @@ FIGURES = (
     "mbes_100k_seconds",
     "mbes_1m_seconds",
     "mbes_vs_naive",
+    "mbes_together_vs_alone",
+    "dynamics_20k_seconds",
     "ensemble_vs_sequential",
     "table_read_vs_pandas",
     "table_write_vs_hdf5",

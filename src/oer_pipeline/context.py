@@ -52,6 +52,19 @@ def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
     return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
 
 
+def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
+    """The plans of several runs, each as `kedro run --params` gets it.
+
+    Raises:
+        ConfigurationError: whatever `kedro run` would refuse.
+    """
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
+    return [_plan(loader, parameters_of(run)) for run in runs]
+
+
 def parameters_of(text: str) -> dict[str, Any]:
     """`a=1,b.c=x` as `kedro run --params` reads it."""
     import click

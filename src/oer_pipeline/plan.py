@@ -15,12 +15,16 @@ from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
-NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare", "elsewhere"})
+NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare", "elsewhere", "judging"})
 DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
+LISTS = frozenset({"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"})
+"""Parameters that a command line writes as text and YAML may write as a list."""
+OR_NULL = ("distance_quantile",)
+"""Numbers that may be null: none of it."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +90,7 @@ def resolve(
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=_chosen(merged))
+    merged["judging"], merged["judging_selectors"] = _judging(merged)
     elsewhere = _elsewhere(merged, suite, tasks)
     merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
@@ -220,10 +225,26 @@ def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The learner and the selector in force, with what decides the DAG's shape."""
     name = _known("learner", parameters["learner"]["name"], parameters["learners"])
     learner = {"name": name, **parameters["learners"][name]}
-    chosen = _known("selector", parameters["selector"], parameters["selectors"])
-    entry = dict(parameters["selectors"][chosen])
-    fixed = {"name": chosen, "class": entry.pop("class"), "uses_model": entry.pop("uses_model", False)}
-    return {"learner": learner, "selector": {**fixed, "options": entry} if learner["replays"] else None}
+    chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
+    return {"learner": learner, "selector": chosen if learner["replays"] else None}
+
+
+def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What the judging pipeline compares: sizes as numbers, and `{name: selector}` in the order given."""
+    given, known = parameters["judging"], parameters["selectors"]
+    sizes = list(_numbers("judging.sizes", given["sizes"], "numbers 30+300, or a YAML list of them"))
+    if given["shown"] not in sizes:
+        raise ConfigurationError(f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes, {sizes}")
+    names = given["selectors"] if isinstance(given["selectors"], list) else str(given["selectors"]).split("+")
+    chosen = {name: _selector(_known("judging.selectors", name, known), known) for name in names}
+    return {"sizes": sizes, "shown": given["shown"]}, chosen
+
+
+def _selector(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """`{name, class, uses_model, options}` of a selector."""
+    entry = dict(known[name])
+    fixed = {"name": name, "class": entry.pop("class"), "uses_model": entry.pop("uses_model", False)}
+    return {**fixed, "options": entry}
 
 
 def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path: str = "") -> None:
@@ -244,7 +265,9 @@ def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
     """`value`, which has to be of the type of `like`; whole numbers serve as floats."""
     if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
-    if name in ("seeds", "compare") or like is None or type(value) is type(like):
+    if value is None and name.endswith(OR_NULL):
+        return value
+    if name in LISTS or like is None or type(value) is type(like):
         return value
     raise ConfigurationError(f"{where} is {value!r}; it takes a {type(like).__name__}, such as {like!r}")
 

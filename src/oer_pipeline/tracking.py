@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 CURVE_POINTS = 200
-CELL_STAGES = {"__default__", "continual", "evaluation", "reporting"}
+CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
-DATA = (".raw_random", ".raw_medium", ".raw_medium_replay", ".raw_expert", ".raw_imported", ".transitions", ".visits")
+DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
 
@@ -48,7 +48,16 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
         tags |= {"method": plan.method, "cell": plan.cell, "seeds": "+".join(map(str, plan.seeds))}
     tags["git_commit"] = _git_commit()
     run = client.create_run(experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]).info.run_id
-    hidden = ("learners.", "selectors.", "sequence.", "chosen.", "cell.", "heads.", "elsewhere_tasks.")
+    hidden = (
+        "learners.",
+        "selectors.",
+        "sequence.",
+        "chosen.",
+        "cell.",
+        "heads.",
+        "elsewhere_tasks.",
+        "judging_selectors.",
+    )
     flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]
     client.log_batch(run, params=[Param(key, str(value)) for key, value in flat[:100]])
     return CellRun(client, experiment, run, plan)
@@ -117,7 +126,7 @@ def _log_artefacts(cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: 
                 continue
             folder = name.replace(".", "/") if member is None else f"seed_{member}/{name.replace('.', '/')}"
             listing[f"{folder}/{path.name}"] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
-            if not name.endswith(DATA):
+            if not (name.endswith(DATA) or ".raw_" in name):
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))

@@ -1,4 +1,4 @@
-"""Fitting: better than the references, calibrated, reproducible, and the same for a member alone and in company."""
+"""Fitting: noise is learned, fits are reproducible, and the same for a member alone and in company."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, split_by_episode, train
+from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, heldout_rows, split_by_episode, train
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import gaussian
 from oer_pipeline.dynamics.settings import DynamicsSettings
+from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.networks.randomness import generator, generators
 from oer_pipeline.networks.stacked import take_members
@@ -31,30 +32,6 @@ def samples(rows: int, seed: int) -> Samples:
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, 4, generator=draw)
     return x, torch.stack((x[:, 0] * x[:, 1], x[:, 2].sin()), dim=1) + 0.3 * torch.randn(rows, 2, generator=draw)
-
-
-def test_the_ensemble_beats_no_change_and_a_linear_model_on_heldout_episodes(fitted: Fitted) -> None:
-    error = fitted[1]["standardised_rmse"]
-    assert error["ensemble"] < 0.5 * min(error["linear"], error["no_change"])
-    rmse = {name: np.array(per_dimension) for name, per_dimension in fitted[1]["rmse"].items()}
-    for moving in (0, 1, 3):  # 3 is the reward
-        assert rmse["ensemble"][moving] < min(rmse["linear"][moving], rmse["no_change"][moving])
-
-
-def test_no_change_and_linear_are_what_they_say() -> None:
-    draw = np.random.default_rng(0)
-    s, a = draw.standard_normal((200, 2)).astype(np.float32), draw.standard_normal((200, 1)).astype(np.float32)
-    change = s @ np.array([[0.1, 0.5], [-0.2, 0.3]], np.float32) + a
-    reward = 3 * a[:, 0] + 1
-    flags, episode = np.zeros(200, bool), np.repeat(np.arange(10, dtype=np.int32), 20)
-    step = np.tile(np.arange(20, dtype=np.int32), 10)
-    linear_data = Trajectories(s, a, s + change, reward, flags, flags, episode, step)
-    _, report = fit(linear_data, DynamicsSettings(members=1, hidden=(8,), max_epochs=1, batch_size=32), seed=0)
-    heldout = split_by_episode(linear_data, 0.1, generator("dynamics/split", 0, 1))
-    np.testing.assert_allclose(report["rmse"]["linear"], 0, atol=1e-5)
-    np.testing.assert_allclose(report["rmse"]["no_change"][:2], np.sqrt((change[heldout] ** 2).mean(0)), rtol=1e-5)
-    no_reward = np.sqrt(((reward[heldout] - reward[~heldout].mean()) ** 2).mean())
-    np.testing.assert_allclose(report["rmse"]["no_change"][2], no_reward, rtol=1e-5)
 
 
 def test_the_predicted_deviation_follows_the_noise() -> None:
@@ -102,6 +79,25 @@ def test_training_stops_early_and_keeps_the_weights_of_the_best_epoch() -> None:
     assert heldout_nll(best.parameters, heldout).equal(best.loss)
 
 
+def test_elites_are_the_members_of_the_best_heldout_likelihood(system: Trajectories, small: DynamicsSettings) -> None:
+    few = replace(small, members=5, max_epochs=2)
+    (everyone, record), (best, kept) = fit(system, few), fit(system, replace(few, elites=2))
+    assert record["elites"] == [0, 1, 2, 3, 4]
+    assert kept["heldout_nll"] == record["heldout_nll"]  # of all that were trained
+    assert kept["elites"] == sorted(np.argsort(record["heldout_nll"])[:2].tolist())
+    assert best.members == 2
+    for name, value in take_members(everyone.parameters, kept["elites"]).items():
+        assert value.equal(best.parameters[name]), name
+
+
+def test_heldout_rows_are_those_that_the_fit_held_out(system: Trajectories, small: DynamicsSettings) -> None:
+    model, record = fit(system, replace(small, max_epochs=1), seed=4, task=2)
+    heldout = heldout_rows(system, small, seed=4, task=2)
+    x = model.inputs.standardise(torch.from_numpy(inputs_of(system)[heldout]))
+    y = model.outputs.standardise(torch.from_numpy(targets_of(system)[heldout]))[:, model.outputs.varying]
+    assert heldout_nll(model.parameters, (x, y)).tolist() == pytest.approx(record["heldout_nll"], rel=1e-5)
+
+
 def test_members_differ(fitted: Fitted, system: Trajectories) -> None:
     mean, _ = fitted[0].predict(torch.from_numpy(system.observation), torch.from_numpy(system.action))
     assert (mean[0] - mean[1]).abs().max() > 1e-3
@@ -128,7 +124,17 @@ def test_what_cannot_be_fitted_is_refused(system: Trajectories, small: DynamicsS
 
 @pytest.mark.parametrize(
     ("setting", "value"),
-    [("members", 0), ("hidden", (0,)), ("learning_rate", 0.0), ("holdout", 1.0), ("weight_decay", -1), ("patience", 0)],
+    [
+        ("members", 0),
+        ("elites", 0),
+        ("elites", 6),
+        ("elites", "2"),
+        ("hidden", (0,)),
+        ("learning_rate", 0.0),
+        ("holdout", 1.0),
+        ("weight_decay", -1),
+        ("patience", 0),
+    ],
 )
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
     with pytest.raises(ConfigurationError, match=f"dynamics: {setting} is "):

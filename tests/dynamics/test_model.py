@@ -15,7 +15,7 @@ from oer_pipeline.dynamics import model as module
 from oer_pipeline.dynamics.fit import fit
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.settings import DynamicsSettings
-from oer_pipeline.errors import DataError
+from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.networks.stacked import take_members
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -43,11 +43,10 @@ def test_a_constant_dimension_is_copied_and_ignored(model: TransitionModel, inpu
 
 def test_a_reward_that_never_changes_is_predicted_as_it_is(system: Trajectories, small: DynamicsSettings) -> None:
     unrewarded = replace(system, reward=np.full_like(system.reward, -0.25))
-    model, report = fit(unrewarded, replace(small, max_epochs=1))
+    model, _ = fit(unrewarded, replace(small, max_epochs=1))
     mean, std = model.predict(torch.from_numpy(system.observation), torch.from_numpy(system.action))
     assert mean[..., -1].unique().tolist() == [-0.25]
     assert std[..., -1].max() == 0
-    assert report["rmse"]["ensemble"][-1] == 0
 
 
 def test_a_dimension_that_is_constant_in_s_is_copied_even_where_it_jumps_in_next_s(
@@ -81,12 +80,27 @@ def test_uncertainty_is_the_variance_of_standardised_means(
     np.testing.assert_allclose(model.uncertainty(*inputs).numpy(), expected, rtol=1e-4)
 
 
+def test_the_other_heuristics_are_what_they_say(model: TransitionModel, inputs: tuple[Tensor, Tensor]) -> None:
+    scale = model.outputs.std[model.outputs.varying]
+    mean, std = (part[..., model.outputs.varying] / scale for part in model.predict(*inputs))
+    widest = std.square().sum(-1).sqrt().max(dim=0).values
+    torch.testing.assert_close(model.uncertainty(*inputs, "max_std"), widest)
+    second_moment = (std.square() + mean.square()).mean(0)
+    variance = (second_moment - mean.mean(0).square()).sum(-1)
+    torch.testing.assert_close(model.uncertainty(*inputs, "mixture"), variance, rtol=1e-3, atol=1e-5)
+    with pytest.raises(ConfigurationError, match="uncertainty is 'mixtures'; did you mean mixture"):
+        model.uncertainty(*inputs, "mixtures")
+
+
 def test_chunks_change_nothing(
     model: TransitionModel, inputs: tuple[Tensor, Tensor], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = (*model.predict(*inputs), model.uncertainty(*inputs))
+    def everything() -> list[Tensor]:
+        return [*model.predict(*inputs), *model.standardised(*inputs), model.uncertainty(*inputs)]
+
+    whole = everything()
     monkeypatch.setattr(module, "CHUNK", 7)
-    for a, b in zip(whole, (*model.predict(*inputs), model.uncertainty(*inputs)), strict=True):
+    for a, b in zip(whole, everything(), strict=True):
         torch.testing.assert_close(a, b)
 
 
@@ -103,6 +117,13 @@ def test_saved_and_loaded_it_predicts_the_same_bits(model: TransitionModel, inpu
     assert again.header() == model.header()
     for a, b in zip(model.predict(*inputs), again.predict(*inputs), strict=True):
         assert a.equal(b)
+
+
+def test_elites_survive_saving(system: Trajectories, small: DynamicsSettings, inputs: tuple[Tensor, Tensor]) -> None:
+    elite, _ = fit(system, replace(small, max_epochs=1, elites=2))
+    again = TransitionModel.from_tensors(load(save(elite.tensors())), json.loads(json.dumps(elite.header())))
+    assert again.members == len(again.predict(*inputs)[0]) == 2
+    assert again.uncertainty(*inputs).equal(elite.uncertainty(*inputs))
 
 
 def test_what_is_no_such_model_is_refused(model: TransitionModel) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -57,3 +58,23 @@ def test_the_task_policy_acts_as_learned_and_the_continual_one_is_deployed(tasks
     observation = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
     assert not np.allclose(dual.task_action(observation), dual.deployed_action(2, observation))
     np.testing.assert_array_equal(single.task_action(observation), single.deployed_action(2, observation))
+
+
+def test_what_a_selector_asks_of_the_policies_agrees_with_their_networks(tasks: Any) -> None:
+    policies = tasks.learner(DualBehaviourCloning, 2).result().member(1)
+    rng = np.random.default_rng(0)
+    observation = rng.standard_normal((10, 5)).astype(np.float32)
+    act = policies.act_as_learned(observation)
+    features = policies.policy_features(observation)
+    assert policies.task is not None
+    weight, bias = (policies.task[f"head.2.{name}"][0].numpy() for name in ("weight", "bias"))
+    np.testing.assert_allclose(np.tanh(features @ weight + bias), act, atol=1e-5)
+    hidden = policies.critic_features(observation)
+    last = len(policies.critic) // 2 - 1
+    weight, bias = (policies.critic[f"{last}.{name}"][0].numpy() for name in ("weight", "bias"))
+    first = (hidden @ weight + bias).squeeze(-1)
+    values = policies.values_as_learned(observation, act)
+    assert values.shape == (10,)
+    lone = replace(policies, critic={name: t[[0, 0]] for name, t in policies.critic.items()})
+    np.testing.assert_allclose(lone.values_as_learned(observation, act), first, rtol=1e-4)
+    assert not np.allclose(values, first)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -11,8 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import IntArray
 
 Path = Sequence[Sequence[float]]
 
@@ -45,6 +47,8 @@ class MovingModel:
     action_size: int = 1
     members: int = 1
     noise: float = 0.0
+    inputs: Statistics | None = None  # of the data it was fitted to; `request` fills them in
+    parameters: Mapping[str, Tensor] = field(default_factory=dict)
 
     def mean_next(self, observation: Tensor, action: Tensor) -> Tensor:
         return self._move(observation, action) + 0.05 * (self.members - 1)
@@ -65,14 +69,33 @@ def right_by(step: float) -> Callable[[Any], Any]:
 
 
 def request(data: Trajectories, size: int, **changes: Any) -> SelectionRequest:
-    given = {
+    given: dict[str, Any] = {
         "act": right_by(1.0),
         "model": MovingModel(observation_size=data.observation.shape[1]),
         "distance_dimensions": tuple(range(data.observation.shape[1])),
         "generator": torch.Generator().manual_seed(0),
         "horizon": 100,
     }
-    return SelectionRequest(data, size, **{**given, **changes})
+    given.update(changes)
+    if isinstance(given["model"], MovingModel) and given["model"].inputs is None:
+        given["model"].inputs = Statistics.of(np.concatenate((data.observation, data.action), axis=1))
+    return SelectionRequest(data, size, **given)
+
+
+def permuted(data: Trajectories, episodes: Sequence[int]) -> tuple[Trajectories, IntArray]:
+    """The data with their episodes in another order and numbered anew, and the old row of each of its rows."""
+    rows = np.concatenate([np.arange(data.starts[e], data.starts[e] + data.lengths[e]) for e in episodes])
+    numbers = np.repeat(np.arange(len(episodes), dtype=np.int32), data.lengths[list(episodes)])
+    return replace(data.select(rows), episode=numbers), rows
+
+
+def walks(episodes: int = 6, steps: int = 25, width: int = 3, seed: int = 0) -> Trajectories:
+    """Random walks; every second one ends terminal."""
+    draw = np.random.default_rng(seed)
+    paths = [np.cumsum(draw.standard_normal((steps + 1, width)), axis=0) for _ in range(episodes)]
+    data = table(paths, terminal=[e % 2 == 0 for e in range(episodes)])
+    action = draw.uniform(-1, 1, data.action.shape).astype(np.float32)
+    return replace(data, action=action, reward=draw.standard_normal(len(data)).astype(np.float32))
 
 
 class Kit:
@@ -81,6 +104,8 @@ class Kit:
     table = staticmethod(table)
     request = staticmethod(request)
     right_by = staticmethod(right_by)
+    permuted = staticmethod(permuted)
+    walks = staticmethod(walks)
     Model = MovingModel
 
 

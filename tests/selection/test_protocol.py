@@ -1,9 +1,9 @@
-"""Requests that cannot be met are refused before anything is chosen; uniform selection; selectors by name."""
+"""Requests that cannot be met are refused before anything is chosen; selectors by name, somebody else's too."""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter
+from dataclasses import replace
 from types import ModuleType
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.loading import build
+from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.selection.uniform import Uniform
@@ -29,7 +30,7 @@ def data(kit: Kit) -> Trajectories:
 
 @pytest.mark.parametrize("size", [-1, 0, 21])
 def test_a_size_outside_the_data_is_refused(kit: Kit, data: Trajectories, size: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"buffer size {size}: the data have 20 rows"):
+    with pytest.raises(ConfigurationError, match=f"buffer size {size}: the data have 20 rows; choose 1 to 20"):
         kit.request(data, size)
 
 
@@ -39,20 +40,49 @@ def test_other_impossible_requests_are_refused(kit: Kit, data: Trajectories) -> 
     for dimensions in ((), (0, 2)):
         with pytest.raises(ConfigurationError, match="one or more of 0 to 1"):
             kit.request(data, 5, distance_dimensions=dimensions)
+    with pytest.raises(ConfigurationError, match=r"discount 1.5: it must be between 0 and 1"):
+        kit.request(data, 5, discount=1.5)
+
+
+def test_a_model_of_other_sizes_or_of_other_data_is_refused(kit: Kit, data: Trajectories) -> None:
     with pytest.raises(DataError, match="model of 3 observation and 1 action dimensions; the data have 2 and 1"):
         kit.request(data, 5, model=kit.Model(observation_size=3))
+    model = kit.Model()
+    kit.request(data, 5, model=model)  # fits
+    kit.request(data.select(slice(None)), 5, model=model)  # so do equal data
+    moved = replace(data, observation=data.observation + np.float32([0, 0.1]))
+    with pytest.raises(
+        DataError, match=r"fitted to other data: the mean of observation 1 was 0.5 there and is 0.6 here"
+    ):
+        kit.request(moved, 5, model=model)
+    with pytest.raises(DataError, match="the mean of action 0 was 0 there and is 1 here"):
+        kit.request(replace(data, action=data.action + np.float32(1)), 5, model=model)
 
 
-def test_uniform_draws_distinct_rows_and_all_rows_alike(kit: Kit, data: Trajectories) -> None:
-    counts: Counter[int] = Counter()
-    for seed in range(400):
-        chosen = Uniform().select(kit.request(data, 5, model=None, generator=torch.Generator().manual_seed(seed)))
-        assert len(set(chosen.rows.tolist())) == 5
-        counts.update(chosen.rows.tolist())
-    assert set(counts) == set(range(20))
-    assert max(abs(count - 100) for count in counts.values()) < 40  # more than 4 standard deviations
-    assert not chosen.record["walked"].any()
-    assert chosen.record["order"].tolist() == [0, 1, 2, 3, 4]
+def test_a_policy_or_critic_of_other_sizes_is_refused(kit: Kit, data: Trajectories) -> None:
+    weights = np.zeros((3, 1), np.float32)
+    with pytest.raises(DataError, match=r"the policy does not take the data's observations and actions: .*mismatch"):
+        kit.request(data, 5, act=lambda observation: observation @ weights)
+    with pytest.raises(DataError, match=r"the policy answers one row of the data with shape \(1, 2\), not \(1, 1\)"):
+        kit.request(data, 5, act=lambda observation: observation)
+    with pytest.raises(DataError, match="the critic does not take"):
+        kit.request(data, 5, critic=lambda s, a: torch.from_numpy(s) @ torch.zeros(3, 1))
+    with pytest.raises(DataError, match=r"the critic answers one row of the data with shape \(1, 1\), not \(1,\)"):
+        kit.request(data, 5, critic=lambda s, a: a)
+
+
+def test_a_buffer_holds_the_policys_actions_and_the_selections_notes(kit: Kit, data: Trajectories) -> None:
+    asked = kit.request(data, 5, act=kit.right_by(0.5))
+    selection = MBES().select(asked)
+    buffer = fill(asked, selection, "policy")
+    assert buffer.target_action.tolist() == [[0.5]] * 5
+    assert buffer.metadata == selection.notes
+    np.testing.assert_array_equal(buffer.observation, data.observation[selection.rows])
+    assert fill(asked, selection, "data").target_action.tolist() == [[0.0]] * 5
+    with pytest.raises(ConfigurationError, match=r"replay.target_action is 'expert'"):
+        fill(asked, selection, "expert")
+    with pytest.raises(DataError, match="the policy's action at episode 0, step 0 of the data is not finite"):
+        fill(replace(asked, act=kit.right_by(np.nan)), Selection.unwalked(np.arange(5)), "policy")
 
 
 MBES_PATH, UNIFORM_PATH = "oer_pipeline.selection.mbes:MBES", "oer_pipeline.selection.uniform:Uniform"
@@ -60,11 +90,6 @@ MBES_PATH, UNIFORM_PATH = "oer_pipeline.selection.mbes:MBES", "oer_pipeline.sele
 
 def make(path: str, options: dict[str, Any]) -> Selector:
     return build(path, Selector, options)  # type: ignore[type-abstract]
-
-
-@pytest.mark.parametrize("path", [MBES_PATH, UNIFORM_PATH])
-def test_every_selector_fills_the_whole_data(kit: Kit, data: Trajectories, path: str) -> None:
-    assert sorted(make(path, {}).select(kit.request(data, 20)).rows.tolist()) == list(range(20))
 
 
 def test_selectors_come_by_path_with_their_options() -> None:
@@ -95,7 +120,9 @@ def test_a_dotted_path_names_somebody_elses_selector(
     module = ModuleType("their_selectors")
     module.FirstRows, module.number = FirstRows, 3  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "their_selectors", module)
-    assert make("their_selectors:FirstRows", {"skip": 2}).select(kit.request(data, 3)).rows.tolist() == [2, 3, 4]
+    theirs = make("their_selectors:FirstRows", {"skip": 2})
+    assert theirs.select(kit.request(data, 3)).rows.tolist() == [2, 3, 4]
+    assert [s.rows.tolist() for s in theirs.select_all([kit.request(data, 1), kit.request(data, 2)])] == [[2], [2, 3]]
     with pytest.raises(ConfigurationError, match="unknown option 'size'"):
         make("their_selectors:FirstRows", {"size": 2})
     for path in ("their_selectors:Missing", "no_such_module:FirstRows", "nonsense"):

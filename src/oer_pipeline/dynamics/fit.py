@@ -12,16 +12,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.dynamics.accuracy import compare, inputs_of, targets_of
 from oer_pipeline.dynamics.early_stopping import EarlyStopping
 from oer_pipeline.dynamics.model import CHUNK, TransitionModel
 from oer_pipeline.dynamics.network import init_network, limit_width, negative_log_likelihood, squared_weights
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
+from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.errors import DataError
 from oer_pipeline.networks.flat import Adam, FlatParameters
 from oer_pipeline.networks.randomness import generator
-from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.networks.stacked import Parameters, take_members
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.types import BoolArray
 
@@ -38,15 +38,16 @@ def fit(
     progress: Progress | None = None,
     device: torch.device | str = "cpu",
 ) -> tuple[TransitionModel, dict[str, Any]]:
-    """The fitted model (on the CPU) and its report, functions of data, settings, seed and task alone.
+    """The fitted model (on the CPU) and how the fit went, functions of data, settings, seed and task alone.
 
-    The report is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member (standardised outputs,
-    without its constant), `rows` on either side of the split, and the held-out errors of `accuracy.compare`.
+    The second is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member trained (standardised outputs,
+    without its constant), `elites`, the members that the model holds, and `rows` on either side of the split. How well
+    the model predicts is another question: `report.report`.
 
     Raises:
         DataError: fewer than two episodes, no output that varies, or a training that diverges.
     """
-    heldout = split_by_episode(trajectories, settings.holdout, generator("dynamics/split", seed, task))
+    heldout = heldout_rows(trajectories, settings, seed, task)
     inputs, outputs = statistics(trajectories)
 
     def samples(rows: BoolArray) -> Samples:
@@ -55,15 +56,24 @@ def fit(
 
     members = [generator(f"dynamics/member_{member}", seed, task) for member in range(settings.members)]
     best, epochs = train(samples(~heldout), samples(heldout), settings, members, progress)
-    model = TransitionModel(best.parameters, inputs, outputs).to("cpu")
-    report = {
+    elites = _best(best.loss, settings.elites)
+    record = {
         "epochs": epochs,
         "best_epoch": best.epoch.tolist(),
         "heldout_nll": best.loss.tolist(),
+        "elites": elites,
         "rows": {"training": int((~heldout).sum()), "heldout": int(heldout.sum())},
-        **compare(model, trajectories.select(~heldout), trajectories.select(heldout)),
     }
-    return model, report
+    return TransitionModel(take_members(best.parameters, elites), inputs, outputs).to("cpu"), record
+
+
+def heldout_rows(trajectories: Trajectories, settings: DynamicsSettings, seed: int, task: int) -> BoolArray:
+    """The rows that `fit` with the same arguments holds out, (N,).
+
+    Raises:
+        DataError: fewer than two episodes.
+    """
+    return split_by_episode(trajectories, settings.holdout, generator("dynamics/split", seed, task))
 
 
 def split_by_episode(trajectories: Trajectories, holdout: float, draws: torch.Generator) -> BoolArray:
@@ -124,6 +134,11 @@ def train(
     if not best.loss.isfinite().all():
         raise DataError(f"training diverged: held-out losses {best.loss.tolist()}; lower learning_rate")
     return best, epoch
+
+
+def _best(loss_E: Tensor, count: int | None) -> list[int]:
+    """The `count` members of the lowest loss, in their order; all of them without a count."""
+    return sorted(torch.argsort(loss_E, stable=True)[:count].tolist())
 
 
 def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]) -> Iterator[Tensor]:

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from oer_pipeline.dynamics.network import gaussian, shapes
 from oer_pipeline.dynamics.statistics import Statistics
+from oer_pipeline.dynamics.uncertainty import DEFAULT, heuristic
 from oer_pipeline.errors import DataError
 from oer_pipeline.networks.stacked import Parameters
 
@@ -67,10 +68,20 @@ class TransitionModel:
         """The ensemble's mean next observation, (B, O)."""
         return observation + self.predict(observation, action)[0].mean(dim=0)[:, :-1]
 
-    def uncertainty(self, observation: Tensor, action: Tensor) -> Tensor:
-        """u(s, a), (B,): the variance of the members' means, summed over standardised outputs."""
-        means = [mean_EBP for mean_EBP, _ in self._standardised(observation, action)]
-        return torch.cat([m.var(dim=0, correction=0).sum(dim=-1) for m in means])
+    def uncertainty(self, observation: Tensor, action: Tensor, kind: str = DEFAULT) -> Tensor:
+        """u(s, a), (B,), by the heuristic `kind` of uncertainty.py.
+
+        Raises:
+            ConfigurationError: no such heuristic.
+            DataError: sizes that are not the model's.
+        """
+        measure = heuristic(kind)
+        return torch.cat([measure(*moments) for moments in self._standardised(observation, action)])
+
+    def standardised(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and log standard deviation, (E, B, P) each, of the standardised outputs that vary."""
+        mean, log_sigma = zip(*self._standardised(observation, action), strict=True)
+        return torch.cat(mean, dim=1), torch.cat(log_sigma, dim=1)
 
     @torch.no_grad()
     def _standardised(self, observation: Tensor, action: Tensor) -> Iterator[tuple[Tensor, Tensor]]:

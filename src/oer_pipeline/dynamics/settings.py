@@ -12,6 +12,8 @@ class DynamicsSettings:
     """Sizes and optimisation of the ensemble; early stopping per member on held-out episodes' likelihood."""
 
     members: int = 5
+    elites: int | None = None
+    """Members kept after the fit, those of the best held-out likelihood; None keeps all."""
     hidden: tuple[int, ...] = (256, 256)
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
@@ -35,6 +37,8 @@ class DynamicsSettings:
         object.__setattr__(self, "hidden", tuple(self.hidden))
         at_least_one = ("members", "batch_size", "patience", "max_epochs")
         rules = {name: (getattr(self, name) >= 1, "at least 1") for name in at_least_one}
+        fits = isinstance(self.elites, int) and 1 <= self.elites <= self.members
+        rules["elites"] = (self.elites is None or fits, f"null or 1 to {self.members}")
         rules["hidden"] = (all(width >= 1 for width in self.hidden), "widths of at least 1")
         rules["learning_rate"] = (self.learning_rate > 0, "above 0")
         rules["holdout"] = (0 < self.holdout < 1, "between 0 and 1, both excluded")

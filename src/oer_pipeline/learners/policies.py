@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.learners.td3bc import twin_values
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.policy import Standardiser
-from oer_pipeline.networks.stacked import Parameters, detached, stack_members, take_members
+from oer_pipeline.networks.stacked import Parameters, detached, mlp, stack_members, take_members
 from oer_pipeline.types import FloatArray
 
 
@@ -48,6 +49,31 @@ class Policies:
     def act_as_learned(self, observation_BD: FloatArray) -> FloatArray:
         """Actions (B, A) of a lone member's pi_n: what a selector asks."""
         return np.asarray(self.task_action(observation_BD[None])[0])
+
+    def values_as_learned(self, observation_BD: FloatArray, action_BA: FloatArray) -> FloatArray:
+        """A lone member's Q(s, a) (B,) of the newest task, the mean of its twins."""
+        with torch.inference_mode():
+            values_MTB = twin_values(self.critic, *self._tensors(observation_BD, action_BA))
+        return np.asarray(values_MTB[0].mean(dim=0).numpy())
+
+    def policy_features(self, observation_BD: FloatArray) -> FloatArray:
+        """Features (B, H) of a lone member's pi_n before its head."""
+        [standardised] = self._tensors(observation_BD)
+        with torch.inference_mode():
+            return np.asarray(policy.trunk(self.deployed if self.task is None else self.task, standardised)[0].numpy())
+
+    def critic_features(self, observation_BD: FloatArray) -> FloatArray:
+        """Features (B, H) of a lone member's first critic at (s, pi_n(s)), before its last layer."""
+        inputs = torch.cat(self._tensors(observation_BD, self.act_as_learned(observation_BD)), dim=-1)
+        last = f"{len(self.critic) // 2 - 1}."
+        first = {name: tensor[:1] for name, tensor in self.critic.items() if not name.startswith(last)}
+        with torch.inference_mode():
+            return np.asarray(mlp(first, inputs, last_activation=True)[0].numpy())
+
+    def _tensors(self, observation_BD: FloatArray, *others: FloatArray) -> tuple[Tensor, ...]:
+        """The observations, standardised for the newest task, and other arrays, each with a member axis (1, B, .)."""
+        standardised = torch.from_numpy(self.standardisers[-1](observation_BD[None]))
+        return standardised, *(torch.from_numpy(np.asarray(other, np.float32))[None] for other in others)
 
     def _act(self, parameters: Parameters, task: int, observation_MBD: FloatArray) -> FloatArray:
         standardised = torch.from_numpy(self.standardisers[task - 1](observation_MBD))

@@ -14,13 +14,16 @@ TARGETS = ("policy", "data")
 def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
     """The chosen transitions with a_hat = pi_n(s) (`policy`, default) or the data's action (`data`; section 5).
 
+    The selection's notes become the buffer's metadata.
+
     Raises:
         ConfigurationError: another `target`.
+        DataError: the policy's actions have the wrong shape or are not finite.
     """
     if target not in TARGETS:
         raise ConfigurationError(f"replay.target_action is {target!r}; {choices(TARGETS, target)}")
     chosen = request.data.select(selection.rows)
-    wanted = request.act(chosen.observation) if target == "policy" else chosen.action
+    wanted = request.actions(chosen.observation, selection.rows) if target == "policy" else chosen.action
     return ReplayBuffer(
         observation=chosen.observation,
         action=chosen.action,
@@ -30,5 +33,6 @@ def fill(request: SelectionRequest, selection: Selection, target: str) -> Replay
         timeout=chosen.timeout,
         target_action=np.ascontiguousarray(wanted, np.float32),
         row=selection.rows.astype(np.int64),
+        metadata=selection.notes,
         **selection.record,
     )

@@ -1,190 +1,133 @@
 """Model-based experience selection (MBES): choose the transitions that the learned policy would visit.
 
-Gai et al. 2023, in the form of method, section 5, "Selection (default)": walkers roll the policy out in the transition
-model, every prediction is snapped to the nearest real sample, and the transition there is stored.
-Shapes: N rows, M chosen rows, W walkers still walking, O observation, A action.
+Gai et al. 2023; method, section 5: walkers roll the policy out in the transition model, and after every step the walk
+returns to a real sample, whose transition is stored. snapping.py and gated.py hold the two forms.
+Shapes: N rows, R requests, O observation.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from math import inf
 
-import numpy as np
 import torch
-from torch import Tensor
 
-from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.selection.neighbours import Neighbours
-from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
-from oer_pipeline.types import FloatArray
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.selection import checks
+from oer_pipeline.selection.gated import GatedWalk
+from oer_pipeline.selection.lockstep import together
+from oer_pipeline.selection.neighbours import Neighbours, distance_quantile
+from oer_pipeline.selection.order import in_content_order
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector, needed
+from oer_pipeline.selection.snapping import SnappingWalk
+from oer_pipeline.selection.space import Embed, Space, network, raw
+from oer_pipeline.selection.walk import Walk, World
 
-PREDICTIONS = ("sample", "mean")
+FORMS: dict[str, type[Walk]] = {"default": SnappingWalk, "gated": GatedWalk}
+REVISITS = ("never", "rollout", "any")
+PREDICTIONS = ("sample", "mean_of_member", "mean")
+SPACES = ("observation", "policy", "critic")
 
 
 @dataclass(frozen=True)
 class MBES(Selector):
-    """OER's selector; a row enters the buffer once (`revisit: never`)."""
+    """OER's selector."""
 
+    form: str = "default"
+    revisit: str = "never"
+    """Samples that a step may not lead to: `never` those in B_n, `rollout` those of its own roll-out, `any` none."""
+    space: str = "observation"
+    """Where distances are measured: `observation`, or features of the `policy`'s trunk or of the `critic`."""
+    dimensions: Sequence[int] | None = None
+    """Of the observation, to measure distances on; None: the suite's distance_dimensions."""
     walkers: int = 10
     prediction: str = "sample"
-    """`sample`: drawn from a uniformly drawn member; `mean`: the ensemble's mean."""
-    distance_quantile: float = 0.99
-    """Of nearest-neighbour distances inside the data; a roll-out ends where nothing new is that near."""
+    """`sample` of a uniformly drawn member, that member's mean (`mean_of_member`), or the ensemble's (`mean`)."""
+    distance_quantile: float | None = 0.99
+    """Of nearest-neighbour distances in the data: farther, a prediction has left them (default form). None: never."""
     distance_sample: int = 2_000
     """Rows whose nearest-neighbour distances are measured."""
+    gate: float = 2.0
+    """c of the gated form."""
+    neighbours: int = 64
+    """K of the gated form."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be walked.
 
         Raises:
-            ConfigurationError: a count below 1, a quantile outside 0..1, an unknown prediction.
+            ConfigurationError: names the option, its value and what it takes.
         """
-        for name in ("walkers", "distance_sample"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"mbes: {name} is {getattr(self, name)}; it must be at least 1")
-        if not 0.0 <= self.distance_quantile <= 1.0:
-            raise ConfigurationError(f"mbes: distance_quantile is {self.distance_quantile}; it must be between 0 and 1")
-        if self.prediction not in PREDICTIONS:
-            raise ConfigurationError(f"mbes: prediction is {self.prediction!r}; choose one of {', '.join(PREDICTIONS)}")
+        known = {"form": FORMS, "revisit": REVISITS, "prediction": PREDICTIONS, "space": SPACES}
+        for option, names in known.items():
+            checks.one_of("mbes", option, getattr(self, option), names)
+        for option in ("walkers", "distance_sample", "neighbours"):
+            checks.count("mbes", option, getattr(self, option))
+        if self.distance_quantile is not None:
+            checks.fraction("mbes", "distance_quantile", self.distance_quantile)
+        checks.positive("mbes", "gate", self.gate)
+        if self.dimensions is not None:
+            self._check_dimensions(self.dimensions)
 
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows: walked to, and uniform ones once a whole round finds nothing new.
 
         Raises:
-            ConfigurationError: the request has no transition model.
-            DataError: actions of the wrong shape, or actions or predictions that are not finite.
+            ConfigurationError: the request lacks what the options need: a transition model, features, a dimension.
+            DataError: actions, features or predictions of the wrong shape, or that are not finite.
         """
-        if request.model is None:
-            raise ConfigurationError("mbes walks in a transition model, but the request has none; fit one first")
-        walk = _Walk(self, request, request.model)
-        while walk.missing:
-            if walk.round() == 0:
-                walk.fill()
-        return walk.selection()
+        return self.select_all([request])[0]
+
+    def select_all(self, requests: Sequence[SelectionRequest]) -> list[Selection]:
+        """As `select`; requests for the same data and model walk in lock step.
+
+        In a space of features they walk one after another: each member's features make a table of their own.
+        """
+        if len(requests) != 1 and (self.space != "observation" or not _shared(requests)):
+            return super().select_all(requests)
+        for request in requests:
+            needed(request.model, "mbes", "a transition model")
+        ordered, rows = in_content_order(requests)
+        world = self._world(ordered)
+        walks = [FORMS[self.form](self, world, request, member) for member, request in enumerate(ordered)]
+        chosen = together([walk.run() for walk in walks], world.search)
+        return [Selection(rows[c.rows], c.record, c.notes) for c in chosen]
+
+    def _world(self, requests: Sequence[SelectionRequest]) -> World:
+        first = requests[0]
+        data, model = first.data, needed(first.model, "mbes", "a transition model")
+        observation = torch.from_numpy(data.observation).to(first.device)
+        space = Space.of(observation, *self._embedding(first))
+        ends = torch.from_numpy(data.next_observation[data.terminal]).to(first.device)
+        candidates = observation if self.form == "gated" else torch.cat((observation, ends))
+        search = Neighbours(space(candidates), members=len(requests))
+        return World(model, space, search, self._limit(search, len(data)))
+
+    def _embedding(self, request: SelectionRequest) -> tuple[Embed, Sequence[int] | None]:
+        if self.space != "observation":
+            what = f"features[{self.space!r}] for space {self.space}"
+            return network(needed(request.features.get(self.space), "mbes", what)), None
+        chosen = request.distance_dimensions if self.dimensions is None else self.dimensions
+        observations = request.data.observation.shape[1]
+        if max(chosen) >= observations:
+            raise ConfigurationError(f"mbes: dimensions is {list(chosen)}; choose from 0 to {observations - 1}")
+        return raw, tuple(chosen)
+
+    def _limit(self, search: Neighbours, rows: int) -> float:
+        if self.distance_quantile is None or self.form == "gated":
+            return inf
+        return distance_quantile(search, rows, self.distance_quantile, self.distance_sample)
+
+    def _check_dimensions(self, dimensions: Sequence[int]) -> None:
+        """Raise a ConfigurationError unless it is a list of dimensions, for distances between observations."""
+        listed = isinstance(dimensions, list | tuple) and len(dimensions) > 0
+        if not listed or any(not isinstance(d, int) or isinstance(d, bool) or d < 0 for d in dimensions):
+            raise ConfigurationError(f"mbes: dimensions is {dimensions!r}; it takes a list such as [0, 1, 2], or null")
+        if self.space != "observation":
+            raise ConfigurationError(f"mbes: dimensions is {dimensions!r}, but space is {self.space!r}; leave one out")
 
 
-class _Visit(NamedTuple):
-    """A stored row and how the walk came to it; the fields of a Selection's record."""
-
-    row: int
-    rollout: int = -1
-    step: int = -1
-    distance: float = np.nan
-    uncertainty: float = np.nan
-    walked: bool = False
-
-
-@dataclass
-class _Walker:
-    rollout: int
-    row: int
-    step: int = 0
-
-
-class _Walk:
-    """The walkers, what they have stored, and the candidates that are left."""
-
-    def __init__(self, settings: MBES, request: SelectionRequest, model: TransitionModel) -> None:
-        self._settings, self._request, self._model = settings, request, model
-        self._visits: list[_Visit] = []
-        self._taken = np.zeros(len(request.data), dtype=bool)
-        self._rollouts = 0
-        data = request.data
-        candidates = np.concatenate((data.observation, data.next_observation[data.terminal]))
-        self._neighbours = Neighbours(candidates, data.observation, request.distance_dimensions)
-        self._limit = self._distance_limit()
-        self._starts = self._draw_starts()
-
-    @property
-    def missing(self) -> int:
-        return self._request.size - len(self._visits)
-
-    def round(self) -> int:
-        """Walk all walkers from their starts to their ends; the number of rows that this stored."""
-        before = len(self._visits)
-        walkers = [self._start() for _ in range(self._settings.walkers)]
-        while self.missing and (walkers := [w for w in walkers if w.step + 1 < self._request.horizon]):
-            walkers = self._advance(walkers)
-        return len(self._visits) - before
-
-    def fill(self) -> None:
-        """Store uniform rows until the buffer is full."""
-        left = np.flatnonzero(~self._taken)
-        order = torch.randperm(len(left), generator=self._request.generator)[: self.missing]
-        for row in left[order.numpy()].tolist():
-            self._store(_Visit(row))
-
-    def selection(self) -> Selection:
-        rows, *columns = (np.asarray(column) for column in zip(*self._visits, strict=True))
-        dtypes = (np.int32, np.int32, np.float32, np.float32, np.bool_)
-        record: dict[str, Any] = {n: c.astype(d) for n, c, d in zip(_Visit._fields[1:], columns, dtypes, strict=True)}
-        return Selection(rows.astype(np.int64), {"order": np.arange(len(rows), dtype=np.int32), **record})
-
-    def _draw_starts(self) -> Iterator[int]:
-        """First rows of episodes, without replacement; when all were drawn, all over again in a new order."""
-        starts = self._request.data.starts
-        while True:
-            for episode in torch.randperm(len(starts), generator=self._request.generator).tolist():
-                yield int(starts[episode])
-
-    def _distance_limit(self) -> float:
-        data, settings = self._request.data, self._settings
-        sample = torch.randperm(len(data), generator=self._request.generator)[: settings.distance_sample]
-        _, distance = self._neighbours.nearest(data.observation[sample.numpy()], itself=sample)
-        return float(np.quantile(distance.numpy(), settings.distance_quantile))
-
-    def _start(self) -> _Walker:
-        walker = _Walker(self._rollouts, next(self._starts))
-        self._rollouts += 1
-        self._store(_Visit(walker.row, walker.rollout, 0, 0.0, 0.0, True))
-        return walker
-
-    def _advance(self, walkers: list[_Walker]) -> list[_Walker]:
-        """One step of each walker, in walker order; those that reached a stored sample."""
-        predicted_WO, uncertainty_W = self._predict([w.row for w in walkers])
-        nearest = [pair.tolist() for pair in self._neighbours.nearest(predicted_WO)]
-        walking = []
-        for w, (walker, candidate, distance) in enumerate(zip(walkers, *nearest, strict=True)):
-            if 0 <= candidate < len(self._taken) and self._taken[candidate]:  # by a walker before it in this step
-                candidate, distance = (pair.item() for pair in self._neighbours.nearest(predicted_WO[w : w + 1]))
-            if 0 <= candidate < len(self._taken) and distance <= self._limit:
-                walker.row, walker.step = candidate, walker.step + 1
-                self._store(_Visit(candidate, walker.rollout, walker.step, distance, uncertainty_W[w], True))
-                walking.append(walker)
-        return walking
-
-    def _store(self, visit: _Visit) -> None:
-        if self.missing and not self._taken[visit.row]:
-            self._visits.append(visit)
-            self._taken[visit.row] = True
-            self._neighbours.take(visit.row)
-
-    def _predict(self, rows: list[int]) -> tuple[FloatArray, list[float]]:
-        """Predicted next observations (W, O) under the policy, and u(s, a) (W,)."""
-        observation = self._request.data.observation[rows]
-        s, a = torch.from_numpy(observation), self._actions(observation)
-        _check_finite("the policy's action", a, rows)
-        if self._settings.prediction == "mean":
-            predicted = self._model.mean_next(s, a)
-        else:
-            members = torch.randint(self._model.members, (len(rows),), generator=self._request.generator)
-            noise = torch.randn(s.shape, generator=self._request.generator)
-            predicted = self._model.sample_next(s, a, members, noise)
-        _check_finite("the transition model's prediction", predicted, rows)
-        return predicted.numpy(), self._model.uncertainty(s, a).tolist()
-
-    def _actions(self, observation: FloatArray) -> Tensor:
-        actions = torch.from_numpy(np.asarray(self._request.act(observation), dtype=np.float32))
-        wanted = (len(observation), self._request.data.action.shape[1])
-        if tuple(actions.shape) != wanted:
-            raise DataError(f"the policy gave actions of shape {tuple(actions.shape)}; the data's are {wanted}")
-        return actions
-
-
-def _check_finite(what: str, values_WX: Tensor, rows: list[int]) -> None:
-    bad = (~values_WX.isfinite().all(dim=1)).nonzero().squeeze(1).tolist()
-    if bad:
-        raise DataError(f"{what} at row {rows[bad[0]]} of the data is not finite: {values_WX[bad[0]].tolist()}")
+def _shared(requests: Sequence[SelectionRequest]) -> bool:
+    """Whether all requests are about the same data and model, and measure distances alike."""
+    return len({(id(r.data), id(r.model), r.distance_dimensions) for r in requests}) == 1

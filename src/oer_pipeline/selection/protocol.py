@@ -1,34 +1,42 @@
 """What a selector is given and what it returns.
 
-Shapes: N rows of the data, M chosen rows, B batch, O observation, A action.
+Shapes: N rows of the data, M chosen rows, B batch, O observation, A action, F features, V visited states.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.selection.checks import check_fits, check_model, finite
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.types import FloatArray, IntArray
 
+T = TypeVar("T")
+
 Act = Callable[[FloatArray], FloatArray]
-"""The member's own task policy: raw observations (B, O) -> actions (B, A)."""
+"""The member's own task policy pi_n: raw observations (B, O) -> actions (B, A)."""
+Critic = Callable[[FloatArray, FloatArray], FloatArray]
+"""The member's own Q: raw observations (B, O), actions (B, A) -> values (B,), the mean of its twins."""
+Features = Callable[[FloatArray], FloatArray]
+"""A hidden layer of the member's own networks: raw observations (B, O) -> features (B, F)."""
 
 
 @dataclass(frozen=True)
 class SelectionRequest:
-    """Choose `size` transitions of `data` (D_n) for a buffer.
+    """Choose `size` transitions of `data` (D_n) for a buffer. What a selector needs and is None, it asks for by name.
 
     Raises:
-        ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance dimension that does not exist.
-        DataError: a transition model of other sizes than the data's.
+        ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance dimension that does not exist, a
+            discount outside 0..1.
+        DataError: a transition model, policy or critic of other sizes than the data's, a model fitted to other data.
     """
 
     data: Trajectories
@@ -36,8 +44,12 @@ class SelectionRequest:
     act: Act
     model: TransitionModel | None
     distance_dimensions: tuple[int, ...]
-    generator: torch.Generator
+    generator: torch.Generator  # on the CPU
     horizon: int  # steps
+    critic: Critic | None = None
+    discount: float | None = None  # gamma, what the critic was trained with
+    features: Mapping[str, Features] = field(default_factory=dict)  # `policy`: pi_n's trunk, `critic`: at (s, pi_n(s))
+    visits: Callable[[], FloatArray] | None = None  # states (V, O) of pi_n in the environment; not offline
 
     def __post_init__(self) -> None:
         rows, observations = self.data.observation.shape
@@ -49,14 +61,53 @@ class SelectionRequest:
             raise ConfigurationError(
                 f"distance dimensions {self.distance_dimensions}: choose one or more of 0 to {observations - 1}"
             )
-        self._check_model(observations, self.data.action.shape[1])
+        if self.discount is not None and not 0.0 <= self.discount <= 1.0:
+            raise ConfigurationError(f"discount {self.discount}: it must be between 0 and 1")
+        if self.model is not None:
+            check_model(self.model, self.data)
+        check_fits(self.data, self.act, self.critic)
 
-    def _check_model(self, observations: int, actions: int) -> None:
-        if self.model and (self.model.observation_size, self.model.action_size) != (observations, actions):
-            raise DataError(
-                f"transition model of {self.model.observation_size} observation and {self.model.action_size} action "
-                f"dimensions; the data have {observations} and {actions}"
-            )
+    @property
+    def device(self) -> torch.device:
+        """Where the transition model lives, and with it every search; the CPU without one."""
+        parameters = self.model.parameters.values() if self.model is not None else ()
+        return next((p.device for p in parameters), torch.device("cpu"))
+
+    def actions(self, observation: FloatArray, rows: IntArray) -> FloatArray:
+        """pi_n's actions (B, A) at observations (B, O) that belong to `rows` (B,) of the data.
+
+        Raises:
+            DataError: actions of the wrong shape, or that are not finite.
+        """
+        actions = np.asarray(self.act(observation), dtype=np.float32)
+        wanted = (len(observation), self.data.action.shape[1])
+        if actions.shape != wanted:
+            raise DataError(f"the policy gave actions of shape {actions.shape}; the data's are {wanted}")
+        finite("the policy's action", actions, self.data, rows)
+        return actions
+
+    def values(self, critic: Critic, observation: FloatArray, action: FloatArray, rows: IntArray) -> FloatArray:
+        """Q (B,) float64 at observations (B, O) and actions (B, A) that belong to `rows` (B,) of the data.
+
+        Raises:
+            DataError: values of the wrong shape, or that are not finite.
+        """
+        values = np.asarray(critic(observation, action), dtype=np.float64)
+        if values.shape != (len(observation),):
+            raise DataError(f"the critic gave values of shape {values.shape}, not {(len(observation),)}")
+        finite("the critic's value", values, self.data, rows)
+        return values
+
+
+def needed(value: T | None, selector: str, what: str) -> T:
+    """`value`, which the selector called `selector` cannot do without.
+
+    Raises:
+        ConfigurationError: it is None.
+    """
+    if value is None:
+        raise ConfigurationError(f"selector {selector} needs {what}, but the request has none")
+    return value
 
 
 @dataclass(frozen=True)
@@ -66,14 +117,15 @@ class Selection:
     order (int32), rollout (int32, counted from 0), step (int32, model steps since the roll-out's start), distance
     (float32, from the prediction to this sample) and uncertainty (float32, u(s, a) of the step that led here), both 0
     at a start, and walked. A row that no walk led to has walked false, roll-out and step -1, distance and uncertainty
-    NaN.
+    NaN. `notes` says what no row can: plain JSON.
     """
 
     rows: IntArray  # (M,) int64, distinct
     record: Mapping[str, Any]
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def unwalked(cls, rows: IntArray) -> Selection:
+    def unwalked(cls, rows: IntArray, notes: Mapping[str, Any] | None = None) -> Selection:
         """Rows (M,) that were all chosen without a walk."""
         size = len(rows)
         record = {
@@ -84,7 +136,7 @@ class Selection:
             "uncertainty": np.full(size, np.nan, np.float32),
             "walked": np.zeros(size, np.bool_),
         }
-        return cls(rows.astype(np.int64), record)
+        return cls(rows.astype(np.int64), record, notes or {})
 
 
 class Selector(ABC):
@@ -93,3 +145,7 @@ class Selector(ABC):
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows."""
+
+    def select_all(self, requests: Sequence[SelectionRequest]) -> list[Selection]:
+        """A selection for each request, the same as `select` alone would give."""
+        return [self.select(request) for request in requests]

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import torch
 
+from oer_pipeline.selection.order import content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 
 
@@ -15,4 +16,4 @@ class Uniform(Selector):
 
     def select(self, request: SelectionRequest) -> Selection:
         order = torch.randperm(len(request.data), generator=request.generator)
-        return Selection.unwalked(order[: request.size].numpy())
+        return Selection.unwalked(content_order(request.data)[order[: request.size].numpy()])

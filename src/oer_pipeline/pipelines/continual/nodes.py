@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from oer_pipeline.trajectories.table import Trajectories
 
     Weights = tuple[dict[str, Tensor], dict[str, Any]]
+
+logger = logging.getLogger(__name__)
 
 
 def train_first(
@@ -68,11 +71,12 @@ def select_without_model(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
+    learner: dict[str, Any],
     facts: dict[str, Any],
     seeds: list[int],
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen from the data and the policy."""
-    return _select(data, policies_by_seed, task, selector, replay, facts, seeds, None)
+    return _select(data, policies_by_seed, task, selector, replay, learner, facts, seeds, None)
 
 
 def select_with_model(
@@ -81,12 +85,13 @@ def select_with_model(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
+    learner: dict[str, Any],
     facts: dict[str, Any],
     seeds: list[int],
     dynamics: Weights,
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen with the help of the transition model."""
-    return _select(data, policies_by_seed, task, selector, replay, facts, seeds, dynamics)
+    return _select(data, policies_by_seed, task, selector, replay, learner, facts, seeds, dynamics)
 
 
 def _select(
@@ -95,6 +100,7 @@ def _select(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
+    learner: dict[str, Any],
     facts: dict[str, Any],
     seeds: list[int],
     dynamics: Weights | None,
@@ -102,26 +108,21 @@ def _select(
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.loading import build
-    from oer_pipeline.networks.randomness import generator
     from oer_pipeline.selection.fill import fill
-    from oer_pipeline.selection.protocol import SelectionRequest, Selector
+    from oer_pipeline.selection.protocol import Selector
+    from oer_pipeline.selection.request import requests_of
 
     choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
-    buffers = {}
-    for seed in seeds:
-        policies = Policies.from_tensors(*policies_by_seed[seed])
-        request = SelectionRequest(
-            data=data.scaled(),
-            size=replay["size"],
-            act=policies.act_as_learned,
-            model=model,
-            distance_dimensions=tuple(facts["distance_dimensions"]),
-            generator=generator("selection", seed, task["index"]),
-            horizon=facts["horizon"],
-        )
-        buffers[seed] = fill(request, choose.select(request), replay["target_action"])
-    return buffers
+    policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
+    requests = requests_of(policies, data.scaled(), replay["size"], model, facts, task["index"], learner["discount"])
+    selections = choose.select_all(list(requests.values()))
+    for seed, selection in zip(seeds, selections, strict=True):
+        logger.info("task %d, seed %d: %s %s", task["index"], seed, selector["name"], dict(selection.notes) or "")
+    return {
+        seed: fill(requests[seed], selection, replay["target_action"])
+        for seed, selection in zip(seeds, selections, strict=True)
+    }
 
 
 def evaluate(

@@ -34,7 +34,7 @@ def _train(learned: list[str], replays: bool) -> Node:
 
 def _select(task: str, uses_model: bool) -> Node:
     inputs = [f"{task}.transitions", f"{task}.policies", f"params:sequence.{task}", "params:chosen.selector"]
-    inputs += ["params:replay", "params:suite_facts", "seeds"]
+    inputs += ["params:replay", "params:learner", "params:suite_facts", "seeds"]
     function = select_with_model if uses_model else select_without_model
     inputs += [f"{task}.dynamics"] if uses_model else []
     return Node(function, inputs, f"{task}.buffer", name="select", namespace=task, tags=[task])

@@ -17,14 +17,22 @@ def fit_dynamics(
     data: Trajectories, task: dict[str, Any], dynamics: dict[str, Any], data_seed: int
 ) -> tuple[tuple[dict[str, Tensor], dict[str, Any]], dict[str, Any]]:
     """The transition model of one task, as tensors and header, and its report."""
-    from oer_pipeline.dynamics.fit import fit
+    from oer_pipeline.dynamics.fit import fit, heldout_rows
+    from oer_pipeline.dynamics.report import report
     from oer_pipeline.dynamics.settings import DynamicsSettings
 
-    model, report = fit(
-        data.scaled(),
-        DynamicsSettings(**dynamics),
-        data_seed,
-        task["index"],
-        lambda line: logger.info("task %d, %s", task["index"], line),
-    )
-    return (model.tensors(), model.header()), report
+    settings, scaled = DynamicsSettings(**dynamics), data.scaled()
+
+    def tell(line: str) -> None:
+        logger.info("task %d, %s", task["index"], line)
+
+    model, record = fit(scaled, settings, data_seed, task["index"], tell)
+    judged = report(model, scaled, heldout_rows(scaled, settings, data_seed, task["index"]), data_seed)
+    return (model.tensors(), model.header()), {**record, **judged}
+
+
+def draw_dynamics(**reports: dict[str, Any]) -> tuple[str, bytes]:
+    """Page and picture of all tasks' reports."""
+    from oer_pipeline.reports.dynamics_page import page_of, png
+
+    return page_of(reports), png(reports)

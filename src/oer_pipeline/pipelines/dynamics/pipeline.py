@@ -1,16 +1,20 @@
-"""Dynamics: transition table -> transition model."""
+"""Dynamics: transition table -> transition model and report."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from oer_pipeline.pipelines.dynamics.nodes import fit_dynamics
+from oer_pipeline.pipelines.dynamics.nodes import draw_dynamics, fit_dynamics
 from oer_pipeline.plan import Plan
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One node a task."""
-    return Pipeline([_task(task.name) for task in plan.tasks])
+    """One node a task, and one that draws their reports."""
+    reports = {task.name: f"{task.name}.dynamics_report" for task in plan.tasks}
+    drawn = ["dynamics.page", "dynamics.png"]
+    return Pipeline(
+        [*(_task(task.name) for task in plan.tasks), Node(draw_dynamics, reports, drawn, name="draw_dynamics")]
+    )
 
 
 def _task(task: str) -> Node:

@@ -1,0 +1,56 @@
+"""The report on a transition model: how well it predicts, how far, and whether it knows how well."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from oer_pipeline.dynamics.accuracy import accuracy
+from oer_pipeline.dynamics.calibration import calibration
+from oer_pipeline.dynamics.doubt import doubt
+from oer_pipeline.dynamics.linear import LinearModel
+from oer_pipeline.dynamics.model import TransitionModel
+from oer_pipeline.dynamics.open_loop import open_loop
+from oer_pipeline.errors import DataError
+from oer_pipeline.networks.randomness import generator
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import BoolArray
+
+TRAINING_ROWS, HELDOUT_ROWS = 100_000, 20_000  # at most, drawn; bounds time and memory whatever the data's size
+
+
+def report(model: TransitionModel, data: Trajectories, heldout: BoolArray, seed: int) -> dict[str, Any]:
+    """JSON-able, a function of its arguments alone; `heldout` (N,) marks rows of `data`, whole episodes of them.
+
+    `rmse`, `standardised_rmse` and `nll` per predictor (accuracy.py), `calibration`, `open_loop` and `uncertainty`
+    (doubt.py). The model has not been trained on held-out episodes, but they did decide when its training stopped.
+
+    Raises:
+        DataError: a mask that does not fit the data or leaves one side empty; a model of other sizes.
+    """
+    if heldout.shape != (len(data),) or heldout.all() or not heldout.any():
+        raise DataError(
+            f"held-out mask of shape {heldout.shape} with {int(heldout.sum())} rows; the data have {len(data)} rows, "
+            f"and both sides need at least one"
+        )
+    draws = generator("dynamics/report", seed, 0)
+    training = data.select(_some(~heldout, TRAINING_ROWS, draws))
+    judged = data.select(_some(heldout, HELDOUT_ROWS, draws))
+    linear = LinearModel.fit(model.inputs, training)
+    return {
+        **accuracy(model, linear, training, judged),
+        "calibration": calibration(model, judged),
+        "open_loop": open_loop(model, linear, data.select(heldout), draws),
+        "uncertainty": doubt(model, judged, draws),
+    }
+
+
+def _some(mask: BoolArray, most: int, draws: torch.Generator) -> BoolArray:
+    """The mask's rows, or `most` of them."""
+    rows = np.flatnonzero(mask)
+    chosen = rows[torch.randperm(len(rows), generator=draws)[:most].numpy()]
+    kept = np.zeros_like(mask)
+    kept[chosen] = True
+    return kept

@@ -1,0 +1,18 @@
+"""Inputs and targets of a transition model, cut from a transition table."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import FloatArray
+
+
+def inputs_of(data: Trajectories) -> FloatArray:
+    """(s, a), (N, O + A) float32."""
+    return np.concatenate((data.observation, data.action), axis=1)
+
+
+def targets_of(data: Trajectories) -> FloatArray:
+    """(s' - s, r), (N, O + 1) float32."""
+    return np.concatenate((data.next_observation - data.observation, data.reward[:, None]), axis=1)

@@ -1,0 +1,1 @@
+"""Put the buffers of many selectors side by side, without training a continual policy on them."""

@@ -1,0 +1,90 @@
+"""Experience from everywhere: what has the fewest neighbours among what is kept (Isele & Cosgun 2018).
+
+Neighbours are counted in the buffer, as there, not in D_n: what has few of them in D_n is an outlier, and outliers
+alone cover little. It also takes M passes over the data instead of N. Shapes: N rows of the data, E episodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from oer_pipeline.selection import checks, episodes
+from oer_pipeline.selection.neighbours import Neighbours, distance_quantile
+from oer_pipeline.selection.order import in_content_order
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
+from oer_pipeline.selection.scores import FORMS
+from oer_pipeline.selection.space import Space, raw
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import IntArray
+
+SAMPLE = 2_000  # rows whose nearest-neighbour distances are measured
+TIE = 1e-6
+"""Less than any two numbers of neighbours, or their means over an episode, can differ by."""
+
+
+@dataclass(frozen=True)
+class Coverage(Selector):
+    """One by one, what has the fewest neighbours in the buffer; the generator settles ties (method, section 6)."""
+
+    per: str = "transition"
+    """`transition`, or whole episodes by their mean number of neighbours, the last one cut."""
+    radius_quantile: float = 0.99
+    """A neighbour is no farther than this quantile of nearest-neighbour distances in the data."""
+
+    def __post_init__(self) -> None:
+        """Refuse options out of range.
+
+        Raises:
+            ConfigurationError: names the option, its value and what it takes.
+        """
+        checks.one_of("coverage", "per", self.per, FORMS)
+        checks.fraction("coverage", "radius_quantile", self.radius_quantile)
+
+    def select(self, request: SelectionRequest) -> Selection:
+        (request,), rows = in_content_order([request])
+        observation = torch.from_numpy(request.data.observation).to(request.device)
+        search = Neighbours(Space.of(observation, raw, request.distance_dimensions)(observation))
+        radius = distance_quantile(search, len(request.data), self.radius_quantile, SAMPLE)
+        counts = _Counts(search, radius, len(request.data))
+        choose = _transitions if self.per == "transition" else _episodes
+        return Selection.unwalked(rows[choose(request.data, request.size, counts, request.generator)])
+
+
+class _Counts:
+    """Of every row, how many of those kept are its neighbours."""
+
+    def __init__(self, search: Neighbours, radius: float, rows: int) -> None:
+        self._search, self._radius = search, radius
+        self.of_N = np.zeros(rows)
+
+    def keep(self, rows: Iterable[int]) -> None:
+        for row in rows:
+            near = self._search.within(self._search.points([row])[0], self._radius)
+            self.of_N[near.cpu().numpy()] += 1.0
+
+
+def _transitions(data: Trajectories, size: int, counts: _Counts, draws: torch.Generator) -> IntArray:
+    counts.of_N += TIE * torch.rand(len(data), generator=draws).numpy()
+    chosen: list[int] = []
+    while len(chosen) < size:
+        chosen.append(int(counts.of_N.argmin()))
+        counts.keep(chosen[-1:])
+        counts.of_N[chosen[-1]] = np.inf
+    return np.array(chosen)
+
+
+def _episodes(data: Trajectories, size: int, counts: _Counts, draws: torch.Generator) -> IntArray:
+    tie_E = TIE * torch.rand(len(data.starts), generator=draws).numpy()
+    chosen: list[int] = []
+    rows = episodes.rows_of(data, chosen, size)
+    while len(rows) < size:
+        mean_E = episodes.means(data, counts.of_N) + tie_E
+        mean_E[chosen] = np.inf
+        chosen.append(int(mean_E.argmin()))
+        kept, rows = len(rows), episodes.rows_of(data, chosen, size)
+        counts.keep(rows[kept:].tolist())
+    return rows

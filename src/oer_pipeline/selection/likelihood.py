@@ -1,0 +1,36 @@
+"""What the transition model finds most likely."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import log, pi
+
+import numpy as np
+import torch
+
+from oer_pipeline.selection.protocol import SelectionRequest, needed
+from oer_pipeline.selection.scores import ScoreSelector
+from oer_pipeline.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Likelihood(ScoreSelector):
+    """Highest log-likelihood of (s' - s, r) under the mixture of the ensemble's members (method, section 6).
+
+    Over the outputs that the model predicts; E members, B rows, D outputs.
+    """
+
+    name = "likelihood"
+
+    def check(self, request: SelectionRequest) -> None:
+        needed(request.model, self.name, "a transition model")
+
+    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+        model, data = needed(request.model, self.name, "a transition model"), request.data.select(rows)
+        s, a = (torch.from_numpy(x).to(request.device) for x in (data.observation, data.action))
+        mean_EBD, std_EBD = (moment.double() for moment in model.predict(s, a))
+        outcome = np.concatenate((data.next_observation - data.observation, data.reward[:, None]), axis=1)
+        error_EBD = torch.from_numpy(outcome).to(request.device) - mean_EBD
+        density_EBD = -0.5 * (error_EBD / std_EBD).square() - std_EBD.log() - 0.5 * log(2.0 * pi)
+        density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(dim=2)  # a constant output has no density
+        return np.asarray((density_EB.logsumexp(dim=0) - log(len(density_EB))).cpu().numpy())

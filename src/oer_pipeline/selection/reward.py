@@ -1,0 +1,21 @@
+"""The most rewarding experience."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from oer_pipeline.selection.protocol import SelectionRequest
+from oer_pipeline.selection.scores import ScoreSelector
+from oer_pipeline.types import FloatArray, IntArray
+
+
+@dataclass(frozen=True)
+class Reward(ScoreSelector):
+    """Highest reward; per episode, highest mean reward (method, section 6)."""
+
+    name = "reward"
+
+    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+        return request.data.reward[rows].astype(np.float64)

@@ -1,0 +1,81 @@
+"""What selectors that rank share: the best transitions, or the best episodes (method, section 6).
+
+Shapes: N rows of the data, B rows of a chunk, E episodes.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+
+from oer_pipeline.selection import checks, episodes
+from oer_pipeline.selection.order import in_content_order
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
+from oer_pipeline.types import FloatArray, IntArray
+
+CHUNK = 16_384  # rows scored at once
+FORMS = ("transition", "episode")
+
+
+@dataclass(frozen=True)
+class ScoreSelector(Selector):
+    """Highest score first; the generator settles ties. `per: episode` goes by mean scores and cuts the last episode."""
+
+    name: ClassVar[str]
+    per: str = "transition"
+
+    def __post_init__(self) -> None:
+        """Refuse another `per` than transition or episode.
+
+        Raises:
+            ConfigurationError: names the option, its value and what it takes.
+        """
+        checks.one_of(self.name, "per", self.per, FORMS)
+
+    def check(self, request: SelectionRequest) -> None:
+        """Refuse, before any work, a request that lacks what the scores need.
+
+        Raises:
+            ConfigurationError: names what is missing.
+        """
+
+    @abstractmethod
+    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+        """Scores (B,) float64 of `rows` (B,) of the data."""
+
+    def select(self, request: SelectionRequest) -> Selection:
+        """Exactly `request.size` distinct rows.
+
+        Raises:
+            ConfigurationError: the request lacks what the scores need.
+            DataError: a score, or what it is made of, is not finite.
+        """
+        self.check(request)
+        (request,), rows = in_content_order([request])
+        scores = np.concatenate([self._checked(request, chunk) for chunk in _chunks(len(request.data))])
+        if self.per == "transition":
+            chosen = ranked(scores, request.generator)[: request.size]
+        else:
+            order = ranked(episodes.means(request.data, scores), request.generator)
+            chosen = episodes.rows_of(request.data, order, request.size)
+        return Selection.unwalked(rows[chosen])
+
+    def _checked(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+        scores = self.scores(request, rows)
+        checks.finite(f"the score of selector {self.name}", scores, request.data, rows)
+        return scores
+
+
+def ranked(scores: FloatArray, draws: torch.Generator) -> IntArray:
+    """Positions from the highest score to the lowest; equal ones in a random order."""
+    shuffled = torch.randperm(len(scores), generator=draws).numpy()
+    return np.asarray(shuffled[np.argsort(-scores[shuffled], kind="stable")])
+
+
+def _chunks(rows: int) -> Iterator[IntArray]:
+    return (np.arange(start, min(start + CHUNK, rows)) for start in range(0, rows, CHUNK))

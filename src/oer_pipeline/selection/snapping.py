@@ -1,0 +1,49 @@
+"""MBES's default form: every prediction is snapped to the nearest real sample (method, section 5, "Selection").
+
+Candidates: the N states of the data, then the terminal states that episodes end in. Shapes: W walkers, D dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oer_pipeline.selection.lockstep import Asking
+from oer_pipeline.selection.neighbours import Query
+from oer_pipeline.selection.walk import Walk, Walker
+
+
+class SnappingWalk(Walk):
+    """s_{t+1} is the candidate nearest to the prediction."""
+
+    def advance(self, walkers: list[Walker]) -> Asking[list[Walker]]:
+        """One step of each walker, in walker order; those that go on."""
+        points_WD = self.world.space(self.predict([w.row for w in walkers])[0])
+        found = yield Query(points_WD, 1, self._without(walkers))
+        nearest = zip(found.index[:, 0].tolist(), found.distance[:, 0].tolist(), strict=True)
+        walking = []
+        for w, (walker, (candidate, distance)) in enumerate(zip(walkers, nearest, strict=True)):
+            if self.settings.revisit == "never" and self._is_taken(candidate):  # by a walker before it in this step
+                again = yield Query(points_WD[w : w + 1])
+                candidate, distance = int(again.index), float(again.distance)
+            if not self.stored.missing or self._arrive(walker, candidate, distance):
+                walking.append(walker)
+        return walking
+
+    def close(self, row: int) -> None:
+        """Never lead to `row` again."""
+        self.world.search.close(row, self.member)
+
+    def _is_taken(self, candidate: int) -> bool:
+        taken_N = self.stored.taken_N
+        return 0 <= candidate < len(taken_N) and bool(taken_N[candidate])
+
+    def _arrive(self, walker: Walker, candidate: int, distance: float) -> bool:
+        """Whether the roll-out goes on."""
+        if candidate < 0 or distance > self.world.limit:
+            return self.end("limit")
+        if candidate >= len(self.request.data):
+            return self.end("terminal")
+        return self.reach(walker, candidate, distance)
+
+    def _without(self, walkers: Sequence[Walker]) -> Sequence[Sequence[int]]:
+        return [w.been for w in walkers] if self.settings.revisit == "rollout" else ()

@@ -1,0 +1,83 @@
+"""`make study`: every selector's buffer, judged on several suites and qualities; the tables of docs/selection.md.
+
+Nothing is trained on the buffers: task policies come from fine-tuning, where they depend on no buffer (method, section
+4, trunk start `self`). What is up to date is kept, so a stopped study goes on where it was.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from oer_pipeline.context import data_root
+from oer_pipeline.errors import OERError
+from oer_pipeline.grid import Job, run_all
+from oer_pipeline.plan import Plan
+
+SUITES = ("cheetah_vel_signed", "ant_dir", "walker_par")
+QUALITIES = ("medium", "medium_random")
+DIRECTIONS = {
+    "visits_to_buffer": "From what the policy visits to the buffer",
+    "buffer_to_visits": "From the buffer back",
+}
+
+
+def jobs_of(params: str, options: Sequence[str]) -> list[Job]:
+    """One job a suite for its raw data, then one a quality for all the rest."""
+    more = f",{params}" if params else ""
+    jobs = []
+    for suite in SUITES:
+        given = [f"--params=suite={suite}{more}", *options]
+        jobs.append(Job(f"data_{suite}", ["--pipelines=collection", *given], (), 100.0))
+        for quality in QUALITIES:
+            rest = [f"--params=suite={suite},quality={quality},method=finetune{more}", *options]
+            stages = "--pipelines=ingestion,dynamics,continual,judging"
+            jobs.append(Job(f"{suite}_{quality}", [stages, *rest], (f"data_{suite}",), 500.0))
+    return jobs
+
+
+def tables(plans: Sequence[Plan], root: Path) -> str:
+    """Markdown: a table a suite, quality and direction of fidelity, selectors by rows and sizes by columns."""
+    import pandas as pd
+
+    from oer_pipeline.reports.judging_table import fidelity_table
+
+    parts = []
+    for plan in plans:
+        folder = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
+        judged = {
+            t.name: [pd.read_parquet(folder / f"seed_{s}" / f"{t.name}_judged.parquet") for s in plan.seeds]
+            for t in plan.tasks
+        }
+        parts.append(f"### {plan.suite.name}, {plan.quality}\n")
+        parts += [f"{title}:\n\n{fidelity_table(judged, key)}" for key, title in DIRECTIONS.items()]
+    return "\n".join(parts)
+
+
+def main() -> None:
+    """Command line: `--jobs`, `--params` and `--env` as `kedro run` takes them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
+    parser.add_argument("--params", default="tasks=2")
+    parser.add_argument("--env")
+    given = parser.parse_args()
+
+    from oer_pipeline.context import plans_of
+
+    options = [f"--env={given.env}"] if given.env else []
+    runs = [f"suite={s},quality={q},method=finetune,{given.params}" for s in SUITES for q in QUALITIES]
+    try:
+        plans = plans_of(runs, given.env)
+    except OERError as error:
+        raise SystemExit(f"Error: {error}") from error
+    run_all(jobs_of(given.params, options), given.jobs)
+    text = tables(plans, Path(data_root(given.env)))
+    path = Path(data_root(given.env)) / "08_reporting" / "selection.md"
+    path.write_text(text, encoding="utf-8")
+    print(f"{text}\nin {path}; a page with pictures a task: *_selectors.html beside it")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""The page of transition models, from made-up reports of three dimensions, one of them constant."""
+
+from __future__ import annotations
+
+import base64
+import re
+import struct
+from typing import Any
+
+import pytest
+
+from oer_pipeline.reports import dynamics_page
+from oer_pipeline.reports.dynamics_page import page_of, png
+
+
+def heuristic(worst: float) -> dict[str, Any]:
+    return {
+        "spearman": 0.1 * worst,
+        "error_by_decile": [0.1 * n * worst for n in range(1, 11)],
+        "inside": [0.1, 0.2, 0.3],
+        "random_action": [0.2, 0.3, 0.4],
+        "perturbed_state": [0.5, 0.8, 1.5],
+        "auroc": {"random_action": 0.71, "perturbed_state": 0.93},
+    }
+
+
+def report(error: float = 0.2) -> dict[str, Any]:
+    worse = {"ensemble": error, "linear": 2 * error, "no_change": 1.0}
+    return {
+        "epochs": 31,
+        "elites": [0, 1, 3],
+        "rmse": {name: [e, 0.0, 3 * e, e] for name, e in worse.items()},
+        "standardised_rmse": worse,
+        "nll": {name: [e, None, -e, 10 * e] for name, e in worse.items()},
+        "calibration": {"nominal": [0.1, 0.5, 0.9], "empirical": [0.2, 0.6, 0.95], "error": 0.0833, "by_dimension": []},
+        "open_loop": {
+            "steps": [1, 5, 20, 50],
+            "starts": [9, 9, 9, 9],
+            "ensemble": [error, 0.3, 0.4, 0.6],
+            "linear": [0.3, 0.5, 0.9, None],
+            "no_change": [1.0, 1.1, 1.2, 1.3],
+        },
+        "uncertainty": {"disagreement": heuristic(6), "max_std": heuristic(5), "mixture": heuristic(8)},
+    }
+
+
+@pytest.fixture
+def reports() -> dict[str, Any]:
+    return {"task_1": report(), "task_2 <x>": report(0.1)}
+
+
+def test_the_sheet_is_reproducible_and_shows_the_numbers(reports: dict[str, Any]) -> None:
+    drawn = png(reports)
+    assert drawn == png(reports)
+    assert min(struct.unpack(">II", drawn[16:24])) > 1000
+    assert drawn != png({**reports, "task_1": report(0.3)})
+
+
+def test_the_page_is_whole_and_holds_every_figure(reports: dict[str, Any]) -> None:
+    text = page_of(reports)
+    images = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', text)
+    assert [alt for alt, _ in images] == [panel.title for panel in dynamics_page.PANELS]
+    assert all(base64.b64decode(data).startswith(b"\x89PNG") for _, data in images)
+    assert "http" not in text
+
+
+def test_the_table_says_what_the_reports_say(reports: dict[str, Any]) -> None:
+    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page_of(reports))
+    assert [task for task, _ in rows] == ["task_1", "task_2 &lt;x&gt;"]
+    cells = re.findall(r"<td[^>]*>(.*?)</td>", rows[0][1])
+    assert cells == [
+        "3", "31", "2.0 (10.0)", "0.20 (0.40, 1.00)", "0.60 (-, 1.30)", "0.08", "0.60, 0.80, 0.50", "0.71, 0.93",
+    ]  # fmt: skip
+
+
+def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:
+    short = report()
+    short["open_loop"].update(ensemble=[0.1, None, None, None], linear=[None] * 4)
+    for judged in short["uncertainty"].values():
+        judged["spearman"] = None
+    del short["epochs"], short["elites"]
+    text = page_of({"task_1": short})
+    assert "nan" not in re.sub(r"base64,[^\"]+", "", text)
+    assert png({"task_1": short}).startswith(b"\x89PNG")
+
+
+def test_errors_are_relative_to_no_change_and_constants_left_out() -> None:
+    found = dynamics_page._errors(report(), "rmse", "linear").tolist()
+    assert found == pytest.approx([0.4, float("nan"), 0.4, 0.4], nan_ok=True)
