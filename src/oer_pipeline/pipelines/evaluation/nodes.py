@@ -22,22 +22,16 @@ def visit(
 ) -> dict[int, Trajectories]:
     """What each seed's deployed policy, after the last task, does on one task: its trajectories."""
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.evaluation import evaluate
-    from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.collect import from_episodes
+    from oer_pipeline.pipelines.visits import visits_of
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
-    target = Task(**task)
-    [by_member] = evaluate(
-        [target],
-        lambda _, observation: policies.deployed_action(head, observation),
-        len(seeds),
+    return visits_of(
+        lambda observation: policies.deployed_action(head, observation),
+        task,
         evaluation["episodes"],
-        "visits",
+        seeds,
+        "visits of the deployed policy",
     )
-    metadata = {"suite": target.suite, "task": target.index, "kind": "visits of the deployed policy"}
-    bounds = target.physics().bounds
-    return {s: from_episodes(e, metadata, target.horizon, bounds) for s, e in zip(seeds, by_member, strict=True)}
 
 
 def run_elsewhere(

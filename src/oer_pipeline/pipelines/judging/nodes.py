@@ -21,18 +21,10 @@ def visit_as_learned(
 ) -> dict[int, Trajectories]:
     """What each seed's pi_n, right after learning task n, does there: the states that its buffer should hold."""
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.evaluation import evaluate
-    from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.collect import from_episodes
+    from oer_pipeline.pipelines.visits import visits_of
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
-    target = Task(**task)
-    [by_member] = evaluate(
-        [target], lambda _, seen: policies.task_action(seen), len(seeds), evaluation["episodes"], "visits"
-    )
-    metadata = {"suite": target.suite, "task": target.index, "kind": "visits of the task policy"}
-    bounds = target.physics().bounds
-    return {s: from_episodes(e, metadata, target.horizon, bounds) for s, e in zip(seeds, by_member, strict=True)}
+    return visits_of(policies.task_action, task, evaluation["episodes"], seeds, "visits of the task policy")
 
 
 def judge_selectors(

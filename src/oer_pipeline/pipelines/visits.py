@@ -1,0 +1,23 @@
+"""What policies do in the environment, as tables: shared by the evaluation and the judging pipeline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.suite import Task
+from oer_pipeline.trajectories.collect import from_episodes
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import FloatArray
+
+
+def visits_of(
+    act: Callable[[FloatArray], FloatArray], task: Mapping[str, Any], episodes: int, seeds: Sequence[int], kind: str
+) -> dict[int, Trajectories]:
+    """Seed -> its policy's `episodes` on a task; `act` maps observations (M, E, O) of all seeds to actions (M, E, A)."""
+    target = Task(**task)
+    [by_member] = evaluate([target], lambda _, observation: act(observation), len(seeds), episodes, "visits")
+    metadata = {"suite": target.suite, "task": target.index, "kind": kind}
+    bounds = target.physics().bounds
+    return {s: from_episodes(e, metadata, target.horizon, bounds) for s, e in zip(seeds, by_member, strict=True)}
