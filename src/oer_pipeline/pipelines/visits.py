@@ -15,7 +15,7 @@ from oer_pipeline.types import FloatArray
 def visits_of(
     act: Callable[[FloatArray], FloatArray], task: Mapping[str, Any], episodes: int, seeds: Sequence[int], kind: str
 ) -> dict[int, Trajectories]:
-    """Seed -> its policy's `episodes` on a task; `act` maps observations (M, E, O) of all seeds to actions (M, E, A)."""
+    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all seeds -> actions (M, E, A)."""
     target = Task(**task)
     [by_member] = evaluate([target], lambda _, observation: act(observation), len(seeds), episodes, "visits")
     metadata = {"suite": target.suite, "task": target.index, "kind": kind}
