@@ -139,6 +139,9 @@ def test_a_suite_of_imported_data_has_a_quality_of_its_own() -> None:
     assert made.raw_kinds(made.tasks[0]) == ("imported",)
     with pytest.raises(ConfigurationError, match=r"expert.*imported: leave it out"):
         with_suite([IMPORTED], quality="expert")
+    assert with_suite([IMPORTED], collection={"transitions": 10}).quality == "imported"  # there is nothing to collect
+    with pytest.raises(ConfigurationError, match="collection.transitions is 10"):
+        plan(collection={"transitions": 10})
 
 
 def test_imported_and_collected_tasks_go_together() -> None:

@@ -85,7 +85,7 @@ def resolve(
     tasks = suite.sequence(merged["tasks"], merged["order_seed"])
     quality = merged["quality"] = _quality(merged["quality"], "quality" in runtime, suite, tasks)
     seeds = parse_seeds(merged["seeds"])
-    _check_values(merged, suite)
+    _check_values(merged, suite, tasks)
     changed = _changed(preset, merged)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
@@ -142,7 +142,7 @@ def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def _check_values(parameters: Mapping[str, Any], suite: Suite) -> None:
+def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task, ...]) -> None:
     """Refuse, before anything is done, sizes and options that a later stage would stumble over."""
     from oer_pipeline.dynamics.settings import DynamicsSettings
     from oer_pipeline.learners.settings import LearnerSettings
@@ -150,9 +150,10 @@ def _check_values(parameters: Mapping[str, Any], suite: Suite) -> None:
     LearnerSettings(**parameters["learner"])
     DynamicsSettings(**parameters["dynamics"])
     _known("replay.target_action", parameters["replay"]["target_action"], ("policy", "data"))
-    transitions = parameters["collection"]["transitions"]
-    ranges = {
-        "collection.transitions": (2 * suite.horizon, None),
+    collected = any(task.source is None for task in tasks)
+    transitions = parameters["collection"]["transitions"] if collected else None
+    ranges: dict[str, tuple[int, int | None]] = {
+        "collection.transitions": (2 * suite.horizon if collected else 0, None),
         "collection.reference_episodes": (2, None),
         "evaluation.episodes": (1, None),
         "replay.size": (1, transitions),

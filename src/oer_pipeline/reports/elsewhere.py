@@ -26,7 +26,7 @@ def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: 
         methods.add(means.method)
     titles = ("task", "scale", "by then", "head", "return", "steps", "diverged")
     notes = (
-        ("by then", f"whether the policy, after {learned} tasks, has learned the task"),
+        ("by then", f"whether the policy has learned the task, having learned {learned}"),
         ("head", "a learned task's own; the newest for one that was not learned (zero shot)"),
         ("diverged", "episodes that the physics broke off, over all seeds"),
         ("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)),
