@@ -140,7 +140,7 @@ def test_a_suite_of_imported_data_has_a_quality_of_its_own() -> None:
     with pytest.raises(ConfigurationError, match=r"expert.*imported: leave it out"):
         with_suite([IMPORTED], quality="expert")
     assert with_suite([IMPORTED], collection={"transitions": 10}).quality == "imported"  # there is nothing to collect
-    with pytest.raises(ConfigurationError, match="collection.transitions is 10"):
+    with pytest.raises(ConfigurationError, match=r"collection\.transitions is 10"):
         plan(collection={"transitions": 10})
 
 

@@ -10,11 +10,18 @@ import argparse
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import mean
+from typing import TYPE_CHECKING
 
 from oer_pipeline.context import data_root
 from oer_pipeline.errors import OERError
 from oer_pipeline.grid import Job, run_all
+from oer_pipeline.metrics.judging import outside
 from oer_pipeline.plan import Plan
+from oer_pipeline.trajectories.table import read_trajectories
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 SUITES = ("cheetah_vel_signed", "ant_dir", "walker_par")
 QUALITIES = ("medium", "medium_random")
@@ -39,21 +46,51 @@ def jobs_of(params: str, options: Sequence[str]) -> list[Job]:
 
 
 def tables(plans: Sequence[Plan], root: Path) -> str:
-    """Markdown: a table a suite, quality and direction of fidelity, selectors by rows and sizes by columns."""
+    """Markdown: a row a task, then a table a suite, quality and direction, selectors by rows and sizes by columns."""
     import pandas as pd
 
     from oer_pipeline.reports.judging_table import fidelity_table
 
-    parts = []
+    parts, rows = [], []
     for plan in plans:
         folder = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
         judged = {
             t.name: [pd.read_parquet(folder / f"seed_{s}" / f"{t.name}_judged.parquet") for s in plan.seeds]
             for t in plan.tasks
         }
+        rows += [_of_task(plan, root, folder, task.name, judged[task.name]) for task in plan.tasks]
         parts.append(f"### {plan.suite.name}, {plan.quality}\n")
         parts += [f"{title}:\n\n{fidelity_table(judged, key)}" for key, title in DIRECTIONS.items()]
-    return "\n".join(parts)
+    titles = (
+        "suite, quality",
+        "task",
+        "return in data",
+        "of policy",
+        "outside",
+        "all data",
+        "oracle",
+        "mbes",
+        "uniform",
+    )
+    lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *rows]
+    return "\n".join(["".join(f"| {' | '.join(line)} |\n" for line in lines), *parts])
+
+
+def _of_task(plan: Plan, root: Path, folder: Path, task: str, judged: Sequence[pd.DataFrame]) -> tuple[str, ...]:
+    """How far a task's policies stay with the data, and what that means for buffers of the size on the page."""
+    data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task}.parquet")
+    visits = [read_trajectories(folder / f"seed_{s}" / f"{task}_learned_visits.parquet") for s in plan.seeds]
+    away = [outside(data.observation, v.observation, plan.suite.distance_dimensions) for v in visits]
+    shown = [t[t["size"] == plan.parameters["judging"]["shown"]].set_index("selector") for t in judged]
+    ours = [mean(float(t.loc[name, "visits_to_buffer"]) for t in shown) for name in ("oracle", "mbes", "uniform")]
+    return (
+        f"{plan.suite.name}, {plan.quality}",
+        task.removeprefix("task_"),
+        f"{data.returns.mean():.0f}",
+        f"{mean(float(v.returns.mean()) for v in visits):.0f}",
+        f"{100 * mean(away):.0f} %",
+        *(f"{value:.2f}" for value in (mean(float(t["visits_to_data"].iloc[0]) for t in judged), *ours)),
+    )
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import pytest
 from oer_pipeline.errors import DataError
 from oer_pipeline.metrics import judging
 from oer_pipeline.metrics.fidelity import buffer_fidelity
-from oer_pipeline.metrics.judging import Space, episode_kinds, judge, nearest
+from oer_pipeline.metrics.judging import Space, episode_kinds, judge, nearest, outside
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -145,3 +145,9 @@ def test_what_does_not_fit_is_refused(data: Trajectories) -> None:
         judge(buffer, data, visits[:, :2], buffer.action, DIMENSIONS)
     with pytest.raises(DataError, match=r"dimensions \[3\] varies"):
         judge(buffer, data, visits, buffer.action, (3,))
+
+
+def test_the_share_outside_counts_visits_that_no_buffer_can_follow(data: Trajectories) -> None:
+    far = data.observation[:4] + 1e3
+    assert outside(data.observation, data.observation, DIMENSIONS) == 0
+    assert outside(data.observation, np.concatenate((data.observation[:12], far)), DIMENSIONS) == 0.25

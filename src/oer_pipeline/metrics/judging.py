@@ -130,6 +130,22 @@ def episode_kinds(data: Trajectories) -> list[str] | None:
     return [kind for kind, count in counts for _ in range(count)]
 
 
+def outside(data: FloatArray, visits: FloatArray, dimensions: Sequence[int]) -> float:
+    """The share of visited states (V, O) that lie farther from the data (N, O) than its own states from one another.
+
+    Farther than the 0.99 quantile of nearest-neighbour distances in D_n (2,000 rows of it, a fixed draw): where a
+    policy leaves the data, no buffer cut from them can follow.
+    """
+    space = Space.of(data, dimensions)
+    return float((space.distances(visits, data) > _radius(space.points(data))).mean())
+
+
+def _radius(points: FloatArray) -> float:
+    """The 0.99 quantile of nearest-neighbour distances among points (N, D), at a fixed draw of them."""
+    asked = np.random.default_rng(0).permutation(len(points))[:SAMPLE]
+    return float(np.quantile(nearest(points[asked], points, itself=asked)[1], RADIUS_QUANTILE))
+
+
 def _check(buffer: ReplayBuffer, data: Trajectories, policy_action: FloatArray) -> None:
     if buffer.row.max() >= len(data) or not np.array_equal(data.observation[buffer.row], buffer.observation):
         raise DataError(f"the buffer's {len(buffer)} states are not those of its rows in the data ({len(data)} rows)")
@@ -152,10 +168,9 @@ def _coverage(space: Space, data: FloatArray, buffer: FloatArray) -> Judgement:
     everything, chosen = space.points(data), space.points(buffer)
     order = np.random.default_rng(0).permutation(len(data))
     asked, centres = order[:SAMPLE], order[:CELLS]
-    _, apart = nearest(everything[asked], everything, itself=asked)
     _, distance = nearest(everything[asked], chosen)
     cell, _ = nearest(chosen, everything[centres])
-    covered = distance <= np.quantile(apart, RADIUS_QUANTILE)
+    covered = distance <= _radius(everything)
     return {"coverage": float(covered.mean()), "cells": len(np.unique(cell))}
 
 
