@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SUITES = ("cheetah_vel_signed", "ant_dir", "walker_par")
 QUALITIES = ("medium", "medium_random")
+FOLLOWED = ("oracle", "mbes", "uniform")
 DIRECTIONS = {
     "visits_to_buffer": "From what the policy visits to the buffer",
     "buffer_to_visits": "From the buffer back",
@@ -46,12 +47,12 @@ def jobs_of(params: str, options: Sequence[str]) -> list[Job]:
 
 
 def tables(plans: Sequence[Plan], root: Path) -> str:
-    """Markdown: a row a task, then a table a suite, quality and direction, selectors by rows and sizes by columns."""
+    """Markdown: two rows a task, then a table a suite, quality and direction, selectors by rows, sizes by columns."""
     import pandas as pd
 
     from oer_pipeline.reports.judging_table import fidelity_table
 
-    parts, rows = [], []
+    parts, rows, followed = [], [], []
     for plan in plans:
         folder = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
         judged = {
@@ -59,6 +60,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
             for t in plan.tasks
         }
         rows += [_of_task(plan, root, folder, task.name, judged[task.name]) for task in plan.tasks]
+        followed += [_followed(plan, root, folder, task.name) for task in plan.tasks]
         parts.append(f"### {plan.suite.name}, {plan.quality}\n")
         parts += [f"{title}:\n\n{fidelity_table(judged, key)}" for key, title in DIRECTIONS.items()]
     titles = (
@@ -72,8 +74,37 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
         "mbes",
         "uniform",
     )
+    quarters = ("suite, quality", "task", *FOLLOWED, "model error")
+    return "\n".join([_markdown(titles, rows), _markdown(quarters, followed), *parts])
+
+
+def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *rows]
-    return "\n".join(["".join(f"| {' | '.join(line)} |\n" for line in lines), *parts])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _followed(plan: Plan, root: Path, folder: Path, task: str) -> tuple[str, ...]:
+    """Distances from visits to the largest buffers by quarters of an episode, means over seeds: `a, b, c, d`."""
+    import numpy as np
+    import pandas as pd
+
+    from oer_pipeline.datasets import SafetensorsDataset
+    from oer_pipeline.dynamics.model import TransitionModel
+    from oer_pipeline.reports.following import following
+
+    data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task}.parquet").scaled()
+    fitted = root / "06_models" / plan.suite_folder / plan.quality_folder / "dynamics" / f"{task}.safetensors"
+    model = TransitionModel.from_tensors(*SafetensorsDataset(str(fitted)).load())
+    found = []
+    for seed in plan.seeds:
+        visits = read_trajectories(folder / f"seed_{seed}" / f"{task}_learned_visits.parquet")
+        chosen = pd.read_parquet(folder / f"seed_{seed}" / f"{task}_chosen_rows.parquet")
+        largest = chosen[chosen["size"] == max(plan.parameters["judging"]["sizes"])]
+        rows = {name: largest[largest["selector"] == name]["row"].to_numpy() for name in FOLLOWED}
+        found.append(following(data, visits, rows, model, plan.suite.distance_dimensions, plan.suite.horizon))
+    means = {n: np.ma.masked_invalid([f[n] for f in found]).mean(axis=0).filled(np.nan) for n in found[0]}
+    cells = (", ".join("-" if np.isnan(v) else f"{v:.2f}" for v in values) for values in means.values())
+    return (f"{plan.suite.name}, {plan.quality}", task.removeprefix("task_"), *cells)
 
 
 def _of_task(plan: Plan, root: Path, folder: Path, task: str, judged: Sequence[pd.DataFrame]) -> tuple[str, ...]:
