@@ -62,5 +62,5 @@ def test_the_study_ends_in_tables(project: Any) -> None:
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (project.path / "data/test/08_reporting/selection.md").read_text()
-    assert text.count("| mbes |") == 2 * 6
+    assert text.count("\n| mbes |") == 2 * 6  # a row a direction, suite and quality
     assert text in done.stdout
