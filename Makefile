@@ -42,7 +42,7 @@ lint: env ## ruff, mypy (strict), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; most of an hour)
+study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; some 25 minutes)
 	$(BIN)/python -m oer_pipeline.study $(ARGS)
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json

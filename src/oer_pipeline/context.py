@@ -40,15 +40,10 @@ def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
-    from kedro.framework.startup import bootstrap_project
-
-    bootstrap_project(Path.cwd())
     given = dict(o.removeprefix("--").partition("=")[::2] for o in options)
-    env = given.get("env")
-    runtime = parameters_of(given.get("params", ""))
-    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
-    first = _plan(loader, runtime)
-    plans = [_plan(loader, {**runtime, "method": method}) for method in first.compare]
+    env, runtime = given.get("env"), given.get("params", "")
+    [first] = plans_of([runtime], env)
+    plans = plans_of([f"{runtime},method={method}".lstrip(",") for method in first.compare], env)
     return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
 
 

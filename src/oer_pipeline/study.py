@@ -18,7 +18,7 @@ from oer_pipeline.errors import OERError
 from oer_pipeline.grid import Job, run_all
 from oer_pipeline.metrics.judging import outside
 from oer_pipeline.plan import Plan
-from oer_pipeline.trajectories.table import read_trajectories
+from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -59,8 +59,14 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
             t.name: [pd.read_parquet(folder / f"seed_{s}" / f"{t.name}_judged.parquet") for s in plan.seeds]
             for t in plan.tasks
         }
-        rows += [_of_task(plan, root, folder, task.name, judged[task.name]) for task in plan.tasks]
-        followed += [_followed(plan, root, folder, task.name) for task in plan.tasks]
+        for task in plan.tasks:
+            data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task.name}.parquet")
+            visits = [
+                read_trajectories(folder / f"seed_{s}" / f"{task.name}_learned_visits.parquet") for s in plan.seeds
+            ]
+            begin = (f"{plan.suite.name}, {plan.quality}", str(task.index))
+            rows.append((*begin, *_of_task(plan, data, visits, judged[task.name])))
+            followed.append((*begin, *_followed(plan, data.scaled(), visits, root, folder, task.name)))
         parts.append(f"### {plan.suite.name}, {plan.quality}\n")
         parts += [f"{title}:\n\n{fidelity_table(judged, key)}" for key, title in DIRECTIONS.items()]
     titles = (
@@ -70,9 +76,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
         "of policy",
         "outside",
         "all data",
-        "oracle",
-        "mbes",
-        "uniform",
+        *FOLLOWED,
     )
     quarters = ("suite, quality", "task", *FOLLOWED, "model error")
     return "\n".join([_markdown(titles, rows), _markdown(quarters, followed), *parts])
@@ -83,7 +87,9 @@ def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _followed(plan: Plan, root: Path, folder: Path, task: str) -> tuple[str, ...]:
+def _followed(
+    plan: Plan, data: Trajectories, visits: Sequence[Trajectories], root: Path, folder: Path, task: str
+) -> tuple[str, ...]:
     """Distances from visits to the largest buffers by quarters of an episode, means over seeds: `a, b, c, d`."""
     import numpy as np
     import pandas as pd
@@ -92,31 +98,26 @@ def _followed(plan: Plan, root: Path, folder: Path, task: str) -> tuple[str, ...
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.reports.following import following
 
-    data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task}.parquet").scaled()
     fitted = root / "06_models" / plan.suite_folder / plan.quality_folder / "dynamics" / f"{task}.safetensors"
     model = TransitionModel.from_tensors(*SafetensorsDataset(str(fitted)).load())
     found = []
-    for seed in plan.seeds:
-        visits = read_trajectories(folder / f"seed_{seed}" / f"{task}_learned_visits.parquet")
+    for seed, visited in zip(plan.seeds, visits, strict=True):
         chosen = pd.read_parquet(folder / f"seed_{seed}" / f"{task}_chosen_rows.parquet")
         largest = chosen[chosen["size"] == max(plan.parameters["judging"]["sizes"])]
         rows = {name: largest[largest["selector"] == name]["row"].to_numpy() for name in FOLLOWED}
-        found.append(following(data, visits, rows, model, plan.suite.distance_dimensions, plan.suite.horizon))
+        found.append(following(data, visited, rows, model, plan.suite.distance_dimensions, plan.suite.horizon))
     means = {n: np.ma.masked_invalid([f[n] for f in found]).mean(axis=0).filled(np.nan) for n in found[0]}
-    cells = (", ".join("-" if np.isnan(v) else f"{v:.2f}" for v in values) for values in means.values())
-    return (f"{plan.suite.name}, {plan.quality}", task.removeprefix("task_"), *cells)
+    return tuple(", ".join("-" if np.isnan(v) else f"{v:.2f}" for v in values) for values in means.values())
 
 
-def _of_task(plan: Plan, root: Path, folder: Path, task: str, judged: Sequence[pd.DataFrame]) -> tuple[str, ...]:
+def _of_task(
+    plan: Plan, data: Trajectories, visits: Sequence[Trajectories], judged: Sequence[pd.DataFrame]
+) -> tuple[str, ...]:
     """How far a task's policies stay with the data, and what that means for buffers of the size on the page."""
-    data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task}.parquet")
-    visits = [read_trajectories(folder / f"seed_{s}" / f"{task}_learned_visits.parquet") for s in plan.seeds]
     away = [outside(data.observation, v.observation, plan.suite.distance_dimensions) for v in visits]
     shown = [t[t["size"] == plan.parameters["judging"]["shown"]].set_index("selector") for t in judged]
-    ours = [mean(float(t.loc[name, "visits_to_buffer"]) for t in shown) for name in ("oracle", "mbes", "uniform")]
+    ours = [mean(float(t.loc[name, "visits_to_buffer"]) for t in shown) for name in FOLLOWED]
     return (
-        f"{plan.suite.name}, {plan.quality}",
-        task.removeprefix("task_"),
         f"{data.returns.mean():.0f}",
         f"{mean(float(v.returns.mean()) for v in visits):.0f}",
         f"{100 * mean(away):.0f} %",

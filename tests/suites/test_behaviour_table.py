@@ -4,15 +4,21 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from oer_pipeline.suites.behaviour_table import NAMED, behaviour_table
-from oer_pipeline.suites.behaviour_training import configuration
-from oer_pipeline.suites.suite import Suite
+import pytest
+
+from oer_pipeline.suites.behaviour_table import NAMED, behaviour_table, main
+from oer_pipeline.suites.behaviour_training import configured_suites
 
 ROOT = Path(__file__).parents[2]
 
 
 def test_the_table_in_the_documentation_is_the_one_that_the_command_prints() -> None:
-    config = configuration(ROOT / "conf", "suites")
-    printed = behaviour_table([Suite.from_config(name, config[name]) for name in NAMED])
+    printed = behaviour_table(configured_suites(NAMED, ROOT / "conf"))
     assert printed.count("\n") == 2 + 25
     assert printed in (ROOT / "docs" / "data.md").read_text()
+
+
+def test_an_unknown_suite_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    with pytest.raises(SystemExit, match="unknown suite 'ant_dirr'; did you mean ant_dir"):
+        main(["ant_dirr"])

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
+from oer_pipeline.errors import OERError
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
-from oer_pipeline.suites.behaviour_training import configuration
+from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.suite import Suite, Task
 
 NAMED = ("cheetah_vel_signed", "cheetah_vel", "cheetah_vel_spread", "ant_dir", "walker_par")
@@ -35,8 +35,10 @@ def _row(task: Task) -> tuple[str, ...]:
 
 def main(names: Sequence[str]) -> None:
     """Print the table of the suites `names`; of the named suites without any."""
-    config = configuration(Path("conf"), "suites")
-    print(behaviour_table([Suite.from_config(name, config[name]) for name in names or NAMED]), end="")
+    try:
+        print(behaviour_table(configured_suites(names or NAMED)), end="")
+    except OERError as error:
+        raise SystemExit(f"Error: {error}") from error
 
 
 if __name__ == "__main__":

@@ -165,6 +165,19 @@ def configuration(conf: Path, name: str) -> dict[str, Any]:
     return merged
 
 
+def configured_suites(names: Sequence[str], conf: Path = Path("conf")) -> list[Suite]:
+    """The suites of these names in the configuration.
+
+    Raises:
+        ConfigurationError: a name that is not there, or a suite that is wrong.
+    """
+    suites = configuration(conf, "suites")
+    unknown = [name for name in names if name not in suites]
+    if unknown:
+        raise ConfigurationError(f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}")
+    return [Suite.from_config(name, suites[name]) for name in names]
+
+
 def main(arguments: Sequence[str]) -> int:
     """The command line; the exit status says whether every task is trained."""
     parser = argparse.ArgumentParser(description="train behaviour policies of suites (conf/*/suites*.yml)")
@@ -173,11 +186,7 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     try:
-        suites, families = configuration(Path("conf"), "suites"), configuration(Path("conf"), "behaviours")
-        unknown = [name for name in given.suites if name not in suites]
-        if unknown:
-            raise ConfigurationError(f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}")
-        chosen = [Suite.from_config(name, suites[name]) for name in given.suites]
+        chosen, families = configured_suites(given.suites), configuration(Path("conf"), "behaviours")
         tasks = [task for suite in chosen for task in suite.tasks if task.source is None]
         trainings = {
             suite.family: Training.from_config(suite.family, families.get(suite.family, {})) for suite in chosen

@@ -26,10 +26,10 @@ from oer_pipeline.suites.behaviour import (
     ZeroPolicy,
     behaviour_path,
 )
-from oer_pipeline.suites.behaviour_training import configuration
+from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.physics import Physics, State, Transition
 from oer_pipeline.suites.rollout import episode_generators, rollout
-from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.suites.suite import Task
 from oer_pipeline.types import FloatArray
 
 Picture = NDArray[np.uint8]
@@ -167,10 +167,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def _task(suite: str, number: int) -> Task:
-    suites = configuration(Path("conf"), "suites")
-    if suite not in suites:
-        raise ConfigurationError(f"unknown suite {suite!r}; {choices(suites, suite)}")
-    tasks = Suite.from_config(suite, suites[suite]).tasks
+    tasks = configured_suites([suite])[0].tasks
     if not 1 <= number <= len(tasks):
         raise ConfigurationError(f"task is {number}; suite {suite} has 1 to {len(tasks)}")
     return tasks[number - 1]
