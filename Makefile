@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run test test-slow lint bench behaviours behaviours-again study viz ui notebook package
+.PHONY: help env run tune learners test test-slow lint bench behaviours behaviours-again study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +29,12 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 
 run: env ## three methods on real trajectories, then a table (ARGS="--env=test" for another size)
 	$(BIN)/python -m oer_pipeline.grid $(ARGS)
+
+tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (some hours)
+	$(BIN)/python -m oer_pipeline.tune $(ARGS)
+
+learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md
+	$(BIN)/python -m oer_pipeline.learners_table $(ARGS)
 
 test: env ## the fast tests
 	$(BIN)/python -m pytest -q

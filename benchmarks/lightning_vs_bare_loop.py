@@ -5,8 +5,9 @@ from __future__ import annotations
 from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import ratio
-from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.training.fit import BLOCK, fit
 
 SEEDS, UPDATES = (0, 1, 2), 500
@@ -18,7 +19,7 @@ def measure() -> Figure:
     settings = LearnerSettings(updates=UPDATES, batch_size=256, hidden=(128, 128))
 
     def bare() -> None:
-        learner = Finetune(settings, data, (), None, SEEDS, device)
+        learner = TaskTraining(Finetune(), settings, data, (), None, SEEDS, device)
         means = [learner.block(BLOCK) for _ in range(UPDATES // BLOCK)]
         learner.result()
         [loss.tolist() for losses in means for loss in losses.values()]

@@ -8,8 +8,9 @@ from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import ACTION, OBSERVATION, one_thread, trajectories
 from benchmarks.plain import TD3BC, Actor, Critic, PlainReplay
 from benchmarks.timing import ratio
-from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 
 UPDATES, BATCH, HIDDEN = 100, 256, (256, 256)
 
@@ -17,7 +18,7 @@ UPDATES, BATCH, HIDDEN = 100, 256, (256, 256)
 def measure() -> Figure:
     one_thread()
     device, data = best_device(), trajectories(20_000)
-    learner = Finetune(LearnerSettings(batch_size=BATCH, hidden=HIDDEN), data, (), None, (0,), device)
+    learner = TaskTraining(Finetune(), LearnerSettings(batch_size=BATCH, hidden=HIDDEN), data, (), None, (0,), device)
     agent = TD3BC(Actor(OBSERVATION, ACTION, HIDDEN).to(device), Critic(OBSERVATION, ACTION, HIDDEN).to(device))
     columns = (data.observation, data.action, data.next_observation, data.reward[:, None], data.terminal[:, None])
     replay = PlainReplay([column.astype(np.float32) for column in columns], device)

@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 import yaml
 
+from oer_pipeline.context import with_tuned
 from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.loading import build
 from oer_pipeline.plan import Plan, parse_seeds, resolve
 
 CONF = Path(__file__).parents[1] / "conf" / "base"
@@ -38,6 +40,12 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
         ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
         ({"elsewhere": {"tasks": "4-5"}}, ("cheetah_vel_signed", "medium", "oer")),
+        (
+            {"method": "ewc", "learners": {"ewc": {"penalty": 10}}},
+            ("cheetah_vel_signed", "medium", "ewc-learners.ewc.penalty=10.0"),
+        ),
+        ({"method": "ewc", "learners": {"ewc": {"penalty": 1}}}, ("cheetah_vel_signed", "medium", "ewc")),
+        ({"learners": {"ewc": {"penalty": 10}}}, ("cheetah_vel_signed", "medium", "oer")),
     ],
 )
 def test_what_a_run_changes_is_in_its_folder(runtime: dict[str, Any], folders: tuple[str, ...]) -> None:
@@ -76,7 +84,13 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"replay": {"target_action": "x"}}, ["target_action", "policy"]),
         ({"collection": {"transitions": 10}}, ["collection.transitions", "10", "400"]),
         ({"learner": {"updates": 0}}, ["learner.updates", "0"]),
-        ({"learner": {"trunk_start": "foo"}}, ["trunk_start", "foo", "continual"]),
+        ({"learners": {"er_dbc": {"trunk_start": "foo"}}}, ["trunk_start", "foo", "continual"]),
+        ({"learners": {"er_dbc": {"trunk": "self"}}}, ["learners.er_dbc.trunk", "did you mean", "trunk_start"]),
+        ({"learners": {"er_dbc": {"replay_weight": -1.0}}}, ["replay_weight", "-1.0", "at least 0"]),
+        ({"learner": {"heads": "many"}}, ["learner.heads", "many", "single"]),
+        ({"learner": {"statistics": "last"}}, ["learner.statistics", "last", "first"]),
+        ({"precision": "low"}, ["precision", "low", "highest"]),
+        ({"graphs": "yes please"}, ["graphs", "yes please", "bool"]),
         ({"dynamics": {"members": 0}}, ["members", "0"]),
     ],
 )
@@ -149,3 +163,72 @@ def test_imported_and_collected_tasks_go_together() -> None:
     assert [made.raw_kinds(t) for t in made.tasks] == [("imported",), ("medium", "random")]
     with pytest.raises(ConfigurationError, match="imported"):
         with_suite([IMPORTED, {"target_velocity": -1.5}], quality="imported")
+
+
+@pytest.mark.parametrize("name", BASE["learners"])
+def test_a_learners_options_are_its_classs_arguments_with_their_defaults(name: str) -> None:
+    from inspect import signature
+
+    from oer_pipeline.learners.protocol import Learner
+    from oer_pipeline.loading import load_class
+
+    chosen = plan(learner={"name": name}).parameters["chosen"]["learner"]
+    arguments = signature(load_class(chosen["class"], Learner)).parameters
+    assert chosen["options"] == {argument: p.default for argument, p in arguments.items()}
+    learner = build(chosen["class"], Learner, chosen["options"])
+    assert (learner.replays, learner.together) == (chosen["replays"], chosen["together"])
+
+
+def test_every_learner_has_a_method() -> None:
+    used = {plan(method=method).parameters["chosen"]["learner"]["name"] for method in METHODS}
+    assert used == set(BASE["learners"])
+
+
+def test_a_learner_of_all_tasks_at_once_has_policies_after_the_last_alone() -> None:
+    made = plan(method="multitask")
+    assert [t.index for t in made.stops] == [3]
+    assert [t.index for t in plan().stops] == [1, 2, 3]
+    assert plan(method="multitask", elsewhere={"tasks": "4"}).elsewhere.name == "after_3_on_4"  # type: ignore[union-attr]
+    with pytest.raises(ConfigurationError, match=r"elsewhere\.after is 1; learner multitask.*leave it out"):
+        plan(method="multitask", elsewhere={"tasks": "4", "after": 1})
+
+
+TUNED = {"ewc": {"parameters": {"learners": {"ewc": {"penalty": 30}}}, "provenance": {"seeds": [1000, 1001]}}}
+
+
+def test_tuned_values_come_on_top_of_a_preset_and_below_the_command_line() -> None:
+    methods = with_tuned(METHODS, TUNED)
+    assert methods["ewc"]["learner"] == {"name": "ewc"}
+    assert METHODS["ewc"] == {"learner": {"name": "ewc"}}
+    made = resolve(BASE, {"method": "ewc"}, SUITES, methods)
+    assert made.parameters["chosen"]["learner"]["options"] == {"penalty": 30.0}
+    assert made.cell == "ewc"  # a preset's folder tells what a run changes of it
+    other = resolve(BASE, {"method": "ewc", "learners": {"ewc": {"penalty": 1.0}}}, SUITES, methods)
+    assert other.parameters["chosen"]["learner"]["options"] == {"penalty": 1.0}
+    assert other.cell == "ewc-learners.ewc.penalty=1.0"
+    assert resolve(BASE, {"method": "oer"}, SUITES, methods) == plan(method="oer")
+
+
+def test_tuned_values_deep_in_a_preset_leave_the_rest_of_it() -> None:
+    tuned = {"bc": {"parameters": {"learner": {"alpha": 1.0}}}}
+    assert with_tuned(METHODS, tuned)["bc"] == {"learner": {"name": "finetune", "base": "bc", "alpha": 1.0}}
+    assert with_tuned(METHODS, {}) == METHODS
+
+
+@pytest.mark.parametrize(
+    ("tuned", "words"),
+    [
+        ({"ewcc": {"parameters": {}}}, r"unknown method 'ewcc' in tuned\.yml; did you mean ewc"),
+        ({"ewc": {"penalty": 3.0}}, r"tuned\.yml: ewc is .*parameters"),
+        ({"ewc": None}, r"tuned\.yml: ewc is None"),
+    ],
+)
+def test_a_wrong_tuned_file_is_refused(tuned: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        with_tuned(METHODS, tuned)
+
+
+def test_a_comparisons_folder_tells_the_options_of_all_its_methods() -> None:
+    made = plan(compare="oer+ewc", learners={"ewc": {"penalty": 10}})
+    assert made.compared_cells == ("oer", "ewc-learners.ewc.penalty=10.0")
+    assert made.comparison_folder == "comparison-learners.ewc.penalty=10.0"

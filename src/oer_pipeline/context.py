@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from attrs import define, field
-from kedro.config import OmegaConfigLoader
+from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
@@ -86,9 +87,39 @@ def _plan(loader: OmegaConfigLoader, runtime: dict[str, Any]) -> Plan:
     """Resolve with the parameters as the files have them: the plan itself tells what the command line changed."""
     given, loader.runtime_params = loader.runtime_params, {}
     try:
-        return plans.resolve(loader["parameters"], runtime, loader["suites"], loader["methods"])
+        methods = with_tuned(loader["methods"], _tuned(loader))
+        return plans.resolve(loader["parameters"], runtime, loader["suites"], methods)
     finally:
         loader.runtime_params = given
+
+
+def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
+    """The presets with what tuning chose, `{method: {"parameters": {...}, "provenance": {...}}}`, on top.
+
+    Raises:
+        ConfigurationError: an unknown method, or one without `parameters`.
+    """
+    merged = deepcopy(dict(methods))
+    for name, found in tuned.items():
+        if name not in merged:
+            raise ConfigurationError(f"unknown method {name!r} in tuned.yml; {choices(merged, name)}")
+        if not isinstance(found, Mapping) or not isinstance(found.get("parameters"), Mapping):
+            raise ConfigurationError(f"tuned.yml: {name} is {found!r}; it takes a group `parameters`")
+        merged[name] = _on_top(merged[name], found["parameters"])
+    return merged
+
+
+def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    both = {k: _on_top(below[k], v) for k, v in above.items() if isinstance(v, Mapping) and k in below}
+    return {**below, **above, **both}
+
+
+def _tuned(loader: OmegaConfigLoader) -> dict[str, Any]:
+    """What tuning chose; a project that tuned nothing may lack the file."""
+    try:
+        return dict(loader["tuned"] or {})
+    except MissingConfigException:
+        return {}
 
 
 @define(slots=False)

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from oer_pipeline.datasets.atomic import atomic_path
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.errors import ConfigurationError, OERError
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.buffer import BUFFER, read_buffer

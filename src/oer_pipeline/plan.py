@@ -21,6 +21,7 @@ MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
+PRECISIONS = ("highest", "high", "medium")
 LISTS = frozenset({"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"})
 """Parameters that a command line writes as text and YAML may write as a list."""
 OR_NULL = ("distance_quantile",)
@@ -59,6 +60,11 @@ class Plan:
     parameters: Mapping[str, Any]
 
     @property
+    def stops(self) -> tuple[Task, ...]:
+        """The tasks after which there are policies: all, but only the last for a learner of all tasks at once."""
+        return self.tasks[-1:] if self.parameters["chosen"]["learner"]["together"] else self.tasks
+
+    @property
     def selector(self) -> Mapping[str, Any] | None:
         """`{name, class, uses_model, options}` of the selector in force; None when the learner replays nothing."""
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
@@ -81,15 +87,16 @@ def resolve(
     preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
-    _known("accelerator", merged["accelerator"], ACCELERATORS)
     tasks = suite.sequence(merged["tasks"], merged["order_seed"])
     quality = merged["quality"] = _quality(merged["quality"], "quality" in runtime, suite, tasks)
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
-    changed = _changed(preset, merged)
+    changed, chosen = _changed(preset, merged), _chosen(merged)
+    _check_options(chosen["learner"], changed)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
-    merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=_chosen(merged))
+    merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
+    merged["hardware"] = _hardware(merged)
     merged["judging"], merged["judging_selectors"] = _judging(merged)
     elsewhere = _elsewhere(merged, suite, tasks)
     merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
@@ -111,7 +118,7 @@ def resolve(
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
         elsewhere=elsewhere,
-        comparison_folder=_cell_folder("comparison", base, runtime, {"comparison": {}}),
+        comparison_folder=_folder_name("comparison", _of_cells(_changed(*_merged("", base, runtime, {"": {}})))),
         parameters=merged,
     )
 
@@ -166,9 +173,36 @@ def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task
             raise ConfigurationError(f"parameter {name} is {value}; it has to be at least {low}{most}")
 
 
+def _hardware(parameters: Mapping[str, Any]) -> dict[str, Any]:
+    """What a training runs on, as `training.hardware.Hardware` takes it."""
+    _known("accelerator", parameters["accelerator"], ACCELERATORS)
+    _known("precision", parameters["precision"], PRECISIONS)
+    return {name: parameters[name] for name in ("accelerator", "graphs", "precision")}
+
+
+def _check_options(learner: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Refuse options of the learner in force, where a run changes them; only then is torch imported for it."""
+    from oer_pipeline.loading import build
+
+    if any(name.startswith(f"learners.{learner['name']}.") for name in changed):
+        from oer_pipeline.learners.protocol import Learner
+
+        build(learner["class"], Learner, learner["options"])
+
+
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
     """What a run changes of its preset, as far as names tell it."""
     return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
+
+
+def _of_cells(changed: Mapping[str, Any]) -> dict[str, Any]:
+    """What the folders above a cell's do not tell."""
+    return {k: v for k, v in changed.items() if k.split(".")[0] not in (*DATA_SCOPE, *MODEL_SCOPE)}
+
+
+def _of_learner(changed: Mapping[str, Any], learner: str) -> dict[str, Any]:
+    """Without the options of learners that are not in force."""
+    return {k: v for k, v in changed.items() if not k.startswith("learners.") or k.split(".")[1] == learner}
 
 
 def _merged(
@@ -187,8 +221,7 @@ def _cell_folder(
 ) -> str:
     """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
     preset, merged = _merged(method, base, runtime, methods)
-    above = (*DATA_SCOPE, *MODEL_SCOPE)
-    return _folder_name(method, {k: v for k, v in _changed(preset, merged).items() if k.split(".")[0] not in above})
+    return _folder_name(method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"]["name"]))
 
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:
@@ -217,6 +250,9 @@ def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task,
     if wrong:
         raise ConfigurationError(f"elsewhere.tasks are {numbers}; suite {suite.name} has tasks 1 to {len(every)}")
     after = len(learned) if given["after"] is None else given["after"]
+    if parameters["chosen"]["learner"]["together"] and after != len(learned):
+        name = parameters["learner"]["name"]
+        raise ConfigurationError(f"elsewhere.after is {after!r}; learner {name} learns all tasks at once: leave it out")
     if isinstance(after, bool) or not isinstance(after, int) or not 1 <= after <= len(learned):
         raise ConfigurationError(f"elsewhere.after is {after!r}; this cell learns tasks 1 to {len(learned)}")
     return Elsewhere(tuple(every[n - 1] for n in numbers), after)
@@ -225,9 +261,9 @@ def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task,
 def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The learner and the selector in force, with what decides the DAG's shape."""
     name = _known("learner", parameters["learner"]["name"], parameters["learners"])
-    learner = {"name": name, **parameters["learners"][name]}
+    learner, first = _learner(name, parameters["learners"])
     chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
-    return {"learner": learner, "selector": chosen if learner["replays"] else None}
+    return {"learner": learner, "first_learner": first, "selector": chosen if learner["replays"] else None}
 
 
 def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
@@ -239,6 +275,21 @@ def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     names = given["selectors"] if isinstance(given["selectors"], list) else str(given["selectors"]).split("+")
     chosen = {name: _selector(_known("judging.selectors", name, known), known) for name in names}
     return {"sizes": sizes, "shown": given["shown"]}, chosen
+
+
+def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """`{name, class, replays, together, options}` of a learner, and the same as the first task is told it.
+
+    Without the options that act from the second task on (`later`), so that their values share what the first one makes.
+    """
+    entry = dict(known[name])
+    fixed = {"name": name, "class": entry.pop("class")}
+    fixed |= {flag: entry.pop(flag, False) for flag in ("replays", "together")}
+    later = entry.pop("later", [])
+    for option in later:
+        _known(f"option in learners.{name}.later", option, entry)
+    first = {option: value for option, value in entry.items() if option not in later}
+    return {**fixed, "options": entry}, {**fixed, "options": first}
 
 
 def _selector(name: str, known: Mapping[str, Any]) -> dict[str, Any]:

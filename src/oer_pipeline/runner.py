@@ -1,11 +1,13 @@
 """A sequential runner that makes only what is stale, per artefact and per seed.
 
 An artefact is fresh when its record (`datasets.made`) names the fingerprint that its node would give it now and the
-file is the one that was recorded. A per-seed node runs for its stale seeds alone.
+file is the one that was recorded. A per-seed node runs for its stale seeds alone, and for none that another cell has
+made by the same recipe: a sweep over what acts from the second task on trains the first task once.
 """
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
@@ -19,6 +21,7 @@ from kedro.runner import SequentialRunner
 from kedro.runner.task import Task
 from pluggy import PluginManager
 
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.datasets.made import file_sha256, is_fresh, write_made
 from oer_pipeline.errors import OERError
 from oer_pipeline.provenance import classes_named, code_hash, fingerprint
@@ -53,6 +56,8 @@ class FreshRunner(SequentialRunner):
         for number, node in enumerate(pipeline.nodes, start=1):
             prints = _fingerprints(node, catalog)
             stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
+            if stale and not self._force:
+                stale = self._not_made_elsewhere(node, catalog, {m: prints[m] for m in stale})
             if not stale:
                 continue
             self._logger.info("Node %d of %d: %s%s", number, len(pipeline.nodes), node.name, _of_seeds(stale))
@@ -63,6 +68,42 @@ class FreshRunner(SequentialRunner):
                 _record(node, catalog, member, prints[member])
         if kept := len(pipeline.nodes) - len(self.ran):
             self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
+
+    def _not_made_elsewhere(
+        self, node: Node, catalog: CatalogProtocol[Any, Any], prints: Mapping[Member, str]
+    ) -> list[Member]:
+        """Take over what another cell has; the members that are still to be made."""
+        left: list[Member] = []
+        for member, print_ in prints.items():
+            cell = _made_by(node, catalog, member, print_)
+            if cell is None:
+                left.append(member)
+                continue
+            for name in node.outputs:
+                path = catalog[name].paths()[member]
+                _copy(_in_cell(path, cell), path)
+            _record(node, catalog, member, print_)
+            self._logger.info("%s (seed %s): taken over from %s", node.name, member, cell)
+        return left
+
+
+def _made_by(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> str | None:
+    """Another cell of the suite and quality that has all of the member's outputs, made by the same recipe."""
+    if member is None:
+        return None
+    paths = [catalog[name].paths()[member] for name in node.outputs]
+    cells = sorted(p.parents[1].name for p in paths[0].parents[2].glob(f"*/{paths[0].parent.name}/{paths[0].name}"))
+    return next((cell for cell in cells if all(is_fresh(_in_cell(p, cell), print_) for p in paths)), None)
+
+
+def _in_cell(path: Path, cell: str) -> Path:
+    """`.../{cell}/seed_0/file` of another cell."""
+    return path.parents[2] / cell / path.parent.name / path.name
+
+
+def _copy(source: Path, target: Path) -> None:
+    with atomic_path(target) as temporary:
+        shutil.copyfile(source, temporary)
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:

@@ -30,5 +30,5 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
-    "config_patterns": {"suites": ["suites*", "suites*/**"], "methods": ["methods*", "methods*/**"]},
+    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("suites", "methods", "tuned")},
 }

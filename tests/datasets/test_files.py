@@ -61,7 +61,7 @@ def values(table: Trajectories, buffer: ReplayBuffer) -> dict[str, Any]:
 KINDS = [
     name
     for name in datasets.__all__
-    if name not in ("PerSeedDataset", "SeedsDataset", "BehaviourDataset", "SourceDataset")
+    if name not in ("PerSeedDataset", "SeedsDataset", "BehaviourDataset", "SourceDataset", "CheckpointDataset")
 ]
 BINARY = [kind for kind in KINDS if kind != "TextDataset"]
 
@@ -189,3 +189,13 @@ def test_import_is_light() -> None:
     code = "import sys, oer_pipeline.datasets; print(sorted({'torch', 'pandas', 'mujoco'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(tmp_path: Path) -> None:
+    dataset = datasets.CheckpointDataset(str(tmp_path / "cell"), "task_1.safetensors")
+    assert dataset.load() == tmp_path / "cell" / "task_1.safetensors"
+    assert dataset.exists()
+    assert dataset.paths() == {}
+    assert not (tmp_path / "cell").exists()
+    with pytest.raises(DatasetError, match="its training's own"):
+        dataset.save(tmp_path)

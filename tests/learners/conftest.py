@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 import torch
+import yaml
 
-from oer_pipeline.learners.learner import Learner
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -68,8 +73,10 @@ class Tasks:
     """The tasks 1..n with data and per-seed buffers, and learners on them."""
 
     settings: LearnerSettings = field(
-        default_factory=lambda: LearnerSettings(updates=20, batch_size=16, hidden=(24, 16), discount=0.9)
+        default_factory=lambda: LearnerSettings(updates=400, batch_size=16, hidden=(24, 16), discount=0.9)
     )
+
+    hardware: Mapping[str, Any] = field(default_factory=dict)  # further arguments of TaskTraining
 
     def data(self, task: int) -> Trajectories:
         return make_data(task)
@@ -82,14 +89,14 @@ class Tasks:
         ]
 
     def before(
-        self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings
+        self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings, **options: Any
     ) -> Policies | None:
         """What 10 updates on each task before `task` leave behind."""
         policies = None
         for earlier in range(1, task):
-            learner = self.learner(kind, earlier, seeds, settings, previous=policies)
-            learner.block(10)
-            policies = learner.result()
+            training = self.learner(kind, earlier, seeds, settings, policies, **options)
+            training.block(10)
+            policies = training.result()
         return policies
 
     def learner(
@@ -100,12 +107,48 @@ class Tasks:
         settings: LearnerSettings | None = None,
         previous: Policies | None = None,
         shift: int = 0,
-    ) -> Learner:
-        """A learner at the start of `task`."""
-        settings = settings or self.settings
+        **options: Any,
+    ) -> TaskTraining:
+        """The training of `kind(**options)` at the start of `task`; of all tasks to `task` if it learns `together`."""
+        settings, learner = settings or self.settings, kind(**options)
+        if learner.together:
+            data = [make_data(j) for j in range(1, task + 1)]
+            return TaskTraining(learner, settings, data, (), None, seeds, **self.hardware)
         if previous is None:
-            previous = self.before(kind, task, seeds, settings)
-        return kind(settings, make_data(task), self.buffers(task, seeds, shift), previous, seeds)
+            previous = self.before(kind, task, seeds, settings, **options)
+        buffers = self.buffers(task, seeds, shift)
+        return TaskTraining(learner, settings, make_data(task), buffers, previous, seeds, **self.hardware)
+
+
+class Configured(NamedTuple):
+    """A learner of conf/base/parameters.yml."""
+
+    name: str
+    kind: type[Learner]
+    options: dict[str, Any]
+
+
+def configuration() -> dict[str, dict[str, Any]]:
+    """The `learners` of conf/base/parameters.yml."""
+    text = (Path(__file__).parents[2] / "conf/base/parameters.yml").read_text()
+    return dict(yaml.safe_load(text)["learners"])
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """A test that takes `configured` runs for every learner in the configuration."""
+    if "configured" in metafunc.fixturenames:
+        metafunc.parametrize("configured", list(configuration()), indirect=True)
+
+
+@pytest.fixture
+def configured(request: pytest.FixtureRequest) -> Configured:
+    entry = dict(configuration()[request.param])
+    module, _, name = entry.pop("class").partition(":")
+    options = {key: value for key, value in entry.items() if key not in ("replays", "together", "later")}
+    try:
+        return Configured(request.param, getattr(import_module(module), name), options)
+    except (ModuleNotFoundError, AttributeError) as missing:
+        pytest.skip(str(missing))
 
 
 @pytest.fixture(scope="session")

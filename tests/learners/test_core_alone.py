@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
+from pathlib import Path
 
-EXAMPLE = """
-policies, buffers = None, []
-for task, data in enumerate(sequence, start=1):
-    learner = DualBehaviourCloning(settings, data, buffers, policies, seeds)
-    learner.block(settings.updates)
-    policies = learner.result()
-    model, _ = fit(data, dynamics, task=task)
-    chosen = []
-    for member, seed in enumerate(seeds):
-        act, draws = policies.member(member).act_as_learned, generator("selection", seed, task)
-        request = SelectionRequest(data, 50, act, model, (0, 1, 2), draws, horizon=20)
-        chosen.append(fill(request, MBES().select(request), "policy"))
-    buffers.append(chosen)
-"""
+README = Path(__file__).parents[2] / "README.md"
+[EXAMPLE] = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE)
+SMALLER = EXAMPLE.replace("300", "50").replace("horizon=200", "horizon=20")
 
 PROGRAM = f'''
 import sys
@@ -29,6 +20,7 @@ from oer_pipeline.dynamics.fit import fit
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.mbes import MBES
@@ -50,10 +42,10 @@ def walk(seed, episodes=10, steps=20):
     )
 
 
-sequence, seeds = [walk(0), walk(1)], (0, 1)
+sequence, seeds, distance_dimensions = [walk(0), walk(1)], (0, 1), (0, 1, 2)
 settings = LearnerSettings(updates=20, batch_size=16, hidden=(16, 16))
 dynamics = DynamicsSettings(members=2, hidden=(16,), batch_size=32, max_epochs=2)
-{EXAMPLE}
+{SMALLER}
 assert policies.tasks == 2 and policies.members == 2
 assert [[len(b) for b in members] for members in buffers] == [[50, 50], [50, 50]]
 assert np.isfinite(policies.deployed_action(1, np.zeros((2, 4, 3), np.float32))).all()

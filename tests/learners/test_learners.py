@@ -13,10 +13,12 @@ from torch import Tensor
 
 from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.er import ExperienceReplay, Finetune
-from oer_pipeline.learners.learner import DivergedError, Learner
+from oer_pipeline.learners.er import ExperienceReplay
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import DivergedError, TaskTraining
 from oer_pipeline.networks.policy import Standardiser
 
 Same = Callable[[Policies, Policies], bool]
@@ -31,9 +33,17 @@ def equal(left: list[Tensor], right: list[Tensor]) -> bool:
     return all(a.equal(b) for a, b in zip(left, right, strict=True))
 
 
-def trained(learner: Learner, updates: int = 40) -> Policies:
-    learner.block(updates)
-    return learner.result()
+def trained(training: TaskTraining, updates: int = 40) -> Policies:
+    training.block(updates)
+    return training.result()
+
+
+def step(training: TaskTraining) -> Step:
+    """What an update on the first 16 rows of everything sees."""
+    rows = torch.arange(16).expand(len(SEEDS), -1)
+    assert training._replay is not None
+    replay = training._replay.take(rows.expand(training.task - 1, -1, -1))
+    return Step(training.tables[0].take(rows), rows, replay)
 
 
 @pytest.mark.parametrize("kind", [Finetune, ExperienceReplay])
@@ -49,39 +59,38 @@ def test_a_later_task_goes_on_with_the_trunk_and_the_old_heads_and_adds_a_new_he
 
 def test_critics_start_afresh_and_targets_as_copies(tasks: Any) -> None:
     previous = tasks.before(DualBehaviourCloning, 2, SEEDS, tasks.settings)
-    learner = tasks.learner(DualBehaviourCloning, 2, previous=previous)
+    training = tasks.learner(DualBehaviourCloning, 2, previous=previous)
     first = tasks.learner(DualBehaviourCloning, 1)
     for name, before in previous.critic.items():
-        assert not learner.critic.views[name].equal(before)
-        assert not learner.critic.views[name].equal(first.critic.views[name])
-    assert learner._target_critic.buffer.equal(learner.critic.buffer)
-    assert learner._target_policy.buffer.equal(learner.networks["task"].buffer)
-    weight = learner.critic.views["0.weight"]
+        assert not training.critic.views[name].equal(before)
+        assert not training.critic.views[name].equal(first.critic.views[name])
+    assert training._target_critic.buffer.equal(training.critic.buffer)
+    assert training._target_policy.buffer.equal(training.networks["task"].buffer)
+    weight = training.critic.views["0.weight"]
     assert not weight[0].equal(weight[1])  # twins differ
 
 
 @pytest.mark.parametrize("start", ["continual", "self", "fresh"])
 def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
     previous = tasks.before(DualBehaviourCloning, 2, SEEDS, tasks.settings)
-    learner = tasks.learner(DualBehaviourCloning, 2, SEEDS, replace(tasks.settings, trunk_start=start), previous)
-    found = trunk(learner.networks["task"].views)
+    training = tasks.learner(DualBehaviourCloning, 2, SEEDS, previous=previous, trunk_start=start)
+    found = trunk(training.networks["task"].views)
     assert equal(found, trunk(previous.deployed)) == (start == "continual")
     assert equal(found, trunk(previous.task)) == (start == "self")
-    assert "head.1.weight" not in learner.networks["task"].views
-    assert equal(trunk(learner.networks["continual"].views), trunk(previous.deployed))
+    assert "head.1.weight" not in training.networks["task"].views
+    assert equal(trunk(training.networks["continual"].views), trunk(previous.deployed))
 
 
 @pytest.mark.parametrize(("start", "independent"), [("continual", False), ("self", True), ("fresh", True)])
 def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(
     tasks: Any, start: str, independent: bool
 ) -> None:
-    settings = replace(tasks.settings, trunk_start=start)
     chains = []
     for shift in (0, 1_000):
-        policies = trained(tasks.learner(DualBehaviourCloning, 1, settings=settings))
+        policies = trained(tasks.learner(DualBehaviourCloning, 1, trunk_start=start))
         for task in (2, 3):
-            learner = tasks.learner(DualBehaviourCloning, task, SEEDS, settings, policies, shift)
-            policies = trained(learner)
+            training = tasks.learner(DualBehaviourCloning, task, SEEDS, None, policies, shift, trunk_start=start)
+            policies = trained(training)
         chains.append(policies)
     assert equal(list(chains[0].task.values()), list(chains[1].task.values())) is independent
     assert equal(list(chains[0].critic.values()), list(chains[1].critic.values())) is independent
@@ -89,28 +98,24 @@ def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(
 
 
 def test_the_continual_policys_loss_never_reaches_the_task_policy_nor_q_the_continual_policy(tasks: Any) -> None:
-    learner = tasks.learner(DualBehaviourCloning, 2)
-    batch = learner._table.take(torch.arange(16).expand(3, -1))
-    replay = learner._replay.take(torch.arange(16).expand(1, 3, -1))
-    losses = learner.policy_losses(batch, replay)
+    training = tasks.learner(DualBehaviourCloning, 2)
+    losses = training.learner.losses(training, step(training))
     assert set(losses) == {"behaviour", "value", "clone", "replay"}
     reaches = {
         "task": {"behaviour", "value"},
         "continual": {"clone", "replay"},
     }
     for network, wanted in reaches.items():
-        views = list(learner.networks[network].views.values())
+        views = list(training.networks[network].views.values())
         for name, loss in losses.items():
             gradients = torch.autograd.grad(loss.sum(), views, retain_graph=True, allow_unused=True)
             assert any(g is not None and g.abs().sum() > 0 for g in gradients) == (name in wanted), (network, name)
 
 
 def test_replay_reaches_every_old_head_and_not_the_new_one(tasks: Any) -> None:
-    learner = tasks.learner(ExperienceReplay, 3)
-    batch = learner._table.take(torch.arange(16).expand(3, -1))
-    replay = learner._replay.take(torch.arange(16).expand(2, 3, -1))
-    views = learner.networks["policy"].views
-    loss = learner.policy_losses(batch, replay)["replay"]
+    training = tasks.learner(ExperienceReplay, 3)
+    views = training.networks["policy"].views
+    loss = training.learner.losses(training, step(training))["replay"]
     gradients = torch.autograd.grad(loss.sum(), list(views.values()), materialize_grads=True)
     moved = {name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0}
     assert moved == {name for name in views if not name.startswith("head.3")}
@@ -121,28 +126,29 @@ def test_finetune_ignores_buffers_and_er_does_not(tasks: Any, same: Same) -> Non
         previous = tasks.before(kind, 2, SEEDS, tasks.settings)
         results = [trained(tasks.learner(kind, 2, SEEDS, None, previous, shift)) for shift in (0, 1_000)]
         assert same(*results) is ignores
-    without = Finetune(tasks.settings, tasks.data(2), (), tasks.before(Finetune, 2, SEEDS, tasks.settings), SEEDS)
+    previous = tasks.before(Finetune, 2, SEEDS, tasks.settings)
+    without = TaskTraining(Finetune(), tasks.settings, tasks.data(2), (), previous, SEEDS)
     assert same(trained(without), trained(tasks.learner(Finetune, 2)))
 
 
 def test_replay_holds_the_old_policy_where_finetuning_moves_away(tasks: Any) -> None:
     """With clones of task 1 in the buffer, ER's head 1 stays near them; fine-tuning's need not."""
-    settings = replace(tasks.settings, replay_weight=50.0, learning_rate=3e-3)
+    settings = replace(tasks.settings, learning_rate=3e-3)
     buffer = tasks.buffers(2, SEEDS)[0]
 
-    def distance(kind: type[Learner]) -> float:
-        policies = trained(tasks.learner(kind, 2, SEEDS, settings), 300)
+    def distance(kind: type[Learner], **options: float) -> float:
+        policies = trained(tasks.learner(kind, 2, SEEDS, settings, **options), 300)
         wanted = np.stack([b.target_action for b in buffer])
         return float(np.square(policies.deployed_action(1, np.stack([b.observation for b in buffer])) - wanted).mean())
 
-    assert distance(ExperienceReplay) < 0.5 * distance(Finetune)
+    assert distance(ExperienceReplay, replay_weight=50.0) < 0.5 * distance(Finetune)
 
 
 def test_bc_has_no_use_for_rewards_or_critics(tasks: Any) -> None:
     settings = replace(tasks.settings, base="bc")
     data = tasks.data(1)
     poor = replace(data, reward=np.full(len(data), np.nan, np.float32))
-    rich, blind = (Finetune(settings, d, (), None, SEEDS) for d in (data, poor))
+    rich, blind = (TaskTraining(Finetune(), settings, d, (), None, SEEDS) for d in (data, poor))
     before = rich.critic.buffer.clone()
     assert set(rich.block(20)) == {"behaviour"}
     blind.block(20)
@@ -170,16 +176,16 @@ def test_training_that_diverges_names_task_and_seed(tasks: Any) -> None:
     reward = data.reward.copy()
     reward[::2] = np.nan
     previous = tasks.before(Finetune, 2, SEEDS, tasks.settings)
-    learner = Finetune(tasks.settings, replace(data, reward=reward), (), previous, SEEDS)
+    training = TaskTraining(Finetune(), tasks.settings, replace(data, reward=reward), (), previous, SEEDS)
     with pytest.raises(DivergedError, match=r"task 2: .*seed\(s\) \[0, 1, 7\] are not finite at update 5"):
-        learner.block(5)
+        training.block(5)
 
 
 def test_only_the_seed_that_diverged_is_named(tasks: Any) -> None:
-    learner = tasks.learner(Finetune)
-    learner.critic.views["0.weight"].data[2].fill_(torch.inf)  # seed 1's first twin
+    training = tasks.learner(Finetune)
+    training.critic.views["0.weight"].data[2].fill_(torch.inf)  # seed 1's first twin
     with pytest.raises(DivergedError, match=r"seed\(s\) \[1\] are"):
-        learner.block(2)
+        training.block(2)
 
 
 def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> None:
@@ -187,14 +193,13 @@ def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> N
     (members,) = tasks.buffers(2, SEEDS)
     shorter = tasks.buffers(3, SEEDS)[1][0]
     with pytest.raises(ValueError, match=r"buffers of task 1 differ in size between members: \[23, 40\]"):
-        ExperienceReplay(tasks.settings, tasks.data(2), [[shorter, *members[1:]]], previous, SEEDS)
+        TaskTraining(ExperienceReplay(), tasks.settings, tasks.data(2), [[shorter, *members[1:]]], previous, SEEDS)
 
 
 @pytest.mark.parametrize(
     ("change", "message"),
     [
         ({"base": "td3"}, "learner.base is 'td3'; choose one of bc, td3bc"),
-        ({"trunk_start": "old"}, "learner.trunk_start is 'old'; choose one of continual, fresh, self"),
         ({"updates": 0}, "learner.updates is 0; it has to be at least 1"),
         ({"policy_delay": 0}, "learner.policy_delay is 0"),
         ({"batch_size": -1}, "learner.batch_size is -1"),

@@ -10,34 +10,39 @@ import numpy as np
 import pytest
 
 from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.er import ExperienceReplay, Finetune
-from oer_pipeline.learners.learner import Learner
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.settings import LearnerSettings
 
 Same = Callable[[Policies, Policies], bool]
 SEEDS = (0, 1, 7)
 
 
-@pytest.mark.parametrize("task", [1, 3])
-@pytest.mark.parametrize("kind", [Finetune, ExperienceReplay, DualBehaviourCloning])
-def test_alone_and_among_others(tasks: Any, same: Same, kind: type[Learner], task: int) -> None:
-    together = tasks.learner(kind, task, SEEDS)
-    means = [together.block(50) for _ in range(3)]
+ODD = {"batch_size": 13, "hidden": (11, 7)}  # nothing is a multiple of a vector register
+BLOCK = 10
+
+
+def compare(tasks: Any, same: Same, kind: type[Learner], task: int, settings: LearnerSettings, **options: Any) -> None:
+    """Three blocks of every seed alone against all seeds at once: losses and all that a task leaves behind."""
+    together = tasks.learner(kind, task, SEEDS, settings, **options)
+    means = [together.block(BLOCK) for _ in range(3)]
+    result = together.result()
     for m, seed in enumerate(SEEDS):
-        alone = tasks.learner(kind, task, (seed,))
+        alone = tasks.learner(kind, task, (seed,), settings, **options)
         for wanted in means:
-            losses = alone.block(50)
+            losses = alone.block(BLOCK)
             assert {n: v[0].item() for n, v in losses.items()} == {n: v[m].item() for n, v in wanted.items()}
-        assert same(alone.result(), together.result().member(m))
+        assert same(alone.result(), result.member(m))
 
 
-def test_also_where_nothing_is_a_multiple_of_a_vector_register(tasks: Any, same: Same) -> None:
-    odd = replace(tasks.settings, batch_size=13, hidden=(11, 7))
-    together = tasks.learner(DualBehaviourCloning, 3, SEEDS, odd)
-    together.block(60)
-    alone = tasks.learner(DualBehaviourCloning, 3, SEEDS[2:], odd)
-    alone.block(60)
-    assert same(alone.result(), together.result().member(2))
+@pytest.mark.parametrize(("task", "change"), [(1, {}), (3, ODD)])
+def test_alone_and_among_others(tasks: Any, same: Same, configured: Any, task: int, change: dict[str, Any]) -> None:
+    compare(tasks, same, configured.kind, task, replace(tasks.settings, **change), **configured.options)
+
+
+@pytest.mark.parametrize("change", [{"heads": "single"}, {"base": "bc"}, {"statistics": "first"}])
+def test_alone_and_among_others_with_other_settings(tasks: Any, same: Same, change: dict[str, Any]) -> None:
+    compare(tasks, same, DualBehaviourCloning, 3, replace(tasks.settings, **change))
 
 
 @pytest.mark.parametrize("episodes", [1, 3, 10])
@@ -57,9 +62,9 @@ def test_actions_do_not_depend_on_the_company_in_an_evaluation(tasks: Any, episo
 def test_same_seed_same_bits_another_seed_other_ones(tasks: Any, same: Same) -> None:
     results = []
     for seed in (3, 3, 4):
-        learner = tasks.learner(DualBehaviourCloning, 1, (seed,))
-        learner.block(10)
-        results.append(learner.result())
+        training = tasks.learner(DualBehaviourCloning, 1, (seed,))
+        training.block(10)
+        results.append(training.result())
     assert same(results[0], results[1])
     assert not same(results[0], results[2])
 

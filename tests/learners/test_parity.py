@@ -15,9 +15,11 @@ from benchmarks.plain import TD3BC, Actor, Constants, Critic, PlainBatch, PlainD
 from oer_pipeline.learners import td3bc
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.er import ExperienceReplay, Finetune
-from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.er import ExperienceReplay
+from oer_pipeline.learners.finetune import Finetune
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.randomness import generators
 from oer_pipeline.trajectories.table import Trajectories
@@ -63,9 +65,9 @@ def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: Learne
     return critic
 
 
-def plain(learner: Learner, member: int) -> TD3BC:
+def plain(training: TaskTraining, member: int, replay_weight: float) -> TD3BC:
     """The plain agent with the weights that `member` has now."""
-    s = learner.settings
+    s, kind = training.settings, type(training.learner)
     constants = Constants(
         s.learning_rate,
         s.discount,
@@ -74,28 +76,42 @@ def plain(learner: Learner, member: int) -> TD3BC:
         s.target_noise,
         s.target_noise_clip,
         s.alpha,
-        s.replay_weight,
+        replay_weight,
+        use_q=s.base == "td3bc",
     )
-    constants = replace(constants, use_q=s.base == "td3bc")
-    networks = {name: plain_actor(flat.views, member, s) for name, flat in learner.networks.items()}
-    critic = plain_critic(learner.critic.views, member, s)
-    if isinstance(learner, DualBehaviourCloning):
-        return PlainDBC(networks["task"], critic, networks["continual"], learner.task, constants)
-    return (TD3BC if isinstance(learner, Finetune) else PlainER)(networks["policy"], critic, learner.task, constants)
+    networks = {name: plain_actor(flat.views, member, s) for name, flat in training.networks.items()}
+    critic = plain_critic(training.critic.views, member, s)
+    if kind is DualBehaviourCloning:
+        return PlainDBC(networks["task"], critic, networks["continual"], training.task, constants)
+    return (TD3BC if kind is Finetune else PlainER)(networks["policy"], critic, training.task, constants)
+
+
+def watch(agent: TD3BC) -> list[Tensor]:
+    """Collects the mean of every Q_1(s, pi(s)) that the agent computes from now on."""
+    seen: list[Tensor] = []
+    ask = agent.critic.first
+
+    def asked(state: Tensor, action: Tensor) -> Tensor:
+        value = ask(state, action)
+        seen.append(value.detach().mean())
+        return value
+
+    agent.critic.first = asked  # type: ignore[method-assign]
+    return seen
 
 
 class Minibatches:
     """What each member sees in each update, drawn from generators of the same key and gathered from the raw arrays."""
 
-    def __init__(self, tasks: Any, learner: Learner) -> None:
-        self._data, self._learner = tasks.data(learner.task), learner
-        self._old = [tasks.data(j) for j in range(1, learner.task)]
-        self._buffers = tasks.buffers(learner.task, SEEDS)
-        self._generators = {p: generators(p, SEEDS, learner.task) for p in PURPOSES}
+    def __init__(self, tasks: Any, training: TaskTraining) -> None:
+        self._data, self._training = tasks.data(training.task), training
+        self._old = [tasks.data(j) for j in range(1, training.task)]
+        self._buffers = tasks.buffers(training.task, SEEDS)
+        self._generators = {p: generators(p, SEEDS, training.task) for p in PURPOSES}
 
     def draw(self) -> Draws:
-        learner = self._learner
-        return Draws.of(1, learner.settings.batch_size, learner._table, learner._replay, self._generators)
+        training = self._training
+        return Draws.of(1, training.settings.batch_size, training.tables, training._replay, self._generators)
 
     def batch(self, draws: Draws, member: int) -> PlainBatch:
         rows, data = draws.index[0, member].numpy(), self._data
@@ -124,59 +140,63 @@ def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "task", "change"),
-    [(kind, task, {}) for kind in KINDS for task in (1, 2, 3)]
+    ("kind", "task", "change", "options"),
+    [(kind, task, {}, {}) for kind in KINDS for task in (1, 2, 3)]
     + [
-        (DualBehaviourCloning, 2, {"trunk_start": "self"}),
-        (DualBehaviourCloning, 2, {"trunk_start": "fresh"}),
-        (DualBehaviourCloning, 2, {"policy_delay": 3, "replay_weight": 0.3, "alpha": 1.0, "target_noise_clip": 0.1}),
-        (Finetune, 2, {"base": "bc"}),
+        (DualBehaviourCloning, 2, {}, {"trunk_start": "self"}),
+        (DualBehaviourCloning, 2, {}, {"trunk_start": "fresh"}),
+        (DualBehaviourCloning, 2, {"policy_delay": 3, "alpha": 1.0, "target_noise_clip": 0.1}, {"replay_weight": 0.3}),
+        (ExperienceReplay, 3, {}, {"replay_weight": 0.3}),
+        (Finetune, 2, {"base": "bc"}, {}),
+        (DualBehaviourCloning, 2, {"base": "bc"}, {}),
     ],
 )
 def test_losses_targets_and_parameters_are_those_of_plain_networks(
-    tasks: Any, kind: type[Learner], task: int, change: dict[str, Any]
+    tasks: Any, kind: type[Learner], task: int, change: dict[str, Any], options: dict[str, Any]
 ) -> None:
-    settings = replace(tasks.settings, **change)
-    learner = tasks.learner(kind, task, SEEDS, settings)
-    agents = [plain(learner, m) for m in range(len(SEEDS))]
-    batches = Minibatches(tasks, learner)
+    training = tasks.learner(kind, task, SEEDS, replace(tasks.settings, **change), **options)
+    agents = [plain(training, m, options.get("replay_weight", 1.0)) for m in range(len(SEEDS))]
+    values = [watch(agent) for agent in agents]
+    batches = Minibatches(tasks, training)
     for _ in range(UPDATES):
-        draws, losses = batches.draw(), learner.block(1)
+        draws, losses = batches.draw(), training.block(1)
         for m, agent in enumerate(agents):
             wanted = agent.update(batches.batch(draws, m), draws.noise[0, m], batches.replayed(draws, m))
+            if "value" in wanted:
+                wanted["q"] = values[m][-1]
             assert wanted.keys() == losses.keys()
             for name, loss in wanted.items():
                 torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
     last = batches.draw()
     for m, agent in enumerate(agents):
-        compare_targets(learner, agent, batches.batch(last, m), last, m)
-        compare_networks(learner, agent, m)
+        compare_targets(training, agent, batches.batch(last, m), last, m)
+        compare_networks(training, agent, m)
 
 
-def compare_targets(learner: Learner, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
+def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
     """y of a fresh minibatch under the target networks as they are now."""
-    s, ours = learner.settings, learner._table.take(draws.index[0])
-    proposed = policy.act(learner._target_policy.detached(), learner.task, ours.next_observation)
+    s, ours = training.settings, training.tables[0].take(draws.index[0])
+    proposed = policy.act(training._target_policy.detached(), training.task, ours.next_observation)
     action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
-    value = td3bc.twin_values(learner._target_critic.detached(), ours.next_observation, action)
+    value = td3bc.twin_values(training._target_critic.detached(), ours.next_observation, action)
     y = td3bc.bootstrapped_target(ours.reward, ours.continues, value, s.discount)
     torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
 
 
-def compare_networks(learner: Learner, agent: TD3BC, member: int) -> None:
-    s = learner.settings
-    compare_weights(plain_actor(learner.networks[learner.learning].views, member, s), agent.actor)
-    compare_weights(plain_actor(learner._target_policy.views, member, s), agent.actor_target)
-    compare_weights(plain_critic(learner.critic.views, member, s), agent.critic)
-    compare_weights(plain_critic(learner._target_critic.views, member, s), agent.critic_target)
+def compare_networks(training: TaskTraining, agent: TD3BC, member: int) -> None:
+    s = training.settings
+    compare_weights(plain_actor(training.networks[training.learner.learning].views, member, s), agent.actor)
+    compare_weights(plain_actor(training._target_policy.views, member, s), agent.actor_target)
+    compare_weights(plain_critic(training.critic.views, member, s), agent.critic)
+    compare_weights(plain_critic(training._target_critic.views, member, s), agent.critic_target)
     if isinstance(agent, PlainDBC):
-        compare_weights(plain_actor(learner.networks["continual"].views, member, s), agent.continual)
+        compare_weights(plain_actor(training.networks["continual"].views, member, s), agent.continual)
 
 
 def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
-    learner = tasks.learner(Finetune)
+    training = tasks.learner(Finetune)
     data = tasks.data(1)
-    continues = learner._table.take(torch.arange(len(data))[None]).continues[0].bool().numpy()
+    continues = training.tables[0].take(torch.arange(len(data))[None]).continues[0].bool().numpy()
     assert data.timeout.any()
     assert data.terminal.any()
     np.testing.assert_array_equal(continues, ~data.terminal)
@@ -187,13 +207,13 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
 
 
 def test_policies_and_targets_move_at_every_second_update_only(tasks: Any) -> None:
-    learner = tasks.learner(DualBehaviourCloning, 2)
-    watched = [learner.networks["task"], learner.networks["continual"], learner._target_policy, learner._target_critic]
+    training = tasks.learner(DualBehaviourCloning, 2)
+    watched = [*training.networks.values(), training._target_policy, training._target_critic]
     moved = []
     for _ in range(4):
         before = [w.buffer.clone() for w in watched]
-        critic = learner.critic.buffer.clone()
-        learner.block(1)
-        assert not critic.equal(learner.critic.buffer)
+        critic = training.critic.buffer.clone()
+        training.block(1)
+        assert not critic.equal(training.critic.buffer)
         moved.append([not b.equal(w.buffer) for b, w in zip(before, watched, strict=True)])
     assert moved == [[False] * 4, [True] * 4, [False] * 4, [True] * 4]

@@ -13,9 +13,9 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.er import Finetune
-from oer_pipeline.learners.learner import Learner
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner
 
 Same = Callable[[Policies, Policies], bool]
 
@@ -45,10 +45,10 @@ def test_members_come_apart_and_together_again(tasks: Any, same: Same, kind: typ
 
 
 def test_a_result_is_settled_while_training_goes_on(tasks: Any) -> None:
-    learner = tasks.learner(DualBehaviourCloning)
-    result = learner.result()
+    training = tasks.learner(DualBehaviourCloning)
+    result = training.result()
     kept = {name: tensor.clone() for name, tensor in result.tensors().items()}
-    learner.block(10)
+    training.block(10)
     assert all(tensor.equal(kept[name]) for name, tensor in result.tensors().items())
     assert not any(tensor.requires_grad for tensor in result.tensors().values())
 

@@ -67,9 +67,21 @@ def test_normalised_differences_scale_with_each_task() -> None:
     assert found["cloning_gap_normalised"] == pytest.approx((0 + 10) / 2)
 
 
+def test_zero_shot_is_over_the_random_policy_in_both_scales() -> None:
+    references = References(np.array([7.0, -100.0, -50.0]), np.array([8.0, 0.0, 150.0]))
+    found = continual.summary(R, references, next_task_returns=[-90.0, 0.0])
+    assert found["zero_shot"] == pytest.approx((10 + 50) / 2)
+    assert found["zero_shot_normalised"] == pytest.approx((10 + 25) / 2)
+    assert continual.summary(R, references)["zero_shot"] is None
+    unmeasured = continual.summary(R, references, next_task_returns=[NAN, 0.0])
+    assert unmeasured["zero_shot"] is unmeasured["zero_shot_normalised"] is None
+
+
 def test_without_references_normalised_forms_are_absent() -> None:
-    assert not [name for name in continual.summary(R) if "normalised" in name]
-    assert continual.summary(R)["cloning_gap"] is None
+    found = continual.summary(R, next_task_returns=[1.0, 2.0])
+    assert not [name for name in found if "normalised" in name]
+    assert found["cloning_gap"] is None
+    assert found["zero_shot"] is None  # it is measured from the random policy
 
 
 def test_references_of_a_table() -> None:
@@ -107,5 +119,7 @@ def test_broken_matrices_are_refused(matrix: object, named: str) -> None:
 def test_wrong_lengths_are_refused() -> None:
     with pytest.raises(DataError, match=r"task_policy_returns has shape \(2,\); it has to be \(3,\)"):
         continual.summary(R, task_policy_returns=[1.0, 2.0])
+    with pytest.raises(DataError, match=r"next_task_returns has shape \(3,\); it has to be \(2,\)"):
+        continual.summary(R, References(np.zeros(3), np.ones(3)), next_task_returns=[1.0, 2.0, 3.0])
     with pytest.raises(DataError, match="references has shape"):
         continual.summary(R, References(np.zeros(1), np.ones(1)))

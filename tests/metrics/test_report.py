@@ -33,6 +33,7 @@ def test_document_survives_json() -> None:
         **ARGUMENTS,
         references=REFERENCES,
         task_policy_returns={0: np.array([-1.0, -4.0])},
+        next_task_returns={0: np.array([-7.0])},
         fidelity={0: [Fidelity(1.0, 2.0), None], 1: [Fidelity(3.0, 4.0), None]},
     )
     assert json.loads(json.dumps(found, allow_nan=False)) == found
@@ -40,6 +41,10 @@ def test_document_survives_json() -> None:
     assert found["matrix"] == {"0": [[-1.0, None], [-3.0, -5.0]], "1": [[-2.0, None], [-4.0, -6.0]]}
     assert found["references"]["a"] == {"random": -10.0, "zero": None, "medium": -2.0, "expert": 0.0}
     assert found["task_policy_returns"] == {"0": [-1.0, -4.0], "1": None}
+    assert found["next_task_returns"] == {"0": [-7.0], "1": None}
+    assert found["per_seed"]["0"]["zero_shot"] == 3.0
+    assert found["aggregate"]["zero_shot_normalised"]["mean"] == pytest.approx(30.0)
+    assert found["aggregate"]["zero_shot"]["seeds"] == 1
     assert found["fidelity"]["1"] == [{"visits_to_buffer": 3.0, "buffer_to_visits": 4.0}, None]
     assert found["cost"] == ARGUMENTS["cost"]
 
@@ -85,7 +90,7 @@ def test_headlines_are_normalised_where_there_are_references() -> None:
     from oer_pipeline.metrics.report import headlines
 
     estimates = {name: {"mean": 1.0} for name in ("bwt_paper", "plasticity", "forgetting", "per", "per_normalised")}
-    rest = dict.fromkeys(("cloning_gap", "fidelity_visits_to_buffer", "fidelity_buffer_to_visits"))
+    rest = dict.fromkeys(("cloning_gap", "zero_shot", "fidelity_visits_to_buffer", "fidelity_buffer_to_visits"))
     shown = headlines({**estimates, "per_normalised": {"mean": 2.0}, **rest})
     assert shown["per_normalised"] == 2.0
     assert "per" not in shown

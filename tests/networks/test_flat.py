@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.networks.flat import ALIGNMENT, Adam, FlatParameters
+from oer_pipeline.networks.flat import ALIGNMENT, Adam, FlatParameters, differentiate
 from oer_pipeline.networks.stacked import Parameters, init_mlp, mlp, take_members
 
 SIZES = (5, 13, 1)  # nothing about them is a multiple of ALIGNMENT
@@ -17,6 +18,12 @@ def parameters(members: int = 3, seed: int = 0) -> Parameters:
 
 def batches(members: int, steps: int) -> Tensor:
     return torch.randn(steps, members, 11, SIZES[0], generator=torch.Generator().manual_seed(9))
+
+
+def descend(loss: Tensor, *optimised: tuple[FlatParameters, Adam]) -> None:
+    differentiate(loss, [flat for flat, _ in optimised])
+    for _, adam in optimised:
+        adam.step()
 
 
 def test_views_hold_the_values_and_share_the_buffer() -> None:
@@ -35,22 +42,58 @@ def test_every_part_starts_on_whole_vectors_and_padding_stays_zero() -> None:
     assert all(start % ALIGNMENT == 0 for start in starts)
     assert flat.buffer.shape[1] % ALIGNMENT == 0
     assert flat.size == 5 * 13 + 13 + 13 * 1 + 1
-    adam = Adam([flat], 0.1)
+    adam = Adam(flat, 0.1)
     for x in batches(3, 3):
-        adam.descend(mlp(flat.views, x).square().mean())
+        descend(mlp(flat.views, x).square().mean(), (flat, adam))
     used = torch.zeros_like(flat.buffer, dtype=torch.bool)
     for view, start in zip(flat.views.values(), starts, strict=True):
         used[:, start : start + view[0].numel()] = True
     assert used[0].sum() == flat.size
-    assert (flat.buffer[~used] == 0).all()
+    for padded in (flat.buffer, flat.gradient, adam.state["mean"], adam.state["square"]):
+        assert (padded[~used] == 0).all()
 
 
 def test_flatten_lays_gradients_out_as_the_views_are() -> None:
     flat = FlatParameters(parameters())
     gradients = [torch.randn(view.shape) for view in flat.views.values()]
     laid_out = flat.flatten(gradients)
+    parts = flat.unflatten(laid_out)
+    assert list(parts) == list(flat.views)
+    assert all(part.equal(g) for part, g in zip(parts.values(), gradients, strict=True))
+    assert all(part.stride() == flat.views[name].stride() for name, part in parts.items())
     flat.buffer.copy_(laid_out)
     assert all(view.equal(g) for view, g in zip(flat.views.values(), gradients, strict=True))
+
+
+def test_flatten_takes_the_memory_it_is_given_and_leaves_its_padding() -> None:
+    flat = FlatParameters(parameters())
+    out = torch.full_like(flat.buffer, 7.0)
+    assert flat.flatten(flat.views.values(), out) is out
+    assert all(part.equal(flat.views[name]) for name, part in flat.unflatten(out).items())
+    assert (out == 7.0).sum() == 3 * (flat.buffer.shape[1] - flat.size)
+
+
+def test_unflattened_parts_share_memory() -> None:
+    flat = FlatParameters(parameters())
+    values = torch.zeros_like(flat.buffer)
+    flat.unflatten(values)["1.bias"].add_(2.0)
+    assert values.sum() == 2.0 * 3 * 1
+
+
+def test_gradients_are_autograds_for_each_network() -> None:
+    flat, other, unused = (FlatParameters(parameters(seed=seed)) for seed in (0, 10, 20))
+    for network in (flat, other, unused):
+        network.gradient.fill_(5.0)  # what was there goes
+    x = batches(3, 1)[0]
+
+    def loss() -> Tensor:
+        return (mlp(flat.views, x) * mlp(other.views, x)).square().mean(dim=(1, 2)).sum()
+
+    differentiate(loss(), [flat, unused, other])
+    wanted = torch.autograd.grad(loss(), [*flat.views.values(), *other.views.values()])
+    found = [*flat.unflatten(flat.gradient).values(), *other.unflatten(other.gradient).values()]
+    assert all(f.equal(w) for f, w in zip(found, wanted, strict=True))
+    assert all((part == 0).all() for part in unused.unflatten(unused.gradient).values())
 
 
 def test_polyak_is_that_of_each_tensor() -> None:
@@ -73,12 +116,13 @@ def test_a_copy_is_independent() -> None:
 def test_adam_is_torchs_own_run_network_by_network() -> None:
     given = parameters(members=3)
     flat, other = FlatParameters(given), FlatParameters(parameters(members=3, seed=20))
-    adam = Adam([flat, other], 1e-2)
+    adam, another = Adam(flat, 1e-2), Adam(other, 1e-2)
     lone = [[p.clone().requires_grad_() for p in take_members(given, [m]).values()] for m in range(3)]
     optimisers = [torch.optim.Adam(p, lr=1e-2, fused=False, foreach=False) for p in lone]
     for x in batches(3, 20):
         in_company = mlp(other.views, x).square().sum()
-        adam.descend((mlp(flat.views, x) - 1).square().mean(dim=(1, 2)).sum() + in_company)
+        loss = (mlp(flat.views, x) - 1).square().mean(dim=(1, 2)).sum() + in_company
+        descend(loss, (flat, adam), (other, another))
         for m, optimiser in enumerate(optimisers):
             optimiser.zero_grad()
             (mlp(dict(zip(given, lone[m], strict=True)), x[m : m + 1]) - 1).square().mean().backward()
@@ -93,9 +137,9 @@ def test_adam_is_bit_for_bit_the_same_for_a_member_alone_and_among_others() -> N
 
     def trained(members: list[int]) -> Tensor:
         flat = FlatParameters(take_members(parameters(), members))
-        adam = Adam([flat], 1e-2)
+        adam = Adam(flat, 1e-2)
         for x in data[:, members]:
-            adam.descend(mlp(flat.views, x).square().mean(dim=(1, 2)).sum())
+            descend(mlp(flat.views, x).square().mean(dim=(1, 2)).sum(), (flat, adam))
         return flat.buffer
 
     together = trained([0, 1, 2])
@@ -103,8 +147,29 @@ def test_adam_is_bit_for_bit_the_same_for_a_member_alone_and_among_others() -> N
         assert trained([member])[0].equal(together[member])
 
 
+def test_adam_goes_on_from_a_copied_state() -> None:
+    flat, again = FlatParameters(parameters()), FlatParameters(parameters(seed=30))
+    adam, resumed = Adam(flat, 1e-2), Adam(again, 1e-2)
+    first, second = batches(3, 2)
+    descend(mlp(flat.views, first).square().mean(), (flat, adam))
+    again.buffer.copy_(flat.buffer)
+    for name, tensor in adam.state.items():
+        resumed.state[name].copy_(tensor)
+    for network in ((flat, adam), (again, resumed)):
+        descend(mlp(network[0].views, second).square().mean(), network)
+    assert again.buffer.equal(flat.buffer)
+
+
+def test_adam_learns_at_the_rate_it_is_given() -> None:
+    flat = FlatParameters(parameters())
+    before = flat.buffer.clone()
+    descend(mlp(flat.views, batches(3, 1)[0]).sum(), (flat, Adam(flat, 0.03)))
+    assert (flat.buffer - before).abs().max().item() == pytest.approx(0.03, rel=1e-3)  # its first step is the rate
+
+
 def test_what_the_loss_does_not_reach_stays_where_it_is() -> None:
     used, unused = FlatParameters(parameters(seed=0)), FlatParameters(parameters(seed=1))
     kept = unused.buffer.clone()
-    Adam([used, unused], 0.1).descend(mlp(used.views, batches(3, 1)[0]).square().mean())
+    loss = mlp(used.views, batches(3, 1)[0]).square().mean()
+    descend(loss, (used, Adam(used, 0.1)), (unused, Adam(unused, 0.1)))
     assert unused.buffer.equal(kept)

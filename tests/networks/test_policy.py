@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
+import pytest
 import torch
 
 from oer_pipeline.networks import policy
-from oer_pipeline.networks.policy import Standardiser, init_head, init_trunk
+from oer_pipeline.networks.policy import SHARED, Standardiser, init_head, init_identity, init_trunk, own_trunk
 from oer_pipeline.networks.randomness import generators
 
 OBSERVATION, ACTION, HIDDEN = 5, 2, (16, 8)
@@ -18,6 +21,32 @@ def two_heads(members: int = 3) -> dict[str, torch.Tensor]:
     for task in (1, 2):
         parameters |= init_head(HIDDEN[-1], ACTION, task, own)
     return parameters
+
+
+def one_head(tasks: Sequence[int] = (1, 2), members: int = 3) -> dict[str, torch.Tensor]:
+    """A single head that is told the task."""
+    own = generators("policy", range(members), 1)
+    parameters = init_trunk(OBSERVATION, HIDDEN, own) | init_head(HIDDEN[-1], ACTION, SHARED, own)
+    for task in tasks:
+        parameters |= init_identity(OBSERVATION, HIDDEN[0], task, generators("policy", range(members), task))
+    return parameters
+
+
+def own_trunks(members: int = 3) -> dict[str, torch.Tensor]:
+    """A trunk and a head per task."""
+    parameters: dict[str, torch.Tensor] = {}
+    for task in (1, 2):
+        own = generators("policy", range(members), task)
+        parameters |= own_trunk(init_trunk(OBSERVATION, HIDDEN, own), task) | init_head(HIDDEN[-1], ACTION, task, own)
+    return parameters
+
+
+def plain(x_BI: torch.Tensor, *layers: tuple[torch.Tensor, torch.Tensor]) -> torch.Tensor:
+    """One member's ReLU layers and tanh head."""
+    for weight, bias in layers[:-1]:
+        x_BI = torch.relu(x_BI @ weight + bias)
+    weight, bias = layers[-1]
+    return torch.tanh(x_BI @ weight + bias)
 
 
 def test_actions_are_tanh_of_the_tasks_own_head_over_relu_features() -> None:
@@ -57,3 +86,79 @@ def test_statistics_do_not_lose_a_small_spread_on_a_large_mean() -> None:
     statistics = Standardiser.of(column[:, None])
     assert statistics.std[0] == 0.5
     assert statistics.mean[0] == 1e4
+
+
+def test_a_single_head_is_a_plain_network_with_a_one_hot_task_id() -> None:
+    p, x = one_head((1, 2, 11)), torch.randn(3, 7, OBSERVATION)  # 11 comes after 2
+    for place, task in enumerate((1, 2, 11)):
+        one_hot = torch.zeros(7, 3)
+        one_hot[:, place] = 1.0
+        for m in range(3):
+            first = torch.cat([p["trunk.0.weight"][m], *(p[f"identity.{j}"][m] for j in (1, 2, 11))])
+            wanted = plain(
+                torch.cat((x[m], one_hot), dim=1),
+                (first, p["trunk.0.bias"][m]),
+                (p["trunk.1.weight"][m], p["trunk.1.bias"][m]),
+                (p["head.shared.weight"][m], p["head.shared.bias"][m]),
+            )
+            torch.testing.assert_close(policy.act(p, task, x)[m], wanted, atol=1e-6, rtol=0)
+    assert not policy.act(p, 1, x).equal(policy.act(p, 2, x))
+
+
+def test_inputs_of_tasks_to_come_are_idle() -> None:
+    """Adding a task's input changes nothing for those before."""
+    p, x = one_head((1, 2, 3)), torch.randn(3, 7, OBSERVATION)
+    fewer = {name: tensor for name, tensor in p.items() if name != "identity.3"}
+    for task in (1, 2):
+        torch.testing.assert_close(policy.act(p, task, x), policy.act(fewer, task, x), atol=1e-6, rtol=0)
+
+
+def test_a_single_heads_loss_on_one_task_moves_no_other_tasks_input() -> None:
+    p = {name: tensor.requires_grad_() for name, tensor in one_head().items()}
+    policy.act(p, 1, torch.randn(3, 7, OBSERVATION)).square().sum().backward()
+    reached = {name for name, tensor in p.items() if tensor.grad is not None and tensor.grad.abs().sum() > 0}
+    assert reached == set(p) - {"identity.2"}
+
+
+def test_a_task_goes_through_its_own_trunk_where_it_has_one() -> None:
+    p, x = own_trunks(), torch.randn(3, 7, OBSERVATION)
+    for task in (1, 2):
+        for m in range(3):
+            names = (f"trunk_{task}.0", f"trunk_{task}.1", f"head.{task}")
+            wanted = plain(x[m], *((p[f"{name}.weight"][m], p[f"{name}.bias"][m]) for name in names))
+            torch.testing.assert_close(policy.act(p, task, x)[m], wanted, atol=1e-6, rtol=0)
+
+
+def test_a_trunk_of_its_own_does_not_pass_for_that_of_a_task_whose_number_it_starts_with() -> None:
+    own = generators("policy", range(1), 1)
+    p = two_heads(1) | own_trunk(init_trunk(OBSERVATION, HIDDEN, generators("policy", range(1), 12)), 12)
+    p |= init_head(HIDDEN[-1], ACTION, 12, own)
+    assert policy.trunk_layers(p, 1)["0.weight"].equal(p["trunk.0.weight"])
+    assert policy.trunk_layers(p, 12)["0.weight"].equal(p["trunk_12.0.weight"])
+    assert set(policy.trunk_layers(p, 1)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
+
+
+@pytest.mark.parametrize("parameters", [two_heads, one_head])
+@pytest.mark.parametrize("tasks", [(2, 1), (1,), (2, 2)])
+def test_all_at_once_is_task_by_task(parameters: object, tasks: tuple[int, ...]) -> None:
+    assert callable(parameters)
+    p = {name: tensor.requires_grad_() for name, tensor in parameters().items()}
+    observations = [torch.randn(3, 5 + 3 * i, OBSERVATION) for i in range(len(tasks))]
+    together = policy.act_each(p, tasks, observations)
+    apart = [policy.act(p, task, x) for task, x in zip(tasks, observations, strict=True)]
+    assert [a.shape for a in together] == [a.shape for a in apart]
+    for found, wanted in zip(together, apart, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=0)
+    both = [
+        torch.autograd.grad(
+            torch.stack([a.square().sum() for a in actions]).sum(), list(p.values()), materialize_grads=True
+        )
+        for actions in (together, apart)
+    ]
+    for found, wanted in zip(*both, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_no_statistics_is_the_identity_bit_for_bit() -> None:
+    observation = np.random.default_rng(0).standard_normal((50, 4)).astype(np.float32) * 1e3
+    np.testing.assert_array_equal(Standardiser.identity(4)(observation), observation)

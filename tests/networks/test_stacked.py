@@ -13,36 +13,37 @@ from oer_pipeline.networks.stacked import (
     Parameters,
     init_linear,
     init_mlp,
+    linear,
     mlp,
     stack_members,
     take_members,
 )
 
-SIZES = [(20, 128, 128, 6), (26, 256, 256, 1), (17, 64, 64, 6), (26, 64, 42), (5, 13, 3), (7, 16, 1)]
+SIZES = [(20, 128, 128, 6), (26, 256, 256, 1), (17, 64, 64, 6), (26, 64, 42), (5, 13, 3), (7, 16, 1), (5, 11, 7, 2)]
 
 
 def generators(members: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(m) for m in range(members)]
 
 
-def modules(parameters: Parameters, member: int) -> nn.Sequential:
+def modules(parameters: Parameters, member: int, last_activation: bool = False) -> nn.Sequential:
     """One member as torch.nn writes an MLP."""
     layers: list[nn.Module] = []
     for layer in range(len(parameters) // 2):
         weight, bias = parameters[f"{layer}.weight"][member], parameters[f"{layer}.bias"][member, 0]
-        linear = nn.Linear(*weight.shape)
-        linear.load_state_dict({"weight": weight.T, "bias": bias})
-        layers += [linear, nn.ReLU()]
-    return nn.Sequential(*layers[:-1])
+        affine = nn.Linear(*weight.shape)
+        affine.load_state_dict({"weight": weight.T, "bias": bias})
+        layers += [affine, nn.ReLU()]
+    return nn.Sequential(*(layers if last_activation else layers[:-1]))
 
 
-def outcome(parameters: Parameters, x_MBI: Tensor) -> dict[str, Tensor]:
+def outcome(parameters: Parameters, x_MBI: Tensor, last_activation: bool = False) -> dict[str, Tensor]:
     """The output and every gradient of a loss that keeps members apart."""
     leaves = {
         **{name: p.clone().requires_grad_() for name, p in parameters.items()},
         "x": x_MBI.clone().requires_grad_(),
     }
-    output = mlp({n: p for n, p in leaves.items() if n != "x"}, leaves["x"])
+    output = mlp({n: p for n, p in leaves.items() if n != "x"}, leaves["x"], last_activation)
     gradients = torch.autograd.grad(output.square().mean(dim=(1, 2)).sum(), list(leaves.values()))
     return {"output": output.detach(), **dict(zip(leaves, gradients, strict=True))}
 
@@ -66,18 +67,85 @@ def test_a_members_initial_weights_come_from_its_own_generator() -> None:
     assert all(alone[name][0].equal(together[name][2]) for name in together)
 
 
-def test_output_and_gradients_are_those_of_torch_nn() -> None:
-    parameters = init_mlp((5, 13, 13, 3), generators(2))
-    x = torch.randn(2, 9, 5, generator=generators(1)[0])
-    found = outcome(parameters, x)
+@pytest.mark.parametrize("last_activation", [False, True])
+@pytest.mark.parametrize("batch", [1, 9, 16, 33])
+@pytest.mark.parametrize("sizes", [(5, 13, 13, 3), (5, 8, 1), (4, 1), (3, 1, 2), (1, 6, 2), (6, 4)])
+def test_output_and_gradients_are_those_of_torch_nn(sizes: tuple[int, ...], batch: int, last_activation: bool) -> None:
+    parameters = init_mlp(sizes, generators(2))
+    x = torch.randn(2, batch, sizes[0], generator=generators(1)[0])
+    found = outcome(parameters, x, last_activation)
+    close = {"atol": 1e-6, "rtol": 1e-5}
     for member in range(2):
-        network = modules(parameters, member)
-        output = network(x[member])
+        network, own = modules(parameters, member, last_activation), x[member].clone().requires_grad_()
+        output = network(own)
         output.square().mean().backward()
-        torch.testing.assert_close(found["output"][member], output, atol=1e-6, rtol=1e-6)
+        torch.testing.assert_close(found["output"][member], output, **close)
+        torch.testing.assert_close(found["x"][member], own.grad, **close)
         for i, layer in enumerate(layer for layer in network if isinstance(layer, nn.Linear)):
-            torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, atol=1e-6, rtol=1e-6)
-            torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, atol=1e-6, rtol=1e-6)
+            torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, **close)
+            torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, **close)
+
+
+@pytest.mark.parametrize("wanted", [{"x"}, {"1.weight"}, {"0.bias"}, {"2.bias", "x"}, {"0.weight", "2.weight"}])
+def test_any_part_may_be_the_only_one_that_needs_a_gradient(wanted: set[str]) -> None:
+    parameters = init_mlp((5, 8, 6, 2), generators(2))
+    x = torch.randn(2, 9, 5, generator=generators(1)[0])
+    every = outcome(parameters, x)
+    leaves = {name: t.clone().requires_grad_(name in wanted) for name, t in {**parameters, "x": x}.items()}
+    output = mlp({n: t for n, t in leaves.items() if n != "x"}, leaves["x"])
+    output.square().mean(dim=(1, 2)).sum().backward()
+    for name, leaf in leaves.items():
+        assert (leaf.grad is not None) == (name in wanted)
+        assert leaf.grad is None or leaf.grad.equal(every[name])
+
+
+def test_gradients_arrive_through_slices_and_transposes_of_the_output() -> None:
+    """What flows back is not always contiguous."""
+    parameters = {name: p.requires_grad_() for name, p in init_mlp((5, 8, 4), generators(2)).items()}
+    x = torch.randn(2, 9, 5, generator=generators(1)[0])
+    weights = torch.randn(4, 6, 2, generator=generators(1)[0])
+
+    def gradients(output: Tensor) -> tuple[Tensor, ...]:
+        loss = (output[:, 2:8].transpose(0, 2) * weights).sum() + output[:, :, 1].square().sum()
+        return torch.autograd.grad(loss, list(parameters.values()))
+
+    hidden = (x @ parameters["0.weight"] + parameters["0.bias"]).relu()
+    by_autograd = gradients((hidden @ parameters["1.weight"] + parameters["1.bias"]).relu())
+    for found, wanted in zip(gradients(mlp(parameters, x, last_activation=True)), by_autograd, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
+
+
+def test_padding_rows_take_no_part() -> None:
+    """A batch that is padded gives what the same rows give in a batch that is not, their gradients weighted alike."""
+    parameters = init_mlp((5, 8, 2), generators(2))
+    x = torch.randn(2, 16, 5, generator=generators(1)[0])
+    results = []
+    for rows in (11, 16):
+        leaves = {name: p.clone().requires_grad_() for name, p in parameters.items()}
+        output = mlp(leaves, x[:, :rows])
+        assert output.shape == (2, rows, 2)
+        loss = output[:, :11].square().sum()
+        results.append((output[:, :11], *torch.autograd.grad(loss, list(leaves.values()))))
+    for found, wanted in zip(*results, strict=True):
+        torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-6)
+
+
+def test_second_derivatives_are_refused() -> None:
+    """They would be wrong: the backward pass is not recorded."""
+    parameters = {name: p.requires_grad_() for name, p in init_mlp((3, 4, 1), generators(1)).items()}
+    loss = mlp(parameters, torch.ones(1, 16, 3)).square().sum()
+    [first] = torch.autograd.grad(loss, [parameters["0.weight"]], create_graph=True)
+    with pytest.raises(RuntimeError):
+        torch.autograd.grad(first.sum(), [parameters["0.weight"]])
+
+
+def test_the_input_is_left_as_it_was() -> None:
+    """ReLU works in place, on what the layers made."""
+    parameters, x = init_mlp((5, 8, 4), generators(2)), torch.randn(2, 16, 5)
+    kept = x.clone()
+    mlp(parameters, x, last_activation=True)
+    linear(parameters["0.weight"], parameters["0.bias"], x)
+    assert x.equal(kept)
 
 
 def test_the_last_layer_is_linear_unless_asked() -> None:

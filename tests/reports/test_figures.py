@@ -88,6 +88,7 @@ def test_only_the_last_row_can_be_drawn(cell: Make) -> None:
     multitask = cell(matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])}, fidelity=None)
     assert list(heatmap.figure(multitask).data[0].z[0]) == [None, None]
     assert returns.png(multitask).startswith(b"\x89PNG")
+    assert comparison.png([multitask, cell("er")]).startswith(b"\x89PNG")
 
 
 def test_projection_finds_the_plane_that_holds_the_data() -> None:

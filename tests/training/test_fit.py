@@ -12,12 +12,15 @@ import torch
 
 from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.er import Finetune
-from oer_pipeline.learners.learner import DivergedError
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import DivergedError, TaskTraining
 from oer_pipeline.training import fit as training
-from oer_pipeline.training.fit import BLOCK, device_of, fit
+from oer_pipeline.training.checkpoint import Checkpoint
+from oer_pipeline.training.fit import BLOCK, fit
+from oer_pipeline.training.hardware import Hardware
+from oer_pipeline.training.module import BlockModule
 from oer_pipeline.trajectories.table import Trajectories
 
 SEEDS = (4, 2)
@@ -29,9 +32,9 @@ def same(left: Policies, right: Policies) -> bool:
 
 
 def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings: LearnerSettings) -> None:
-    learner = DualBehaviourCloning(settings, data, (), None, SEEDS)
+    learner = TaskTraining(DualBehaviourCloning(), settings, data, (), None, SEEDS)
     means = [learner.block(length) for length in (100, 100, 50)]
-    trained = fit(DualBehaviourCloning, settings, data, (), None, SEEDS)
+    trained = fit(DualBehaviourCloning(), settings, data, (), None, SEEDS)
     assert same(trained.policies, learner.result())
     assert trained.parameters == learner.parameter_count()
     for member, seed in enumerate(SEEDS):
@@ -42,10 +45,10 @@ def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings:
 def test_curves_have_a_point_a_block_at_the_update_where_it_ended(
     data: Trajectories, settings: LearnerSettings
 ) -> None:
-    curves = fit(Finetune, settings, data, (), None, SEEDS).curves
+    curves = fit(Finetune(), settings, data, (), None, SEEDS).curves
     assert list(curves) == list(SEEDS)
     for curve in curves.values():
-        assert set(curve) == {"update", "critic", "behaviour", "value"}
+        assert set(curve) == {"update", "critic", "behaviour", "value", "q"}
         assert curve["update"] == [100.0, 200.0, 250.0]
         assert {len(column) for column in curve.values()} == {3}
     assert curves[4]["critic"] != curves[2]["critic"]
@@ -56,7 +59,7 @@ def test_curves_have_a_point_a_block_at_the_update_where_it_ended(
 def test_any_number_of_updates_is_done_exactly(
     data: Trajectories, settings: LearnerSettings, updates: int, base: str
 ) -> None:
-    trained = fit(Finetune, replace(settings, updates=updates, base=base), data, (), None, (0,))
+    trained = fit(Finetune(), replace(settings, updates=updates, base=base), data, (), None, (0,))
     curve = trained.curves[0]
     assert curve["update"][-1] == updates
     assert {len(column) for column in curve.values()} == {len(curve["update"])}
@@ -69,7 +72,7 @@ def test_any_number_of_updates_is_done_exactly(
 def test_training_that_diverges_is_not_swallowed(data: Trajectories, settings: LearnerSettings) -> None:
     hopeless = replace(data, reward=data.reward * float("inf"))
     with pytest.raises(DivergedError, match="task 1"):
-        fit(Finetune, settings, hopeless, (), None, SEEDS)
+        fit(Finetune(), settings, hopeless, (), None, SEEDS)
 
 
 def test_a_gpu_that_is_not_there_is_a_clear_error(
@@ -77,21 +80,32 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(ConfigurationError, match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu"):
-        fit(Finetune, settings, data, (), None, SEEDS, accelerator="gpu")
-    assert device_of("auto") == device_of("cpu") == torch.device("cpu")
+        fit(Finetune(), settings, data, (), None, SEEDS, Hardware("gpu"))
+    assert Hardware("auto").device() == Hardware("cpu").device() == torch.device("cpu")
 
 
 def test_auto_takes_the_gpu_where_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert device_of("auto").type == device_of("gpu").type == "cuda"
-    assert device_of("cpu").type == "cpu"
+    assert Hardware("auto").device().type == Hardware("gpu").device().type == "cuda"
+    assert Hardware("cpu").device().type == "cpu"
+
+
+def test_precision_is_said_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch, "set_float32_matmul_precision", said.append)
+    Hardware("gpu", precision="high").device()
+    Hardware("cpu", precision="high").device()
+    assert said == ["high"]
+    with pytest.raises(ConfigurationError, match="precision is 'tf32'; choose one of high, highest, medium"):
+        Hardware(precision="tf32")
 
 
 def test_progress_says_what_runs_how_far_it_is_and_how_long_it_takes(
     data: Trajectories, settings: LearnerSettings, caplog: pytest.LogCaptureFixture
 ) -> None:
     with caplog.at_level(logging.INFO, logger=training.__package__):
-        fit(Finetune, replace(settings, name="finetune"), data, (), None, SEEDS)
+        fit(Finetune(), replace(settings, name="finetune"), data, (), None, SEEDS)
     lines = [record.message for record in caplog.records if "updates" in record.message]
     assert len(lines) == 1  # ten seconds apart, and one at the end
     assert lines[0].startswith("train task 1 (finetune, seeds 4, 2): 250/250 updates, ")
@@ -105,5 +119,87 @@ def test_fit_leaves_no_files_behind(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    fit(Finetune, replace(settings, updates=10), data, (), None, SEEDS)
+    fit(Finetune(), replace(settings, updates=10), data, (), None, SEEDS)
     assert list(tmp_path.iterdir()) == []
+
+
+def interrupted(path: Path, data: Trajectories, settings: LearnerSettings, after: int, kind: type = Finetune) -> None:
+    """Train with a checkpoint after every block, and stop in block `after`, before it is kept."""
+    task = TaskTraining(kind(), settings, data, (), None, SEEDS)
+    module, keeper = BlockModule(task), Checkpoint(path, task)
+    for block in range(after):
+        module.training_step(BLOCK, block)
+        keeper.write(module)
+    module.training_step(BLOCK, after)
+
+
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+def test_an_interrupted_training_goes_on_bit_for_bit(
+    data: Trajectories, settings: LearnerSettings, tmp_path: Path, kind: type, caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    whole = fit(kind(), settings, data, (), None, SEEDS)
+    interrupted(path, data, settings, 1, kind)
+    with caplog.at_level(logging.INFO, logger=training.__package__):
+        resumed = fit(kind(), settings, data, (), None, SEEDS, checkpoint=path)
+    assert f"task 1: goes on after update 100, from {path}" in caplog.messages
+    assert same(whole.policies, resumed.policies)
+    assert whole.curves == resumed.curves
+    assert not path.exists()
+
+
+@pytest.mark.parametrize("what", ["seeds", "settings", "data", "learner"])
+def test_another_trainings_checkpoint_is_not_taken_up(
+    data: Trajectories, settings: LearnerSettings, tmp_path: Path, what: str
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    interrupted(path, data, settings, 1)
+    kind, seeds = Finetune, SEEDS
+    if what == "seeds":
+        seeds = (4, 3)
+    elif what == "settings":
+        settings = replace(settings, discount=0.9)
+    elif what == "data":
+        data = replace(data, reward=data.reward + 1)
+    else:
+        kind = DualBehaviourCloning
+    kept = fit(kind(), settings, data, (), None, seeds, checkpoint=path)
+    assert same(kept.policies, fit(kind(), settings, data, (), None, seeds).policies)
+
+
+@pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
+def test_a_damaged_checkpoint_is_said_and_left_aside(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    damage: bytes | None,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    interrupted(path, data, settings, 1)
+    path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
+    resumed = fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
+    assert any("cannot be read" in message for message in caplog.messages)
+    assert same(resumed.policies, fit(Finetune(), settings, data, (), None, SEEDS).policies)
+
+
+def test_divergence_names_the_last_good_checkpoint(
+    data: Trajectories, settings: LearnerSettings, tmp_path: Path
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    hopeless = replace(data, reward=data.reward * float("inf"))
+    with pytest.raises(DivergedError, match=r"update 100; no checkpoint was taken before"):
+        fit(Finetune(), settings, hopeless, (), None, SEEDS, checkpoint=path)
+
+    class Breaks(Finetune):
+        def after_update(self, training: TaskTraining) -> None:
+            if training.updates > 150:
+                training.critic.buffer[1].fill_(float("nan"))  # of seed 4, the second of its twins
+
+    with pytest.raises(DivergedError):
+        interrupted(path, data, settings, 1, Breaks)
+    with pytest.raises(
+        DivergedError, match=rf"seed\(s\) \[4\] .* update 200; .*checkpoint is {path}, after update 100"
+    ):
+        fit(Breaks(), settings, data, (), None, SEEDS, checkpoint=path)
+    assert path.exists()

@@ -5,6 +5,7 @@ torch and pandas are imported by the datasets that need them, when they load or 
 
 from oer_pipeline.datasets.behaviours import BehaviourDataset
 from oer_pipeline.datasets.buffer import BufferDataset
+from oer_pipeline.datasets.checkpoint import CheckpointDataset
 from oer_pipeline.datasets.documents import JSONDataset, PNGDataset, TextDataset
 from oer_pipeline.datasets.per_seed import PerSeedDataset, SeedsDataset
 from oer_pipeline.datasets.safetensors import SafetensorsDataset
@@ -15,6 +16,7 @@ from oer_pipeline.datasets.transitions import TransitionsDataset
 __all__ = [
     "BehaviourDataset",
     "BufferDataset",
+    "CheckpointDataset",
     "JSONDataset",
     "PNGDataset",
     "PerSeedDataset",

@@ -8,7 +8,7 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from oer_pipeline.datasets.atomic import atomic_path
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.errors import DataError
 
 

@@ -13,7 +13,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.datasets.atomic import atomic_path
+from oer_pipeline.atomic import atomic_path
 
 
 def record_path(path: Path) -> Path:

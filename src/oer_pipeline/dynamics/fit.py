@@ -19,7 +19,7 @@ from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.errors import DataError
-from oer_pipeline.networks.flat import Adam, FlatParameters
+from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
 from oer_pipeline.trajectories.table import Trajectories
@@ -119,14 +119,16 @@ def train(
     device = training[0].device
     sizes = training[0].shape[1], settings.hidden, training[1].shape[1]
     network = FlatParameters({name: p.to(device) for name, p in init_network(*sizes, members).items()})
-    parameters, optimiser = network.views, Adam([network], settings.learning_rate)
+    parameters, optimiser = network.views, Adam(network, settings.learning_rate)
     best = EarlyStopping(parameters, settings.patience, settings.min_improvement)
     resamples = torch.stack([torch.randint(len(training[0]), (len(training[0]),), generator=g) for g in members])
     epoch, running = 0, True
     while running and epoch < settings.max_epochs:
         epoch += 1
         for rows_EB in _batches(resamples, settings.batch_size, members):
-            optimiser.descend(_loss(parameters, training[0][rows_EB], training[1][rows_EB], settings))
+            loss = _loss(parameters, training[0][rows_EB], training[1][rows_EB], settings)
+            differentiate(loss, [network])
+            optimiser.step()
         nll = heldout_nll(parameters, heldout)
         running = best.update(epoch, nll, parameters)
         if progress:

@@ -1,11 +1,12 @@
 """A task's data and the replay buffers as device-resident tables, and the draws of a block of updates.
 
-Shapes: N rows, M members, B batch, K updates of a block, J old tasks, D observation, A action.
+Shapes: N rows, M members, F members times the tasks learned at once, B batch, K updates of a block, J old tasks, D
+observation, A action.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -108,12 +109,20 @@ class ReplayTable:
         return ReplayBatch(observation, action)
 
 
+def take(tables: Sequence[TaskTable], index_FB: Tensor) -> Batch:
+    """Each table's rows for its own part of the folded members."""
+    if len(tables) == 1:
+        return tables[0].take(index_FB)
+    parts = [table.take(own) for table, own in zip(tables, index_FB.chunk(len(tables)), strict=True)]
+    return Batch(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+
+
 @dataclass(frozen=True)
 class Draws:
-    """All randomness of a block of K updates, each member's from its own generators."""
+    """All randomness of K updates, each member's from its own generators."""
 
-    index: Tensor  # (K, M, B)
-    noise: Tensor  # (K, M, B, A)
+    index: Tensor  # (K, F, B)
+    noise: Tensor  # (K, F, B, A)
     replay: Tensor | None  # (K, J, M, B)
 
     @classmethod
@@ -121,23 +130,40 @@ class Draws:
         cls,
         updates: int,
         batch_size: int,
-        table: TaskTable,
+        tables: Sequence[TaskTable],
         replay: ReplayTable | None,
-        generators: dict[str, list[torch.Generator]],
+        generators: Mapping[str, Sequence[torch.Generator]],
     ) -> Draws:
-        """Draw for `updates` updates; `generators` holds `batch`, `target_noise` and `replay`, one per member."""
-        device = table.rows.device
-        shape = (updates, batch_size)
+        """Draw for `updates` updates; `generators` holds `batch` and `target_noise`, F each, and `replay`, M."""
+        shape, actions = (updates, batch_size), tables[0].action_size
 
         def integers(high: int, g: torch.Generator) -> Tensor:
-            return torch.randint(high, shape, generator=g, device=device)
+            return torch.randint(high, shape, generator=g, device=g.device)
 
-        index = torch.stack([integers(len(table), g) for g in generators["batch"]], dim=1)
-        noise = torch.stack(
-            [torch.randn((*shape, table.action_size), generator=g, device=device) for g in generators["target_noise"]],
-            dim=1,
-        )
+        members = len(generators["batch"]) // len(tables)
+        index = [integers(len(tables[f // members]), g) for f, g in enumerate(generators["batch"])]
+        noise = [torch.randn((*shape, actions), generator=g, device=g.device) for g in generators["target_noise"]]
+        stacked = torch.stack(index, dim=1), torch.stack(noise, dim=1)
         if replay is None:
-            return cls(index, noise, None)
+            return cls(*stacked, None)
         per_member = [torch.stack([integers(s, g) for s in replay.sizes], dim=1) for g in generators["replay"]]
-        return cls(index, noise, torch.stack(per_member, dim=2))
+        return cls(*stacked, torch.stack(per_member, dim=2))
+
+    def __len__(self) -> int:
+        return len(self.index)
+
+    def part(self, first: int, updates: int) -> Draws:
+        """The draws of `updates` updates from the `first` on, sharing memory."""
+        own = slice(first, first + updates)
+        return Draws(self.index[own], self.noise[own], None if self.replay is None else self.replay[own])
+
+    def clone(self) -> Draws:
+        """The same in memory of its own."""
+        return Draws(self.index.clone(), self.noise.clone(), None if self.replay is None else self.replay.clone())
+
+    def copy_(self, other: Draws) -> None:
+        """Take over the values of as many draws."""
+        self.index.copy_(other.index)
+        self.noise.copy_(other.noise)
+        if self.replay is not None and other.replay is not None:
+            self.replay.copy_(other.replay)

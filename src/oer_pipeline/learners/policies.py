@@ -6,7 +6,7 @@ Shapes: M members, B batch, D observation, A action.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -28,6 +28,7 @@ class Policies:
     task: Parameters | None  # None when the learner has a single policy
     critic: Parameters  # 2 M networks, a member's twins side by side
     standardisers: tuple[Standardiser, ...]
+    kept: Parameters = field(default_factory=dict)  # what the learner keeps for later tasks, (M, ...) each
 
     @property
     def tasks(self) -> int:
@@ -36,7 +37,7 @@ class Policies:
 
     @property
     def members(self) -> int:
-        return len(self.deployed["trunk.0.weight"])
+        return len(next(iter(self.deployed.values())))
 
     def deployed_action(self, task: int, observation_MBD: FloatArray) -> FloatArray:
         """Actions (M, B, A) of the deployed policy's head `task` for raw observations."""
@@ -59,8 +60,9 @@ class Policies:
     def policy_features(self, observation_BD: FloatArray) -> FloatArray:
         """Features (B, H) of a lone member's pi_n before its head."""
         [standardised] = self._tensors(observation_BD)
+        parameters = self.deployed if self.task is None else self.task
         with torch.inference_mode():
-            return np.asarray(policy.trunk(self.deployed if self.task is None else self.task, standardised)[0].numpy())
+            return np.asarray(policy.trunk(parameters, self.tasks, standardised)[0].numpy())
 
     def critic_features(self, observation_BD: FloatArray) -> FloatArray:
         """Features (B, H) of a lone member's first critic at (s, pi_n(s)), before its last layer."""
@@ -89,6 +91,7 @@ class Policies:
             deployed=take_members(self.deployed, [index]),
             task=task,
             critic=take_members(self.critic, twins),
+            kept=take_members(self.kept, [index]),
         )
 
     @classmethod
@@ -100,11 +103,12 @@ class Policies:
             stack_members(tasks) if tasks else None,
             stack_members([m.critic for m in members]),
             members[0].standardisers,
+            stack_members([m.kept for m in members]),
         )
 
     def tensors(self) -> dict[str, Tensor]:
         """All tensors by name, for a safetensors file."""
-        groups = {"deployed": self.deployed, "task": self.task or {}, "critic": self.critic}
+        groups = {"deployed": self.deployed, "task": self.task or {}, "critic": self.critic, "kept": self.kept}
         named = {f"{group}/{name}": t.cpu() for group, ps in groups.items() for name, t in detached(ps).items()}
         for head, standardiser in enumerate(self.standardisers, start=1):
             named[f"observation/{head}.mean"] = torch.from_numpy(standardiser.mean)
@@ -127,4 +131,4 @@ class Policies:
             Standardiser(observation[f"{head}.mean"].numpy(), observation[f"{head}.std"].numpy())
             for head in range(1, int(header["tasks"]) + 1)
         )
-        return cls(group("deployed"), group("task") or None, group("critic"), standardisers)
+        return cls(group("deployed"), group("task") or None, group("critic"), standardisers, group("kept"))

@@ -1,4 +1,4 @@
-"""What a learner can be told; the defaults are the paper's (method, sections 2 to 4)."""
+"""What every learner is told; the defaults are the paper's (method, section 2). Options of one learner are its own."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from typing import Literal, get_args
 
 from oer_pipeline.errors import ConfigurationError, choices
 
-TrunkStart = Literal["continual", "self", "fresh"]
 Base = Literal["td3bc", "bc"]
+Heads = Literal["multi", "single"]
+Statistics = Literal["task", "first", "none"]
 
 
 @dataclass(frozen=True)
@@ -17,6 +18,8 @@ class LearnerSettings:
 
     name: str = "er_dbc"
     base: Base = "td3bc"
+    heads: Heads = "multi"  # a head per task, or one that is told the task by a one-hot input
+    statistics: Statistics = "task"  # whose observation statistics a head sees: its own task's, the first's, nobody's
     updates: int = 150_000
     batch_size: int = 1_024
     hidden: tuple[int, ...] = (256, 256)
@@ -27,14 +30,28 @@ class LearnerSettings:
     target_noise: float = 0.2
     target_noise_clip: float = 0.5
     alpha: float = 2.5
-    replay_weight: float = 1.0
-    trunk_start: TrunkStart = "continual"
 
     def __post_init__(self) -> None:
-        for name, kind in (("base", Base), ("trunk_start", TrunkStart)):
-            if getattr(self, name) not in get_args(kind):
-                raise ConfigurationError(f"learner.{name} is {getattr(self, name)!r}; {choices(get_args(kind))}")
+        for name, kind in (("base", Base), ("heads", Heads), ("statistics", Statistics)):
+            known("learner." + name, getattr(self, name), get_args(kind))
         for name in ("updates", "batch_size", "policy_delay"):
-            if getattr(self, name) < 1:
-                raise ConfigurationError(f"learner.{name} is {getattr(self, name)}; it has to be at least 1")
+            at_least("learner." + name, getattr(self, name), 1)
         object.__setattr__(self, "hidden", tuple(self.hidden))
+
+
+def known(name: str, value: str, good: tuple[str, ...]) -> None:
+    """Raises: ConfigurationError: `value` is none of `good`."""
+    if value not in good:
+        raise ConfigurationError(f"{name} is {value!r}; {choices(good)}")
+
+
+def at_least(name: str, value: float, low: float) -> None:
+    """Raises: ConfigurationError: `value` is below `low`, or no number."""
+    if not value >= low:
+        raise ConfigurationError(f"{name} is {value}; it has to be at least {low:g}")
+
+
+def between(name: str, value: float, low: float, high: float) -> None:
+    """Raises: ConfigurationError: `value` is not in [low, high]."""
+    if not low <= value <= high:
+        raise ConfigurationError(f"{name} is {value}; it has to be between {low:g} and {high:g}")

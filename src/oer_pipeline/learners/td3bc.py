@@ -11,13 +11,16 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from oer_pipeline.networks.stacked import mlp
+from oer_pipeline.networks.stacked import backward, forward, mlp, padded
 
 
 def twin_values(critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
     """Q_1 and Q_2, (M, T, B); `critic` holds 2 M networks, a member's twins side by side."""
-    inputs = torch.cat((observation_MBD, action_MBA), dim=-1).repeat_interleave(2, dim=0)
-    return mlp(critic, inputs).view(-1, 2, inputs.shape[1])
+    return mlp(critic, _twin_inputs(observation_MBD, action_MBA)).view(-1, 2, observation_MBD.shape[1])
+
+
+def _twin_inputs(observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
+    return torch.cat((observation_MBD, action_MBA), dim=-1).repeat_interleave(2, dim=0)
 
 
 def first_value(critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
@@ -36,9 +39,21 @@ def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MTB: Tens
     return reward_MB + discount * continues_MB * value_MTB.amin(dim=1)
 
 
-def critic_loss(value_MTB: Tensor, target_MB: Tensor) -> Tensor:
-    """L_Q = sum_i mean (Q_i - y)^2, (M,)."""
-    return (value_MTB - target_MB.unsqueeze(1)).square().mean(dim=2).sum(dim=1)
+@torch.no_grad()
+def critic_loss(
+    critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor, target_MB: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    """L_Q = sum_i mean (Q_i - y)^2, (M,), and its gradients, one a parameter.
+
+    Written out, because autograd's bookkeeping costs as much as a small network.
+    """
+    batch = target_MB.shape[1]
+    parameters = list(critic.values())
+    values = forward(parameters, padded(_twin_inputs(observation_MBD, action_MBA)))
+    error_MTB = values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
+    of_output = padded(error_MTB.view(-1, batch, 1) * (2.0 / batch))
+    gradients, _ = backward(parameters[0::2], values, of_output)
+    return error_MTB.square().mean(dim=2).sum(dim=1), gradients
 
 
 def cloning_loss(action_MBA: Tensor, wanted_MBA: Tensor) -> Tensor:

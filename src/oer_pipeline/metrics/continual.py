@@ -103,20 +103,27 @@ def cloning_gap(R: ArrayLike, task_policy_returns: ArrayLike) -> float | None:
 
 
 def summary(
-    R: ArrayLike, references: References | None = None, task_policy_returns: ArrayLike | None = None
+    R: ArrayLike,
+    references: References | None = None,
+    task_policy_returns: ArrayLike | None = None,
+    next_task_returns: ArrayLike | None = None,
 ) -> dict[str, float | None]:
     """Every metric of one seed, raw, and with `references` also as `<name>_normalised` (absent without them).
 
-    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None).
+    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None), `zero_shot` without references
+    or `next_task_returns`.
 
     Raises:
         DataError: a matrix that is not square, has an infinite entry or an incomplete last row; a wrong length.
     """
-    raw = _metrics(R, task_policy_returns)
+    raw = _metrics(R, task_policy_returns) | {"zero_shot": None}
     if references is None:
         return raw
     policies = None if task_policy_returns is None else _scaled(task_policy_returns, references)
-    scaled = _metrics(_scaled(_checked(R), references), policies)
+    scaled = _metrics(_scaled(_checked(R), references), policies) | {"zero_shot": None}
+    if next_task_returns is not None:
+        raw["zero_shot"] = zero_shot(next_task_returns, references.random)
+        scaled["zero_shot"] = zero_shot(_scaled_next(next_task_returns, references), np.zeros_like(references.random))
     return raw | {f"{name}_normalised": value for name, value in scaled.items()}
 
 
@@ -135,6 +142,11 @@ def _scaled(returns: ArrayLike, references: References) -> FloatArray:
     values = np.asarray(returns, np.float64)
     _per_task(references.random, values.shape[-1], "references")
     return normalise(values, references.random, references.expert)
+
+
+def _scaled_next(returns: ArrayLike, references: References) -> FloatArray:
+    values = _per_task(returns, len(references.random) - 1, "next_task_returns")
+    return normalise(values, references.random[1:], references.expert[1:])
 
 
 def _mean(values: FloatArray) -> float | None:

@@ -6,6 +6,7 @@
      "references": {task: {"random", "zero", "medium", "expert": mean return | null}} | null,
      "matrix": {seed: [[R[k][i], null above the diagonal], ...]},  # raw returns
      "task_policy_returns": {seed: [return | null, ...] | null},
+     "next_task_returns": {seed: [return | null, ...] | null},     # zero-shot, N - 1: on task 2 after 1, 3 after 2, ...
      "fidelity": {seed: [{"visits_to_buffer", "buffer_to_visits"} | null, ...] | null},   # one a task
      "per_seed": {seed: {metric: value | null}},
      "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},     # intervals.Estimate
@@ -33,7 +34,10 @@ from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.intervals import interval
 
 DIRECTIONS = ("visits_to_buffer", "buffer_to_visits")
-HEADLINES = ("per", "bwt_paper", "plasticity", "forgetting", "cloning_gap", *(f"fidelity_{d}" for d in DIRECTIONS))
+HEADLINES = (
+    *("per", "bwt_paper", "plasticity", "forgetting", "zero_shot", "cloning_gap"),
+    *(f"fidelity_{d}" for d in DIRECTIONS),
+)
 
 
 def cell_metrics(
@@ -47,14 +51,15 @@ def cell_metrics(
     cost: Mapping[str, int],
     references: Mapping[str, Mapping[str, float | None]] | None = None,
     task_policy_returns: Mapping[int, ArrayLike] | None = None,
+    next_task_returns: Mapping[int, ArrayLike] | None = None,
     fidelity: Mapping[int, Sequence[Fidelity | None]] | None = None,
     buffers: Mapping[int, Sequence[Mapping[str, int]]] | None = None,
     diverged_episodes: Mapping[int, int] | None = None,
 ) -> dict[str, Any]:
     """The document above from each seed's matrix R (N, N), task policy returns (N,) and buffer fidelity per task (N).
 
-    `task_policy_returns` is None for learners of a single policy, `fidelity` for those without buffers; a seed may be
-    missing from either.
+    `task_policy_returns` is None for learners of a single policy, `next_task_returns` (N - 1,) for those of all tasks
+    at once, `fidelity` for those without buffers; a seed may be missing from any of them.
 
     Raises:
         DataError: no seed, a matrix that does not fit the tasks, incomplete references.
@@ -64,10 +69,13 @@ def cell_metrics(
     measured = References.of(tasks, references)
     seeds = sorted(matrices)
     policies = {s: (task_policy_returns or {}).get(s) for s in seeds}
+    ahead = {s: (next_task_returns or {}).get(s) for s in seeds}
     judged = {s: (fidelity or {}).get(s) for s in seeds}
     for seed in seeds:
         _check_tasks(f"cell {cell}, seed {seed}", len(tasks), matrices[seed], judged[seed])
-    per_seed = {str(s): summary(matrices[s], measured, policies[s]) | _mean_fidelity(judged[s]) for s in seeds}
+    per_seed = {
+        str(s): summary(matrices[s], measured, policies[s], ahead[s]) | _mean_fidelity(judged[s]) for s in seeds
+    }
     return {
         "suite": suite,
         "quality": quality,
@@ -78,6 +86,7 @@ def cell_metrics(
         "references": None if references is None else {t: _numbers(references[t]) for t in tasks},
         "matrix": {str(s): _jsonable(_lower(matrices[s])) for s in seeds},
         "task_policy_returns": {str(s): _jsonable(policies[s]) for s in seeds},
+        "next_task_returns": {str(s): _jsonable(ahead[s]) for s in seeds},
         "fidelity": {str(s): _fidelities(judged[s]) for s in seeds},
         "per_seed": per_seed,
         "aggregate": aggregate(per_seed),

@@ -7,10 +7,11 @@ how many members there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adam import adam
 
 from oer_pipeline.networks.stacked import Parameters
 
@@ -26,28 +27,35 @@ class FlatParameters:
         sizes = {name: tensor[0].numel() for name, tensor in parameters.items()}
         width = sum(_padded(size) for size in sizes.values())
         self.buffer = torch.zeros(first.shape[0], width, device=first.device)
-        self._gradient = torch.zeros_like(self.buffer)
-        self.views: Parameters = {}
-        offset = 0
-        for name, tensor in parameters.items():
-            part = self.buffer[:, offset : offset + sizes[name]].view(tensor.shape)
-            part.copy_(tensor.detach())
-            self.views[name] = part.detach().requires_grad_()
-            offset += _padded(sizes[name])
+        self.gradient = torch.zeros_like(self.buffer)
+        self.views: Parameters = {name: tensor.detach() for name, tensor in parameters.items()}
+        self.flatten(self.views.values(), self.buffer)
+        self.views = {name: part.detach().requires_grad_() for name, part in self.unflatten(self.buffer).items()}
 
     @property
     def size(self) -> int:
         """Parameters of one member, padding left out."""
         return sum(view[0].numel() for view in self.views.values())
 
-    def flatten(self, gradients: Sequence[Tensor]) -> Tensor:
-        """One gradient per view, laid out as the buffer is, (M, P); the next call overwrites it."""
+    def flatten(self, parts: Iterable[Tensor], out: Tensor | None = None) -> Tensor:
+        """One tensor per view, laid out as the buffer is, (M, P); padding of a new `out` is zero."""
+        out = torch.zeros_like(self.buffer) if out is None else out
         offset = 0
-        for gradient in gradients:
-            size = gradient[0].numel()
-            self._gradient[:, offset : offset + size] = gradient.reshape(len(gradient), size)
+        for part in parts:
+            size = part[0].numel()
+            out[:, offset : offset + size] = part.reshape(len(part), size)
             offset += _padded(size)
-        return self._gradient
+        return out
+
+    def unflatten(self, flat: Tensor) -> Parameters:
+        """The named parts of a tensor that is laid out as the buffer is, sharing its memory."""
+        parts: Parameters = {}
+        offset = 0
+        for name, view in self.views.items():
+            size = view[0].numel()
+            parts[name] = flat[:, offset : offset + size].view(view.shape)
+            offset += _padded(size)
+        return parts
 
     def copy(self) -> FlatParameters:
         """A twin with its own buffer: how targets start."""
@@ -63,19 +71,46 @@ class FlatParameters:
 
 
 class Adam:
-    """Adam (Kingma & Ba 2015) over flat parameters, one fused kernel a network."""
+    """Adam (Kingma & Ba 2015) over one network's flat parameters, in one fused kernel.
 
-    def __init__(self, networks: Sequence[FlatParameters], learning_rate: float) -> None:
-        self._networks = list(networks)
-        self._adam = torch.optim.Adam([n.buffer for n in self._networks], lr=learning_rate, fused=True)
+    `state` holds everything the next step depends on, and is updated in place.
+    """
 
-    def descend(self, loss: Tensor) -> None:
-        """One step down the gradient of a scalar loss, which has to depend on every parameter."""
-        views = [view for network in self._networks for view in network.views.values()]
-        gradients = iter(torch.autograd.grad(loss, views, materialize_grads=True))
-        for network in self._networks:
-            network.buffer.grad = network.flatten([next(gradients) for _ in network.views])
-        self._adam.step()
+    def __init__(self, network: FlatParameters, learning_rate: float) -> None:
+        self._network, self._learning_rate = network, learning_rate
+        self.state = {
+            "mean": torch.zeros_like(network.buffer),
+            "square": torch.zeros_like(network.buffer),
+            "steps": torch.zeros((), device=network.buffer.device),
+        }
+
+    def step(self) -> None:
+        """One step down `network.gradient`."""
+        adam(
+            [self._network.buffer],
+            [self._network.gradient],
+            [self.state["mean"]],
+            [self.state["square"]],
+            [],
+            [self.state["steps"]],
+            fused=True,
+            capturable=self._network.buffer.is_cuda,
+            amsgrad=False,
+            beta1=0.9,
+            beta2=0.999,
+            lr=self._learning_rate,
+            weight_decay=0.0,
+            eps=1e-8,
+            maximize=False,
+        )
+
+
+def differentiate(loss: Tensor, networks: Sequence[FlatParameters]) -> None:
+    """Each network's `gradient` of a scalar loss; zero where the loss does not reach."""
+    views = [view for network in networks for view in network.views.values()]
+    gradients = iter(torch.autograd.grad(loss, views, materialize_grads=True))
+    for network in networks:
+        network.flatten([next(gradients) for _ in network.views], network.gradient)
 
 
 def _padded(size: int) -> int:

@@ -9,13 +9,15 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from math import sqrt
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 ROWS = 16
 """Batches are padded to a multiple of this many rows: a matrix product rounds differently where a member's part of the
-memory is not aligned to whole vector registers, and where it starts depends on the members before it."""
+output is not aligned to whole vector registers, and where it starts depends on the members before it."""
 
 Parameters = dict[str, Tensor]
 """`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0."""
@@ -42,23 +44,126 @@ def init_mlp(sizes: Sequence[int], generators: Sequence[torch.Generator]) -> Par
 
 def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     """x W + b per member, (M, B, O)."""
-    if weight.shape[-1] == 1:
-        # A matrix product of output width 1 takes another code path with one member than with several.
-        return (x_MBI * weight.transpose(1, 2)).sum(-1, keepdim=True) + bias
-    spare = -x_MBI.shape[1] % ROWS
-    padded_MBI = torch.nn.functional.pad(x_MBI, (0, 0, 0, spare)) if spare else x_MBI
-    return torch.baddbmm(bias, padded_MBI, weight)[:, : x_MBI.shape[1]]
+    return _layers([weight, bias], x_MBI, last_activation=False)
 
 
 def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False) -> Tensor:
     """ReLU MLP, (M, B, O); the last layer is linear unless `last_activation`."""
+    flat = [parameters[f"{layer}.{part}"] for layer in range(len(parameters) // 2) for part in ("weight", "bias")]
+    return _layers(flat, x_MBI, last_activation)
+
+
+def _layers(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool) -> Tensor:
+    output: Tensor = _Layers.apply(padded(x_MBI), last_activation, *parameters)  # type: ignore[no-untyped-call]
+    return output[:, : x_MBI.shape[1]]
+
+
+def padded(x_MBI: Tensor) -> Tensor:
+    """With rows of zeros up to a multiple of `ROWS`."""
+    spare = -x_MBI.shape[1] % ROWS
+    return torch.nn.functional.pad(x_MBI, (0, 0, 0, spare)) if spare else x_MBI
+
+
+class _Layers(torch.autograd.Function):
+    """Layers with the backward pass written out: autograd's own hands on transposed gradients, on which ReLU's
+    backward takes thirty times as long."""
+
+    @staticmethod
+    def forward(ctx: Any, x_MBI: Tensor, last_activation: bool, *parameters: Tensor) -> Tensor:
+        values = forward(parameters, x_MBI, last_activation)
+        ctx.last_activation = last_activation
+        ctx.save_for_backward(*parameters[0::2], *values[:-1], values[-1] if last_activation else None)
+        return values[-1]
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> Any:
+        wanted = ctx.needs_input_grad
+        layers = len(wanted) // 2 - 1
+        weights, values = ctx.saved_tensors[:layers], ctx.saved_tensors[layers:]
+        if any(wanted[2:]):
+            found, of_input = backward(weights, values, gradient, ctx.last_activation, wanted[0])
+            return of_input, None, *found
+        return input_gradient(weights, values, gradient, ctx.last_activation), *[None] * (len(wanted) - 1)
+
+
+def forward(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool = False) -> list[Tensor]:
+    """The input of each layer and the output of the last; `parameters` are weights and biases in turn.
+
+    Rows have to be a multiple of `ROWS`.
+    """
     layers = len(parameters) // 2
-    hidden = x_MBI
+    values = [x_MBI]
     for layer in range(layers):
-        hidden = linear(parameters[f"{layer}.weight"], parameters[f"{layer}.bias"], hidden)
-        if last_activation or layer < layers - 1:
-            hidden = torch.relu(hidden)
-    return hidden
+        output = _affine(parameters[2 * layer], parameters[2 * layer + 1], values[-1])
+        values.append(output.relu_() if last_activation or layer < layers - 1 else output)
+    return values
+
+
+def backward(
+    weights: Sequence[Tensor],
+    values: Sequence[Tensor | None],
+    gradient_MBO: Tensor,
+    last_activation: bool = False,
+    of_input: bool = False,
+) -> tuple[list[Tensor], Tensor | None]:
+    """The parameters' gradients, in `forward`'s order, from the output's; and the input's, if wanted.
+
+    `values` as `forward` gives them; the last is not looked at without `last_activation`.
+    """
+    found: list[Tensor] = []
+    gradient = gradient_MBO
+    for layer in reversed(range(len(weights))):
+        if last_activation or layer < len(weights) - 1:
+            gradient = _before_relu(gradient, values[layer + 1])
+        x_MBI = values[layer]
+        assert x_MBI is not None
+        found = [weight_gradient(x_MBI, gradient), gradient.sum(dim=1, keepdim=True), *found]
+        if layer or of_input:
+            gradient = _input_gradient(weights[layer], gradient)
+    return found, gradient if of_input else None
+
+
+def input_gradient(
+    weights: Sequence[Tensor], values: Sequence[Tensor | None], gradient_MBO: Tensor, last_activation: bool = False
+) -> Tensor:
+    """The gradient of `forward`'s input alone."""
+    gradient = gradient_MBO
+    for layer in reversed(range(len(weights))):
+        if last_activation or layer < len(weights) - 1:
+            gradient = _before_relu(gradient, values[layer + 1])
+        gradient = _input_gradient(weights[layer], gradient)
+    return gradient
+
+
+def _before_relu(gradient: Tensor, value: Tensor | None) -> Tensor:
+    passed: Tensor = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
+    return passed
+
+
+# A matrix product of output width 1 takes another code path with one member than with several: element-wise instead.
+
+
+def _affine(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
+    if weight.shape[-1] == 1:
+        return (x_MBI * weight.transpose(1, 2)).sum(-1, keepdim=True) + bias
+    return torch.baddbmm(bias, x_MBI, weight)
+
+
+def weight_gradient(x_MBI: Tensor, gradient_MBO: Tensor) -> Tensor:
+    """Of x W per member, (M, I, O), from the output's."""
+    if gradient_MBO.shape[-1] == 1:
+        return (x_MBI * gradient_MBO).sum(dim=1).unsqueeze(-1)
+    members, _, inputs = x_MBI.shape
+    size = inputs * gradient_MBO.shape[-1]
+    aligned = x_MBI.new_empty(members, size + -size % ROWS)[:, :size].view(members, inputs, -1)
+    return torch.bmm(x_MBI.transpose(1, 2), gradient_MBO, out=aligned)
+
+
+def _input_gradient(weight: Tensor, gradient_MBO: Tensor) -> Tensor:
+    if weight.shape[-1] == 1:
+        return gradient_MBO * weight.transpose(1, 2)
+    return torch.bmm(gradient_MBO, weight.transpose(1, 2))
 
 
 def detached(parameters: Mapping[str, Tensor]) -> Parameters:

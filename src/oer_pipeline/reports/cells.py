@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.errors import DataError
-from oer_pipeline.metrics.continual import References, normalise
+from oer_pipeline.metrics.continual import References, forward_transfer, normalise
 from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.types import FloatArray
 
 Cell = Mapping[str, Any]
+SINGLE_TASK = "single_task"
+"""The method that forward transfer is measured against."""
 UNITS = {"normalised": "normalised return (random 0, expert 100)", "raw": "undiscounted return"}
 
 
@@ -55,6 +57,31 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
         raise DataError(f"cells to compare are {names}; their names have to differ")
     metric = "per_normalised" if scale(cells) == "normalised" else "per"
     return sorted(cells, key=lambda cell: -float(cell["aggregate"][metric]["mean"]))
+
+
+def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells with `forward_transfer` per seed, against the same seed of the single-task cell, if one is there."""
+    alone = next((cell for cell in cells if cell["method"] == SINGLE_TASK), None)
+    if alone is None:
+        return list(cells)
+    return [cell if cell is alone else {**cell, "per_seed": _with_transfer(cell, alone)} for cell in cells]
+
+
+def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
+    references = References.of(cell["tasks"], cell["references"])
+    extended = dict(cell["per_seed"])
+    for seed in extended.keys() & alone["matrix"].keys():
+        pair = [np.array(c["matrix"][seed], np.float64) for c in (cell, alone)]
+        found = {"forward_transfer": _transfer(*pair)}
+        if references is not None:
+            scaled = [normalise(R, references.random, references.expert) for R in pair]
+            found["forward_transfer_normalised"] = _transfer(*scaled)
+        extended[seed] = extended[seed] | found
+    return extended
+
+
+def _transfer(R: FloatArray, alone: FloatArray) -> float | None:
+    return forward_transfer(R, np.diagonal(alone))
 
 
 def _check_comparable(first: Cell, other: Cell) -> None:

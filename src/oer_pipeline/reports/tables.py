@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.metrics.intervals import Estimate, paired_difference
-from oer_pipeline.reports.cells import Cell, estimate, ranked, scale, seed_values
+from oer_pipeline.reports.cells import Cell, estimate, ranked, scale, seed_values, with_forward_transfer
 
 Row = tuple[str, ...]
 
@@ -22,18 +22,43 @@ class Column:
     title: str
     digits: int
     explanation: str
+    always: bool = False  # even where no method defines it
+    brief: bool = True  # in the short form too
 
+
+Columns = Sequence[Column]
 
 COLUMNS = (
-    Column("per", "PER", 1, "mean return over all tasks after the last one; methods are ranked by it"),
+    Column("per", "PER", 1, "mean return over all tasks after the last one; methods are ranked by it", always=True),
     Column(
         "bwt_paper",
         "BWT\n(+ forgets)",
         1,
         "as in the paper: return when learned - at the end, mean over all tasks but the last; positive = forgetting",
+        always=True,
     ),
-    Column("plasticity", "plasticity", 1, "return on each task right after learning it, mean over tasks"),
-    Column("forgetting", "forgetting", 1, "best return ever - return at the end, mean over all tasks but the last"),
+    Column("plasticity", "plasticity", 1, "return on each task right after learning it, mean over tasks", always=True),
+    Column(
+        "forgetting",
+        "forgetting",
+        1,
+        "best return ever - return at the end, mean over all tasks but the last",
+        always=True,
+    ),
+    Column(
+        "forward_transfer",
+        "forward\ntransfer",
+        1,
+        "plasticity - that of independent networks (single_task), paired by seed",
+        brief=False,
+    ),
+    Column(
+        "zero_shot",
+        "zero\nshot",
+        1,
+        "return on the next task before learning it, with the newest head, above the random policy's",
+        brief=False,
+    ),
     Column(
         "cloning_gap",
         "cloning\ngap",
@@ -58,6 +83,8 @@ INTERVALS = {
     "student_t": "3 to 9 seeds: mean [95 % Student's t interval on seed means]",
     "bootstrap": "10 seeds or more: mean [95 % bootstrap interval over whole seeds]",
 }
+
+IN_FULL = (("in full", "table.md beside this file: raw returns too, forward transfer and zero-shot returns"),)
 
 
 @dataclass(frozen=True)
@@ -99,57 +126,64 @@ class Table:
 
 def cell_table(metrics: Cell) -> Table:
     """One cell: its estimate over seeds, then every seed."""
-    rows = []
+    rows, columns = [], _columns([metrics])
     for shown in _scales([metrics]):
-        rows.append(_estimates(metrics["cell"], shown, (estimate(metrics, c.metric, shown) for c in COLUMNS)))
-        rows += [_seed_row(metrics, str(seed), shown) for seed in metrics["seeds"]]
-        rows += _zero_action(metrics, shown)
-    return Table(_titles(), tuple(rows), _notes([metrics]))
+        rows.append(_estimates(metrics, shown, columns))
+        rows += [_seed_row(metrics, str(seed), shown, columns) for seed in metrics["seeds"]]
+        rows += _zero_action(metrics, shown, columns)
+    return Table(_titles(columns), tuple(rows), _notes([metrics], columns))
 
 
-def comparison_table(cells: Sequence[Cell], reference: str | None = None) -> Table:
+def comparison_table(cells: Sequence[Cell], reference: str | None = None, brief: bool = False) -> Table:
     """Cells by rank, and with `reference` (a cell's name) the others' differences from it, paired by seed.
+
+    `brief`: for a terminal, in one scale and without the columns that can wait.
 
     Raises:
         ConfigurationError: no cell is called `reference`.
         DataError: cells that may not be compared (`cells.ranked`).
     """
-    order = ranked(cells)
+    order = with_forward_transfer(ranked(cells))
+    columns = [column for column in _columns(order) if column.brief or not brief]
     rows: list[Row] = []
-    for shown in _scales(order):
-        for cell in order:
-            rows.append(_estimates(cell["cell"], shown, (estimate(cell, c.metric, shown) for c in COLUMNS)))
-        rows += _zero_action(order[0], shown)
-    return Table(_titles(), (*rows, *_differences(order, reference)), _notes(order, reference))
+    for shown in [scale(order)] if brief else _scales(order):
+        rows += [_estimates(cell, shown, columns) for cell in order]
+        rows += _zero_action(order[0], shown, columns)
+    notes = _notes(order, columns, reference) + (IN_FULL if brief else ())
+    return Table(_titles(columns), (*rows, *_differences(order, columns, reference)), notes)
 
 
-def _differences(cells: Sequence[Cell], reference: str | None) -> list[Row]:
+def _differences(cells: Sequence[Cell], columns: Columns, reference: str | None) -> list[Row]:
     if reference is None:
         return []
     by_name = {cell["cell"]: cell for cell in cells}
     if reference not in by_name:
         raise ConfigurationError(f"no cell is called {reference!r}; {choices(by_name, reference)}")
     best, base = scale(cells), by_name.pop(reference)
-    return [
-        _estimates(
-            f"{name} - {reference}",
-            f"{best}, paired by seed",
-            (paired_difference(seed_values(cell, c.metric, best), seed_values(base, c.metric, best)) for c in COLUMNS),
-        )
-        for name, cell in by_name.items()
-    ]
+    return [_difference(cell, base, best, columns) for cell in by_name.values()]
+
+
+def _difference(cell: Cell, base: Cell, shown: str, columns: Columns) -> Row:
+    pairs = [(seed_values(cell, c.metric, shown), seed_values(base, c.metric, shown)) for c in columns]
+    numbers = [number(paired_difference(*pair), c.digits) for pair, c in zip(pairs, columns, strict=True)]
+    return (f"{cell['cell']} - {base['cell']}", f"{shown}, paired by seed", *numbers)
+
+
+def _columns(cells: Sequence[Cell]) -> list[Column]:
+    """The columns that some cell has a value for."""
+    return [c for c in COLUMNS if c.always or any(estimate(x, c.metric, s) for x in cells for s in _scales([x]))]
 
 
 def _scales(cells: Sequence[Cell]) -> tuple[str, ...]:
     return ("normalised", "raw") if any(cell["references"] for cell in cells) else ("raw",)
 
 
-def _titles() -> Row:
-    return ("method", "scale", *(column.title for column in COLUMNS))
+def _titles(columns: Columns) -> Row:
+    return ("method", "scale", *(column.title for column in columns))
 
 
-def _estimates(label: str, shown: str, estimates: Iterable[Estimate | None]) -> Row:
-    return (label, shown, *(number(e, c.digits) for e, c in zip(estimates, COLUMNS, strict=True)))
+def _estimates(cell: Cell, shown: str, columns: Columns) -> Row:
+    return (cell["cell"], shown, *(number(estimate(cell, c.metric, shown), c.digits) for c in columns))
 
 
 def number(value: Estimate | None, digits: int) -> str:
@@ -165,13 +199,13 @@ def _fixed(value: float, digits: int) -> str:
     return f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0.0 turns -0.0 into 0.0
 
 
-def _seed_row(cell: Cell, seed: str, shown: str) -> Row:
-    values = [seed_values(cell, c.metric, shown)[seed] for c in COLUMNS]
-    numbers = ("-" if v is None else _fixed(v, c.digits) for v, c in zip(values, COLUMNS, strict=True))
+def _seed_row(cell: Cell, seed: str, shown: str, columns: Columns) -> Row:
+    values = [seed_values(cell, c.metric, shown)[seed] for c in columns]
+    numbers = ("-" if v is None else _fixed(v, c.digits) for v, c in zip(values, columns, strict=True))
     return (f"{cell['cell']}, seed {seed}", shown, *numbers)
 
 
-def _zero_action(cell: Cell, shown: str) -> list[Row]:
+def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
     """What doing nothing scores, where it was measured: a method below it has learned less than nothing."""
     table = cell["references"]
     if table is None or any(table[task].get("zero") is None for task in cell["tasks"]):
@@ -180,13 +214,13 @@ def _zero_action(cell: Cell, shown: str) -> list[Row]:
     references = References.of(cell["tasks"], table)
     if shown == "normalised" and references is not None:
         returns = normalise(returns, references.random, references.expert).tolist()
-    mean = _fixed(sum(returns) / len(returns), COLUMNS[0].digits)
-    return [("doing nothing", shown, mean, *["-"] * (len(COLUMNS) - 1))]
+    mean = _fixed(sum(returns) / len(returns), columns[0].digits)
+    return [("doing nothing", shown, mean, *["-"] * (len(columns) - 1))]
 
 
-def _notes(cells: Sequence[Cell], reference: str | None = None) -> tuple[tuple[str, str], ...]:
+def _notes(cells: Sequence[Cell], columns: Columns, reference: str | None = None) -> tuple[tuple[str, str], ...]:
     methods = {cell["aggregate"]["per"]["method"] for cell in cells}
-    notes = [(column.title, column.explanation) for column in COLUMNS]
+    notes = [(column.title, column.explanation) for column in columns]
     if len(_scales(cells)) > 1:
         notes.append(
             ("normalised", "100 (return - random) / (expert - random), per task; 0 = random policy, 100 = expert")
@@ -199,11 +233,18 @@ def _notes(cells: Sequence[Cell], reference: str | None = None) -> tuple[tuple[s
     if reference is not None:
         notes.append(("paired by seed", f"difference from {reference}, seed by seed, over the seeds that both have"))
     notes.append(("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)))
-    notes.append(("seeds", "; ".join(f"{cell['cell']}: {', '.join(map(str, cell['seeds']))}" for cell in cells)))
+    notes.append(("seeds", _seeds(cells)))
     notes.append(
         ("a seed", "varies initial weights, batches, noise and selection; data and transition models are shared")
     )
     return tuple(notes)
+
+
+def _seeds(cells: Sequence[Cell]) -> str:
+    by_cell = {cell["cell"]: ", ".join(map(str, cell["seeds"])) for cell in cells}
+    if len(cells) > 1 and len(set(by_cell.values())) == 1:
+        return f"{next(iter(by_cell.values()))}, of all methods"
+    return "; ".join(f"{name}: {seeds}" for name, seeds in by_cell.items())
 
 
 def _flat(cell: str) -> str:

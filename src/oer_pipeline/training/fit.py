@@ -1,4 +1,4 @@
-"""Train one task with Lightning: blocks of updates, curves, progress."""
+"""Train one task with Lightning: blocks of updates, curves, progress, checkpoints."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import logging
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 
-from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.learners.learner import Learner
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.training.checkpoint import Checkpoint
+from oer_pipeline.training.hardware import Hardware
 from oer_pipeline.training.module import BlockModule
 from oer_pipeline.training.progress import Progress
 from oer_pipeline.trajectories.buffer import ReplayBuffer
@@ -22,79 +24,86 @@ from oer_pipeline.trajectories.table import Trajectories
 BLOCK = 100
 
 Curves = dict[int, dict[str, list[float]]]
-"""Per seed: `update` and each loss's mean over the block that ended there, as equally long columns; NaN in a block too
-short for a policy update."""
+"""Per seed: `update` and each loss's mean over the block that ended there, as equally long columns; NaN in a block
+without it, such as one too short for a policy update."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The policies of all members, their curves and the size of what was trained."""
+    """The policies of all members, their curves, the size of what was trained and for how many updates."""
 
     policies: Policies
     curves: Curves
     parameters: int  # of one member
-
-
-def device_of(accelerator: str) -> torch.device:
-    """`cpu`, `gpu`, or `auto`: the GPU where there is one.
-
-    Raises:
-        ConfigurationError: `gpu` is asked for and there is none.
-    """
-    if accelerator == "cpu" or (accelerator == "auto" and not torch.cuda.is_available()):
-        return torch.device("cpu")
-    if not torch.cuda.is_available():
-        raise ConfigurationError(f"accelerator is {accelerator!r}, but torch sees no GPU; set accelerator: cpu")
-    return torch.device("cuda")
+    updates: int
 
 
 def fit(
-    kind: type[Learner],
+    learner: Learner,
     settings: LearnerSettings,
-    data: Trajectories,
+    data: Trajectories | Sequence[Trajectories],
     buffers: Sequence[Sequence[ReplayBuffer]],
     previous: Policies | None,
     seeds: Sequence[int],
-    accelerator: str = "cpu",
+    hardware: Hardware | None = None,
+    checkpoint: Path | None = None,
 ) -> Trained:
-    """Train the task after `previous` for all seeds at once (arguments as `Learner`)."""
-    device = device_of(accelerator)
-    if device.type == "cpu":
-        torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
-    learner = kind(settings, data, buffers, previous, seeds, device)
-    module = BlockModule(learner)
-    title = f"train task {learner.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"
-    _trainer(device, Progress(title, settings.updates)).fit(module, train_dataloaders=list(_blocks(settings.updates)))
-    return Trained(learner.result(), _curves(module, seeds), learner.parameter_count())
+    """Train the task after `previous` for all seeds at once (arguments as `TaskTraining`).
+
+    With a `checkpoint` file a training that was interrupted goes on there; it is removed at the end.
+
+    Raises:
+        DivergedError: names task, seed, update and the last good checkpoint.
+    """
+    hardware = hardware or Hardware()
+    device = hardware.device()
+    task = TaskTraining(learner, settings, data, buffers, previous, seeds, device, hardware.graphs)
+    module, keeper = BlockModule(task), Checkpoint(checkpoint, task) if checkpoint else None
+    if keeper:
+        keeper.resume(module)
+    title = f"train task {task.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"
+    callbacks = [Progress(title, task.length, task.updates), *([keeper] if keeper else [])]
+    try:
+        _trainer(hardware, callbacks).fit(module, train_dataloaders=list(_blocks(task.updates, task.length)))
+    except DivergedError as error:
+        raise DivergedError(f"{error}; {_last_good(keeper)}") from error
+    if keeper:
+        keeper.remove()
+    return Trained(task.result(), _curves(module, seeds), task.parameter_count(), task.length)
 
 
-def _blocks(updates: int) -> Iterator[int]:
-    """Block lengths that add up to `updates`."""
-    for first in range(0, updates, BLOCK):
-        yield min(BLOCK, updates - first)
+def _blocks(first: int, last: int) -> Iterator[int]:
+    """Block lengths from update `first` to `last`."""
+    for start in range(first, last, BLOCK):
+        yield min(BLOCK, last - start)
 
 
-def _trainer(device: torch.device, progress: Progress) -> pl.Trainer:
+def _trainer(hardware: Hardware, callbacks: list[pl.Callback]) -> pl.Trainer:
     for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     return pl.Trainer(
-        accelerator="cpu" if device.type == "cpu" else "gpu",
+        accelerator="cpu" if hardware.device().type == "cpu" else "gpu",
         devices=1,
         max_epochs=1,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
-        callbacks=[progress],
+        callbacks=callbacks,
     )
 
 
 def _curves(module: BlockModule, seeds: Sequence[int]) -> Curves:
-    curves: Curves = {seed: {"update": [float(u) for u, _ in module.history]} for seed in seeds}
-    missing = torch.full((len(seeds),), torch.nan, device=module.learner.device)
-    for name in dict.fromkeys(name for _, losses in module.history for name in losses):
-        values = torch.stack([losses.get(name, missing) for _, losses in module.history]).cpu()
-        for member, seed in enumerate(seeds):
-            curves[seed][name] = values[:, member].tolist()
-    return curves
+    columns = module.columns()
+    updates = columns.pop("update").tolist()
+    return {
+        seed: {"update": updates, **{name: column[:, member].tolist() for name, column in columns.items()}}
+        for member, seed in enumerate(seeds)
+    }
+
+
+def _last_good(keeper: Checkpoint | None) -> str:
+    if keeper is None or keeper.update is None:
+        return "no checkpoint was taken before"
+    return f"the last good checkpoint is {keeper.path}, after update {keeper.update}"

@@ -3,66 +3,112 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from oer_pipeline.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
+    from oer_pipeline.learners.protocol import Learner
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
 
     Weights = tuple[dict[str, Tensor], dict[str, Any]]
+    PoliciesAndCurves = tuple[dict[int, Weights], dict[int, pd.DataFrame]]
 
 logger = logging.getLogger(__name__)
 
 
 def train_first(
-    data: Trajectories, chosen: dict[str, Any], learner: dict[str, Any], accelerator: str, seeds: list[int]
-) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+    chosen: dict[str, Any],
+    settings: dict[str, Any],
+    hardware: dict[str, Any],
+    checkpoint: Path,
+    seeds: list[int],
+    data: Trajectories,
+) -> PoliciesAndCurves:
     """Policies and curves of the sequence's first task."""
-    return _train(data, chosen, learner, accelerator, seeds, None, ())
+    return _train(chosen, settings, hardware, checkpoint, seeds, [data])
 
 
 def train_next(
-    data: Trajectories,
     chosen: dict[str, Any],
-    learner: dict[str, Any],
-    accelerator: str,
+    settings: dict[str, Any],
+    hardware: dict[str, Any],
+    checkpoint: Path,
     seeds: list[int],
+    data: Trajectories,
     previous_by_seed: dict[int, Weights],
     *buffers_by_seed: dict[int, ReplayBuffer],
-) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+) -> PoliciesAndCurves:
     """Policies and curves of a later task; one argument per old task's buffers, none for a learner without."""
-    return _train(data, chosen, learner, accelerator, seeds, previous_by_seed, buffers_by_seed)
+    return _train(chosen, settings, hardware, checkpoint, seeds, [data], previous_by_seed, buffers_by_seed)
+
+
+def train_together(
+    chosen: dict[str, Any],
+    settings: dict[str, Any],
+    hardware: dict[str, Any],
+    checkpoint: Path,
+    seeds: list[int],
+    *data: Trajectories,
+) -> PoliciesAndCurves:
+    """Policies and curves of all tasks learned at once."""
+    return _train(chosen, settings, hardware, checkpoint, seeds, data)
 
 
 def _train(
-    data: Trajectories,
     chosen: dict[str, Any],
-    learner: dict[str, Any],
-    accelerator: str,
+    settings: dict[str, Any],
+    hardware: dict[str, Any],
+    checkpoint: Path,
     seeds: list[int],
-    previous_by_seed: dict[int, Weights] | None,
-    buffers_by_seed: tuple[dict[int, ReplayBuffer], ...],
-) -> tuple[dict[int, Weights], dict[int, pd.DataFrame]]:
+    data: Sequence[Trajectories],
+    previous_by_seed: dict[int, Weights] | None = None,
+    buffers_by_seed: Sequence[dict[int, ReplayBuffer]] = (),
+) -> PoliciesAndCurves:
     import pandas as pd
 
-    from oer_pipeline.learners.learner import Learner
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.learners.settings import LearnerSettings
-    from oer_pipeline.loading import load_class
     from oer_pipeline.training.fit import fit
+    from oer_pipeline.training.hardware import Hardware
 
-    settings = LearnerSettings(**learner)
-    learner_class: type[Learner] = load_class(chosen["class"], Learner)  # type: ignore[type-abstract]
     before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
-    buffers = [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed]
-    trained = fit(learner_class, settings, data.scaled(), buffers, before or None, seeds, accelerator)
-    cost = {"parameters": trained.parameters, "updates": settings.updates}
+    trained = fit(
+        _learner(chosen),
+        LearnerSettings(**settings),
+        [d.scaled() for d in data],
+        [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed],
+        before or None,
+        seeds,
+        Hardware(**hardware),
+        checkpoint,
+    )
+    cost = {"parameters": trained.parameters, "updates": trained.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
     weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
     return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
+
+
+def _learner(chosen: dict[str, Any]) -> Learner:
+    """The learner in force.
+
+    Raises:
+        ConfigurationError: it wants what its configuration does not give it.
+    """
+    from oer_pipeline.learners.protocol import Learner
+    from oer_pipeline.loading import build
+
+    learner = build(chosen["class"], Learner, chosen["options"])
+    for flag in ("replays", "together"):
+        if getattr(learner, flag) and not chosen[flag]:
+            raise ConfigurationError(f"learners.{chosen['name']}: {chosen['class']} needs {flag}: true beside it")
+    return learner
 
 
 def select_without_model(
@@ -71,12 +117,12 @@ def select_without_model(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
-    learner: dict[str, Any],
+    discount: float,
     facts: dict[str, Any],
     seeds: list[int],
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen from the data and the policy."""
-    return _select(data, policies_by_seed, task, selector, replay, learner, facts, seeds, None)
+    return _select(data, policies_by_seed, task, selector, replay, discount, facts, seeds, None)
 
 
 def select_with_model(
@@ -85,13 +131,13 @@ def select_with_model(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
-    learner: dict[str, Any],
+    discount: float,
     facts: dict[str, Any],
     seeds: list[int],
     dynamics: Weights,
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen with the help of the transition model."""
-    return _select(data, policies_by_seed, task, selector, replay, learner, facts, seeds, dynamics)
+    return _select(data, policies_by_seed, task, selector, replay, discount, facts, seeds, dynamics)
 
 
 def _select(
@@ -100,7 +146,7 @@ def _select(
     task: dict[str, Any],
     selector: dict[str, Any],
     replay: dict[str, Any],
-    learner: dict[str, Any],
+    discount: float,
     facts: dict[str, Any],
     seeds: list[int],
     dynamics: Weights | None,
@@ -115,7 +161,7 @@ def _select(
     choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
     policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
-    requests = requests_of(policies, data.scaled(), replay["size"], model, facts, task["index"], learner["discount"])
+    requests = requests_of(policies, data.scaled(), replay["size"], model, facts, task["index"], discount)
     selections = choose.select_all(list(requests.values()))
     for seed, selection in zip(seeds, selections, strict=True):
         logger.info("task %d, seed %d: %s %s", task["index"], seed, selector["name"], dict(selection.notes) or "")
@@ -128,7 +174,10 @@ def _select(
 def evaluate(
     policies_by_seed: dict[int, Weights], evaluation: dict[str, Any], seeds: list[int], *tasks: dict[str, Any]
 ) -> dict[int, pd.DataFrame]:
-    """Every episode's return of the deployed policy on all tasks learned, and of the task policy on the newest."""
+    """Every episode's return: `deployed` on all tasks learned, `task` policy on the newest, `zero_shot` on the next.
+
+    Zero-shot is the deployed policy with its newest head, on a task that it has not learned (method, section 8).
+    """
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
@@ -137,23 +186,22 @@ def evaluate(
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
-    learned = [Task(**task) for task in tasks]
-    head = {task.name: number for number, task in enumerate(learned, start=1)}
+    order = [Task(**task) for task in tasks]
+    newest = order[policies.tasks - 1]
 
     def deployed(task: Task, observation: Any) -> Any:
-        return policies.deployed_action(head[task.name], observation)
+        return policies.deployed_action(min(task.index, newest.index), observation)
 
-    runs: list[tuple[str, list[Task], ActOnTask]] = [("deployed", learned, deployed)]
+    runs: list[tuple[str, list[Task], ActOnTask]] = [("deployed", order, deployed)]
     if policies.task is not None:
-        runs.append(("task", learned[-1:], lambda _, observation: policies.task_action(observation)))
+        runs.append(("task", [newest], lambda _, observation: policies.task_action(observation)))
     rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for policy, on, act in runs:
         result = roll_out(on, act, len(seeds), evaluation["episodes"], "evaluation")
         for task, by_member in zip(on, result, strict=True):
+            name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
                 columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
-                number = range(evaluation["episodes"])
-                rows[seed].append(
-                    pd.DataFrame({"policy": policy, "task": head[task.name], "episode": number, **columns})
-                )
+                about = {"policy": name, "task": task.index, "episode": range(evaluation["episodes"])}
+                rows[seed].append(pd.DataFrame(about | columns))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

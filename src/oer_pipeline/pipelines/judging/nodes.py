@@ -35,7 +35,7 @@ def judge_selectors(
     task: dict[str, Any],
     selectors: dict[str, Any],
     judging: dict[str, Any],
-    learner: dict[str, Any],
+    discount: float,
     facts: dict[str, Any],
     seeds: list[int],
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
@@ -58,7 +58,7 @@ def judge_selectors(
         selector = build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
         for size in judging["sizes"]:
             requests = requests_of(
-                policies, scaled, size, model, facts, task["index"], learner["discount"],
+                policies, scaled, size, model, facts, task["index"], discount,
                 {seed: visits_by_seed[seed].observation for seed in seeds},
             )  # fmt: skip
             for seed, selection in zip(seeds, selector.select_all(list(requests.values())), strict=True):

@@ -10,13 +10,13 @@ from oer_pipeline.plan import Plan
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """Per task the policy's visits, the judgements, the page."""
-    return Pipeline([node for task in plan.tasks for node in _task(task.name)])
+    return Pipeline([node for task in plan.stops for node in _task(task.name)])
 
 
 def _task(task: str) -> list[Node]:
     here, facts = f"params:sequence.{task}", "params:suite_facts"
     visits, judged, chosen = f"{task}.learned_visits", f"{task}.judged", f"{task}.chosen_rows"
-    settings = ["params:judging_selectors", "params:judging", "params:learner", facts, "seeds"]
+    settings = ["params:judging_selectors", "params:judging", "params:learner.discount", facts, "seeds"]
     return [
         Node(
             visit_as_learned,

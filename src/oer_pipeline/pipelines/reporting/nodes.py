@@ -14,24 +14,25 @@ def measure(
     """
     from oer_pipeline.metrics.fidelity import Fidelity
     from oer_pipeline.metrics.report import cell_metrics, headlines
-    from oer_pipeline.reports.returns_table import diverged_episodes, matrix, task_policy_returns
+    from oer_pipeline.reports.returns_table import diverged_episodes, matrix, next_task_returns, task_policy_returns
 
     given = _grouped(by_task)
-    tasks, seeds = list(given["returns"]), sorted(policies_by_seed)
-    by_seed = {s: [given["returns"][t][s] for t in tasks] for s in seeds}
-    dual = {s: r for s in seeds if (r := task_policy_returns(by_seed[s])) is not None}
+    tasks, seeds = list(given["references"]), sorted(policies_by_seed)
+    by_seed = {s: [table[s] for table in given["returns"].values()] for s in seeds}
+    dual = {s: r for s in seeds if (r := task_policy_returns(by_seed[s], len(tasks))) is not None}
+    ahead = {s: r for s in seeds if (r := next_task_returns(by_seed[s], len(tasks))) is not None}
     fidelity = given.get("fidelity", {})
     kept = {s: [Fidelity(**fidelity[t][s]) for t in tasks] for s in seeds} if fidelity else None
     buffers = given.get("buffer", {})
     header = policies_by_seed[seeds[0]][1]
     cost = {
-        "updates": header["updates"] * len(tasks),
+        "updates": header["updates"] * len(given["returns"]),
         "parameters": header["parameters"],
         "replay_bytes": sum(b[seeds[0]].replay_bytes for b in buffers.values()),
     }
     references = {t: {kind: r["mean"] for kind, r in given["references"][t].items()} for t in tasks}
     measured = all({"random", "expert"} <= set(r) for r in references.values())
-    matrices = {s: matrix(tables) for s, tables in by_seed.items()}
+    matrices = {s: matrix(tables, len(tasks)) for s, tables in by_seed.items()}
     metrics = cell_metrics(
         **cell,
         tasks=tasks,
@@ -39,6 +40,7 @@ def measure(
         cost=cost,
         references=references if measured else None,
         task_policy_returns=dual or None,
+        next_task_returns=ahead or None,
         fidelity=kept,
         diverged_episodes={s: diverged_episodes(tables) for s, tables in by_seed.items()},
         buffers={s: [{"rows": len(b[s]), "walked": int(b[s].walked.sum())} for b in buffers.values()] for s in seeds},
@@ -98,4 +100,5 @@ def _plot_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
         for seed, R in metrics["matrix"].items()
         for i, task in enumerate(metrics["tasks"])
         for k in range(i, len(R))
+        if R[k][i] is not None
     ]

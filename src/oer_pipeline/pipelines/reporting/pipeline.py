@@ -15,7 +15,8 @@ def create_pipeline(plan: Plan) -> Pipeline:
     names = [task.name for task in plan.tasks]
     kept = ["buffer", "fidelity"] if plan.selector is not None else []
     measured = {"cell": "params:cell", "policies_by_seed": f"{names[-1]}.policies"}
-    measured |= _per_task(names, ["returns", "references", *kept])
+    measured |= _per_task([task.name for task in plan.stops], ["returns"])
+    measured |= _per_task(names, ["references", *kept])
     drawn = {"metrics": "metrics", "facts": "params:suite_facts"}
     drawn |= _per_task(names, ["transitions", "visits", *kept[:1]])
     pictures = [f"report.{figure}_png" for figure in FIGURES]

@@ -14,7 +14,7 @@ import pytest
 from kedro.io.core import DatasetError
 
 from oer_pipeline.datasets import JSONDataset
-from oer_pipeline.datasets.atomic import atomic_path
+from oer_pipeline.atomic import atomic_path
 
 
 def test_new_file_in_a_new_folder(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_file_cut_short_by_the_system(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from oer_pipeline.datasets.atomic import atomic_path
+from oer_pipeline.atomic import atomic_path
 
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with atomic_path(Path(sys.argv[1])) as temporary:

@@ -1,0 +1,206 @@
+"""Member-updates per second against members, and how long a run at the paper's size takes at the measured rates.
+
+    python -m benchmarks.updates_per_second [--quick] [--precision high] [--records FILE]   # measures
+    python -m benchmarks.updates_per_second --merge FILE                                    # adds records of another machine
+
+Writes its records (benchmarks/updates_per_second.json) and the block of docs/performance.md. Needs torch, numpy, pandas,
+pyarrow and scipy alone. Without a GPU it is the CPU time of one core, with one wall time; of three rounds the fastest.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from benchmarks.figure import best_device, describe
+from benchmarks.made_up import one_thread, trajectories
+from benchmarks.timing import cpu_seconds, seconds
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.finetune import Finetune
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.reports.block import with_block
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+from oer_pipeline.trajectories.table import Trajectories
+
+RECORDS = Path(__file__).with_suffix(".json")
+PAGE = Path(__file__).parents[1] / "docs" / "performance.md"
+MEMBERS = (1, 4, 16, 64)
+SIZES = {"256-256, batch 256": (256, 300), "256-256, batch 1,024": (1_024, 1_000)}
+"""Batch size and rows of a buffer; the second is the paper's."""
+LEARNERS: dict[str, tuple[Callable[[], Learner], int]] = {
+    "finetune": (Finetune, 0),
+    "er_dbc": (DualBehaviourCloning, 2),
+}
+"""Learners and on how many old tasks: the third task of a sequence."""
+PAPER = {"size": "256-256, batch 1,024", "members": 5, "tasks": 5, "updates": 150_000}
+SHORTEST = 0.3
+"""Seconds that a timed block takes at least; updates are added until it does."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """One measured rate and what it is of."""
+
+    learner: str
+    size: str
+    old_tasks: int
+    members: int
+    graph: bool
+    updates_per_second: float  # of all members together
+    device: str
+    precision: str
+    versions: dict[str, str]
+
+    @property
+    def what(self) -> tuple[Any, ...]:
+        return (self.device, self.precision, self.learner, self.size, self.old_tasks, self.members, self.graph)
+
+
+def measure(learner: str, size: str, old_tasks: int, members: int, graph: bool, quick: bool) -> Record:
+    """The rate of a learner's updates in blocks, as training runs them."""
+    device = best_device()
+    training = training_of(LEARNERS[learner][0], size, old_tasks, members, device, graph)
+    clock, updates, rounds = seconds if device == "cuda" else cpu_seconds, 2, 1 if quick else 3
+    training.block(updates)  # a graph is captured here
+    while (took := clock(lambda: training.block(updates))) < SHORTEST and not quick:
+        updates = 2 * max(updates, round(0.6 * updates * SHORTEST / max(took, 1e-3)))
+    best = min([took, *(clock(lambda: training.block(updates)) for _ in range(rounds - 1))])
+    versions = {"python": platform.python_version(), "torch": torch.__version__}
+    rate, precision = float(f"{updates / best:.4g}"), torch.get_float32_matmul_precision()
+    return Record(learner, size, old_tasks, members, graph, rate, describe(device), precision, versions)
+
+
+def training_of(
+    learner: Callable[[], Learner], size: str, old_tasks: int, members: int, device: str, graph: bool
+) -> TaskTraining:
+    """A training on the task after `old_tasks` ones that were passed through without an update."""
+    batch, rows = SIZES[size]
+    settings = LearnerSettings(batch_size=batch, hidden=(256, 256), updates=10**9)
+    data, seeds, previous = trajectories(20_000), range(members), None
+    buffers = [[buffer(data, rows)] * members for _ in range(old_tasks)]
+    for task in range(old_tasks):
+        previous = TaskTraining(learner(), settings, data, buffers[:task], previous, seeds, device).result()
+    return TaskTraining(learner(), settings, data, buffers, previous, seeds, device, graph)
+
+
+def buffer(data: Trajectories, rows: int) -> ReplayBuffer:
+    """The first rows of the data."""
+    numbers, nothing = np.arange(rows), np.zeros(rows, np.float32)
+    names = ("observation", "action", "next_observation", "reward", "terminal", "timeout")
+    return ReplayBuffer(
+        **{name: getattr(data, name)[:rows] for name in names},
+        target_action=data.action[:rows],
+        row=numbers,
+        order=numbers.astype(np.int32),
+        rollout=numbers.astype(np.int32),
+        step=numbers.astype(np.int32),
+        distance=nothing,
+        uncertainty=nothing,
+        walked=nothing.astype(np.bool_),
+    )
+
+
+def plan(quick: bool) -> list[tuple[str, str, int, int, bool]]:
+    """What to measure: learners against members, then OER's updates at the paper's size with 0 to 4 old tasks."""
+    paths = (False, True) if torch.cuda.is_available() else (False,)
+    members = MEMBERS[:2] if quick else MEMBERS
+    table = [(n, s, old, m, g) for n, (_, old) in LEARNERS.items() for s in SIZES for g in paths for m in members]
+    run = [("er_dbc", str(PAPER["size"]), old, int(PAPER["members"]), paths[-1]) for old in range(int(PAPER["tasks"]))]
+    return [*table, *run]
+
+
+def block(records: Sequence[Record]) -> str:
+    """Markdown: a table and an estimate a device and precision."""
+    parts = []
+    for device, precision in dict.fromkeys((r.device, r.precision) for r in records):
+        own = [r for r in records if (r.device, r.precision) == (device, precision)]
+        versions = ", ".join(f"{name} {v}" for name, v in own[0].versions.items())
+        parts.append(f"**{device}** ({versions}; float32 products: `{precision}`), member-updates per second:\n")
+        parts += [_table(own), estimate(own), ""]
+    return "\n".join(parts)
+
+
+def _table(records: Sequence[Record]) -> str:
+    rates = {(r.learner, r.size, r.old_tasks, r.graph, r.members): r for r in records if r.members in MEMBERS}
+    rows = list(dict.fromkeys(key[:-1] for key in rates))
+    lines = [["learner", "size", "", *(_members(m) for m in MEMBERS)], ["---", "---", "---", *["---:"] * len(MEMBERS)]]
+    for learner, size, old, graph in rows:
+        found = [rates.get((learner, size, old, graph, m)) for m in MEMBERS]
+        cells = ["-" if r is None else f"{r.members * r.updates_per_second:,.0f}" for r in found]
+        name = f"{learner}, {old} old tasks" if old else learner
+        lines.append([name, size, "graph" if graph else "eager", *cells])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _members(count: int) -> str:
+    return f"{count} member{'s' * (count != 1)}"
+
+
+def estimate(records: Sequence[Record]) -> str:
+    """How long OER's updates at the paper's size take: a task's updates over the rate at its number of old tasks."""
+    tasks, updates, members = (int(PAPER[key]) for key in ("tasks", "updates", "members"))
+    wanted = {(r.old_tasks, r.graph): r for r in records if (r.size, r.members) == (PAPER["size"], members)}
+    rates = [wanted.get((old, True)) or wanted.get((old, False)) for old in range(tasks)]
+    found = [r.updates_per_second for r in rates if r is not None]
+    if len(found) < tasks:
+        return "No estimate of a run at the paper's size: not all of its rates were measured.\n"
+    minutes = sum(updates / rate for rate in found) / 60
+    shown = ", ".join(f"{rate:,.3g}" for rate in found)
+    return (
+        f"A run at the paper's size ({tasks} tasks x {updates:,} updates of er_dbc, {PAPER['size']}, buffers of 1,000, {members} seeds "
+        f"together): about {minutes:,.0f} minutes of updates, from {shown} updates per second with 0 to {tasks - 1} old tasks. "
+        "Transition models, selection and evaluation come on top.\n"
+    )
+
+
+def keep(path: Path, new: Sequence[Record]) -> list[Record]:
+    """Put new records in the place of older ones of the same thing; all that are there now."""
+    before = [Record(**r) for r in json.loads(path.read_text())] if path.exists() else []
+    kept = {record.what: record for record in [*before, *new]}
+    records = sorted(kept.values(), key=lambda r: r.what)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
+    temporary.replace(path)
+    return records
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument(
+        "--quick", action="store_true", help="1 and 4 members, one short round; the page stays as it is"
+    )
+    parser.add_argument("--precision", default="highest", choices=("highest", "high", "medium"))
+    parser.add_argument("--records", type=Path, default=RECORDS)
+    parser.add_argument("--merge", type=Path, help="records of another machine; nothing is measured")
+    given = parser.parse_args()
+    if given.merge:
+        new = [Record(**record) for record in json.loads(given.merge.read_text())]
+    else:
+        one_thread()
+        torch.set_float32_matmul_precision(given.precision)
+        new = []
+        for what in plan(given.quick):
+            new.append(measure(*what, given.quick))
+            print(f"{new[-1].members * new[-1].updates_per_second:12,.0f} member-updates/s: {what}", flush=True)
+    if given.quick:
+        print(block(new))
+        return
+    text = with_block(PAGE.read_text(), "updates_per_second", block(keep(given.records, new)))
+    temporary = PAGE.with_suffix(".tmp")
+    temporary.write_text(text)
+    temporary.replace(PAGE)
+    print(block(new))
+
+
+if __name__ == "__main__":
+    main()

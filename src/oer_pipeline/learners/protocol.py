@@ -1,0 +1,74 @@
+"""How a continual learner protects what it knows: the places in a task's training where it may step in.
+
+Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for multitask), B batch, P parameters.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from torch import Tensor
+
+from oer_pipeline.learners.batches import Batch, ReplayBatch
+from oer_pipeline.networks.stacked import Parameters
+
+if TYPE_CHECKING:
+    from oer_pipeline.learners.task_training import TaskTraining
+
+
+class Step(NamedTuple):
+    """What one policy update sees."""
+
+    batch: Batch  # of the task being learned, (F, B, .)
+    rows: Tensor  # (F, B): where the batch is in D_n
+    replay: ReplayBatch | None  # one batch of every old task's buffer, for learners that replay
+
+
+class Learner:
+    """Learns the new task by TD3+BC and protects nothing; subclasses override what they do differently.
+
+    One object serves one task: `networks`, `start`, then for every policy update `losses`, `on_gradient` and
+    `after_update`, then `finish`. What outlives the task is what `finish` returns; the next task finds it in
+    `training.kept`. Hooks do tensor work only, in place where they keep something: a block of updates may be one CUDA
+    graph. Options of a subclass are the arguments of its `__init__`.
+    """
+
+    replays: bool = False
+    """Whether it wants a batch of every old task's buffer in each policy update."""
+    together: bool = False
+    """Whether it learns all tasks at once instead of one after the other."""
+    learning: str = "policy"
+    """The network that learns the new task by TD3+BC."""
+    deployed: str = "policy"
+    """The network that is deployed."""
+    extra_updates: int = 0
+    """Updates of the deployed network alone after the others."""
+
+    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
+        """At the task's start: the networks to train, by name. What they use but do not train: `training.fixed`."""
+        return {"policy": training.continued("policy")}
+
+    def start(self, training: TaskTraining) -> None:
+        """At the task's start, once the networks are there."""
+
+    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+        """Named losses (M,) whose sum the networks descend."""
+        return training.td3bc_losses(step, training.act(training.parameters("policy"), step.batch.observation))
+
+    def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+        """What the deployed network descends in the extra updates."""
+        raise NotImplementedError
+
+    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+        """Change `training.networks[...].gradient` (M, P) in place, before the optimiser steps."""
+
+    def after_update(self, training: TaskTraining) -> None:
+        """After the optimiser stepped."""
+
+    def running(self) -> dict[str, Tensor]:
+        """Tensors that change during the task, for checkpoints; restored by copying into them."""
+        return {}
+
+    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
+        """At the task's end: what to keep for later tasks, (M, ...) each."""
+        return {}

@@ -1,0 +1,313 @@
+"""One task's training for M members: TD3+BC's critics and schedule; the learner says what the policies learn.
+
+Shapes: M members, F = J M folded members (J tasks learned at once, task by task), B batch, D observation, A action, K
+updates of a block, T = 2 twin critics.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+from torch import Tensor
+
+from oer_pipeline.errors import OERError
+from oer_pipeline.learners import td3bc
+from oer_pipeline.learners.batches import Batch, Draws, ReplayTable, TaskTable, take
+from oer_pipeline.learners.graphs import Graph
+from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.networks import policy
+from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
+from oer_pipeline.networks.policy import SHARED, Standardiser, init_head, init_identity, init_trunk
+from oer_pipeline.networks.randomness import generators
+from oer_pipeline.networks.stacked import Parameters, init_mlp
+from oer_pipeline.trajectories.buffer import ReplayBuffer
+from oer_pipeline.trajectories.table import Trajectories
+
+EXPLODED = 100.0
+"""A mean Q value may be so many times the largest discounted return that the rewards allow, or 1 where that is less: an
+untrained critic's values know nothing of rewards."""
+
+
+class DivergedError(OERError):
+    """Training left the finite numbers, or the values that any return can have."""
+
+
+class TaskTraining:
+    """Trains the task after `previous`, or all tasks at once. `block(K)` performs K updates.
+
+    Args:
+        learner: what protects the old tasks; a new object for every task.
+        settings: hyper-parameters.
+        data: D_n, shared by all members; for a learner of all tasks `together`, one a task.
+        buffers: `buffers[j][m]`, member m's buffer of old task j + 1; ignored unless the learner replays.
+        previous: what the task before left behind, M members; None for the first task.
+        seeds: one per member; all randomness is a function of (seed, task, purpose).
+        device: where to train.
+        graphs: run updates as CUDA graphs (on a GPU).
+    """
+
+    def __init__(
+        self,
+        learner: Learner,
+        settings: LearnerSettings,
+        data: Trajectories | Sequence[Trajectories],
+        buffers: Sequence[Sequence[ReplayBuffer]],
+        previous: Policies | None,
+        seeds: Sequence[int],
+        device: torch.device | str = "cpu",
+        graphs: bool = False,
+    ) -> None:
+        self.learner, self.settings, self.seeds, self.previous = learner, settings, tuple(seeds), previous
+        self.device, self.updates = torch.device(device), 0
+        new = [data] if isinstance(data, Trajectories) else list(data)
+        old = () if previous is None else previous.standardisers
+        self.tasks = tuple(range(len(old) + 1, len(old) + len(new) + 1))
+        self.standardisers = (*old, *_statistics(settings, new, old))
+        self.tables = [
+            TaskTable.of(d, s, self.device) for d, s in zip(new, self.standardisers[len(old) :], strict=True)
+        ]
+        self._replay = ReplayTable.of(buffers, old, self.device) if learner.replays else None
+        self._sizes = (new[0].observation.shape[1], new[0].action.shape[1])
+        largest_return = max(float(abs(d.reward).max()) for d in new) / (1.0 - settings.discount + 1e-6)
+        self._largest_value = EXPLODED * max(1.0, largest_return)
+        self._start_draws()
+        self.kept = {} if previous is None else {n: t.to(self.device) for n, t in previous.kept.items()}
+        self.fixed: Parameters = {}
+        self.networks = {name: FlatParameters(p) for name, p in learner.networks(self).items()}
+        self._optimisers = {name: Adam(n, settings.learning_rate) for name, n in self.networks.items()}
+        self._target_policy = self.networks[learner.learning].copy()
+        self._start_critic()
+        self.watched: dict[str, Tensor] = {}
+        learner.start(self)
+        self._graph = Graph(self) if graphs and self.device.type == "cuda" else None
+
+    # What learners use ------------------------------------------------------------------------------------------
+
+    @property
+    def task(self) -> int:
+        """The number of the newest task, from 1."""
+        return self.tasks[-1]
+
+    def parameters(self, network: str) -> Parameters:
+        """A network's parameters, those included that are not trained."""
+        return {**self.fixed, **self.networks[network].views}
+
+    def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
+        """Actions (F, B, A) on the tasks being learned."""
+        if len(self.tasks) == 1:
+            return policy.act(parameters, self.task, observation_FBD)
+        by_task = observation_FBD.view(len(self.tasks), -1, *observation_FBD.shape[1:]).unbind()
+        return torch.cat(policy.act_each(parameters, self.tasks, by_task))
+
+    def td3bc_losses(self, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
+        """L_pi (method, section 2) in its two parts, (M,), means over the tasks learned at once.
+
+        The base learner `bc` leaves the value part out.
+        """
+        losses = {"behaviour": self._per_member(td3bc.cloning_loss(action_FBA, step.batch.action))}
+        if self.settings.base == "td3bc":
+            value = td3bc.first_value(self.critic.detached(), step.batch.observation, action_FBA)
+            self.watched["q"] = self._per_member(value.detach().mean(dim=1))
+            losses["value"] = self._per_member(td3bc.value_loss(value, self.settings.alpha))
+        return losses
+
+    def continued(self, purpose: str) -> Parameters:
+        """The deployed policy as the last task left it, with what the new tasks add to it."""
+        parameters = {} if self.previous is None else self._here(self.previous.deployed)
+        for task in self.tasks:
+            parameters |= self.new_policy(purpose, parameters or None, task)
+        return parameters
+
+    def new_policy(self, purpose: str, start: Parameters | None, task: int | None = None) -> Parameters:
+        """A policy for one task: the trunk of `start` or a random one, and a random head.
+
+        With a single head, the head of `start` too, and random weights for the task's one-hot input.
+        """
+        task = self.task if task is None else task
+        own = generators(purpose, self.seeds, task, self.device)
+        (observation, action), hidden = self._sizes, self.settings.hidden
+        single = self.settings.heads == "single"
+        new = init_trunk(observation, hidden, own) | init_head(hidden[-1], action, SHARED if single else task, own)
+        if start is not None:
+            new |= {name: tensor for name, tensor in self._here(start).items() if name in new}
+        return new | (init_identity(observation, hidden[0], task, own) if single else {})
+
+    # Training ---------------------------------------------------------------------------------------------------
+
+    @property
+    def length(self) -> int:
+        """How many updates the task takes."""
+        return self.settings.updates + self.learner.extra_updates
+
+    def block(self, updates: int) -> dict[str, Tensor]:
+        """Perform `updates` updates; mean of each loss over the block, (M,), still on the device.
+
+        Raises:
+            DivergedError: a loss is not finite or the values explode; names task, seed and update.
+        """
+        draws = Draws.of(updates, self.settings.batch_size, self.tables, self._replay, self._generators)
+        means = _means(self.perform(draws) if self._graph is None else self._graph.perform(draws))
+        self._check(means)
+        return means
+
+    def perform(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
+        """One update per draw, as they are asked for; the losses (M,) of each."""
+        for k in range(len(draws)):
+            yield self._update(draws, k)
+
+    def result(self) -> Policies:
+        """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks."""
+        learner, last_twins = self.learner, slice(-2 * len(self.seeds), None)
+        return Policies(
+            deployed=_settled(self.parameters(learner.deployed)),
+            task=None if learner.learning == learner.deployed else _settled(self.parameters(learner.learning)),
+            critic=_settled({name: view[last_twins] for name, view in self.critic.views.items()}),
+            standardisers=self.standardisers,
+            kept=_settled(learner.finish(self)),
+        )
+
+    def parameter_count(self) -> int:
+        """Trained parameters of one member, critics included."""
+        return sum(network.size for network in self.networks.values()) + 2 * len(self.tasks) * self.critic.size
+
+    # Checkpoints ------------------------------------------------------------------------------------------------
+
+    def state(self) -> dict[str, Tensor]:
+        """Everything that the next update depends on, but for the counter `updates` and what never changes."""
+        drawn = {f"{p}.{i}": g.get_state() for p, own in self._generators.items() for i, g in enumerate(own)}
+        return {name: tensor.cpu().clone() for name, tensor in self._tensors().items()} | drawn
+
+    def load_state(self, state: Mapping[str, Tensor], updates: int) -> None:
+        """Go on where `state` was taken, after `updates` updates."""
+        for name, tensor in self._tensors().items():
+            tensor.copy_(state[name])
+        for purpose, own in self._generators.items():
+            for i, g in enumerate(own):
+                g.set_state(state[f"{purpose}.{i}"])
+        self.updates = updates
+
+    def tensors_given(self) -> list[Tensor]:
+        """Data and buffers."""
+        return [*(table.rows for table in self.tables), *([self._replay.rows] if self._replay else [])]
+
+    def _tensors(self) -> dict[str, Tensor]:
+        found = {"target_critic": self._target_critic.buffer, "target_policy": self._target_policy.buffer}
+        optimised = {"critic": (self.critic, self._critic_optimiser)}
+        optimised |= {name: (network, self._optimisers[name]) for name, network in self.networks.items()}
+        for name, (network, optimiser) in optimised.items():
+            found[name] = network.buffer
+            found |= {f"{name}.adam_{part}": tensor for part, tensor in optimiser.state.items()}
+        return found | {f"learner.{name}": tensor for name, tensor in self.learner.running().items()}
+
+    # ------------------------------------------------------------------------------------------------------------
+
+    def _start_draws(self) -> None:
+        def of_each(purpose: str, tasks: Sequence[int]) -> list[torch.Generator]:
+            return [g for task in tasks for g in generators(purpose, self.seeds, task, self.device)]
+
+        self._generators = {p: of_each(p, self.tasks) for p in ("batch", "target_noise")}
+        self._generators["replay"] = of_each("replay", [self.task])
+
+    def _start_critic(self) -> None:
+        own = [g for task in self.tasks for g in generators("critic", self.seeds, task, self.device)]
+        sizes = (sum(self._sizes), *self.settings.hidden, 1)
+        self.critic = FlatParameters(init_mlp(sizes, [g for g in own for _ in range(2)]))
+        self._target_critic = self.critic.copy()
+        self._critic_optimiser = Adam(self.critic, self.settings.learning_rate)
+
+    def _update(self, draws: Draws, k: int) -> dict[str, Tensor]:
+        """The (updates + 1)-th update: critics always, policies and targets every `policy_delay`-th time."""
+        self.updates += 1
+        if self.updates > self.settings.updates:
+            return self._extra_update(self._step(draws, k))
+        batch = take(self.tables, draws.index[k])
+        losses: dict[str, Tensor] = {}
+        if self.settings.base == "td3bc":
+            losses["critic"] = self._critic_update(batch, draws.noise[k])
+        if self.updates % self.settings.policy_delay == 0:
+            losses |= self._policy_update(self._step(draws, k, batch))
+        return losses
+
+    def _step(self, draws: Draws, k: int, batch: Batch | None = None) -> Step:
+        replay = None if self._replay is None or draws.replay is None else self._replay.take(draws.replay[k])
+        return Step(batch or take(self.tables, draws.index[k]), draws.index[k], replay)
+
+    def _critic_update(self, batch: Batch, noise_FBA: Tensor) -> Tensor:
+        s = self.settings
+        with torch.no_grad():
+            target_policy = {**self.fixed, **self._target_policy.detached()}
+            proposed = self.act(target_policy, batch.next_observation)
+            action = td3bc.smoothed_action(proposed, noise_FBA, s.target_noise, s.target_noise_clip)
+            value = td3bc.twin_values(self._target_critic.detached(), batch.next_observation, action)
+            target = td3bc.bootstrapped_target(batch.reward, batch.continues, value, s.discount)
+        loss, gradients = td3bc.critic_loss(self.critic.detached(), batch.observation, batch.action, target)
+        self.critic.flatten(gradients, self.critic.gradient)
+        self._critic_optimiser.step()
+        return self._per_member(loss)
+
+    def _policy_update(self, step: Step) -> dict[str, Tensor]:
+        self.watched = {}
+        losses = self.learner.losses(self, step)
+        differentiate(torch.stack(list(losses.values())).sum(), list(self.networks.values()))
+        self.learner.on_gradient(self, step)
+        for optimiser in self._optimisers.values():
+            optimiser.step()
+        self.learner.after_update(self)
+        self._target_critic.polyak_(self.critic, self.settings.polyak)
+        self._target_policy.polyak_(self.networks[self.learner.learning], self.settings.polyak)
+        return {name: loss.detach() for name, loss in (losses | self.watched).items()}
+
+    def _extra_update(self, step: Step) -> dict[str, Tensor]:
+        name = self.learner.deployed
+        losses = self.learner.extra_losses(self, step)
+        differentiate(torch.stack(list(losses.values())).sum(), [self.networks[name]])
+        self._optimisers[name].step()
+        return {name: loss.detach() for name, loss in losses.items()}
+
+    def _per_member(self, loss_F: Tensor) -> Tensor:
+        """The mean over tasks learned at once, (M,)."""
+        return loss_F if len(self.tasks) == 1 else loss_F.view(len(self.tasks), -1).mean(dim=0)
+
+    def _here(self, parameters: Parameters) -> Parameters:
+        return {name: tensor.to(self.device) for name, tensor in parameters.items()}
+
+    def _check(self, means: Mapping[str, Tensor]) -> None:
+        if not means:  # a block shorter than the policies' delay, of a learner without critics
+            return
+        finite = torch.stack(list(means.values())).isfinite().all(dim=0)
+        bounded = means["q"].abs() <= self._largest_value if "q" in means else torch.ones_like(finite)
+        ok_M, finite_M = torch.stack((finite & bounded, finite)).tolist()  # the only wait for the device in a block
+        if not all(ok_M):
+            lost = [seed for seed, ok in zip(self.seeds, ok_M, strict=True) if not ok]
+            what = "not finite" if not all(finite_M) else f"finite, but mean Q is beyond {self._largest_value:.3g}"
+            raise DivergedError(f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}")
+
+
+def _statistics(
+    settings: LearnerSettings, data: Sequence[Trajectories], old: Sequence[Standardiser]
+) -> list[Standardiser]:
+    """One standardiser a new task (method, section 2)."""
+    if settings.statistics == "none":
+        return [Standardiser.identity(d.observation.shape[1]) for d in data]
+    if settings.statistics == "first":
+        first = old[0] if old else Standardiser.of(data[0].observation)
+        return [first for _ in data]
+    return [Standardiser.of(d.observation) for d in data]
+
+
+def _means(performed: Iterable[Mapping[str, Tensor]]) -> dict[str, Tensor]:
+    """The mean of each loss over the updates that had it."""
+    sums: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
+    for losses in performed:
+        for name, loss in losses.items():
+            sums[name] = sums[name] + loss if name in sums else loss.clone()
+            counts[name] = counts.get(name, 0) + 1
+    return {name: total / counts[name] for name, total in sums.items()}
+
+
+def _settled(parameters: Mapping[str, Tensor]) -> Parameters:
+    return {name: tensor.detach().cpu().clone() for name, tensor in parameters.items()}

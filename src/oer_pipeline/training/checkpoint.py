@@ -1,0 +1,107 @@
+"""A training interrupted within a task goes on where it was, bit for bit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from oer_pipeline.atomic import atomic_path
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.training.module import BlockModule
+
+EVERY_SECONDS = 60.0
+
+logger = logging.getLogger(__name__)
+
+
+class Checkpoint(pl.Callback):
+    """Keeps everything that the next update depends on in one file, written every minute after a block that is sound.
+
+    The file names what it belongs to (data, settings, seeds, code, versions): another training's is not taken up.
+    """
+
+    def __init__(self, path: Path, training: TaskTraining, every_seconds: float = EVERY_SECONDS) -> None:
+        self.path, self._every, self._last = path, every_seconds, time.monotonic()
+        self._recipe = _recipe(training)
+        self.update: int | None = None
+        """After which update the newest checkpoint was taken."""
+
+    def resume(self, module: BlockModule) -> None:
+        """Put the training where its checkpoint is, if there is one."""
+        found = self._read()
+        if found is None:
+            return
+        tensors, self.update = found
+        history = {n.removeprefix("history."): t for n, t in tensors.items() if n.startswith("history.")}
+        module.task.load_state({n: t for n, t in tensors.items() if not n.startswith("history.")}, self.update)
+        module.restore(history)
+        logger.info("task %d: goes on after update %d, from %s", module.task.task, self.update, self.path)
+
+    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+        if time.monotonic() - self._last >= self._every:
+            self.write(pl_module)
+
+    def write(self, module: BlockModule) -> None:
+        """Take a checkpoint now."""
+        tensors = module.task.state() | {f"history.{name}": t for name, t in module.columns().items()}
+        header = {"recipe": self._recipe, "updates": str(module.task.updates)}
+        with atomic_path(self.path) as temporary:
+            save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, header)
+        self.update, self._last = module.task.updates, time.monotonic()
+
+    def remove(self) -> None:
+        """The task is done."""
+        self.path.unlink(missing_ok=True)
+
+    def _read(self) -> tuple[dict[str, Tensor], int] | None:
+        if not self.path.is_file():
+            return None
+        try:
+            with safe_open(self.path, "pt") as file:
+                header = file.metadata() or {}
+                if header.get("recipe") != self._recipe:
+                    return None
+                return {name: file.get_tensor(name) for name in file.keys()}, int(header["updates"])  # noqa: SIM118
+        except Exception as error:  # safetensors has its own error type for each damage
+            logger.warning("checkpoint %s cannot be read (%s); the task starts anew", self.path, error)
+            return None
+
+
+def _recipe(training: TaskTraining) -> str:
+    """A hash of what makes the training what it is, taken at its start."""
+    learner = training.learner
+    told = {k: v for k, v in sorted(vars(learner).items()) if isinstance(v, bool | int | float | str)}
+    facts = [
+        repr(training.settings),
+        type(learner).__qualname__,
+        told,
+        training.seeds,
+        training.task,
+        torch.__version__,
+    ]
+    digest = hashlib.sha256(json.dumps([*facts, training.device.type]).encode())
+    for code in _code(type(learner).__module__):
+        digest.update(code)
+    for tensor in (*training.state().values(), *training.tensors_given()):
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _code(own: str) -> Iterator[bytes]:
+    """The source of the learners, the networks and the learner's own module."""
+    for name in sorted(sys.modules):
+        if name == own or name.startswith(("oer_pipeline.learners.", "oer_pipeline.networks.")):
+            file = sys.modules[name].__file__
+            yield Path(file).read_bytes() if file else b""

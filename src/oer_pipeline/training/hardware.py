@@ -1,0 +1,44 @@
+"""What a training runs on, and how exactly it computes there."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import torch
+
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners.settings import known
+
+Precision = Literal["highest", "high", "medium"]
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """`accelerator`: `cpu`, `gpu`, or `auto`, the GPU where there is one. The rest concerns GPUs alone:
+
+    `graphs`: updates as CUDA graphs; `precision` of float32 matrix products: `highest`, `high` (tf32) or `medium`.
+    """
+
+    accelerator: str = "cpu"
+    graphs: bool = True
+    precision: Precision = "highest"
+
+    def __post_init__(self) -> None:
+        known("precision", self.precision, get_args(Precision))
+
+    def device(self) -> torch.device:
+        """The device, with threads and precision set for it.
+
+        Raises:
+            ConfigurationError: `gpu` is asked for and there is none.
+        """
+        if self.accelerator == "cpu" or (self.accelerator == "auto" and not torch.cuda.is_available()):
+            torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
+            return torch.device("cpu")
+        if not torch.cuda.is_available():
+            raise ConfigurationError(
+                f"accelerator is {self.accelerator!r}, but torch sees no GPU; set accelerator: cpu"
+            )
+        torch.set_float32_matmul_precision(self.precision)
+        return torch.device("cuda")

@@ -1,0 +1,125 @@
+"""`make learners`: the numbers of its tables, and the page that holds them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from oer_pipeline import learners_table
+from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.metrics.report import cell_metrics
+from oer_pipeline.reports.block import with_block
+from oer_pipeline.reports.learners import METRICS, tuning_table
+from oer_pipeline.reports.learners import learners_table as table_of
+
+ROOT = Path(__file__).parents[1]
+METHODS = yaml.safe_load((ROOT / "conf/base/methods.yml").read_text())
+BASE = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
+TASKS = ("task_1", "task_2")
+
+
+def cell(method: str, ends: list[list[float]], name: str | None = None) -> dict[str, Any]:
+    """A cell of seeds 0, 1, ...: right after learning every task is at 60, at the end at `ends[seed]`; 100 kB."""
+    matrices = {s: np.array([[60.0, np.nan], [first, second]]) for s, (first, second) in enumerate(ends)}
+    references = {task: {"random": 0.0, "expert": 200.0, "zero": 1.0} for task in TASKS}
+    cost = {"updates": 10, "parameters": 12_345, "replay_bytes": 100_400}
+    about = {"suite": "cheetah_vel_signed", "quality": "medium", "method": method, "cell": name or method}
+    ahead = {seed: [20.0] for seed in matrices}
+    return cell_metrics(
+        **about, tasks=TASKS, matrices=matrices, cost=cost, references=references, next_task_returns=ahead
+    )
+
+
+CELLS = [
+    cell("finetune", [[0.0, 60.0], [20.0, 80.0], [40.0, 100.0]]),
+    cell("ewc", [[20.0, 60.0], [42.0, 80.0], [64.0, 100.0]]),
+    cell("single_task", [[60.0, 60.0]] * 3),
+]
+
+
+def row(table: str, method: str) -> list[str]:
+    [line] = [line for line in table.splitlines() if line.startswith(f"| {method} |")]
+    return [part.strip() for part in line.strip("|").split("|")]
+
+
+def test_a_row_holds_normalised_metrics_the_paired_difference_and_cost() -> None:
+    table = table_of(CELLS, "finetune")
+    titles = row(table, "method")
+    assert titles == ["method", *METRICS.values(), "PER - finetune", "parameters", "replay kB"]
+    ewc = dict(zip(titles, row(table, "ewc"), strict=True))
+    assert ewc["PER"].startswith("30.5 [")  # (20 + 60 + 42 + 80 + 64 + 100) / 6 / 2
+    assert ewc["BWT (+ forgets)"].startswith("9.0 [")
+    assert ewc["zero-shot"].startswith("10.0 [")
+    assert ewc["forward transfer"].startswith("5.0 [")  # the second task ends at 60, 80, 100 against 60
+    # Paired, the differences are 5.0, 5.5 and 6.0, and half a Student's t interval is 4.303 * 0.5 / sqrt(3).
+    assert ewc["PER - finetune"] == "5.5 [4.3, 6.7]"
+    assert (ewc["parameters"], ewc["replay kB"]) == ("12,345", "100")
+    assert row(table, "finetune")[7] == "-"
+    order = [line.split("|")[1].strip() for line in table.splitlines() if line.startswith("| ")]
+    assert order == ["method", "---", "ewc", "single_task", "finetune"]
+    assert "cheetah_vel_signed, medium, 2 tasks, seeds 0, 1, 2; normalised" in table
+
+
+def test_a_learner_that_no_cell_is_of_cannot_be_the_reference() -> None:
+    with pytest.raises(ConfigurationError, match=r"'finetun'; did you mean finetune"):
+        table_of(CELLS, "finetun")
+
+
+def entry(option: dict[str, Any], name: str, values: dict[float, float | None]) -> dict[str, Any]:
+    about = {"suite": "s", "tasks": 3, "quality": "medium", "seeds": [1000, 1001], "updates": 8000}
+    return {"parameters": option, "provenance": {**about, "option": name, "values": values}}
+
+
+def test_the_tuned_table_marks_what_was_chosen_and_what_diverged() -> None:
+    tuned = {
+        "ewc": entry({"learners": {"ewc": {"penalty": 10.0}}}, "learners.ewc.penalty", {0.1: 1.26, 10.0: 30.04}),
+        "si": entry({}, "learners.si.penalty", {0.1: None, 10.0: None}),
+        "oer": {"parameters": {}, "provenance": {"as": "er_random"}},
+    }
+    table = tuning_table(tuned)
+    assert row(table, "method") == ["method", "option", "0.1", "10"]
+    assert row(table, "ewc") == ["ewc", "`learners.ewc.penalty`", "1.3", "**30.0**"]
+    assert row(table, "si")[2:] == ["diverged", "diverged"]
+    assert "s, medium, 3 tasks, 8,000 updates a task, seeds 1000, 1001; oer takes over er_random's." in table
+    assert "make tune" in tuning_table({})
+
+
+def test_only_what_stands_between_the_markers_changes(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("before\n<!-- table -->\nold\n<!-- /table -->\nbetween\n<!-- tuned --><!-- /tuned -->\nafter\n")
+    learners_table.rewrite(page, {"table": "| new |\n", "tuned": "none"})
+    text = page.read_text()
+    assert [part in text for part in ("before\n", "| new |", "\nbetween\n", "none", "after\n", "old")] == [True] * 5 + [
+        False
+    ]
+    learners_table.rewrite(page, {"table": "| new |\n", "tuned": "none"})
+    assert page.read_text() == text
+    with pytest.raises(DataError, match="<!-- lost -->"):
+        learners_table.rewrite(page, {"table": "x", "lost": "y"})
+    assert page.read_text() == text
+    with pytest.raises(DataError, match="each once"):
+        with_block("<!-- a --><!-- /a --><!-- a -->", "a", "")
+
+
+def test_the_tables_are_made_of_the_cells_documents(tmp_path: Path) -> None:
+    for document in CELLS:
+        folder = tmp_path / document["cell"]
+        folder.mkdir()
+        (folder / "metrics.json").write_text(json.dumps(document))
+    blocks = learners_table.tables(tmp_path, ("finetune", "ewc", "single_task"), {})
+    assert blocks["table"] == table_of(CELLS, "finetune")
+
+
+def test_the_page_knows_every_method_and_learner() -> None:
+    page = (ROOT / learners_table.PAGE).read_text()
+    assert set(learners_table.METHODS) == set(METHODS)
+    for block in ("table", "tuned"):
+        with_block(page, block, "")
+    assert [name for name in {*METHODS, *BASE["learners"]} if f"`{name}`" not in page] == []
+    options = {o for learner in BASE["learners"].values() for o in set(learner) - {"class", "later"}}
+    assert [option for option in options if option not in page] == []
