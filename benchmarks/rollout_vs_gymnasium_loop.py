@@ -18,9 +18,10 @@ from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
 from benchmarks.plain import Actor
 from benchmarks.timing import ratio
-from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Suite, Task
@@ -43,7 +44,7 @@ def faster(family: str, id_: str, **kwargs: Any) -> float:
     config = {"family": family, "horizon": HORIZON, "tasks": {"ids": "0"}}
     (task,) = Suite.from_config("benchmark", config).tasks
     data = from_episodes(play(task, UniformPolicy(), EPISODES, "benchmark"), {}, HORIZON)
-    policies = Finetune(LearnerSettings(hidden=HIDDEN), data, (), None, SEEDS).result()
+    policies = TaskTraining(Finetune(), LearnerSettings(hidden=HIDDEN), data, (), None, SEEDS).result()
     ours, loop = Counted(lambda: evaluation(task, policies)), Counted(lambda: gymnasium_loop(id_, policies, **kwargs))
     seconds = ratio(ours, loop, rounds=9)
     return ours.steps / loop.steps / seconds

@@ -1,10 +1,10 @@
 """Member-updates per second against members, and how long a run at the paper's size takes at the measured rates.
 
-    python -m benchmarks.updates_per_second [--quick] [--precision high] [--records FILE]   # measures
-    python -m benchmarks.updates_per_second --merge FILE                                    # adds records of another machine
+    python -m benchmarks.updates_per_second [--quick] [--precision high] [--records FILE]
+    python -m benchmarks.updates_per_second --merge FILE    # the records of another machine, nothing is measured
 
-Writes its records (benchmarks/updates_per_second.json) and the block of docs/performance.md. Needs torch, numpy, pandas,
-pyarrow and scipy alone. Without a GPU it is the CPU time of one core, with one wall time; of three rounds the fastest.
+Writes its records (benchmarks/updates_per_second.json) and the block of docs/performance.md. Needs torch, numpy, pandas
+and pyarrow alone. Of three rounds the fastest; on a CPU, the CPU time of one core.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from __future__ import annotations
 import argparse
 import json
 import platform
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ import torch
 
 from benchmarks.figure import best_device, describe
 from benchmarks.made_up import one_thread, trajectories
-from benchmarks.timing import cpu_seconds, seconds
+from benchmarks.timing import Work, cpu_seconds, seconds
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
@@ -42,9 +43,12 @@ LEARNERS: dict[str, tuple[Callable[[], Learner], int]] = {
     "er_dbc": (DualBehaviourCloning, 2),
 }
 """Learners and on how many old tasks: the third task of a sequence."""
-PAPER = {"size": "256-256, batch 1,024", "members": 5, "tasks": 5, "updates": 150_000}
-SHORTEST = 0.3
-"""Seconds that a timed block takes at least; updates are added until it does."""
+PAPER, TASKS, UPDATES, SEEDS = "256-256, batch 1,024", 5, 150_000, 5
+"""The run that is estimated."""
+BLOCK = 100
+"""Updates of a block, as `oer_pipeline.training.fit` has them."""
+ROUNDS, SHORTEST = 3, 0.3
+"""How often a rate is measured, and the seconds that one round takes at least."""
 
 
 @dataclass(frozen=True)
@@ -70,14 +74,26 @@ def measure(learner: str, size: str, old_tasks: int, members: int, graph: bool, 
     """The rate of a learner's updates in blocks, as training runs them."""
     device = best_device()
     training = training_of(LEARNERS[learner][0], size, old_tasks, members, device, graph)
-    clock, updates, rounds = seconds if device == "cuda" else cpu_seconds, 2, 1 if quick else 3
-    training.block(updates)  # a graph is captured here
-    while (took := clock(lambda: training.block(updates))) < SHORTEST and not quick:
-        updates = 2 * max(updates, round(0.6 * updates * SHORTEST / max(took, 1e-3)))
-    best = min([took, *(clock(lambda: training.block(updates)) for _ in range(rounds - 1))])
+    training.block(training.settings.policy_delay)  # a graph is captured here
+    rate = max(_rates(training, seconds if device == "cuda" else cpu_seconds, quick))
     versions = {"python": platform.python_version(), "torch": torch.__version__}
-    rate, precision = float(f"{updates / best:.4g}"), torch.get_float32_matmul_precision()
-    return Record(learner, size, old_tasks, members, graph, rate, describe(device), precision, versions)
+    about = describe(device), torch.get_float32_matmul_precision(), versions
+    return Record(learner, size, old_tasks, members, graph, float(f"{rate:.4g}"), *about)
+
+
+def _rates(training: TaskTraining, clock: Callable[[Work], float], quick: bool) -> Iterator[float]:
+    """Updates per second of three rounds, each of as many updates as take long enough to be timed."""
+
+    def perform(updates: int) -> None:
+        for first in range(0, updates, BLOCK):
+            training.block(min(BLOCK, updates - first))
+
+    updates = training.settings.policy_delay
+    while (took := clock(partial(perform, updates))) < SHORTEST and not quick:
+        updates *= 2
+    yield updates / took
+    for _ in range(0 if quick else ROUNDS - 1):
+        yield updates / clock(partial(perform, updates))
 
 
 def training_of(
@@ -111,11 +127,11 @@ def buffer(data: Trajectories, rows: int) -> ReplayBuffer:
 
 
 def plan(quick: bool) -> list[tuple[str, str, int, int, bool]]:
-    """What to measure: learners against members, then OER's updates at the paper's size with 0 to 4 old tasks."""
+    """What to measure: learners against members, then updates of OER at the paper's size with 0 to 4 old tasks."""
     paths = (False, True) if torch.cuda.is_available() else (False,)
     members = MEMBERS[:2] if quick else MEMBERS
     table = [(n, s, old, m, g) for n, (_, old) in LEARNERS.items() for s in SIZES for g in paths for m in members]
-    run = [("er_dbc", str(PAPER["size"]), old, int(PAPER["members"]), paths[-1]) for old in range(int(PAPER["tasks"]))]
+    run = [("er_dbc", PAPER, old, SEEDS, paths[-1]) for old in range(TASKS)]
     return [*table, *run]
 
 
@@ -127,7 +143,7 @@ def block(records: Sequence[Record]) -> str:
         versions = ", ".join(f"{name} {v}" for name, v in own[0].versions.items())
         parts.append(f"**{device}** ({versions}; float32 products: `{precision}`), member-updates per second:\n")
         parts += [_table(own), estimate(own), ""]
-    return "\n".join(parts)
+    return "\n".join(parts).strip()
 
 
 def _table(records: Sequence[Record]) -> str:
@@ -148,18 +164,18 @@ def _members(count: int) -> str:
 
 def estimate(records: Sequence[Record]) -> str:
     """How long OER's updates at the paper's size take: a task's updates over the rate at its number of old tasks."""
-    tasks, updates, members = (int(PAPER[key]) for key in ("tasks", "updates", "members"))
-    wanted = {(r.old_tasks, r.graph): r for r in records if (r.size, r.members) == (PAPER["size"], members)}
-    rates = [wanted.get((old, True)) or wanted.get((old, False)) for old in range(tasks)]
+    wanted = {(r.old_tasks, r.graph): r for r in records if (r.learner, r.size, r.members) == ("er_dbc", PAPER, SEEDS)}
+    rates = [wanted.get((old, True)) or wanted.get((old, False)) for old in range(TASKS)]
     found = [r.updates_per_second for r in rates if r is not None]
-    if len(found) < tasks:
+    if len(found) < TASKS:
         return "No estimate of a run at the paper's size: not all of its rates were measured.\n"
-    minutes = sum(updates / rate for rate in found) / 60
+    hours = sum(UPDATES / rate for rate in found) / 3600
+    length = f"{hours:,.1f} hours" if hours > 2 else f"{60 * hours:.1f} minutes"
+    what = f"{TASKS} tasks x {UPDATES:,} updates of er_dbc, {PAPER}, buffers of 1,000, {SEEDS} seeds together"
     shown = ", ".join(f"{rate:,.3g}" for rate in found)
     return (
-        f"A run at the paper's size ({tasks} tasks x {updates:,} updates of er_dbc, {PAPER['size']}, buffers of 1,000, {members} seeds "
-        f"together): about {minutes:,.0f} minutes of updates, from {shown} updates per second with 0 to {tasks - 1} old tasks. "
-        "Transition models, selection and evaluation come on top.\n"
+        f"A run at the paper's size ({what}): about {length} of updates, from {shown} updates per second with 0 to "
+        f"{TASKS - 1} old tasks. Transition models, selection and evaluation come on top.\n"
     )
 
 

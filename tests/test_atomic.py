@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from kedro.io.core import DatasetError
 
-from oer_pipeline.datasets import JSONDataset
 from oer_pipeline.atomic import atomic_path
+from oer_pipeline.datasets import JSONDataset
 
 
 def test_new_file_in_a_new_folder(tmp_path: Path) -> None:

@@ -50,7 +50,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
     assert "about" in done.stdout
     assert "paired by seed" in done.stdout
     reports = project.path / "data" / "test" / "08_reporting" / "cheetah_vel_signed" / "medium"
-    folders = [f"{name}-replay.size=20" for name in ("comparison", "finetune", "oer")]
+    folders = [f"{name}-replay.size=20" for name in ("comparison-compare=finetune+oer", "finetune", "oer")]
     assert sorted(path.name for path in reports.iterdir()) == sorted(["data", *folders])
     assert (reports / folders[0] / "table.txt").read_text() in done.stdout
     for page in ("comparison.html", "report.html", "report.html"):

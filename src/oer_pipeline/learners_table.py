@@ -68,8 +68,7 @@ def main() -> None:
     options = [f"--params={params}", *([f"--env={given.env}"] if given.env else [])]
     try:
         plans, reports = plans_to_compare(options)
-        # Without the comparison page: its folder is that of `make run`, which compares other methods.
-        run_all([job for job in jobs_of(plans, options) if job.name != "comparison"], given.jobs)
+        run_all(jobs_of(plans, options), given.jobs)
         blocks = tables(reports, plans[0].compared_cells, _tuned(given.env))
         if not given.params and not given.env:
             rewrite(PAGE, blocks)

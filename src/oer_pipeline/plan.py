@@ -118,7 +118,7 @@ def resolve(
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
         elsewhere=elsewhere,
-        comparison_folder=_folder_name("comparison", _of_cells(_changed(*_merged("", base, runtime, {"": {}})))),
+        comparison_folder=_comparison_folder(base, runtime),
         parameters=merged,
     )
 
@@ -222,6 +222,15 @@ def _cell_folder(
     """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
     preset, merged = _merged(method, base, runtime, methods)
     return _folder_name(method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"]["name"]))
+
+
+def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> str:
+    """A comparison's folder: what is changed of the defaults for all of its cells, and which they are."""
+    defaults, merged = _merged("", base, runtime, {"": {}})
+    changed = _of_cells(_changed(defaults, merged))
+    if merged["compare"] != defaults["compare"]:
+        changed["compare"] = merged["compare"]
+    return _folder_name("comparison", changed)
 
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:

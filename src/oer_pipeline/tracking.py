@@ -52,7 +52,8 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
         "learners.",
         "selectors.",
         "sequence.",
-        "chosen.",
+        "chosen.first_learner.",
+        "hardware.",
         "cell.",
         "heads.",
         "elsewhere_tasks.",
@@ -100,7 +101,7 @@ def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
     every = -(-len(table) // CURVE_POINTS)
     for _, row in table.iloc[::every].iterrows():
         for name in table.columns.drop("update"):
-            yield _metric(f"{task}.{name}_loss", row[name], int(row["update"]))
+            yield _metric(f"{task}.curves.{name}", row[name], int(row["update"]))
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:

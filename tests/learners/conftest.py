@@ -126,6 +126,8 @@ class Configured(NamedTuple):
     name: str
     kind: type[Learner]
     options: dict[str, Any]
+    later: tuple[str, ...]  # options that act from the second task on
+    flags: dict[str, bool]  # what the plan is told of the class
 
 
 def configuration() -> dict[str, dict[str, Any]]:
@@ -144,11 +146,9 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def configured(request: pytest.FixtureRequest) -> Configured:
     entry = dict(configuration()[request.param])
     module, _, name = entry.pop("class").partition(":")
-    options = {key: value for key, value in entry.items() if key not in ("replays", "together", "later")}
-    try:
-        return Configured(request.param, getattr(import_module(module), name), options)
-    except (ModuleNotFoundError, AttributeError) as missing:
-        pytest.skip(str(missing))
+    later = tuple(entry.pop("later", ()))
+    flags = {flag: entry.pop(flag, False) for flag in ("replays", "together")}
+    return Configured(request.param, getattr(import_module(module), name), entry, later, flags)
 
 
 @pytest.fixture(scope="session")

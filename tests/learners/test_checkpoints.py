@@ -25,6 +25,7 @@ def test_an_interrupted_training_is_that_of_one_go(tasks: Any, configured: Any, 
     before = None if together else tasks.before(configured.kind, 2, SEEDS, tasks.settings, **configured.options)
     training = start(tasks, configured, before)
     training.block(37)
+    training.result()  # changes nothing
     save_file(training.state(), tmp_path / "state.safetensors")
     losses = training.block(20)
 

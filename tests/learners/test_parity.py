@@ -21,6 +21,7 @@ from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
+from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.networks.randomness import generators
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -147,6 +148,7 @@ def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
         (DualBehaviourCloning, 2, {}, {"trunk_start": "fresh"}),
         (DualBehaviourCloning, 2, {"policy_delay": 3, "alpha": 1.0, "target_noise_clip": 0.1}, {"replay_weight": 0.3}),
         (ExperienceReplay, 3, {}, {"replay_weight": 0.3}),
+        (DualBehaviourCloning, 3, {"batch_size": 13, "hidden": (11, 7)}, {}),  # batches are padded
         (Finetune, 2, {"base": "bc"}, {}),
         (DualBehaviourCloning, 2, {"base": "bc"}, {}),
     ],
@@ -167,10 +169,32 @@ def test_losses_targets_and_parameters_are_those_of_plain_networks(
             assert wanted.keys() == losses.keys()
             for name, loss in wanted.items():
                 torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+            compare_gradients(training, agent, m)
     last = batches.draw()
     for m, agent in enumerate(agents):
         compare_targets(training, agent, batches.batch(last, m), last, m)
         compare_networks(training, agent, m)
+
+
+def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None:
+    """Adam does not mind their scale, so that weights alone would not show it."""
+    s = training.settings
+
+    def compare(found: nn.Module, wanted: nn.Module) -> None:
+        for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
+            gradient = torch.zeros_like(q) if q.grad is None else q.grad
+            torch.testing.assert_close(p.data, gradient, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+
+    def gradients(network: FlatParameters) -> Mapping[str, Tensor]:
+        return network.unflatten(network.gradient)
+
+    if training.updates % s.policy_delay:  # else the plain critic's are those of the policy's loss as well
+        if s.base == "td3bc":
+            compare(plain_critic(gradients(training.critic), member, s), agent.critic)
+        return
+    compare(plain_actor(gradients(training.networks[training.learner.learning]), member, s), agent.actor)
+    if isinstance(agent, PlainDBC):
+        compare(plain_actor(gradients(training.networks["continual"]), member, s), agent.continual)
 
 
 def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:

@@ -13,6 +13,7 @@ import pytest
 from safetensors.torch import load_file, save_file
 
 from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.ewc import EWC
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
@@ -20,20 +21,21 @@ from oer_pipeline.learners.protocol import Learner
 Same = Callable[[Policies, Policies], bool]
 
 
-@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning, EWC])
 def test_policies_survive_a_file(tasks: Any, same: Same, kind: type[Learner], tmp_path: Path) -> None:
     policies = tasks.learner(kind, 2).result()
     save_file(policies.tensors(), tmp_path / "policies.safetensors")
     header = json.loads(json.dumps(policies.header()))
     again = Policies.from_tensors(load_file(tmp_path / "policies.safetensors"), header)
     assert same(policies, again)
-    assert (again.task is None) == (kind is Finetune)
+    assert (again.task is None) == (kind is not DualBehaviourCloning)
+    assert bool(again.kept) == (kind is EWC)
     assert (again.tasks, again.members) == (2, 3)
     observation = np.random.default_rng(0).standard_normal((3, 10, 5)).astype(np.float32)
     np.testing.assert_array_equal(again.task_action(observation), policies.task_action(observation))
 
 
-@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning, EWC])
 def test_members_come_apart_and_together_again(tasks: Any, same: Same, kind: type[Learner]) -> None:
     policies = tasks.learner(kind, 2).result()
     apart = [policies.member(m) for m in range(3)]

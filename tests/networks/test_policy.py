@@ -89,7 +89,7 @@ def test_statistics_do_not_lose_a_small_spread_on_a_large_mean() -> None:
 
 
 def test_a_single_head_is_a_plain_network_with_a_one_hot_task_id() -> None:
-    p, x = one_head((1, 2, 11)), torch.randn(3, 7, OBSERVATION)  # 11 comes after 2
+    p, x = one_head((2, 11, 1)), torch.randn(3, 7, OBSERVATION)  # inputs are in the order of the numbers
     for place, task in enumerate((1, 2, 11)):
         one_hot = torch.zeros(7, 3)
         one_hot[:, place] = 1.0

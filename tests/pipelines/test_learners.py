@@ -78,13 +78,18 @@ def test_a_learner_of_all_tasks_at_once_trains_and_is_evaluated_once(resumed: An
     assert {row["learned"] for row in plot} == {3}
     assert resumed.run(method="multitask") == []
     resumed.run("comparison", compare="oer+multitask")
-    assert "| multitask |" in (resumed.path / FOLDER.format("08_reporting", "comparison") / "table.md").read_text()
+    assert (
+        "| multitask |"
+        in (resumed.path / FOLDER.format("08_reporting", "comparison-compare=oer+multitask") / "table.md").read_text()
+    )
 
 
 def test_forward_transfer_is_in_a_comparison_with_independent_networks(resumed: Any) -> None:
     resumed.run(method="single_task")
     resumed.run("comparison", compare="single_task+oer")
-    table = (resumed.path / FOLDER.format("08_reporting", "comparison") / "table.md").read_text()
+    table = (
+        resumed.path / FOLDER.format("08_reporting", "comparison-compare=single_task+oer") / "table.md"
+    ).read_text()
     assert "| forward transfer | zero shot |" in table
     R = metrics(resumed, "single_task")["matrix"]["0"]
     assert [R[2][i] for i in range(3)] == [R[i][i] for i in range(3)]  # nothing is forgotten

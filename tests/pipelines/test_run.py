@@ -116,7 +116,9 @@ def test_methods_without_buffers_or_models_leave_those_nodes_out(resumed: Any) -
 def test_the_comparison_puts_finished_cells_side_by_side(resumed: Any) -> None:
     resumed.run(method="finetune")
     resumed.run("comparison", compare="finetune+oer")
-    table = resumed.files()["test/08_reporting/cheetah_vel_signed/medium/comparison/table.md"].decode()
+    table = resumed.files()[
+        "test/08_reporting/cheetah_vel_signed/medium/comparison-compare=finetune+oer/table.md"
+    ].decode()
     assert "| oer |" in table
     assert "| finetune |" in table
 

@@ -15,9 +15,10 @@ import pytest
 import torch
 import yaml
 
-from oer_pipeline.learners.er import Finetune
+from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Suite, Task
@@ -85,7 +86,7 @@ def test_finetuning_forgets() -> None:
     chosen = settings(DEFAULTS["learner"]["updates"])
     policies, rows = None, []
     for task in SUITE.tasks[:TASKS]:
-        policies = fit(Finetune, chosen, data_of(task, "medium"), (), policies, SEEDS).policies
+        policies = fit(Finetune(), chosen, data_of(task, "medium"), (), policies, SEEDS).policies
         rows.append([normalised(policies, learned) for learned in SUITE.tasks[: task.index]])
         print(f"after task {task.index}: tasks so far " + ", ".join(f"{scores.mean():.1f}" for scores in rows[-1]))
     learned, finally_ = rows[0][0], rows[-1][0]
@@ -102,12 +103,12 @@ def test_td3bc_beats_cloning_on_medium_random() -> None:
 
 def curve(chosen: LearnerSettings, data: Trajectories, task: Task) -> list[float]:
     """Normalised return, mean over seeds, every 1/CURVE_POINTS of the training; the blocks are those of `fit`."""
-    learner, points = Finetune(chosen, data, (), None, SEEDS), []
+    training, points = TaskTraining(Finetune(), chosen, data, (), None, SEEDS), []
     every = max(chosen.updates // CURVE_POINTS, 1)
-    while learner.updates < chosen.updates:
-        learner.block(min(BLOCK, chosen.updates - learner.updates))
-        if learner.updates // every > len(points) or learner.updates == chosen.updates:
-            scores = normalised(learner.result(), task)
+    while training.updates < chosen.updates:
+        training.block(min(BLOCK, chosen.updates - training.updates))
+        if training.updates // every > len(points) or training.updates == chosen.updates:
+            scores = normalised(training.result(), task)
             points.append(float(scores.mean()))
-            print(f"{chosen.base} after {learner.updates} updates: {points[-1]:.1f}, per seed {scores.round(1)}")
+            print(f"{chosen.base} after {training.updates} updates: {points[-1]:.1f}, per seed {scores.round(1)}")
     return points

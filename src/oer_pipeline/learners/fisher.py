@@ -17,7 +17,7 @@ from oer_pipeline.learners.penalty import laid_out
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.randomness import generators
-from oer_pipeline.networks.stacked import ROWS, Parameters, weight_gradient, detached, linear
+from oer_pipeline.networks.stacked import ROWS, Parameters, detached, linear, weight_gradient
 
 CHUNK = 4_096
 """Rows of D_n at a time; bounds the memory that the Fisher takes."""

@@ -147,7 +147,11 @@ class TaskTraining:
 
         Raises:
             DivergedError: a loss is not finite or the values explode; names task, seed and update.
+            OERError: the task does not take so many updates.
         """
+        if self.updates + updates > self.length:
+            done = f"{self.updates} updates done, {updates} more asked for"
+            raise OERError(f"task {self.task}: {done}; it takes {self.length} (learner.updates)")
         draws = Draws.of(updates, self.settings.batch_size, self.tables, self._replay, self._generators)
         means = _means(self.perform(draws) if self._graph is None else self._graph.perform(draws))
         self._check(means)
@@ -278,12 +282,15 @@ class TaskTraining:
         if not means:  # a block shorter than the policies' delay, of a learner without critics
             return
         finite = torch.stack(list(means.values())).isfinite().all(dim=0)
-        bounded = means["q"].abs() <= self._largest_value if "q" in means else torch.ones_like(finite)
-        ok_M, finite_M = torch.stack((finite & bounded, finite)).tolist()  # the only wait for the device in a block
-        if not all(ok_M):
-            lost = [seed for seed, ok in zip(self.seeds, ok_M, strict=True) if not ok]
-            what = "not finite" if not all(finite_M) else f"finite, but mean Q is beyond {self._largest_value:.3g}"
-            raise DivergedError(f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}")
+        bounded = means["q"].abs() <= self._largest_value if "q" in means else finite
+        flags = torch.stack((finite, bounded)).tolist()  # the only wait for the device in a block
+        for ok_M, what in zip(
+            flags, ("not finite", f"finite, but mean Q is beyond {self._largest_value:.3g}"), strict=True
+        ):
+            if lost := [seed for seed, ok in zip(self.seeds, ok_M, strict=True) if not ok]:
+                raise DivergedError(
+                    f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}"
+                )
 
 
 def _statistics(

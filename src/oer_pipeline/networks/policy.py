@@ -119,7 +119,7 @@ def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) ->
 
 
 def act_each(parameters: Mapping[str, Tensor], tasks: Sequence[int], observation_MBD: Sequence[Tensor]) -> list[Tensor]:
-    """Actions (M, B, A) on each task's observations, in a single pass through the trunk that the tasks share."""
+    """Actions (M, B, A) on each task's observations, in a single pass through the trunk; the tasks have to share it."""
     entering = [inputs(parameters, task, o) for task, o in zip(tasks, observation_MBD, strict=True)]
     features = mlp(trunk_layers(parameters, tasks[0]), torch.cat(entering, dim=1), last_activation=True)
     parts = torch.split(features, [o.shape[1] for o in observation_MBD], dim=1)
