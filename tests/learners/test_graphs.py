@@ -113,7 +113,7 @@ def test_a_replayed_period_with_other_settings(tasks: Any, change: dict[str, Any
 def test_the_tail_is_no_part_of_the_graph(tasks: Any, updates: int) -> None:
     """The first block reaches into the tail; the warm-up of a capture near the task's end does not."""
     settings = replace(tasks.settings, updates=updates)
-    for lengths in ((15, 5), (10, 10)):
+    for lengths in ((15, updates - 8), (10, updates - 3)):
         eager, other = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=7) for _ in range(2))
         compare(eager, graphed(other), lengths)
     plain, late = (tasks.learner(Finetune, 1, SEEDS, settings) for _ in range(2))

@@ -110,9 +110,9 @@ class Minibatches:
         self._buffers = tasks.buffers(training.task, SEEDS)
         self._generators = {p: generators(p, SEEDS, training.task) for p in PURPOSES}
 
-    def draw(self) -> Draws:
+    def draw(self, updates: int = 1) -> Draws:
         training = self._training
-        return Draws.of(1, training.settings.batch_size, training.tables, training._replay, self._generators)
+        return Draws.of(updates, training.settings.batch_size, training.tables, training._replay, self._generators)
 
     def batch(self, draws: Draws, member: int) -> PlainBatch:
         rows, data = draws.index[0, member].numpy(), self._data
@@ -176,6 +176,24 @@ def test_losses_targets_and_parameters_are_those_of_plain_networks(
         compare_networks(training, agent, m)
 
 
+@pytest.mark.parametrize("delay", [1, 2, 3])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_block_is_as_many_updates_of_plain_networks(tasks: Any, kind: type[Learner], delay: int) -> None:
+    """Updates between two moves of the targets share one pass through them."""
+    training = tasks.learner(kind, 2, SEEDS, replace(tasks.settings, policy_delay=delay))
+    agents = [plain(training, m, 1.0) for m in range(len(SEEDS))]
+    batches = Minibatches(tasks, training)
+    for length in (7, 6, 4):
+        draws = batches.draw(length)
+        training.block(length)
+        for k in range(length):
+            for m, agent in enumerate(agents):
+                one = draws.part(k, 1)
+                agent.update(batches.batch(one, m), one.noise[0, m], batches.replayed(one, m))
+    for m, agent in enumerate(agents):
+        compare_networks(training, agent, m)
+
+
 def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None:
     """Adam does not mind their scale, so that weights alone would not show it."""
     s = training.settings
@@ -200,9 +218,9 @@ def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None
 def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
     """y of a fresh minibatch under the target networks as they are now."""
     s, ours = training.settings, training.tables[0].take(draws.index[0])
-    proposed = policy.act(training._target_policy.detached(), training.task, ours.next_observation)
+    proposed = policy.act(training._target_policy.constants, training.task, ours.next_observation)
     action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
-    value = td3bc.twin_values(training._target_critic.detached(), ours.next_observation, action)
+    value = td3bc.twin_values(training._target_critic.constants, ours.next_observation, action)
     y = td3bc.bootstrapped_target(ours.reward, ours.continues, value, s.discount)
     torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
 

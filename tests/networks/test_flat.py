@@ -33,7 +33,7 @@ def test_views_hold_the_values_and_share_the_buffer() -> None:
     flat.buffer.add_(1.0)
     assert all(flat.views[name].equal(p + 1.0) for name, p in given.items())
     assert all(p.requires_grad and p.is_leaf for p in flat.views.values())
-    assert all(flat.detached()[name].data_ptr() == view.data_ptr() for name, view in flat.views.items())
+    assert all(flat.constants[name].data_ptr() == view.data_ptr() for name, view in flat.views.items())
 
 
 def test_every_part_starts_on_whole_vectors_and_padding_stays_zero() -> None:
@@ -65,12 +65,13 @@ def test_flatten_lays_gradients_out_as_the_views_are() -> None:
     assert all(view.equal(g) for view, g in zip(flat.views.values(), gradients, strict=True))
 
 
-def test_flatten_takes_the_memory_it_is_given_and_leaves_its_padding() -> None:
+def test_collected_gradients_lie_as_the_views_do_and_leave_the_padding() -> None:
     flat = FlatParameters(parameters())
-    out = torch.full_like(flat.buffer, 7.0)
-    assert flat.flatten(flat.views.values(), out) is out
-    assert all(part.equal(flat.views[name]) for name, part in flat.unflatten(out).items())
-    assert (out == 7.0).sum() == 3 * (flat.buffer.shape[1] - flat.size)
+    gradients = [torch.randn(view.shape) for view in flat.views.values()]
+    flat.gradient.fill_(7.0)
+    flat.collect(gradients)
+    assert all(p.equal(g) for p, g in zip(flat.unflatten(flat.gradient).values(), gradients, strict=True))
+    assert (flat.gradient == 7.0).sum() == 3 * (flat.buffer.shape[1] - flat.size)
 
 
 def test_unflattened_parts_share_memory() -> None:

@@ -61,9 +61,9 @@ class TaskTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, index_MB: Tensor) -> Batch:
-        """The transitions at (M, B) row numbers."""
-        picked = self.rows.index_select(0, index_MB.reshape(-1)).view(*index_MB.shape, -1)
+    def take(self, index_KMB: Tensor) -> Batch:
+        """The transitions at row numbers of any shape."""
+        picked = self.rows.index_select(0, index_KMB.reshape(-1)).view(*index_KMB.shape, -1)
         sizes = [self.observation_size, self.action_size, self.observation_size, 1, 1]
         observation, action, next_observation, reward, continues = torch.split(picked, sizes, dim=-1)
         return Batch(observation, action, next_observation, reward.squeeze(-1), continues.squeeze(-1))
@@ -109,12 +109,11 @@ class ReplayTable:
         return ReplayBatch(observation, action)
 
 
-def take(tables: Sequence[TaskTable], index_FB: Tensor) -> Batch:
-    """Each table's rows for its own part of the folded members."""
-    if len(tables) == 1:
-        return tables[0].take(index_FB)
-    parts = [table.take(own) for table, own in zip(tables, index_FB.chunk(len(tables)), strict=True)]
-    return Batch(*(torch.cat(columns) for columns in zip(*parts, strict=True)))
+def take(tables: Sequence[TaskTable], index_KFB: Tensor) -> list[Batch]:
+    """K batches, of each table's rows for its own part of the folded members."""
+    parts = [table.take(own) for table, own in zip(tables, index_KFB.chunk(len(tables), dim=1), strict=True)]
+    whole = parts[0] if len(parts) == 1 else [torch.cat(columns, dim=1) for columns in zip(*parts, strict=True)]
+    return [Batch(*columns) for columns in zip(*(column.unbind() for column in whole), strict=True)]
 
 
 @dataclass(frozen=True)

@@ -46,7 +46,7 @@ class DualBehaviourCloning(Learner):
         return training.td3bc_losses(step, action) | self._clone(training, step, action.detach())
 
     def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        action = training.act(training.networks["task"].detached(), step.batch.observation)
+        action = training.act(training.networks["task"].constants, step.batch.observation)
         return self._clone(training, step, action)
 
     def _clone(self, training: TaskTraining, step: Step, wanted_MBA: Tensor) -> dict[str, Tensor]:

@@ -55,15 +55,13 @@ class Graph:
         """As `TaskTraining.perform`; losses hold until the next ones are asked for."""
         done = 0
         while done < len(draws):
-            whole = self._fits(len(draws) - done)
-            part = draws.part(done, self._period if whole else 1)
-            yield from self._replay(part) if whole else self._training.perform(part)
+            part = draws.part(done, self._training.with_same_targets(len(draws) - done))
+            yield from self._replay(part) if self._is_whole(part) else self._training.perform(part)
             done += len(part)
 
-    def _fits(self, left: int) -> bool:
-        """Whether the next updates are a whole period."""
-        at = self._training.updates
-        return at % self._period == 0 and left >= self._period and at + self._period <= self._training.settings.updates
+    def _is_whole(self, draws: Draws) -> bool:
+        """Whether the draws are a period, and no updates of the deployed network alone."""
+        return len(draws) == self._period and self._training.updates < self._training.settings.updates
 
     def _replay(self, draws: Draws) -> list[dict[str, Tensor]]:
         after = self._training.updates + self._period

@@ -58,7 +58,7 @@ class LearningWithoutForgetting(Learner):
 
     def _record(self, training: TaskTraining) -> Tensor:
         """The old heads' actions on D_n, (M, N, J A), heads side by side."""
-        parameters, [table] = training.networks["policy"].detached(), training.tables
+        parameters, [table] = training.networks["policy"].constants, training.tables
         old = range(1, training.task)
 
         def actions(rows_ND: Tensor) -> Tensor:

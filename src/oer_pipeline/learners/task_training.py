@@ -109,7 +109,7 @@ class TaskTraining:
         """
         losses = {"behaviour": self._per_member(td3bc.cloning_loss(action_FBA, step.batch.action))}
         if self.settings.base == "td3bc":
-            value = td3bc.first_value(self.critic.detached(), step.batch.observation, action_FBA)
+            value = td3bc.first_value(self.critic.constants, step.batch.observation, action_FBA)
             self.watched["q"] = self._per_member(value.detach().mean(dim=1))
             losses["value"] = self._per_member(td3bc.value_loss(value, self.settings.alpha))
         return losses
@@ -159,8 +159,16 @@ class TaskTraining:
 
     def perform(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
         """One update per draw, as they are asked for; the losses (M,) of each."""
-        for k in range(len(draws)):
-            yield self._update(draws, k)
+        done = 0
+        while done < len(draws):
+            part = draws.part(done, self.with_same_targets(len(draws) - done))
+            yield from self._updates(part) if self.updates < self.settings.updates else self._extra_updates(part)
+            done += len(part)
+
+    def with_same_targets(self, most: int) -> int:
+        """How many of the next updates, up to `most`, find the target networks as they are now."""
+        left, delay = self.settings.updates - self.updates, self.settings.policy_delay
+        return min(most, left, delay - self.updates % delay) if left > 0 else most
 
     def result(self) -> Policies:
         """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks."""
@@ -222,33 +230,53 @@ class TaskTraining:
         self._target_critic = self.critic.copy()
         self._critic_optimiser = Adam(self.critic, self.settings.learning_rate)
 
-    def _update(self, draws: Draws, k: int) -> dict[str, Tensor]:
-        """The (updates + 1)-th update: critics always, policies and targets every `policy_delay`-th time."""
-        self.updates += 1
-        if self.updates > self.settings.updates:
-            return self._extra_update(self._step(draws, k))
-        batch = take(self.tables, draws.index[k])
-        losses: dict[str, Tensor] = {}
-        if self.settings.base == "td3bc":
-            losses["critic"] = self._critic_update(batch, draws.noise[k])
-        if self.updates % self.settings.policy_delay == 0:
-            losses |= self._policy_update(self._step(draws, k, batch))
-        return losses
+    def _updates(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
+        """Critics each time; policies and targets after the last, if it is a `policy_delay`-th update.
 
-    def _step(self, draws: Draws, k: int, batch: Batch | None = None) -> Step:
+        The targets stand still until then, so all updates' target values come from one pass.
+        """
+        batches = take(self.tables, draws.index)
+        with_critic = self.settings.base == "td3bc"
+        targets = self._targets(batches, draws.noise) if with_critic else []
+        for k, batch in enumerate(batches):
+            self.updates += 1
+            losses = {"critic": self._critic_update(batch, targets[k])} if with_critic else {}
+            if self.updates % self.settings.policy_delay == 0:
+                losses |= self._policy_update(self._step(draws, k, batch))
+            yield losses
+
+    def _extra_updates(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
+        """Of the deployed network alone."""
+        for k, batch in enumerate(take(self.tables, draws.index)):
+            self.updates += 1
+            name, step = self.learner.deployed, self._step(draws, k, batch)
+            losses = self.learner.extra_losses(self, step)
+            differentiate(torch.stack(list(losses.values())).sum(), [self.networks[name]])
+            self._optimisers[name].step()
+            yield {name: loss.detach() for name, loss in losses.items()}
+
+    def _step(self, draws: Draws, k: int, batch: Batch) -> Step:
         replay = None if self._replay is None or draws.replay is None else self._replay.take(draws.replay[k])
-        return Step(batch or take(self.tables, draws.index[k]), draws.index[k], replay)
+        return Step(batch, draws.index[k], replay)
 
-    def _critic_update(self, batch: Batch, noise_FBA: Tensor) -> Tensor:
-        s = self.settings
-        with torch.no_grad():
-            target_policy = {**self.fixed, **self._target_policy.detached()}
-            proposed = self.act(target_policy, batch.next_observation)
-            action = td3bc.smoothed_action(proposed, noise_FBA, s.target_noise, s.target_noise_clip)
-            value = td3bc.twin_values(self._target_critic.detached(), batch.next_observation, action)
-            target = td3bc.bootstrapped_target(batch.reward, batch.continues, value, s.discount)
-        loss, gradients = td3bc.critic_loss(self.critic.detached(), batch.observation, batch.action, target)
-        self.critic.flatten(gradients, self.critic.gradient)
+    @torch.no_grad()
+    def _targets(self, batches: Sequence[Batch], noise_KFBA: Tensor) -> Sequence[Tensor]:
+        """y of each batch, (F, B), from one pass of all through the target networks."""
+        s, many = self.settings, len(batches)
+        next_observation, reward, continues = (
+            torch.cat([getattr(b, name) for b in batches], dim=1)
+            for name in ("next_observation", "reward", "continues")
+        )
+        proposed = self.act({**self.fixed, **self._target_policy.constants}, next_observation)
+        action = td3bc.smoothed_action(
+            proposed, torch.cat(noise_KFBA.unbind(), dim=1), s.target_noise, s.target_noise_clip
+        )
+        value = td3bc.twin_values(self._target_critic.constants, next_observation, action)
+        return td3bc.bootstrapped_target(reward, continues, value, s.discount).chunk(many, dim=1)
+
+    def _critic_update(self, batch: Batch, target_FB: Tensor) -> Tensor:
+        loss, gradients = td3bc.critic_loss(self.critic.constants, batch.observation, batch.action, target_FB)
+        self.critic.collect(gradients)
         self._critic_optimiser.step()
         return self._per_member(loss)
 
@@ -263,13 +291,6 @@ class TaskTraining:
         self._target_critic.polyak_(self.critic, self.settings.polyak)
         self._target_policy.polyak_(self.networks[self.learner.learning], self.settings.polyak)
         return {name: loss.detach() for name, loss in (losses | self.watched).items()}
-
-    def _extra_update(self, step: Step) -> dict[str, Tensor]:
-        name = self.learner.deployed
-        losses = self.learner.extra_losses(self, step)
-        differentiate(torch.stack(list(losses.values())).sum(), [self.networks[name]])
-        self._optimisers[name].step()
-        return {name: loss.detach() for name, loss in losses.items()}
 
     def _per_member(self, loss_F: Tensor) -> Tensor:
         """The mean over tasks learned at once, (M,)."""

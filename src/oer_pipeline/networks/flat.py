@@ -20,50 +20,47 @@ ALIGNMENT = 64
 
 
 class FlatParameters:
-    """An independent copy of `parameters`, (M, ...) each, that collects gradients; `views` are its named parts."""
+    """An independent copy of `parameters`, (M, ...) each, that collects gradients.
+
+    `views` are its named parts, `constants` the same without gradients; both share the buffer (M, P).
+    """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
+        shapes = {name: tensor.shape for name, tensor in parameters.items()}
+        self._sizes = {name: tensor[0].numel() for name, tensor in parameters.items()}
         first = next(iter(parameters.values()))
-        sizes = {name: tensor[0].numel() for name, tensor in parameters.items()}
-        width = sum(_padded(size) for size in sizes.values())
+        width = sum(_padded(size) for size in self._sizes.values())
         self.buffer = torch.zeros(first.shape[0], width, device=first.device)
         self.gradient = torch.zeros_like(self.buffer)
-        self.views: Parameters = {name: tensor.detach() for name, tensor in parameters.items()}
-        self.flatten(self.views.values(), self.buffer)
-        self.views = {name: part.detach().requires_grad_() for name, part in self.unflatten(self.buffer).items()}
+        self.constants = _parts(self.buffer, shapes)
+        self.views: Parameters = {name: part.detach().requires_grad_() for name, part in self.constants.items()}
+        self._gradients = list(_parts(self.gradient, shapes).values())
+        for name, part in self.constants.items():
+            part.copy_(parameters[name].detach())
 
     @property
     def size(self) -> int:
         """Parameters of one member, padding left out."""
-        return sum(view[0].numel() for view in self.views.values())
+        return sum(self._sizes.values())
 
-    def flatten(self, parts: Iterable[Tensor], out: Tensor | None = None) -> Tensor:
-        """One tensor per view, laid out as the buffer is, (M, P); padding of a new `out` is zero."""
-        out = torch.zeros_like(self.buffer) if out is None else out
-        offset = 0
-        for part in parts:
-            size = part[0].numel()
-            out[:, offset : offset + size] = part.reshape(len(part), size)
-            offset += _padded(size)
+    def collect(self, gradients: list[Tensor]) -> None:
+        """Put one gradient per view into `gradient`."""
+        torch._foreach_copy_(self._gradients, gradients)
+
+    def flatten(self, parts: Iterable[Tensor]) -> Tensor:
+        """One tensor per view, laid out as the buffer is, (M, P); padding is zero."""
+        out = torch.zeros_like(self.buffer)
+        for place, part in zip(self.unflatten(out).values(), parts, strict=True):
+            place.copy_(part)
         return out
 
     def unflatten(self, flat: Tensor) -> Parameters:
         """The named parts of a tensor that is laid out as the buffer is, sharing its memory."""
-        parts: Parameters = {}
-        offset = 0
-        for name, view in self.views.items():
-            size = view[0].numel()
-            parts[name] = flat[:, offset : offset + size].view(view.shape)
-            offset += _padded(size)
-        return parts
+        return _parts(flat, {name: view.shape for name, view in self.views.items()})
 
     def copy(self) -> FlatParameters:
         """A twin with its own buffer: how targets start."""
-        return FlatParameters(self.views)
-
-    def detached(self) -> Parameters:
-        """The views without gradients, sharing the buffer."""
-        return {name: view.detach() for name, view in self.views.items()}
+        return FlatParameters(self.constants)
 
     def polyak_(self, online: FlatParameters, rate: float) -> None:
         """self <- (1 - rate) self + rate online, in place."""
@@ -110,7 +107,18 @@ def differentiate(loss: Tensor, networks: Sequence[FlatParameters]) -> None:
     views = [view for network in networks for view in network.views.values()]
     gradients = iter(torch.autograd.grad(loss, views, materialize_grads=True))
     for network in networks:
-        network.flatten([next(gradients) for _ in network.views], network.gradient)
+        network.collect([next(gradients) for _ in network.views])
+
+
+def _parts(flat: Tensor, shapes: Mapping[str, torch.Size]) -> Parameters:
+    """Views of (M, P), each part's share padded."""
+    parts: Parameters = {}
+    offset = 0
+    for name, shape in shapes.items():
+        size = shape[1:].numel()
+        parts[name] = flat[:, offset : offset + size].view(shape)
+        offset += _padded(size)
+    return parts
 
 
 def _padded(size: int) -> int:
