@@ -228,7 +228,7 @@ def test_a_wrong_tuned_file_is_refused(tuned: dict[str, Any], words: str) -> Non
         with_tuned(METHODS, tuned)
 
 
-def test_a_comparisons_folder_tells_the_options_of_all_its_methods() -> None:
+def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None:
     made = plan(compare="oer+ewc", learners={"ewc": {"penalty": 10}})
     assert made.compared_cells == ("oer", "ewc-learners.ewc.penalty=10.0")
-    assert made.comparison_folder == "comparison-learners.ewc.penalty=10.0"
+    assert made.comparison_folder == "comparison-compare=oer+ewc-learners.ewc.penalty=10.0"
