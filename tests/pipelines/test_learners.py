@@ -153,6 +153,7 @@ def options(project: Any, **how: Any) -> Any:
 
 def test_tuned_values_reach_the_learner_unless_the_command_line_says_otherwise(project: Any) -> None:
     tuned = project.path / "conf/base/tuned.yml"
+    tuned.write_text("# nothing tuned\n")
     assert options(project, method="si") == {"penalty": 1.0, "damping": 0.1}
     tuned.write_text(yaml.safe_dump({"si": {"parameters": {"learners": {"si": {"penalty": 30.0}}}}}))
     assert options(project, method="si") == {"penalty": 30.0, "damping": 0.1}
