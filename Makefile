@@ -30,10 +30,10 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 run: env ## three methods on real trajectories, then a table (ARGS="--env=test" for another size)
 	$(BIN)/python -m oer_pipeline.grid $(ARGS)
 
-tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (some hours)
+tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (over an hour)
 	$(BIN)/python -m oer_pipeline.tune $(ARGS)
 
-learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md
+learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (half an hour)
 	$(BIN)/python -m oer_pipeline.learners_table $(ARGS)
 
 test: env ## the fast tests

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 import torch
 
+from oer_pipeline.atomic import atomic_path
+
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = ("kedro", "mujoco", "numpy", "pandas", "pyarrow", "pytorch-lightning", "torch")
 
@@ -52,9 +54,8 @@ def keep(figure: Figure) -> None:
     records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     others = [record for record in records if record["name"] != figure.name]
     text = json.dumps(sorted([*others, figure.record()], key=lambda r: r["name"]), indent=2, sort_keys=True)
-    temporary = RESULTS.with_suffix(".tmp")
-    temporary.write_text(text + "\n")
-    temporary.replace(RESULTS)
+    with atomic_path(RESULTS) as temporary:
+        temporary.write_text(text + "\n")
 
 
 def describe(device: str) -> str:

@@ -24,12 +24,13 @@ import torch
 from benchmarks.figure import best_device, describe
 from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import Work, cpu_seconds, seconds
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.reports.block import with_block
+from oer_pipeline.reports.block import rewrite
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -184,9 +185,8 @@ def keep(path: Path, new: Sequence[Record]) -> list[Record]:
     before = [Record(**r) for r in json.loads(path.read_text())] if path.exists() else []
     kept = {record.what: record for record in [*before, *new]}
     records = sorted(kept.values(), key=lambda r: r.what)
-    temporary = path.with_suffix(".tmp")
-    temporary.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
-    temporary.replace(path)
+    with atomic_path(path) as temporary:
+        temporary.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
     return records
 
 
@@ -200,6 +200,8 @@ def main() -> None:
     parser.add_argument("--merge", type=Path, help="records of another machine; nothing is measured")
     given = parser.parse_args()
     if given.merge:
+        if not given.merge.is_file():
+            parser.error(f"{given.merge} is no file; --merge takes what --records wrote on the other machine")
         new = [Record(**record) for record in json.loads(given.merge.read_text())]
     else:
         one_thread()
@@ -211,10 +213,7 @@ def main() -> None:
     if given.quick:
         print(block(new))
         return
-    text = with_block(PAGE.read_text(), "updates_per_second", block(keep(given.records, new)))
-    temporary = PAGE.with_suffix(".tmp")
-    temporary.write_text(text)
-    temporary.replace(PAGE)
+    rewrite(PAGE, {"updates_per_second": block(keep(given.records, new))})
     print(block(new))
 
 

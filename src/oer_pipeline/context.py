@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from attrs import define, field
@@ -14,6 +14,7 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
+from yaml import YAMLError
 
 from oer_pipeline import plan as plans
 from oer_pipeline.errors import ConfigurationError, choices
@@ -27,10 +28,7 @@ def plan_in_force() -> Plan:
     """The plan of the newest context; without one (`kedro registry list`), that of the bare configuration."""
     if _in_force is not None:
         return _in_force
-    return _plan(
-        OmegaConfigLoader(str((find_kedro_project(Path.cwd()) or Path.cwd()) / "conf"), **settings.CONFIG_LOADER_ARGS),
-        {},
-    )
+    return _configuration(_loader(find_kedro_project(Path.cwd()) or Path.cwd(), None)).plan({})
 
 
 def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
@@ -57,8 +55,14 @@ def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(Path.cwd())
-    loader = OmegaConfigLoader(str(Path.cwd() / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
-    return [_plan(loader, parameters_of(run)) for run in runs]
+    _check_environment(Path.cwd() / "conf", env or "local")
+    configured = _configuration(_loader(Path.cwd(), env))
+    return [configured.plan(parameters_of(run)) for run in runs]
+
+
+def tuned_of(env: str | None) -> dict[str, Any]:
+    """What tuning chose for the environment, `{method: {"parameters": {...}, "provenance": {...}}}`."""
+    return _tuned(_loader(Path.cwd(), env))
 
 
 def parameters_of(text: str) -> dict[str, Any]:
@@ -83,14 +87,44 @@ def _put_in_force(plan: Plan) -> None:
         pipelines.configure(REGISTRY)
 
 
-def _plan(loader: OmegaConfigLoader, runtime: dict[str, Any]) -> Plan:
-    """Resolve with the parameters as the files have them: the plan itself tells what the command line changed."""
+class Configuration(NamedTuple):
+    """The files' parameters, suites and methods, read once for any number of plans."""
+
+    parameters: Mapping[str, Any]
+    suites: Mapping[str, Any]
+    methods: Mapping[str, Any]
+
+    def plan(self, runtime: Mapping[str, Any]) -> Plan:
+        """The plan with runtime parameters on top."""
+        return plans.resolve(self.parameters, runtime, self.suites, self.methods)
+
+
+def _configuration(loader: OmegaConfigLoader) -> Configuration:
+    """Parameters as the files have them: the plan itself tells what the command line changed.
+
+    Raises:
+        ConfigurationError: a file that is no YAML.
+    """
     given, loader.runtime_params = loader.runtime_params, {}
     try:
         methods = with_tuned(loader["methods"], _tuned(loader))
-        return plans.resolve(loader["parameters"], runtime, loader["suites"], methods)
+        return Configuration(loader["parameters"], loader["suites"], methods)
+    except YAMLError as error:
+        raise ConfigurationError(str(error)) from error
     finally:
         loader.runtime_params = given
+
+
+def _loader(project: Path, env: str | None) -> OmegaConfigLoader:
+    return OmegaConfigLoader(str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
+
+
+def _check_environment(source: Path, environment: str) -> None:
+    known = [p.name for p in source.iterdir() if p.is_dir()]
+    if environment == "local" and "local" not in known:
+        raise ConfigurationError(f"{source}/local is missing; make the folder, it may be empty")
+    if environment not in known:
+        raise ConfigurationError(f"unknown environment {environment!r}; {choices(known, environment)}")
 
 
 def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
@@ -131,12 +165,8 @@ class PlanContext(KedroContext):
     def __attrs_post_init__(self) -> None:
         loader: Any = self.config_loader
         environment = self.env or "local"
-        known = [p.name for p in Path(loader.conf_source).iterdir() if p.is_dir()]
-        if environment == "local" and "local" not in known:
-            raise ConfigurationError(f"{loader.conf_source}/local is missing; make the folder, it may be empty")
-        if environment not in known:
-            raise ConfigurationError(f"unknown environment {environment!r}; {choices(known, environment)}")
-        self.plan = _plan(loader, self._runtime_params or {})
+        _check_environment(Path(loader.conf_source), environment)
+        self.plan = _configuration(loader).plan(self._runtime_params or {})
         _put_in_force(self.plan)
         loader["parameters"] = dict(self.plan.parameters)
         loader["globals"] = self._globals(environment)

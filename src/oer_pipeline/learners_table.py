@@ -12,12 +12,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.atomic import atomic_path
 from oer_pipeline.errors import OERError
 from oer_pipeline.grid import jobs_of, run_all
-from oer_pipeline.reports.block import with_block
+from oer_pipeline.reports.block import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
-from oer_pipeline.tune import path_of
 
 METHODS = (
     *("finetune", "bc", "er", "er_random", "oer", "ewc", "online_ewc", "si", "rwalk", "gem", "agem", "lwf"),
@@ -33,27 +31,6 @@ def tables(metrics: Path, cells: tuple[str, ...], tuned: Mapping[str, Any]) -> d
     return {"table": learners_table(read, cells[0]), "tuned": tuning_table(tuned)}
 
 
-def rewrite(page: Path, blocks: Mapping[str, str]) -> None:
-    """Put the blocks between their markers.
-
-    Raises:
-        DataError: the page lacks a marker.
-    """
-    text = page.read_text(encoding="utf-8")
-    for name, block in blocks.items():
-        text = with_block(text, name, block)
-    with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
-
-
-def _tuned(env: str | None) -> dict[str, Any]:
-    """What tuning wrote for the environment, else for all of them."""
-    import yaml
-
-    own = path_of(env)
-    return dict(yaml.safe_load((own if own.exists() else path_of(None)).read_text(encoding="utf-8")) or {})
-
-
 def main() -> None:
     """Command line: `--jobs`, `--params` and `--env` as `kedro run` takes them."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -62,14 +39,14 @@ def main() -> None:
     parser.add_argument("--env", help="another environment; the page stays as it is")
     given = parser.parse_args()
 
-    from oer_pipeline.context import plans_to_compare
+    from oer_pipeline.context import plans_to_compare, tuned_of
 
     params = ",".join(filter(None, (given.params, f"compare={'+'.join(METHODS)}")))
     options = [f"--params={params}", *([f"--env={given.env}"] if given.env else [])]
     try:
         plans, reports = plans_to_compare(options)
         run_all(jobs_of(plans, options), given.jobs)
-        blocks = tables(reports, plans[0].compared_cells, _tuned(given.env))
+        blocks = tables(reports, plans[0].compared_cells, tuned_of(given.env))
         if not given.params and not given.env:
             rewrite(PAGE, blocks)
     except OERError as error:

@@ -17,7 +17,7 @@ from oer_pipeline.learners.penalty import laid_out
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.randomness import generators
-from oer_pipeline.networks.stacked import ROWS, Parameters, detached, linear, weight_gradient
+from oer_pipeline.networks.stacked import Parameters, detached, linear, padded, weight_gradient
 
 CHUNK = 4_096
 """Rows of D_n at a time; bounds the memory that the Fisher takes."""
@@ -48,9 +48,9 @@ def squared_gradients(
 
     Of a policy with the shared trunk `trunk.*`. Named and shaped as the parameters; those absent have gradient 0.
     """
-    layers, values, outputs, action_MBA = _forward(parameters, task, _padded(observation_MBD))
+    layers, values, outputs, action_MBA = _forward(parameters, task, padded(observation_MBD))
     # A row's action depends on no other row: the gradient of the sum over rows is each row's own. Padding has none.
-    deltas = torch.autograd.grad(action_MBA, outputs, _padded(direction_MBA))
+    deltas = torch.autograd.grad(action_MBA, outputs, padded(direction_MBA))
     rows, found = observation_MBD.shape[1], Parameters()
     for layer, value, delta in zip(layers, values, deltas, strict=True):
         squares = delta.square() / rows
@@ -75,11 +75,6 @@ def _forward(
         outputs.append(output if output.requires_grad else output.requires_grad_())
         value = output.relu()
     return [*layers, head], values, outputs, outputs[-1].tanh()
-
-
-def _padded(x_MBI: Tensor) -> Tensor:
-    """Zero rows up to a multiple of `ROWS`."""
-    return torch.nn.functional.pad(x_MBI, (0, 0, 0, -x_MBI.shape[1] % ROWS))
 
 
 def _apart(found: Parameters, identities: list[int]) -> Parameters:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.errors import DataError
 
 
@@ -16,3 +20,16 @@ def with_block(page: str, name: str, block: str) -> str:
         raise DataError(f"the page has to hold the markers {start} and {end}, each once and in this order")
     before, rest = page.split(start)
     return f"{before}{start}\n\n{block.strip()}\n\n{end}{rest.split(end)[1]}"
+
+
+def rewrite(page: Path, blocks: Mapping[str, str]) -> None:
+    """Put blocks, by name, between their markers in the file `page`.
+
+    Raises:
+        DataError: as `with_block`.
+    """
+    text = page.read_text(encoding="utf-8")
+    for name, block in blocks.items():
+        text = with_block(text, name, block)
+    with atomic_path(page) as temporary:
+        temporary.write_text(text, encoding="utf-8")
