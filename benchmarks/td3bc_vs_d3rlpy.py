@@ -36,7 +36,8 @@ def measure() -> Figure | None:
         return None
     one_thread()
     data = trajectories(20_000)
-    ours = TaskTraining(Finetune(), LearnerSettings(batch_size=BATCH, hidden=HIDDEN), data, (), None, (0,))
+    settings = LearnerSettings(batch_size=BATCH, hidden=HIDDEN)
+    ours = TaskTraining(Finetune(), settings, data, (), None, (0,), graphs=True)
     algorithm, replay = _of_d3rlpy(data)
     ready = replay.sample_transition_batch(BATCH)
 

@@ -43,7 +43,7 @@ def of_task(training: TaskTraining, batch: Batch, task: int) -> torch.Tensor:
     critic = {name: view[2 * own.start : 2 * own.stop].detach() for name, view in training.critic.views.items()}
     observation = batch.observation[own]
     action = policy.act(network.views, task, observation)
-    value = value_loss(first_value(critic, observation, action), training.settings.alpha)
+    value = value_loss(first_value(critic, torch.cat((observation, action), dim=-1)), training.settings.alpha)
     loss = (value + cloning_loss(action, batch.action[own])).sum()
     return network.flatten(torch.autograd.grad(loss, list(network.views.values()), materialize_grads=True))
 

@@ -220,7 +220,7 @@ def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, dra
     s, ours = training.settings, training.tables[0].take(draws.index[0])
     proposed = policy.act(training._target_policy.constants, training.task, ours.next_observation)
     action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
-    value = td3bc.twin_values(training._target_critic.constants, ours.next_observation, action)
+    value = td3bc.twin_values(training._target_critic.constants, torch.cat((ours.next_observation, action), dim=-1))
     y = td3bc.bootstrapped_target(ours.reward, ours.continues, value, s.discount)
     torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
 

@@ -23,8 +23,9 @@ from oer_pipeline.types import FloatArray
 class Batch(NamedTuple):
     """A minibatch of standardised observations and the rest as recorded."""
 
-    observation: Tensor  # (M, B, D)
-    action: Tensor  # (M, B, A)
+    observation_action: Tensor  # (M, B, D + A): what a critic sees
+    observation: Tensor  # (M, B, D) of it
+    action: Tensor  # (M, B, A) of it
     next_observation: Tensor  # (M, B, D)
     reward: Tensor  # (M, B)
     continues: Tensor  # (M, B) 1 - terminal
@@ -64,9 +65,10 @@ class TaskTable:
     def take(self, index_KMB: Tensor) -> Batch:
         """The transitions at row numbers of any shape."""
         picked = self.rows.index_select(0, index_KMB.reshape(-1)).view(*index_KMB.shape, -1)
-        sizes = [self.observation_size, self.action_size, self.observation_size, 1, 1]
-        observation, action, next_observation, reward, continues = torch.split(picked, sizes, dim=-1)
-        return Batch(observation, action, next_observation, reward.squeeze(-1), continues.squeeze(-1))
+        both_size = self.observation_size + self.action_size
+        both, next_observation, rest = torch.split(picked, [both_size, self.observation_size, 2], dim=-1)
+        observation, action = torch.split(both, [self.observation_size, self.action_size], dim=-1)
+        return Batch(both, observation, action, next_observation, rest[..., 0], rest[..., 1])
 
 
 @dataclass(frozen=True)

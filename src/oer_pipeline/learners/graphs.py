@@ -1,24 +1,28 @@
-"""Updates as a CUDA graph: one launch for a period of updates instead of some hundred kernels.
+"""Updates captured once and replayed: as a CUDA graph on a GPU, one launch for a period of updates instead of some
+hundred kernels, and as a tape of kernels on a CPU.
 
-A period is `policy_delay` updates, critics each time and policies once. The graph reads its draws from fixed memory,
-into which each period's are copied, and leaves its losses in fixed memory.
+A period is `policy_delay` updates, critics each time and policies once. It reads its draws from fixed memory, into
+which each period's are copied, and leaves its losses in fixed memory.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from oer_pipeline.errors import OERError
 from oer_pipeline.learners.batches import Draws
+from oer_pipeline.learners.tape import NotTapeableError, Tape
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.task_training import TaskTraining
 
 WARM_UP = 3
-"""Periods before the capture, as CUDA's libraries want."""
+"""Periods before a CUDA graph's capture, as CUDA's libraries want."""
 
 Work = Callable[[], list[dict[str, Tensor]]]
 """Updates on fixed memory; the losses (M,) of each."""
@@ -43,29 +47,67 @@ def cuda_capture(work: Work) -> Work:
     return replay
 
 
-class Graph:
-    """Performs a training's updates by replaying one captured period; what does not fill a period runs eagerly."""
+def tape_capture(work: Work) -> Work:
+    """`work` as a tape of kernels, which leaves its results in the same tensors each time; performs it once.
 
-    def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] = cuda_capture) -> None:
-        self._training, self._capture = training, capture
+    Raises:
+        NotTapeableError: see `Tape`.
+    """
+    with Tape() as tape:
+        results = work()
+    play = tape.player(results)
+
+    def replay() -> list[dict[str, Tensor]]:
+        play()
+        return results
+
+    return replay
+
+
+class Graph:
+    """Performs a training's updates by replaying one captured period.
+
+    What does not fill a period runs eagerly, and so does a learner whose updates a tape cannot hold.
+    """
+
+    def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] | None = None) -> None:
+        on_gpu = training.device.type == "cuda"
+        self._training, self._capture = training, capture or (cuda_capture if on_gpu else tape_capture)
         self._period = training.settings.policy_delay
         self._captured: tuple[Draws, Work] | None = None
+        self._refused = False
 
     def perform(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
-        """As `TaskTraining.perform`; losses hold until the next ones are asked for."""
+        """As `TaskTraining.perform`; losses hold until the next ones are asked for.
+
+        Raises:
+            OERError: the learner keeps something that a replay does not see.
+        """
         done = 0
         while done < len(draws):
             part = draws.part(done, self._training.with_same_targets(len(draws) - done))
-            yield from self._replay(part) if self._is_whole(part) else self._training.perform(part)
+            replayed = self._is_whole(part) and self._is_captured(part)
+            yield from self._replay(part) if replayed else self._training.perform(part)
             done += len(part)
 
     def _is_whole(self, draws: Draws) -> bool:
         """Whether the draws are a period, and no updates of the deployed network alone."""
         return len(draws) == self._period and self._training.updates < self._training.settings.updates
 
+    def _is_captured(self, draws: Draws) -> bool:
+        """Whether there is a captured period; the first time it is captured, with these draws."""
+        if self._captured is None and not self._refused:
+            try:
+                self._captured = self._capture_period(draws)
+            except NotTapeableError as error:
+                logging.getLogger(__name__).info("updates are not replayed: %s", error)
+                self._refused = True
+        return self._captured is not None
+
     def _replay(self, draws: Draws) -> list[dict[str, Tensor]]:
+        assert self._captured is not None
         after = self._training.updates + self._period
-        fixed, work = self._captured = self._captured or self._capture_period(draws)
+        fixed, work = self._captured
         fixed.copy_(draws)
         losses = work()
         self._training.updates = after
@@ -80,6 +122,27 @@ class Graph:
             training.updates = first
             return list(training.perform(fixed))
 
-        captured = self._capture(work)
-        training.load_state(state, first)
+        def outcome(work: Work) -> dict[str, Tensor]:
+            training.load_state(state, first)
+            losses = {f"{name} loss": loss.clone() for of_update in work() for name, loss in of_update.items()}
+            return losses | training.state()
+
+        try:
+            captured = self._capture(work)
+            if training.device.type == "cpu":
+                self._compare(outcome(work), outcome(captured))
+        finally:
+            training.load_state(state, first)
         return fixed, captured
+
+    def _compare(self, eager: dict[str, Tensor], replayed: dict[str, Tensor]) -> None:
+        if others := [name for name, tensor in eager.items() if not _same_bits(tensor, replayed[name])]:
+            raise OERError(
+                f"learner {type(self._training.learner).__name__}: the same updates, replayed, give other values of "
+                f"{', '.join(others)}; what a learner changes during a task has to be tensors, changed in place and "
+                "named by running(). To train without replays, set graphs: false"
+            )
+
+
+def _same_bits(one: Tensor, other: Tensor) -> bool:
+    return one.reshape(-1).view(torch.uint8).equal(other.reshape(-1).view(torch.uint8))

@@ -53,8 +53,7 @@ class Policies:
 
     def values_as_learned(self, observation_BD: FloatArray, action_BA: FloatArray) -> FloatArray:
         """A lone member's Q(s, a) (B,) of the newest task, the mean of its twins."""
-        with torch.inference_mode():
-            values_MTB = twin_values(self.critic, *self._tensors(observation_BD, action_BA))
+        values_MTB = twin_values(self.critic, torch.cat(self._tensors(observation_BD, action_BA), dim=-1))
         return np.asarray(values_MTB[0].mean(dim=0).numpy())
 
     def policy_features(self, observation_BD: FloatArray) -> FloatArray:

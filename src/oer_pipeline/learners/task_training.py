@@ -46,7 +46,7 @@ class TaskTraining:
         previous: what the task before left behind, M members; None for the first task.
         seeds: one per member; all randomness is a function of (seed, task, purpose).
         device: where to train.
-        graphs: run updates as CUDA graphs (on a GPU).
+        graphs: capture updates once and replay them (CUDA graphs on a GPU, a tape of kernels on a CPU).
     """
 
     def __init__(
@@ -82,7 +82,7 @@ class TaskTraining:
         self._start_critic()
         self.watched: dict[str, Tensor] = {}
         learner.start(self)
-        self._graph = Graph(self) if graphs and self.device.type == "cuda" else None
+        self._graph = Graph(self) if graphs else None
 
     # What learners use ------------------------------------------------------------------------------------------
 
@@ -109,7 +109,7 @@ class TaskTraining:
         """
         losses = {"behaviour": self._per_member(td3bc.cloning_loss(action_FBA, step.batch.action))}
         if self.settings.base == "td3bc":
-            value = td3bc.first_value(self.critic.constants, step.batch.observation, action_FBA)
+            value = td3bc.first_value(self.critic.constants, torch.cat((step.batch.observation, action_FBA), dim=-1))
             self.watched["q"] = self._per_member(value.detach().mean(dim=1))
             losses["value"] = self._per_member(td3bc.value_loss(value, self.settings.alpha))
         return losses
@@ -271,12 +271,13 @@ class TaskTraining:
         action = td3bc.smoothed_action(
             proposed, torch.cat(noise_KFBA.unbind(), dim=1), s.target_noise, s.target_noise_clip
         )
-        value = td3bc.twin_values(self._target_critic.constants, next_observation, action)
+        entering = torch.cat((next_observation, action), dim=-1)
+        value = td3bc.twin_values(self._target_critic.constants, entering)
         return td3bc.bootstrapped_target(reward, continues, value, s.discount).chunk(many, dim=1)
 
     def _critic_update(self, batch: Batch, target_FB: Tensor) -> Tensor:
-        loss, gradients = td3bc.critic_loss(self.critic.constants, batch.observation, batch.action, target_FB)
-        self.critic.collect(gradients)
+        critic, entering = self.critic, batch.observation_action
+        loss = td3bc.critic_loss(critic.constants, entering, target_FB, critic.gradients)
         self._critic_optimiser.step()
         return self._per_member(loss)
 

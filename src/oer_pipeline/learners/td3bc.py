@@ -1,12 +1,13 @@
 """TD3+BC (Fujimoto & Gu 2021) for M members at once (method, section 2).
 
-Shapes: M members, B batch, D observation, A action, T = 2 twin critics. Every loss is a vector (M,): members share
+Shapes: M members, B batch, D observation, A action, I = D + A, what a
+critic sees, T = 2 twin critics. Every loss is a vector (M,): members share
 nothing, so the gradient of the sum is each member's own gradient.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -14,19 +15,21 @@ from torch import Tensor
 from oer_pipeline.networks.stacked import backward, forward, mlp, padded
 
 
-def twin_values(critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
-    """Q_1 and Q_2, (M, T, B); `critic` holds 2 M networks, a member's twins side by side."""
-    return mlp(critic, _twin_inputs(observation_MBD, action_MBA)).view(-1, 2, observation_MBD.shape[1])
+@torch.no_grad()
+def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
+    """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a member's twins side by side."""
+    values = forward(list(critic.values()), _of_both(input_MBI))
+    return values[-1].view(-1, 2, values[-1].shape[1])[..., : input_MBI.shape[1]]
 
 
-def _twin_inputs(observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
-    return torch.cat((observation_MBD, action_MBA), dim=-1).repeat_interleave(2, dim=0)
+def _of_both(input_MBI: Tensor) -> Tensor:
+    """The same rows for either twin, padded."""
+    return padded(input_MBI.repeat_interleave(2, dim=0))
 
 
-def first_value(critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor) -> Tensor:
+def first_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 alone, (M, B)."""
-    first = {name: tensor[0::2] for name, tensor in critic.items()}
-    return mlp(first, torch.cat((observation_MBD, action_MBA), dim=-1)).squeeze(-1)
+    return mlp({name: tensor[0::2] for name, tensor in critic.items()}, input_MBI).squeeze(-1)
 
 
 def smoothed_action(action_MBA: Tensor, noise_MBA: Tensor, scale: float, clip: float) -> Tensor:
@@ -40,20 +43,18 @@ def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MTB: Tens
 
 
 @torch.no_grad()
-def critic_loss(
-    critic: Mapping[str, Tensor], observation_MBD: Tensor, action_MBA: Tensor, target_MB: Tensor
-) -> tuple[Tensor, list[Tensor]]:
-    """L_Q = sum_i mean (Q_i - y)^2, (M,), and its gradients, one a parameter.
+def critic_loss(critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tensor, into: Sequence[Tensor]) -> Tensor:
+    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors its gradients, one a parameter.
 
     Written out, because autograd's bookkeeping costs as much as a small network.
     """
     batch = target_MB.shape[1]
     parameters = list(critic.values())
-    values = forward(parameters, padded(_twin_inputs(observation_MBD, action_MBA)))
+    values = forward(parameters, _of_both(input_MBI))
     error_MTB = values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
     of_output = padded(error_MTB.view(-1, batch, 1) * (2.0 / batch))
-    gradients, _ = backward(parameters[0::2], values, of_output)
-    return error_MTB.square().mean(dim=2).sum(dim=1), gradients
+    backward(parameters[0::2], values, of_output, into)
+    return error_MTB.square().sum(dim=(1, 2)) / batch
 
 
 def cloning_loss(action_MBA: Tensor, wanted_MBA: Tensor) -> Tensor:

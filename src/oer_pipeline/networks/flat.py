@@ -22,7 +22,8 @@ ALIGNMENT = 64
 class FlatParameters:
     """An independent copy of `parameters`, (M, ...) each, that collects gradients.
 
-    `views` are its named parts, `constants` the same without gradients; both share the buffer (M, P).
+    `views` are its named parts, `constants` the same without gradients; both share the buffer (M, P). `gradients` are
+    the parts of `gradient`, (M, P) too, in the same order.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
@@ -34,7 +35,7 @@ class FlatParameters:
         self.gradient = torch.zeros_like(self.buffer)
         self.constants = _parts(self.buffer, shapes)
         self.views: Parameters = {name: part.detach().requires_grad_() for name, part in self.constants.items()}
-        self._gradients = list(_parts(self.gradient, shapes).values())
+        self.gradients = list(_parts(self.gradient, shapes).values())
         for name, part in self.constants.items():
             part.copy_(parameters[name].detach())
 
@@ -45,7 +46,7 @@ class FlatParameters:
 
     def collect(self, gradients: list[Tensor]) -> None:
         """Put one gradient per view into `gradient`."""
-        torch._foreach_copy_(self._gradients, gradients)
+        torch._foreach_copy_(self.gradients, gradients)
 
     def flatten(self, parts: Iterable[Tensor]) -> Tensor:
         """One tensor per view, laid out as the buffer is, (M, P); padding is zero."""

@@ -115,11 +115,16 @@ def head(parameters: Mapping[str, Tensor], task: int, features_MBH: Tensor) -> T
 
 def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
     """Actions (M, B, A) for standardised observations; `task` counts from 1."""
-    return head(parameters, task, trunk(parameters, task, observation_MBD))
+    layers, name = trunk_layers(parameters, task), head_name(parameters, task)
+    last = len(layers) // 2
+    layers |= {f"{last}.weight": parameters[f"{name}.weight"], f"{last}.bias": parameters[f"{name}.bias"]}
+    return torch.tanh(mlp(layers, inputs(parameters, task, observation_MBD)))
 
 
 def act_each(parameters: Mapping[str, Tensor], tasks: Sequence[int], observation_MBD: Sequence[Tensor]) -> list[Tensor]:
     """Actions (M, B, A) on each task's observations, in a single pass through the trunk; the tasks have to share it."""
+    if len(tasks) == 1:
+        return [act(parameters, tasks[0], observation_MBD[0])]
     entering = [inputs(parameters, task, o) for task, o in zip(tasks, observation_MBD, strict=True)]
     features = mlp(trunk_layers(parameters, tasks[0]), torch.cat(entering, dim=1), last_activation=True)
     parts = torch.split(features, [o.shape[1] for o in observation_MBD], dim=1)

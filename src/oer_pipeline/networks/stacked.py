@@ -54,8 +54,11 @@ def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool =
 
 
 def _layers(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool) -> Tensor:
-    output: Tensor = _Layers.apply(padded(x_MBI), last_activation, *parameters)  # type: ignore[no-untyped-call]
-    return output[:, : x_MBI.shape[1]]
+    rows, x_MBI = x_MBI.shape[1], padded(x_MBI)
+    if not torch.is_grad_enabled():
+        return forward(parameters, x_MBI, last_activation)[-1][:, :rows]
+    output: Tensor = _Layers.apply(x_MBI, last_activation, *parameters)  # type: ignore[no-untyped-call]
+    return output[:, :rows]
 
 
 def padded(x_MBI: Tensor) -> Tensor:
@@ -78,13 +81,12 @@ class _Layers(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        wanted = ctx.needs_input_grad
-        layers = len(wanted) // 2 - 1
+        of_input, _, *of_parameters = ctx.needs_input_grad
+        layers = len(of_parameters) // 2
         weights, values = ctx.saved_tensors[:layers], ctx.saved_tensors[layers:]
-        if any(wanted[2:]):
-            found, of_input = backward(weights, values, gradient, ctx.last_activation, wanted[0])
-            return of_input, None, *found
-        return input_gradient(weights, values, gradient, ctx.last_activation), *[None] * (len(wanted) - 1)
+        into = _gradients_like(weights) if any(of_parameters) else None
+        found = backward(weights, values, gradient, into, ctx.last_activation, of_input)
+        return found, None, *([None] * len(of_parameters) if into is None else into)
 
 
 def forward(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool = False) -> list[Tensor]:
@@ -104,66 +106,82 @@ def backward(
     weights: Sequence[Tensor],
     values: Sequence[Tensor | None],
     gradient_MBO: Tensor,
+    into: Sequence[Tensor] | None,
     last_activation: bool = False,
     of_input: bool = False,
-) -> tuple[list[Tensor], Tensor | None]:
-    """The parameters' gradients, in `forward`'s order, from the output's; and the input's, if wanted.
+) -> Tensor | None:
+    """From the output's gradient the parameters', put `into` tensors in `forward`'s order, and the input's, if wanted.
 
     `values` as `forward` gives them; the last is not looked at without `last_activation`.
     """
-    found: list[Tensor] = []
-    gradient = gradient_MBO
-    for layer in reversed(range(len(weights))):
-        if last_activation or layer < len(weights) - 1:
-            gradient = _before_relu(gradient, values[layer + 1])
-        x_MBI = values[layer]
+    gradient, layers = gradient_MBO, len(weights)
+    for layer in reversed(range(layers)):
+        weight, x_MBI = weights[layer], values[layer]
         assert x_MBI is not None
-        found = [weight_gradient(x_MBI, gradient), gradient.sum(dim=1, keepdim=True), *found]
+        if last_activation or layer < layers - 1:
+            gradient = _before_relu(gradient, values[layer + 1], in_place=layer < layers - 1)
+        if into is not None:
+            weight_gradient(x_MBI, gradient, into[2 * layer])
+            torch.sum(gradient, dim=1, keepdim=True, out=into[2 * layer + 1])
         if layer or of_input:
-            gradient = _input_gradient(weights[layer], gradient)
-    return found, gradient if of_input else None
+            gradient = _input_gradient(weight, gradient)
+    return gradient if of_input else None
 
 
-def input_gradient(
-    weights: Sequence[Tensor], values: Sequence[Tensor | None], gradient_MBO: Tensor, last_activation: bool = False
-) -> Tensor:
-    """The gradient of `forward`'s input alone."""
-    gradient = gradient_MBO
-    for layer in reversed(range(len(weights))):
-        if last_activation or layer < len(weights) - 1:
-            gradient = _before_relu(gradient, values[layer + 1])
-        gradient = _input_gradient(weights[layer], gradient)
-    return gradient
+def _gradients_like(weights: Sequence[Tensor]) -> list[Tensor]:
+    """Memory for the gradients of weights and biases in turn."""
+    pairs = [(_aligned(w, *w.shape[1:]), w.new_empty(len(w), 1, w.shape[-1])) for w in weights]
+    return [tensor for pair in pairs for tensor in pair]
 
 
-def _before_relu(gradient: Tensor, value: Tensor | None) -> Tensor:
-    passed: Tensor = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
+def _aligned(like: Tensor, rows: int, columns: int) -> Tensor:
+    """Empty, (M, rows, columns), each member's share from a whole vector register on."""
+    size = rows * columns
+    return like.new_empty(len(like), size + -size % ROWS)[:, :size].view(-1, rows, columns)
+
+
+def _before_relu(gradient: Tensor, value: Tensor | None, in_place: bool) -> Tensor:
+    if in_place:
+        passed: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=gradient)
+    else:
+        passed = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
     return passed
 
 
 # A matrix product of output width 1 takes another code path with one member than with several: element-wise instead.
+# One of a few columns takes several times as long as its transpose, of a few rows.
+
+
+def _narrow(columns: int) -> bool:
+    return columns < 64 and columns % ROWS != 0
 
 
 def _affine(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     if weight.shape[-1] == 1:
-        return (x_MBI * weight.transpose(1, 2)).sum(-1, keepdim=True) + bias
+        return (x_MBI * weight.mT).sum(-1, keepdim=True) + bias
+    if _narrow(weight.shape[-1]):
+        return torch.baddbmm(bias.mT, weight.mT, x_MBI.mT).mT
     return torch.baddbmm(bias, x_MBI, weight)
 
 
-def weight_gradient(x_MBI: Tensor, gradient_MBO: Tensor) -> Tensor:
-    """Of x W per member, (M, I, O), from the output's."""
-    if gradient_MBO.shape[-1] == 1:
-        return (x_MBI * gradient_MBO).sum(dim=1).unsqueeze(-1)
-    members, _, inputs = x_MBI.shape
-    size = inputs * gradient_MBO.shape[-1]
-    aligned = x_MBI.new_empty(members, size + -size % ROWS)[:, :size].view(members, inputs, -1)
-    return torch.bmm(x_MBI.transpose(1, 2), gradient_MBO, out=aligned)
+def weight_gradient(x_MBI: Tensor, gradient_MBO: Tensor, out: Tensor | None = None) -> Tensor:
+    """Of x W per member, (M, I, O), from the output's; `out` has to be aligned as flat parameters are."""
+    inputs, outputs = x_MBI.shape[-1], gradient_MBO.shape[-1]
+    if out is None:
+        out = _aligned(x_MBI, inputs, outputs)
+    if outputs == 1:
+        return torch.sum(x_MBI * gradient_MBO, dim=1, keepdim=True, out=out.mT).mT
+    if _narrow(outputs):
+        return out.copy_(torch.bmm(gradient_MBO.mT, x_MBI, out=_aligned(x_MBI, outputs, inputs)).mT)
+    return torch.bmm(x_MBI.mT, gradient_MBO, out=out)
 
 
 def _input_gradient(weight: Tensor, gradient_MBO: Tensor) -> Tensor:
     if weight.shape[-1] == 1:
-        return gradient_MBO * weight.transpose(1, 2)
-    return torch.bmm(gradient_MBO, weight.transpose(1, 2))
+        return gradient_MBO * weight.mT
+    if _narrow(weight.shape[1]):
+        return torch.bmm(weight, gradient_MBO.mT).mT
+    return torch.bmm(gradient_MBO, weight.mT)
 
 
 def detached(parameters: Mapping[str, Tensor]) -> Parameters:

@@ -15,9 +15,10 @@ Precision = Literal["highest", "high", "medium"]
 
 @dataclass(frozen=True)
 class Hardware:
-    """`accelerator`: `cpu`, `gpu`, or `auto`, the GPU where there is one. The rest concerns GPUs alone:
+    """`accelerator`: `cpu`, `gpu`, or `auto`, the GPU where there is one.
 
-    `graphs`: updates as CUDA graphs; `precision` of float32 matrix products: `highest`, `high` (tf32) or `medium`.
+    `graphs`: updates are captured once and replayed. `precision` of float32 matrix products on a GPU: `highest`, `high`
+    (tf32) or `medium`.
     """
 
     accelerator: str = "cpu"

@@ -1,0 +1,163 @@
+"""Updates on a CPU as a tape of kernels: what a CUDA graph is on a GPU.
+
+The work runs once and every kernel is written down with the tensors that it read and wrote. Playing the tape runs the
+kernels again on the same memory, without the program around them: no shapes to work out, no autograd, no allocation.
+Results of the same kernels on the same values are the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
+
+from oer_pipeline.errors import OERError
+
+EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
+"""What only asks for memory."""
+
+
+class NotTapeableError(OERError):
+    """The work does what a recording cannot hold."""
+
+
+class _Call(NamedTuple):
+    kernel: Any
+    args: tuple[Any, ...]
+    kwargs: dict[str, Any]
+    result: Any
+    creates: bool  # its results, instead of writing where it is told
+
+    def tensors(self) -> list[Tensor]:
+        return _tensors((self.args, self.kwargs, self.result))
+
+    def created(self) -> list[Tensor]:
+        return _tensors(self.result) if self.creates else []
+
+
+class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Records, as a context, what the program computes in it.
+
+    Raises, in the context:
+        NotTapeableError: the program asks for a value, brings one from outside of torch, draws random numbers, or makes
+            a tensor whose shape depends on values.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self._calls: list[_Call] = []
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        self._refuse(func)
+        result = func(*args, **(kwargs or {}))
+        aliases = [returned.alias_info for returned in func._schema.returns]
+        is_view = any(alias is not None and not alias.is_write for alias in aliases)
+        if not is_view:  # a view is the same memory, already there when the tape is played
+            creates = bool(aliases) and all(alias is None for alias in aliases)
+            self._calls.append(_Call(func, args, kwargs or {}, result, creates))
+        return result
+
+    def _refuse(self, func: Any) -> None:
+        if func is torch.ops.aten._local_scalar_dense.default:
+            raise NotTapeableError("an update asks for a tensor's value")
+        if func is torch.ops.aten.lift_fresh.default:
+            raise NotTapeableError("an update brings a value from outside of torch")
+        if torch.Tag.nondeterministic_seeded in func.tags:
+            raise NotTapeableError(f"an update draws random numbers ({func})")
+        if torch.Tag.dynamic_output_shape in func.tags:
+            raise NotTapeableError(f"an update makes a tensor whose shape depends on values ({func})")
+
+    def player(self, results: Any) -> Callable[[], None]:
+        """Runs the recorded kernels again; the tensors of `results` then hold what they came to."""
+        calls = list(_played(self._calls, _memory(self._calls, results)))
+
+        @torch.no_grad()
+        def play() -> None:
+            for kernel, args, kwargs in calls:
+                kernel(*args, **kwargs)
+
+        return play
+
+
+def _memory(calls: list[_Call], results: Any) -> dict[int, Tensor]:
+    """Bytes in the place of every storage that is created on the way and is no result.
+
+    What is not needed any more is used again, the last to be freed first: it is still in the processor's cache.
+    """
+    last_use = {_storage(tensor): i for i, call in enumerate(calls) for tensor in call.tensors()}
+    lasting = {_storage(tensor) for tensor in _tensors(results)}
+    places: dict[int, Tensor] = {}
+    free: list[Tensor] = []
+    for i, call in enumerate(calls):
+        for tensor in call.created():
+            if (storage := _storage(tensor)) not in places and storage not in lasting:
+                places[storage] = _taken(free, tensor.untyped_storage().nbytes())
+        used = {_storage(tensor) for tensor in call.tensors()}
+        free += [places[storage] for storage in used if last_use[storage] == i and storage in places]
+    return places
+
+
+def _taken(free: list[Tensor], size: int) -> Tensor:
+    for k in reversed(range(len(free))):
+        if size <= len(free[k]) <= 2 * size:
+            return free.pop(k)
+    return torch.empty(size, dtype=torch.uint8)
+
+
+def _played(calls: list[_Call], memory: dict[int, Tensor]) -> Iterable[tuple[Any, Any, Any]]:
+    """Kernel and arguments of each call, to run on `memory`."""
+
+    def there(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        if (place := memory.get(_storage(value))) is None:
+            return value.detach()
+        here = value.new_empty(0)
+        return here.set_(place.untyped_storage(), value.storage_offset(), value.size(), value.stride())
+
+    for call in calls:
+        args, kwargs, result = tree_map(there, (call.args, call.kwargs, call.result))
+        if not call.creates:
+            yield call.kernel, args, kwargs
+        elif call.kernel.overloadpacket.__name__ not in EMPTY:
+            yield _into(call.kernel, args, kwargs, result)
+
+
+def _into(kernel: Any, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
+    """The call with its results written into those of the recording."""
+    if (variant := _out_variant(kernel)) is not None:
+        out, names = variant
+        return out, args, kwargs | dict(zip(names, _tensors(result), strict=True))
+
+    def copied() -> None:
+        for old, new in zip(_tensors(result), _tensors(kernel(*args, **kwargs)), strict=True):
+            old.copy_(new)
+
+    return copied, (), {}
+
+
+@cache
+def _out_variant(kernel: Any) -> tuple[Any, list[str]] | None:
+    """The overload that takes the same arguments and where to put each result, with these arguments' names."""
+    wanted = [(a.name, str(a.type)) for a in kernel._schema.arguments]
+    for name in kernel.overloadpacket.overloads():
+        overload = getattr(kernel.overloadpacket, name)
+        arguments = overload._schema.arguments
+        outs = [a.name for a in arguments if a.is_out]
+        same = [(a.name, str(a.type)) for a in arguments if not a.is_out] == wanted
+        if same and outs and len(outs) == len(kernel._schema.returns):
+            return overload, outs
+    return None
+
+
+def _tensors(tree: Any) -> list[Tensor]:
+    return [leaf for leaf in tree_leaves(tree) if isinstance(leaf, Tensor)]
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)

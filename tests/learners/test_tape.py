@@ -1,0 +1,80 @@
+"""The tape of kernels: what it holds, plays, refuses and how it shares memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+from torch import Tensor
+
+from oer_pipeline.learners.graphs import tape_capture
+from oer_pipeline.learners.tape import NotTapeableError, Tape, _memory
+
+
+@pytest.mark.parametrize(
+    ("work", "message"),
+    [
+        (lambda values: values.sum().item(), "asks for a tensor's value"),
+        (lambda values: values + torch.tensor([1.0]), "from outside of torch"),
+        (lambda values: values + torch.rand(4), "draws random numbers"),
+        (lambda values: values[values > 1], "depends on values"),
+    ],
+)
+def test_it_refuses_what_would_not_change_when_played(work: Callable[[Tensor], object], message: str) -> None:
+    with pytest.raises(NotTapeableError, match=message), Tape():
+        work(torch.arange(4.0))
+
+
+def test_it_plays_on_the_values_of_the_moment() -> None:
+    """Views, results in place, lists, several results, a backward pass, and a kernel without an out variant."""
+    x, state = torch.randn(6, 4), torch.zeros(4)
+    weight = torch.randn(4, 4, requires_grad=True)
+
+    def work() -> list[dict[str, Tensor]]:
+        hidden = (x @ weight).relu()
+        [gradient] = torch.autograd.grad(hidden.square().sum(), [weight])
+        largest, where = hidden.max(dim=1)
+        torch._foreach_add_([state], [gradient.mT[:, 1]])
+        counts = (where.unsqueeze(1) == torch.arange(4)).cumsum(0)[-1]
+        return [{"largest": largest, "counts": counts, "first": hidden[0].clone()}]
+
+    replay = tape_capture(work)
+    for _ in range(3):
+        x.normal_()
+        before = state.clone()
+        [wanted] = work()
+        after = state.clone()
+        state.copy_(before)
+        [found] = replay()
+        assert state.equal(after)
+        assert not state.equal(before)
+        assert {name: tensor.equal(wanted[name]) for name, tensor in found.items()} == dict.fromkeys(wanted, True)
+
+
+def test_memory_is_used_again_once_its_values_are_not_needed() -> None:
+    x = torch.ones(1_000)
+    with Tape() as tape:
+        y = x
+        for _ in range(10):
+            y = y + 1.0
+        views = y.view(10, 100)[3]
+        z = y * 2.0
+        result = views.sum() + z.sum()
+    places = _memory(tape._calls, [result])
+    sizes = {id(place): len(place) for place in places.values()}
+    assert sum(size == 4_000 for size in sizes.values()) == 2  # a kernel never writes to what it reads
+    tape.player([result])()
+    assert result.item() == 11 * 100 + 22 * 1_000
+
+
+def test_results_lie_in_memory_of_their_own() -> None:
+    x = torch.ones(64)
+
+    def work() -> list[dict[str, Tensor]]:
+        return [{"a": x + 1.0, "b": (x + 2.0)[3:]}, {"a": x + 3.0}]
+
+    replay = tape_capture(work)
+    x.fill_(10.0)
+    first, second = replay()
+    assert [first["a"][0].item(), first["b"][0].item(), second["a"][0].item()] == [11.0, 12.0, 13.0]
