@@ -11,21 +11,20 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.errors import OERError
-from oer_pipeline.learners import graphs
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
 from oer_pipeline.learners.graphs import Graph, Work
 from oer_pipeline.learners.protocol import Step
-from oer_pipeline.learners.tape import Tape
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks import tape
 
 SEEDS = (0, 1, 7)
 LENGTHS = (3, 1, 10, 2, 13)  # blocks start and end inside a period
 
 
-class AtOnce(Tape):
+class AtOnce(tape.Tape):
     """Answers yes where the program asks for a value: for a loop that goes on to its end on a GPU."""
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
@@ -53,7 +52,7 @@ def compare(eager: TaskTraining, other: TaskTraining, lengths: Sequence[int]) ->
 def test_a_replayed_period_is_the_eager_one(tasks: Any, configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     kind, options = configured.kind, configured.options
     if configured.name == "gem":
-        monkeypatch.setattr(graphs, "Tape", AtOnce)
+        monkeypatch.setattr(tape, "Tape", AtOnce)
     previous = None if kind.together else tasks.before(kind, 3, SEEDS, tasks.settings, **options)
     eager, other = (tasks.learner(kind, 3, SEEDS, None, previous, **options) for _ in range(2))
     compare(eager, graphed(other), LENGTHS)

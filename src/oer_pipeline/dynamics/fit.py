@@ -22,6 +22,7 @@ from oer_pipeline.errors import DataError
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
+from oer_pipeline.networks.tape import taped
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.types import BoolArray
 
@@ -122,13 +123,20 @@ def train(
     parameters, optimiser = network.views, Adam(network, settings.learning_rate)
     best = EarlyStopping(parameters, settings.patience, settings.min_improvement)
     resamples = torch.stack([torch.randint(len(training[0]), (len(training[0]),), generator=g) for g in members])
+    size = min(settings.batch_size, len(training[0]))
+    batch_EB = torch.zeros(len(members), size, dtype=torch.int64, device=device)
+
+    def step() -> None:
+        differentiate(_loss(parameters, training[0][batch_EB], training[1][batch_EB], settings), [network])
+        optimiser.step()
+
+    descend = taped(step) if device.type == "cpu" else step
     epoch, running = 0, True
     while running and epoch < settings.max_epochs:
         epoch += 1
-        for rows_EB in _batches(resamples, settings.batch_size, members):
-            loss = _loss(parameters, training[0][rows_EB], training[1][rows_EB], settings)
-            differentiate(loss, [network])
-            optimiser.step()
+        for rows_EB in _batches(resamples, size, members):
+            batch_EB.copy_(rows_EB)
+            descend()
         nll = heldout_nll(parameters, heldout)
         running = best.update(epoch, nll, parameters)
         if progress:
@@ -148,7 +156,6 @@ def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]
     rows = resamples_EN.shape[1]
     orders = torch.stack([torch.randperm(rows, generator=g) for g in members])
     shuffled = resamples_EN.gather(1, orders)
-    size = min(size, rows)
     for batch in range(rows // size):
         yield shuffled[:, batch * size : (batch + 1) * size]
 

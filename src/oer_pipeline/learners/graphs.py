@@ -16,7 +16,7 @@ from torch import Tensor
 
 from oer_pipeline.errors import OERError
 from oer_pipeline.learners.batches import Draws
-from oer_pipeline.learners.tape import NotTapeableError, Tape
+from oer_pipeline.networks.tape import NotTapeableError, taped
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.task_training import TaskTraining
@@ -53,14 +53,8 @@ def tape_capture(work: Work) -> Work:
     Raises:
         NotTapeableError: see `Tape`.
     """
-    with Tape() as tape:
-        results = work()
-    play = tape.player(results)
-
-    def replay() -> list[dict[str, Tensor]]:
-        play()
-        return results
-
+    replay = taped(work)
+    replay()
     return replay
 
 

@@ -1,15 +1,15 @@
-"""Updates on a CPU as a tape of kernels: what a CUDA graph is on a GPU.
+"""Work that is done again and again as a tape of kernels: on a CPU what a CUDA graph is on a GPU.
 
 The work runs once and every kernel is written down with the tensors that it read and wrote. Playing the tape runs the
 kernels again on the same memory, without the program around them: no shapes to work out, no autograd, no allocation.
-Results of the same kernels on the same values are the same bits.
+The same kernels on the same values give the same bits.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import cache
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -22,8 +22,34 @@ EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided
 """What only asks for memory."""
 
 
+Result = TypeVar("Result")
+
+
 class NotTapeableError(OERError):
     """The work does what a recording cannot hold."""
+
+
+def taped(work: Callable[[], Result]) -> Callable[[], Result]:
+    """`work`, performed and recorded by the first call and played by all others, with the results in the same tensors.
+
+    It may work on tensors alone, and change in place what it changes.
+
+    Raises, at the first call:
+        NotTapeableError: see `Tape`.
+    """
+    recorded: tuple[Callable[[], None], Result] | None = None
+
+    def perform() -> Result:
+        nonlocal recorded
+        if recorded is None:
+            with Tape() as tape:
+                result = work()
+            recorded = tape.player(result), result
+        else:
+            recorded[0]()
+        return recorded[1]
+
+    return perform
 
 
 class _Call(NamedTuple):
@@ -53,7 +79,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self._calls: list[_Call] = []
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        self._refuse(func)
+        self._refuse(func, args)
         result = func(*args, **(kwargs or {}))
         aliases = [returned.alias_info for returned in func._schema.returns]
         is_view = any(alias is not None and not alias.is_write for alias in aliases)
@@ -62,15 +88,16 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
             self._calls.append(_Call(func, args, kwargs or {}, result, creates))
         return result
 
-    def _refuse(self, func: Any) -> None:
+    def _refuse(self, func: Any, args: Any) -> None:
         if func is torch.ops.aten._local_scalar_dense.default:
-            raise NotTapeableError("an update asks for a tensor's value")
+            raise NotTapeableError("the work asks for a tensor's value")
         if func is torch.ops.aten.lift_fresh.default:
-            raise NotTapeableError("an update brings a value from outside of torch")
+            raise NotTapeableError("the work brings a value from outside of torch")
         if torch.Tag.nondeterministic_seeded in func.tags:
-            raise NotTapeableError(f"an update draws random numbers ({func})")
-        if torch.Tag.dynamic_output_shape in func.tags:
-            raise NotTapeableError(f"an update makes a tensor whose shape depends on values ({func})")
+            raise NotTapeableError(f"the work draws random numbers ({func})")
+        by_numbers = func is torch.ops.aten.index.Tensor and all(t.dtype != torch.bool for t in _tensors(args[1]))
+        if torch.Tag.dynamic_output_shape in func.tags and not by_numbers:
+            raise NotTapeableError(f"the work makes a tensor whose shape depends on values ({func})")
 
     def player(self, results: Any) -> Callable[[], None]:
         """Runs the recorded kernels again; the tensors of `results` then hold what they came to."""

@@ -8,8 +8,17 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.learners.graphs import tape_capture
-from oer_pipeline.learners.tape import NotTapeableError, Tape, _memory
+from oer_pipeline.networks.tape import NotTapeableError, Tape, _memory, taped
+
+
+def test_the_first_call_performs_the_work_once() -> None:
+    x = torch.zeros(3)
+    replay = taped(lambda: x.add_(1.0))
+    sums = []
+    for _ in range(3):
+        replay()
+        sums.append(x.sum().item())
+    assert sums == [3.0, 6.0, 9.0]
 
 
 @pytest.mark.parametrize(
@@ -27,7 +36,7 @@ def test_it_refuses_what_would_not_change_when_played(work: Callable[[Tensor], o
 
 
 def test_it_plays_on_the_values_of_the_moment() -> None:
-    """Views, results in place, lists, several results, a backward pass, and a kernel without an out variant."""
+    """Views, results in place, lists, several results, rows by number, a backward pass, a kernel without `out`."""
     x, state = torch.randn(6, 4), torch.zeros(4)
     weight = torch.randn(4, 4, requires_grad=True)
 
@@ -37,9 +46,10 @@ def test_it_plays_on_the_values_of_the_moment() -> None:
         largest, where = hidden.max(dim=1)
         torch._foreach_add_([state], [gradient.mT[:, 1]])
         counts = (where.unsqueeze(1) == torch.arange(4)).cumsum(0)[-1]
-        return [{"largest": largest, "counts": counts, "first": hidden[0].clone()}]
+        return [{"largest": largest, "counts": counts, "row": hidden[where % 2]}]
 
-    replay = tape_capture(work)
+    replay = taped(work)
+    replay()
     for _ in range(3):
         x.normal_()
         before = state.clone()
@@ -74,7 +84,8 @@ def test_results_lie_in_memory_of_their_own() -> None:
     def work() -> list[dict[str, Tensor]]:
         return [{"a": x + 1.0, "b": (x + 2.0)[3:]}, {"a": x + 3.0}]
 
-    replay = tape_capture(work)
+    replay = taped(work)
+    replay()
     x.fill_(10.0)
     first, second = replay()
     assert [first["a"][0].item(), first["b"][0].item(), second["a"][0].item()] == [11.0, 12.0, 13.0]
