@@ -20,6 +20,7 @@ from oer_pipeline.networks.stacked import (
 )
 
 SIZES = [(20, 128, 128, 6), (26, 256, 256, 1), (17, 64, 64, 6), (26, 64, 42), (5, 13, 3), (7, 16, 1), (5, 11, 7, 2)]
+SIZES += [(1, 6, 2), (3, 1, 2), (1, 1), (7, 100, 23)]
 
 
 def generators(members: int) -> list[torch.Generator]:

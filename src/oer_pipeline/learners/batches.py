@@ -30,6 +30,11 @@ class Batch(NamedTuple):
     reward: Tensor  # (M, B)
     continues: Tensor  # (M, B) 1 - terminal
 
+    def split(self, batches: int) -> list[Batch]:
+        """So many minibatches that lie one after another."""
+        columns = (column.chunk(batches, dim=1) for column in self)
+        return [Batch(*column) for column in zip(*columns, strict=True)]
+
 
 class ReplayBatch(NamedTuple):
     """One batch from every old task's buffer, tasks along J."""
@@ -62,9 +67,9 @@ class TaskTable:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, index_KMB: Tensor) -> Batch:
-        """The transitions at row numbers of any shape."""
-        picked = self.rows.index_select(0, index_KMB.reshape(-1)).view(*index_KMB.shape, -1)
+    def take(self, index_MB: Tensor) -> Batch:
+        """The transitions at row numbers."""
+        picked = self.rows.index_select(0, index_MB.flatten()).view(*index_MB.shape, -1)
         both_size = self.observation_size + self.action_size
         both, next_observation, rest = torch.split(picked, [both_size, self.observation_size, 2], dim=-1)
         observation, action = torch.split(both, [self.observation_size, self.action_size], dim=-1)
@@ -111,11 +116,11 @@ class ReplayTable:
         return ReplayBatch(observation, action)
 
 
-def take(tables: Sequence[TaskTable], index_KFB: Tensor) -> list[Batch]:
-    """K batches, of each table's rows for its own part of the folded members."""
-    parts = [table.take(own) for table, own in zip(tables, index_KFB.chunk(len(tables), dim=1), strict=True)]
-    whole = parts[0] if len(parts) == 1 else [torch.cat(columns, dim=1) for columns in zip(*parts, strict=True)]
-    return [Batch(*columns) for columns in zip(*(column.unbind() for column in whole), strict=True)]
+def take(tables: Sequence[TaskTable], index_KFB: Tensor) -> Batch:
+    """K minibatches one after another, (F, K B), of each table's rows for its own part of the folded members."""
+    parts = index_KFB.transpose(0, 1).flatten(1).chunk(len(tables))
+    taken = [table.take(own) for table, own in zip(tables, parts, strict=True)]
+    return taken[0] if len(taken) == 1 else Batch(*(torch.cat(columns) for columns in zip(*taken, strict=True)))
 
 
 @dataclass(frozen=True)

@@ -235,10 +235,9 @@ class TaskTraining:
 
         The targets stand still until then, so all updates' target values come from one pass.
         """
-        batches = take(self.tables, draws.index)
-        with_critic = self.settings.base == "td3bc"
-        targets = self._targets(batches, draws.noise) if with_critic else []
-        for k, batch in enumerate(batches):
+        together, with_critic = take(self.tables, draws.index), self.settings.base == "td3bc"
+        targets = self._targets(together, draws.noise) if with_critic else []
+        for k, batch in enumerate(together.split(len(draws))):
             self.updates += 1
             losses = {"critic": self._critic_update(batch, targets[k])} if with_critic else {}
             if self.updates % self.settings.policy_delay == 0:
@@ -247,7 +246,7 @@ class TaskTraining:
 
     def _extra_updates(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
         """Of the deployed network alone."""
-        for k, batch in enumerate(take(self.tables, draws.index)):
+        for k, batch in enumerate(take(self.tables, draws.index).split(len(draws))):
             self.updates += 1
             name, step = self.learner.deployed, self._step(draws, k, batch)
             losses = self.learner.extra_losses(self, step)
@@ -260,20 +259,15 @@ class TaskTraining:
         return Step(batch, draws.index[k], replay)
 
     @torch.no_grad()
-    def _targets(self, batches: Sequence[Batch], noise_KFBA: Tensor) -> Sequence[Tensor]:
-        """y of each batch, (F, B), from one pass of all through the target networks."""
-        s, many = self.settings, len(batches)
-        next_observation, reward, continues = (
-            torch.cat([getattr(b, name) for b in batches], dim=1)
-            for name in ("next_observation", "reward", "continues")
-        )
-        proposed = self.act({**self.fixed, **self._target_policy.constants}, next_observation)
-        action = td3bc.smoothed_action(
-            proposed, torch.cat(noise_KFBA.unbind(), dim=1), s.target_noise, s.target_noise_clip
-        )
-        entering = torch.cat((next_observation, action), dim=-1)
+    def _targets(self, together: Batch, noise_KFBA: Tensor) -> Sequence[Tensor]:
+        """y of each minibatch, (F, B), from one pass of all through the target networks."""
+        s, noise = self.settings, noise_KFBA.transpose(0, 1).flatten(1, 2)
+        proposed = self.act({**self.fixed, **self._target_policy.constants}, together.next_observation)
+        action = td3bc.smoothed_action(proposed, noise, s.target_noise, s.target_noise_clip)
+        entering = torch.cat((together.next_observation, action), dim=-1)
         value = td3bc.twin_values(self._target_critic.constants, entering)
-        return td3bc.bootstrapped_target(reward, continues, value, s.discount).chunk(many, dim=1)
+        target = td3bc.bootstrapped_target(together.reward, together.continues, value, s.discount)
+        return target.chunk(len(noise_KFBA), dim=1)
 
     def _critic_update(self, batch: Batch, target_FB: Tensor) -> Tensor:
         critic, entering = self.critic, batch.observation_action

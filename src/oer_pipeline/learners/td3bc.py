@@ -24,7 +24,7 @@ def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
 
 def _of_both(input_MBI: Tensor) -> Tensor:
     """The same rows for either twin, padded."""
-    return padded(input_MBI.repeat_interleave(2, dim=0))
+    return padded(input_MBI.unsqueeze(1).expand(-1, 2, -1, -1).flatten(0, 1))  # of one member a view
 
 
 def first_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:

@@ -148,18 +148,17 @@ def _before_relu(gradient: Tensor, value: Tensor | None, in_place: bool) -> Tens
     return passed
 
 
-# A matrix product of output width 1 takes another code path with one member than with several: element-wise instead.
-# One of a few columns takes several times as long as its transpose, of a few rows.
-
-
-def _narrow(columns: int) -> bool:
-    return columns < 64 and columns % ROWS != 0
+# Matrix products take another code path with one member than with several where a matrix is a vector: element-wise
+# instead. One of a few columns takes several times as long as its transpose, of a few rows.
 
 
 def _affine(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
-    if weight.shape[-1] == 1:
+    _, inputs, outputs = weight.shape
+    if inputs == 1:
+        return x_MBI * weight + bias
+    if outputs == 1:
         return (x_MBI * weight.mT).sum(-1, keepdim=True) + bias
-    if _narrow(weight.shape[-1]):
+    if _narrow(outputs):
         return torch.baddbmm(bias.mT, weight.mT, x_MBI.mT).mT
     return torch.baddbmm(bias, x_MBI, weight)
 
@@ -169,19 +168,28 @@ def weight_gradient(x_MBI: Tensor, gradient_MBO: Tensor, out: Tensor | None = No
     inputs, outputs = x_MBI.shape[-1], gradient_MBO.shape[-1]
     if out is None:
         out = _aligned(x_MBI, inputs, outputs)
-    if outputs == 1:
-        return torch.sum(x_MBI * gradient_MBO, dim=1, keepdim=True, out=out.mT).mT
-    if _narrow(outputs):
-        return out.copy_(torch.bmm(gradient_MBO.mT, x_MBI, out=_aligned(x_MBI, outputs, inputs)).mT)
-    return torch.bmm(x_MBI.mT, gradient_MBO, out=out)
+    if inputs == 1 or outputs == 1:
+        torch.sum(x_MBI * gradient_MBO, dim=1, keepdim=True, out=out if inputs == 1 else out.mT)
+    elif _narrow(outputs):
+        out.copy_(torch.bmm(gradient_MBO.mT, x_MBI, out=_aligned(x_MBI, outputs, inputs)).mT)
+    else:
+        torch.bmm(x_MBI.mT, gradient_MBO, out=out)
+    return out
 
 
 def _input_gradient(weight: Tensor, gradient_MBO: Tensor) -> Tensor:
-    if weight.shape[-1] == 1:
+    _, inputs, outputs = weight.shape
+    if outputs == 1:
         return gradient_MBO * weight.mT
-    if _narrow(weight.shape[1]):
+    if inputs == 1:
+        return (gradient_MBO * weight).sum(-1, keepdim=True)
+    if _narrow(inputs):
         return torch.bmm(weight, gradient_MBO.mT).mT
     return torch.bmm(gradient_MBO, weight.mT)
+
+
+def _narrow(columns: int) -> bool:
+    return columns < 64 and columns % ROWS != 0
 
 
 def detached(parameters: Mapping[str, Tensor]) -> Parameters:

@@ -20,7 +20,7 @@ from oer_pipeline.errors import OERError
 
 EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 """What only asks for memory."""
-
+KIND = {"dtype", "layout", "device", "pin_memory"}
 
 Result = TypeVar("Result")
 
@@ -158,8 +158,9 @@ def _played(calls: list[_Call], memory: dict[int, Tensor]) -> Iterable[tuple[Any
 def _into(kernel: Any, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
     """The call with its results written into those of the recording."""
     if (variant := _out_variant(kernel)) is not None:
-        out, names = variant
-        return out, args, kwargs | dict(zip(names, _tensors(result), strict=True))
+        out, names, options = variant
+        places = dict(zip(names, _tensors(result), strict=True))
+        return out, args, {name: kwargs[name] for name in options & kwargs.keys()} | places
 
     def copied() -> None:
         for old, new in zip(_tensors(result), _tensors(kernel(*args, **kwargs)), strict=True):
@@ -169,16 +170,20 @@ def _into(kernel: Any, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, A
 
 
 @cache
-def _out_variant(kernel: Any) -> tuple[Any, list[str]] | None:
-    """The overload that takes the same arguments and where to put each result, with these arguments' names."""
-    wanted = [(a.name, str(a.type)) for a in kernel._schema.arguments]
+def _out_variant(kernel: Any) -> tuple[Any, list[str], set[str]] | None:
+    """The overload that takes the same arguments and where to put each result; these arguments' names, all others'.
+
+    What kind of tensor to make may be left out of the same arguments: where to put it says so.
+    """
+    wanted = {a.name: str(a.type) for a in kernel._schema.arguments}
     for name in kernel.overloadpacket.overloads():
         overload = getattr(kernel.overloadpacket, name)
         arguments = overload._schema.arguments
         outs = [a.name for a in arguments if a.is_out]
-        same = [(a.name, str(a.type)) for a in arguments if not a.is_out] == wanted
+        others = {a.name: str(a.type) for a in arguments if not a.is_out}
+        same = others in (wanted, {name: kind for name, kind in wanted.items() if name not in KIND})
         if same and outs and len(outs) == len(kernel._schema.returns):
-            return overload, outs
+            return overload, outs, set(others)
     return None
 
 
