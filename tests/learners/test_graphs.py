@@ -153,7 +153,13 @@ class Rebinding(Finetune):
         return super().losses(training, step) | {"sum": self.sum.expand(len(training.seeds))}
 
 
-@pytest.mark.parametrize("kind", [Counting, Rebinding])
+class Scheduled(Finetune):
+    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+        weight = 0.5 if training.updates > training.settings.updates // 2 else 1.0
+        return {name: loss * weight for name, loss in super().losses(training, step).items()}
+
+
+@pytest.mark.parametrize("kind", [Counting, Rebinding, Scheduled])
 def test_a_learner_that_keeps_what_a_replay_does_not_see_is_named(tasks: Any, kind: type[Finetune]) -> None:
     training = graphed(tasks.learner(kind))
     with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*loss.*graphs: false"):

@@ -111,9 +111,10 @@ class Graph:
         """The memory that a period's draws are read from, and the captured period; training stays as it is."""
         training, fixed = self._training, draws.clone()
         state, first = training.state(), training.updates
+        last = first + (training.settings.updates - first) // self._period * self._period - self._period
 
-        def work() -> list[dict[str, Tensor]]:
-            training.updates = first
+        def period(number: int) -> list[dict[str, Tensor]]:
+            training.updates = number
             return list(training.perform(fixed))
 
         def outcome(work: Work) -> dict[str, Tensor]:
@@ -122,9 +123,9 @@ class Graph:
             return losses | training.state()
 
         try:
-            captured = self._capture(work)
-            if training.device.type == "cpu":
-                self._compare(outcome(work), outcome(captured))
+            captured = self._capture(lambda: period(first))
+            if training.device.type == "cpu":  # with another number: a replay does not know which period it is
+                self._compare(outcome(lambda: period(last)), outcome(captured))
         finally:
             training.load_state(state, first)
         return fixed, captured
@@ -133,7 +134,7 @@ class Graph:
         if others := [name for name, tensor in eager.items() if not _same_bits(tensor, replayed[name])]:
             raise OERError(
                 f"learner {type(self._training.learner).__name__}: the same updates, replayed, give other values of "
-                f"{', '.join(others)}; what a learner changes during a task has to be tensors, changed in place and "
+                f"{', '.join(others)}; what a learner's updates depend on has to be tensors, changed in place and "
                 "named by running(). To train without replays, set graphs: false"
             )
 

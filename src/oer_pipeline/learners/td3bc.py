@@ -12,13 +12,13 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from oer_pipeline.networks.stacked import backward, forward, mlp, padded
+from oer_pipeline.networks.stacked import backward, forward, in_turn, mlp, padded
 
 
 @torch.no_grad()
 def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a member's twins side by side."""
-    values = forward(list(critic.values()), _of_both(input_MBI))
+    values = forward(in_turn(critic), _of_both(input_MBI))
     return values[-1].view(-1, 2, values[-1].shape[1])[..., : input_MBI.shape[1]]
 
 
@@ -49,7 +49,7 @@ def critic_loss(critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tens
     Written out, because autograd's bookkeeping costs as much as a small network.
     """
     batch = target_MB.shape[1]
-    parameters = list(critic.values())
+    parameters = in_turn(critic)
     values = forward(parameters, _of_both(input_MBI))
     error_MTB = values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
     of_output = padded(error_MTB.view(-1, batch, 1) * (2.0 / batch))

@@ -49,8 +49,12 @@ def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
 
 def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False) -> Tensor:
     """ReLU MLP, (M, B, O); the last layer is linear unless `last_activation`."""
-    flat = [parameters[f"{layer}.{part}"] for layer in range(len(parameters) // 2) for part in ("weight", "bias")]
-    return _layers(flat, x_MBI, last_activation)
+    return _layers(in_turn(parameters), x_MBI, last_activation)
+
+
+def in_turn(parameters: Mapping[str, Tensor]) -> list[Tensor]:
+    """Weights and biases in turn, layer by layer."""
+    return [parameters[f"{layer}.{part}"] for layer in range(len(parameters) // 2) for part in ("weight", "bias")]
 
 
 def _layers(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool) -> Tensor:
