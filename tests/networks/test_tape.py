@@ -78,6 +78,13 @@ def test_memory_is_used_again_once_its_values_are_not_needed() -> None:
     assert result.item() == 11 * 100 + 22 * 1_000
 
 
+def test_what_shares_memory_without_saying_so_is_a_view() -> None:
+    x, y = torch.ones(2, 6), torch.zeros(12)
+    replay = taped(lambda: y.add_(torch.ops.aten._unsafe_view(x, [12])).sum())
+    assert [replay().item() for _ in range(3)] == [12.0, 24.0, 36.0]
+    assert x.eq(1.0).all()
+
+
 def test_results_lie_in_memory_of_their_own() -> None:
     x = torch.ones(64)
 

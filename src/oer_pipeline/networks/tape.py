@@ -84,13 +84,14 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         self._refuse(func, args)
-        result = func(*args, **(kwargs or {}))
-        aliases = [returned.alias_info for returned in func._schema.returns]
-        is_view = any(alias is not None and not alias.is_write for alias in aliases)
-        if not is_view:  # a view is the same memory, already there when the tape is played
-            creates = bool(aliases) and all(alias is None for alias in aliases)
-            self._calls.append(_Call(func, args, kwargs or {}, result, creates))
-        return result
+        kwargs = kwargs or {}
+        result = func(*args, **kwargs)
+        given = {_storage(tensor) for tensor in _tensors((args, kwargs))}
+        found = {_storage(tensor) for tensor in _tensors(result)}
+        writes = not found or any(r.alias_info and r.alias_info.is_write for r in func._schema.returns)
+        if writes or given.isdisjoint(found):
+            self._calls.append(_Call(func, args, kwargs, result, creates=not writes))
+        return result  # else a view: the same memory, already there when the tape is played
 
     def _refuse(self, func: Any, args: Any) -> None:
         if func is torch.ops.aten._local_scalar_dense.default:
@@ -128,7 +129,7 @@ def _memory(calls: list[_Call], results: Any) -> dict[int, Tensor]:
         for tensor in call.created():
             if (storage := _storage(tensor)) not in places and storage not in lasting:
                 places[storage] = _taken(free, tensor.untyped_storage().nbytes())
-        used = {_storage(tensor) for tensor in call.tensors()}
+        used = dict.fromkeys(map(_storage, call.tensors()))
         free += [places[storage] for storage in used if last_use[storage] == i and storage in places]
     return places
 
