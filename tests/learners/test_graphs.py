@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -126,6 +127,19 @@ def test_draws_are_read_from_the_graphs_own_memory(tasks: Any) -> None:
         assert d.replay.equal(wanted.replay)
 
 
+class Scheduled(Finetune):
+    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+        weight = 0.5 if training.updates > training.settings.updates // 2 else 1.0
+        return {name: loss * weight for name, loss in super().losses(training, step).items()}
+
+
+def test_a_learner_that_asks_for_the_updates_number_runs_eagerly(tasks: Any) -> None:
+    eager, other = (tasks.learner(Scheduled) for _ in range(2))
+    compare(eager, graphed(other), LENGTHS)
+    assert other._graph is not None
+    assert other._graph._captured is None
+
+
 def test_what_a_tape_cannot_hold_runs_eagerly(tasks: Any) -> None:
     """GEM's quadratic program stops early on a CPU."""
     previous = tasks.before(GEM, 3, SEEDS, tasks.settings)
@@ -153,13 +167,28 @@ class Rebinding(Finetune):
         return super().losses(training, step) | {"sum": self.sum.expand(len(training.seeds))}
 
 
-class Scheduled(Finetune):
+class CountingAndAsking(Counting):
+    """Runs eagerly, where its count would be right but for the recording that was given up."""
+
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        weight = 0.5 if training.updates > training.settings.updates // 2 else 1.0
-        return {name: loss * weight for name, loss in super().losses(training, step).items()}
+        losses = super().losses(training, step)
+        assert losses["behaviour"].sum().item() >= 0.0
+        return losses
 
 
-@pytest.mark.parametrize("kind", [Counting, Rebinding, Scheduled])
+class Remembering(Finetune):
+    """Makes a constant of a value, without a kernel."""
+
+    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+        losses = super().losses(training, step)
+        return losses | {"largest": losses["behaviour"] * 0.0 + _without_asking(losses["behaviour"])}
+
+
+def _without_asking(loss: Tensor) -> float:
+    return ctypes.cast(loss.data_ptr(), ctypes.POINTER(ctypes.c_float))[0]
+
+
+@pytest.mark.parametrize("kind", [Counting, Rebinding, CountingAndAsking, Remembering])
 def test_a_learner_that_keeps_what_a_replay_does_not_see_is_named(tasks: Any, kind: type[Finetune]) -> None:
     training = graphed(tasks.learner(kind))
     with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*loss.*graphs: false"):

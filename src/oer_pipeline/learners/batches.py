@@ -167,6 +167,11 @@ class Draws:
         """The same in memory of its own."""
         return Draws(self.index.clone(), self.noise.clone(), None if self.replay is None else self.replay.clone())
 
+    def altered(self) -> Draws:
+        """Other rows and other noise, as good as drawn."""
+        replay = None if self.replay is None else self.replay // 2
+        return Draws(self.index // 2, -self.noise, replay)
+
     def copy_(self, other: Draws) -> None:
         """Take over the values of as many draws."""
         self.index.copy_(other.index)

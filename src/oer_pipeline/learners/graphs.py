@@ -61,7 +61,8 @@ def tape_capture(work: Work) -> Work:
 class Graph:
     """Performs a training's updates by replaying one captured period.
 
-    What does not fill a period runs eagerly, and so does a learner whose updates a tape cannot hold.
+    What does not fill a period runs eagerly, and so does a learner whose updates a tape cannot hold. On a CPU a period
+    is done twice from the same state, eagerly and replayed, before replays are trusted.
     """
 
     def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] | None = None) -> None:
@@ -75,7 +76,7 @@ class Graph:
         """As `TaskTraining.perform`; losses hold until the next ones are asked for.
 
         Raises:
-            OERError: the learner keeps something that a replay does not see.
+            OERError: on a CPU, the learner's updates depend on something that a replay does not see.
         """
         done = 0
         while done < len(draws):
@@ -91,11 +92,8 @@ class Graph:
     def _is_captured(self, draws: Draws) -> bool:
         """Whether there is a captured period; the first time it is captured, with these draws."""
         if self._captured is None and not self._refused:
-            try:
-                self._captured = self._capture_period(draws)
-            except NotTapeableError as error:
-                logging.getLogger(__name__).info("updates are not replayed: %s", error)
-                self._refused = True
+            self._captured = self._capture_period(draws)
+            self._refused = self._captured is None
         return self._captured is not None
 
     def _replay(self, draws: Draws) -> list[dict[str, Tensor]]:
@@ -107,37 +105,48 @@ class Graph:
         self._training.updates = after
         return losses
 
-    def _capture_period(self, draws: Draws) -> tuple[Draws, Work]:
-        """The memory that a period's draws are read from, and the captured period; training stays as it is."""
+    def _capture_period(self, draws: Draws) -> tuple[Draws, Work] | None:
+        """The memory that a period's draws are read from, and the captured period; None if it cannot be replayed.
+
+        Training stays as it is.
+        """
         training, fixed = self._training, draws.clone()
         state, first = training.state(), training.updates
-        last = first + (training.settings.updates - first) // self._period * self._period - self._period
 
-        def period(number: int) -> list[dict[str, Tensor]]:
-            training.updates = number
+        def period() -> list[dict[str, Tensor]]:
+            training.updates = first
             return list(training.perform(fixed))
 
         def outcome(work: Work) -> dict[str, Tensor]:
             training.load_state(state, first)
-            losses = {f"{name} loss": loss.clone() for of_update in work() for name, loss in of_update.items()}
+            losses = {f"{name} loss of update {k}": x.clone() for k, of in enumerate(work()) for name, x in of.items()}
             return losses | training.state()
 
+        captured = None
         try:
-            captured = self._capture(lambda: period(first))
-            if training.device.type == "cpu":  # with another number: a replay does not know which period it is
-                self._compare(outcome(lambda: period(last)), outcome(captured))
+            with training.without_number():
+                captured = self._capture(period)
+        except NotTapeableError as error:
+            logging.getLogger(__name__).info("updates are not replayed: %s", error)
+        try:
+            if training.device.type == "cpu":
+                fixed.copy_(draws.altered())  # what was made of values while recording would show
+                self._compare(outcome(period), outcome(captured or period))
         finally:
             training.load_state(state, first)
-        return fixed, captured
+        return None if captured is None else (fixed, captured)
 
     def _compare(self, eager: dict[str, Tensor], replayed: dict[str, Tensor]) -> None:
-        if others := [name for name, tensor in eager.items() if not _same_bits(tensor, replayed[name])]:
+        names = dict.fromkeys([*eager, *replayed])
+        if others := [name for name in names if not _same_bits(eager.get(name), replayed.get(name))]:
             raise OERError(
-                f"learner {type(self._training.learner).__name__}: the same updates, replayed, give other values of "
+                f"learner {type(self._training.learner).__name__}: the same updates, done again, give other values of "
                 f"{', '.join(others)}; what a learner's updates depend on has to be tensors, changed in place and "
                 "named by running(). To train without replays, set graphs: false"
             )
 
 
-def _same_bits(one: Tensor, other: Tensor) -> bool:
+def _same_bits(one: Tensor | None, other: Tensor | None) -> bool:
+    if one is None or other is None:
+        return False
     return one.reshape(-1).view(torch.uint8).equal(other.reshape(-1).view(torch.uint8))

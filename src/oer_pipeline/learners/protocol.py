@@ -29,8 +29,9 @@ class Learner:
 
     One object serves one task: `networks`, `start`, then for every policy update `losses`, `on_gradient` and
     `after_update`, then `finish`. What outlives the task is what `finish` returns; the next task finds it in
-    `training.kept`. Hooks do tensor work only, in place where they keep something: updates are captured once and
-    replayed. Options of a subclass are the arguments of its `__init__`.
+    `training.kept`. Hooks do tensor work only, the same in every update, and change in place what they keep, also what
+    only `finish` reads: updates are captured once and replayed. Options of a subclass are the arguments of its
+    `__init__`.
     """
 
     replays: bool = False

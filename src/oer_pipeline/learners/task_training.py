@@ -7,6 +7,7 @@ updates of a block, T = 2 twin critics.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.policy import SHARED, Standardiser, init_head, init_identity, init_trunk
 from oer_pipeline.networks.randomness import generators
 from oer_pipeline.networks.stacked import Parameters, init_mlp
+from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -61,7 +63,7 @@ class TaskTraining:
         graphs: bool = False,
     ) -> None:
         self.learner, self.settings, self.seeds, self.previous = learner, settings, tuple(seeds), previous
-        self.device, self.updates = torch.device(device), 0
+        self.device, self._done, self._numbered = torch.device(device), 0, True
         new = [data] if isinstance(data, Trajectories) else list(data)
         old = () if previous is None else previous.standardisers
         self.tasks = tuple(range(len(old) + 1, len(old) + len(new) + 1))
@@ -90,6 +92,21 @@ class TaskTraining:
     def task(self) -> int:
         """The number of the newest task, from 1."""
         return self.tasks[-1]
+
+    @property
+    def updates(self) -> int:
+        """How many updates are done.
+
+        Raises:
+            NotTapeableError: a learner asks during an update that is captured.
+        """
+        if not self._numbered:
+            raise NotTapeableError("an update asks for its number")
+        return self._done
+
+    @updates.setter
+    def updates(self, done: int) -> None:
+        self._done = done
 
     def parameters(self, network: str) -> Parameters:
         """A network's parameters, those included that are not trained."""
@@ -162,13 +179,22 @@ class TaskTraining:
         done = 0
         while done < len(draws):
             part = draws.part(done, self.with_same_targets(len(draws) - done))
-            yield from self._updates(part) if self.updates < self.settings.updates else self._extra_updates(part)
+            yield from self._updates(part) if self._done < self.settings.updates else self._extra_updates(part)
             done += len(part)
 
     def with_same_targets(self, most: int) -> int:
         """How many of the next updates, up to `most`, find the target networks as they are now."""
-        left, delay = self.settings.updates - self.updates, self.settings.policy_delay
-        return min(most, left, delay - self.updates % delay) if left > 0 else most
+        left, delay = self.settings.updates - self._done, self.settings.policy_delay
+        return min(most, left, delay - self._done % delay) if left > 0 else most
+
+    @contextmanager
+    def without_number(self) -> Iterator[None]:
+        """A context in which nobody may ask which update it is: one that is replayed is any."""
+        self._numbered = False
+        try:
+            yield
+        finally:
+            self._numbered = True
 
     def result(self) -> Policies:
         """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks."""
@@ -238,16 +264,16 @@ class TaskTraining:
         together, with_critic = take(self.tables, draws.index), self.settings.base == "td3bc"
         targets = self._targets(together, draws.noise) if with_critic else []
         for k, batch in enumerate(together.split(len(draws))):
-            self.updates += 1
+            self._done += 1
             losses = {"critic": self._critic_update(batch, targets[k])} if with_critic else {}
-            if self.updates % self.settings.policy_delay == 0:
+            if self._done % self.settings.policy_delay == 0:
                 losses |= self._policy_update(self._step(draws, k, batch))
             yield losses
 
     def _extra_updates(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
         """Of the deployed network alone."""
         for k, batch in enumerate(take(self.tables, draws.index).split(len(draws))):
-            self.updates += 1
+            self._done += 1
             name, step = self.learner.deployed, self._step(draws, k, batch)
             losses = self.learner.extra_losses(self, step)
             differentiate(torch.stack(list(losses.values())).sum(), [self.networks[name]])

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
@@ -32,7 +33,8 @@ class NotTapeableError(OERError):
 def taped(work: Callable[[], Result]) -> Callable[[], Result]:
     """`work`, performed and recorded by the first call and played by all others, with the results in the same tensors.
 
-    It may work on tensors alone, and change in place what it changes.
+    It has to depend on tensors alone and to change them in place: what it keeps elsewhere than in its results stays
+    what the first call made it. While it is recorded, all that it makes is kept.
 
     Raises, at the first call:
         NotTapeableError: see `Tape`.
@@ -42,7 +44,7 @@ def taped(work: Callable[[], Result]) -> Callable[[], Result]:
     def perform() -> Result:
         nonlocal recorded
         if recorded is None:
-            with Tape() as tape:
+            with _NoValues(), Tape() as tape:
                 result = work()
             recorded = tape.player(result), result
         else:
@@ -50,6 +52,15 @@ def taped(work: Callable[[], Result]) -> Callable[[], Result]:
         return recorded[1]
 
     return perform
+
+
+class _NoValues(TorchFunctionMode):
+    """Refuses what hands values out without a kernel."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func in (Tensor.numpy, Tensor.tolist, Tensor.__array__):
+            raise NotTapeableError("the work asks for a tensor's values")
+        return func(*args, **(kwargs or {}))
 
 
 class _Call(NamedTuple):
@@ -70,8 +81,8 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
     """Records, as a context, what the program computes in it.
 
     Raises, in the context:
-        NotTapeableError: the program asks for a value, brings one from outside of torch, draws random numbers, or makes
-            a tensor whose shape depends on values.
+        NotTapeableError: the program asks for a value, brings one from outside of torch, draws random numbers, makes a
+            tensor whose shape depends on values, changes a shape in place, or computes with complex numbers.
     """
 
     def __init__(self) -> None:
@@ -94,15 +105,21 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         return result  # else a view: the same memory, already there when the tape is played
 
     def _refuse(self, func: Any, args: Any) -> None:
-        if func is torch.ops.aten._local_scalar_dense.default:
-            raise NotTapeableError("the work asks for a tensor's value")
+        by_numbers = func is torch.ops.aten.index.Tensor and not any(
+            t.dtype in (torch.bool, torch.uint8) for t in _tensors(args[1])
+        )
+        if torch.Tag.data_dependent_output in func.tags:
+            raise NotTapeableError(f"the work asks for a tensor's values ({func})")
         if func is torch.ops.aten.lift_fresh.default:
             raise NotTapeableError("the work brings a value from outside of torch")
         if torch.Tag.nondeterministic_seeded in func.tags:
             raise NotTapeableError(f"the work draws random numbers ({func})")
-        by_numbers = func is torch.ops.aten.index.Tensor and all(t.dtype != torch.bool for t in _tensors(args[1]))
         if torch.Tag.dynamic_output_shape in func.tags and not by_numbers:
             raise NotTapeableError(f"the work makes a tensor whose shape depends on values ({func})")
+        if torch.Tag.inplace_view in func.tags and func is not torch.ops.aten.detach_.default:
+            raise NotTapeableError(f"the work changes the shape of a tensor in place ({func})")
+        if any(t.is_complex() for t in _tensors(args)):
+            raise NotTapeableError(f"the work computes with complex numbers ({func})")
 
     def player(self, results: Any) -> Callable[[], None]:
         """Runs the recorded kernels again; the tensors of `results` then hold what they came to."""
@@ -162,13 +179,14 @@ def _played(calls: list[_Call], memory: dict[int, Tensor]) -> Iterable[tuple[Any
 
 def _into(kernel: Any, args: Any, kwargs: Any, result: Any) -> tuple[Any, Any, Any]:
     """The call with its results written into those of the recording."""
-    if (variant := _out_variant(kernel)) is not None:
+    variant, found = _out_variant(kernel), _tensors(result)
+    if variant is not None and len(found) == len(variant[1]):  # else some results are not there
         out, names, options = variant
-        places = dict(zip(names, _tensors(result), strict=True))
+        places = dict(zip(names, found, strict=True))
         return out, args, {name: kwargs[name] for name in options & kwargs.keys()} | places
 
     def copied() -> None:
-        for old, new in zip(_tensors(result), _tensors(kernel(*args, **kwargs)), strict=True):
+        for old, new in zip(found, _tensors(kernel(*args, **kwargs)), strict=True):
             old.copy_(new)
 
     return copied, (), {}
@@ -180,6 +198,8 @@ def _out_variant(kernel: Any) -> tuple[Any, list[str], set[str]] | None:
 
     What kind of tensor to make may be left out of the same arguments: where to put it says so.
     """
+    if any(str(returned.type) != "Tensor" for returned in kernel._schema.returns):
+        return None
     wanted = {a.name: str(a.type) for a in kernel._schema.arguments}
     for name in kernel.overloadpacket.overloads():
         overload = getattr(kernel.overloadpacket, name)
