@@ -33,7 +33,7 @@ run: env ## three methods on real trajectories, then a table (ARGS="--env=test" 
 tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (over an hour)
 	$(BIN)/python -m oer_pipeline.tune $(ARGS)
 
-learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (half an hour)
+learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (some 25 minutes)
 	$(BIN)/python -m oer_pipeline.learners_table $(ARGS)
 
 test: env ## the fast tests
