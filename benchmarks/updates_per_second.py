@@ -99,7 +99,7 @@ def _perform(training: TaskTraining, updates: int) -> None:
 
 def _enough(work: Callable[[int], None], clock: Callable[[Work], float], quick: bool) -> int:
     """As many updates as take long enough to be timed."""
-    updates = 2  # a period
+    updates = LearnerSettings().policy_delay
     while not quick and clock(partial(work, updates)) < SHORTEST:
         updates *= 2
     return updates
@@ -209,7 +209,10 @@ def main() -> None:
     if given.merge:
         if not given.merge.is_file():
             parser.error(f"{given.merge} is no file; --merge takes what --records wrote on the other machine")
-        new = [Record(**record) for record in json.loads(given.merge.read_text())]
+        try:
+            new = [Record(**record) for record in json.loads(given.merge.read_text())]
+        except (ValueError, TypeError) as error:
+            parser.error(f"{given.merge} holds no records ({error}); --merge takes what --records wrote")
     else:
         one_thread()
         torch.set_float32_matmul_precision(given.precision)
