@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners test test-slow lint bench behaviours behaviours-again study viz ui notebook package
+.PHONY: help env run tune learners test test-slow lint bench gpu behaviours behaviours-again study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -53,6 +53,9 @@ study: env ## every selector's buffer judged on three suites, two qualities (doc
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
 	$(BIN)/python -m benchmarks $(ONLY)
+
+gpu: ## try and measure everything that needs a GPU, at most 8 minutes (needs torch, lightning, numpy, pandas, pyarrow, pytest)
+	PYTHONPATH=src:. $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu $(ARGS)
 
 behaviours: env ## train the behaviour policies that a suite lacks (SUITE=name) into data/01_raw/behaviours, minutes a task
 	$(BIN)/python -m oer_pipeline.suites.behaviour_training $(or $(SUITE),$(error say which: make behaviours SUITE=name))

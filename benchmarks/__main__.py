@@ -11,6 +11,8 @@ FIGURES = (
     "td3bc_vs_plain_eager",
     "td3bc_16_members_vs_plain_eager",
     "td3bc_vs_d3rlpy",
+    "td3bc_vs_jax",
+    "td3bc_4_members_vs_jax",
     "evaluation_share",
     "lightning_vs_bare_loop",
     "mbes_100k_seconds",

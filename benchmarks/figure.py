@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import os
 import platform
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
@@ -45,15 +47,29 @@ class Figure:
             "better": self.better,
             "met": self.met,
             "device": describe(self.device),
-            "versions": {"python": platform.python_version(), **{name: version(name) for name in LIBRARIES}},
+            "versions": versions(),
         }
+
+
+def versions() -> dict[str, str]:
+    """Of Python and of the libraries that are installed: training is measured on machines that lack some."""
+    found = {"python": platform.python_version()}
+    for name in LIBRARIES:
+        with suppress(PackageNotFoundError):
+            found[name] = version(name)
+    return found
 
 
 def keep(figure: Figure) -> None:
     """Put the figure's record in the place of an older one of its name."""
+    keep_records([figure.record()])
+
+
+def keep_records(new: Sequence[Mapping[str, Any]]) -> None:
+    """Put records in the place of older ones of their names."""
     records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
-    others = [record for record in records if record["name"] != figure.name]
-    text = json.dumps(sorted([*others, figure.record()], key=lambda r: r["name"]), indent=2, sort_keys=True)
+    by_name = {record["name"]: record for record in [*records, *new]}
+    text = json.dumps([by_name[name] for name in sorted(by_name)], indent=2, sort_keys=True)
     with atomic_path(RESULTS) as temporary:
         temporary.write_text(text + "\n")
 

@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks.figure import Figure
 from benchmarks.made_up import HORIZON, one_thread, trajectories
-from benchmarks.timing import ratio
+from benchmarks.timing import on_one_core, ratio
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
@@ -50,9 +50,10 @@ def measure() -> Figure | None:
         for _ in range(UPDATES):
             algorithm.update(ready)
 
-    value, alone = (ratio(lambda: ours.block(UPDATES), theirs) for theirs in (fit, update))
+    with on_one_core():
+        value, alone = (ratio(lambda: ours.block(UPDATES), theirs) for theirs in (fit, update))
     print(f"td3bc_vs_d3rlpy: {alone:.3g} over its update alone, on one batch drawn beforehand")
-    return Figure("td3bc_vs_d3rlpy", value, 0.45, "lower")
+    return Figure("td3bc_vs_d3rlpy", value, 0.30, "lower")
 
 
 def _installed() -> str:

@@ -1,4 +1,7 @@
-"""Time of a TD3+BC update, one member, 256-256, batch 256, over the plain loop of benchmarks/plain.py."""
+"""Time of a TD3+BC update, one member, 256-256, batch 256, over the plain loop of benchmarks/plain.py.
+
+The plain loop runs at torch's defaults, matrix products included.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ import numpy as np
 from benchmarks.figure import Figure, best_device, on
 from benchmarks.made_up import ACTION, OBSERVATION, one_thread, trajectories
 from benchmarks.plain import TD3BC, Actor, Critic, PlainReplay
-from benchmarks.timing import ratio
+from benchmarks.timing import on_one_core, ratio
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
@@ -17,7 +20,7 @@ UPDATES, BATCH, HIDDEN = 100, 256, (256, 256)
 
 def measure() -> Figure:
     device = best_device()
-    target = 0.75 if device == "cpu" else 0.1
+    target = 0.45 if device == "cpu" else 0.1
     return Figure(on(device, "td3bc_vs_plain_eager"), per_member(1, device), target, "lower", device)
 
 
@@ -35,4 +38,5 @@ def per_member(members: int, device: str) -> float:
             batch = replay.sample(BATCH)
             agent.update(batch, batch.action.new_empty(batch.action.shape).normal_())
 
-    return ratio(lambda: training.block(UPDATES), plain) / members
+    with on_one_core():
+        return ratio(lambda: training.block(UPDATES), plain) / members

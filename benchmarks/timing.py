@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -24,6 +26,20 @@ def cpu_seconds(work: Work) -> float:
     start = time.process_time()
     work()
     return time.process_time() - start
+
+
+@contextmanager
+def on_one_core() -> Iterator[None]:
+    """A context in which the process has one core, threads that other libraries start in it included."""
+    if not hasattr(os, "sched_setaffinity"):  # only Linux has it
+        yield
+        return
+    before = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(before)})
+    try:
+        yield
+    finally:
+        os.sched_setaffinity(0, before)
 
 
 def ratio(ours: Work, theirs: Work, rounds: int = 7) -> float:

@@ -3,8 +3,9 @@
     python -m benchmarks.updates_per_second [--quick] [--precision high] [--records FILE]
     python -m benchmarks.updates_per_second --merge FILE    # the records of another machine, nothing is measured
 
-Writes its records (benchmarks/updates_per_second.json) and the block of docs/performance.md. Needs torch, numpy, pandas
-and pyarrow alone. Of three rounds, eager and replayed in turn, the fastest; on a CPU, the CPU time of one core.
+Writes each record as soon as it is measured (benchmarks/updates_per_second.json), and the block of docs/performance.md
+at the end. Needs torch, numpy, pandas and pyarrow alone. Of three rounds, eager and replayed in turn, the fastest; on a
+CPU, the CPU time of one core.
 """
 
 from __future__ import annotations
@@ -50,6 +51,7 @@ BLOCK = 100
 """Updates of a block, as `oer_pipeline.training.fit` has them."""
 ROUNDS, SHORTEST = 3, 0.3
 """How often a rate is measured, and the seconds that one round takes at least."""
+QUICK_ROUNDS, QUICK_SHORTEST = 1, 0.1
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,10 @@ def measure(learner: str, size: str, old_tasks: int, members: int, quick: bool) 
         training = training_of(LEARNERS[learner][0], size, old_tasks, members, device, graph)
         training.block(training.settings.policy_delay)  # captured here, where it is replayed
         works[graph] = partial(_perform, training)
-    updates = _enough(works[True], clock, quick)
+    updates = _enough(works[True], clock, QUICK_SHORTEST if quick else SHORTEST)
     rounds = [
-        {g: updates / clock(partial(w, updates)) for g, w in works.items()} for _ in range(1 if quick else ROUNDS)
+        {g: updates / clock(partial(w, updates)) for g, w in works.items()}
+        for _ in range(QUICK_ROUNDS if quick else ROUNDS)
     ]
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     about = describe(device), torch.get_float32_matmul_precision(), versions
@@ -97,10 +100,10 @@ def _perform(training: TaskTraining, updates: int) -> None:
         training.block(min(BLOCK, updates - first))
 
 
-def _enough(work: Callable[[int], None], clock: Callable[[Work], float], quick: bool) -> int:
-    """As many updates as take long enough to be timed."""
+def _enough(work: Callable[[int], None], clock: Callable[[Work], float], shortest: float) -> int:
+    """As many updates as take `shortest` seconds or more."""
     updates = LearnerSettings().policy_delay
-    while not quick and clock(partial(work, updates)) < SHORTEST:
+    while clock(partial(work, updates)) < shortest:
         updates *= 2
     return updates
 
@@ -200,7 +203,7 @@ def keep(path: Path, new: Sequence[Record]) -> list[Record]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--quick", action="store_true", help="1 and 4 members, one short round; the page stays as it is"
+        "--quick", action="store_true", help="1 and 4 members, one short round; records and page stay as they are"
     )
     parser.add_argument("--precision", default="highest", choices=("highest", "high", "medium"))
     parser.add_argument("--records", type=Path, default=RECORDS)
@@ -219,6 +222,8 @@ def main() -> None:
         new = []
         for what in plan(given.quick):
             new += measure(*what, given.quick)
+            if not given.quick:
+                keep(given.records, new)
             eager, replayed = (record.members * record.updates_per_second for record in new[-2:])
             print(f"{eager:12,.0f} eager, {replayed:12,.0f} replayed member-updates/s: {what}", flush=True)
     if given.quick:

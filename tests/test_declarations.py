@@ -34,7 +34,8 @@ def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
     }
     plan = resolve(conf["parameters"], {}, conf["suites"], conf["methods"])
     declared = [d.removeprefix("src/").replace("/", ".").removesuffix(".py") for d in STAGES[stage]["deps"]]
-    classes = [entry["class"] for group in ("learners", "selectors") for entry in conf["parameters"][group].values()]
+    configured = [*conf["parameters"]["learners"].values(), *conf["parameters"]["selectors"].values()]
+    classes = tuple(entry["class"] for entry in configured)
     for name in PIPELINES[stage]:
         for node in import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(plan).nodes:
             for module in modules_used(node.func, classes if stage == "cell" else ()):

@@ -10,24 +10,33 @@ import ast
 import hashlib
 import importlib.util
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.processor import float32_products
+
 PACKAGE = "oer_pipeline"
+PRODUCTS = "oer_pipeline.networks.products"
 LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
 
 
 def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """SHA-256 over code (classes named in parameters included), library versions, parameters and input hashes."""
+    """SHA-256 over code (classes named in parameters included), library versions, parameters and input hashes.
+
+    Where the code computes float32 products, which library does so on this machine counts too: the bits differ.
+    """
+    classes = classes_named(parameters)
     recipe = {
-        "code": code_hash(function, classes_named(parameters)),
+        "code": code_hash(function, classes),
         "libraries": {name: version(name) for name in LIBRARIES},
         "parameters": parameters,
         "inputs": inputs,
     }
+    if PRODUCTS in modules_used(function, classes):
+        recipe["float32 products"] = float32_products()
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
 
 
@@ -41,7 +50,8 @@ def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
     return digest.hexdigest()
 
 
-def modules_used(function: Callable[..., Any], extra: Iterable[str] = ()) -> set[str]:
+@cache
+def modules_used(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> frozenset[str]:
     """Names of the package's modules in the import closure of `function` (its own module not among them)."""
     own = _tree(function.__module__)
     top = ast.Module([node for node in own.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
@@ -52,7 +62,7 @@ def modules_used(function: Callable[..., Any], extra: Iterable[str] = ()) -> set
         if module not in found and _source(module) is not None:
             found.add(module)
             todo |= _imports(_tree(module))
-    return found - {function.__module__}
+    return frozenset(found - {function.__module__})
 
 
 def _own_tree(function: Callable[..., Any]) -> ast.Module:

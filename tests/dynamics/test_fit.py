@@ -56,6 +56,13 @@ def test_same_seed_same_bytes_another_seed_other_weights(system: Trajectories, s
     assert not first.parameters["mlp.0.weight"].equal(other.parameters["mlp.0.weight"])
 
 
+def test_replayed_updates_are_the_eager_ones(system: Trajectories, small: DynamicsSettings) -> None:
+    few = replace(small, max_epochs=2)
+    (replayed, report), (eager, again) = (fit(system, few, graphs=graphs) for graphs in (True, False))
+    assert report == again
+    assert all(t.equal(eager.tensors()[name]) for name, t in replayed.tensors().items())
+
+
 def test_a_member_is_bit_for_bit_the_same_alone_and_among_others() -> None:
     settings = DynamicsSettings(hidden=(32, 32), batch_size=32, learning_rate=1e-2, patience=2, max_epochs=40)
     training, heldout = samples(300, 0), samples(100, 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ctypes
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -20,6 +20,7 @@ from oer_pipeline.learners.graphs import Graph, Work
 from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import tape
+from oer_pipeline.networks.capture import tape_capture
 
 SEEDS = (0, 1, 7)
 LENGTHS = (3, 1, 10, 2, 13)  # blocks start and end inside a period
@@ -63,7 +64,16 @@ def test_a_replayed_period_is_the_eager_one(tasks: Any, configured: Any, monkeyp
     assert [name for name, tensor in kept.items() if not tensor.equal(again[name])] == []
 
 
-@pytest.mark.parametrize("change", [{"policy_delay": 1}, {"policy_delay": 3}, {"heads": "single"}, {"base": "bc"}])
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"policy_delay": 1},
+        {"policy_delay": 3},
+        {"heads": "single"},
+        {"base": "bc"},
+        {"batch_size": 250, "hidden": (128, 72)},  # sizes that oneDNN is used for
+    ],
+)
 def test_a_replayed_period_with_other_settings(tasks: Any, change: dict[str, Any]) -> None:
     settings = replace(tasks.settings, **change)
     eager, other = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2))
@@ -193,6 +203,49 @@ def test_a_learner_that_keeps_what_a_replay_does_not_see_is_named(tasks: Any, ki
     training = graphed(tasks.learner(kind))
     with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*loss.*graphs: false"):
         training.block(2)
+
+
+def as_on_a_gpu(training: TaskTraining, further: Callable[[TaskTraining], None] | None = None) -> TaskTraining:
+    """With a capture that is held against eager updates as a CUDA graph is; each replay does something `further`."""
+
+    def capture(work: Work) -> Work:
+        replay = tape_capture(work)
+
+        def replay_and_more() -> list[dict[str, Tensor]]:
+            losses = replay()
+            if further:
+                further(training)
+            return losses
+
+        return replay_and_more
+
+    training._graph = Graph(training, capture)
+    training._graph._exact = False
+    return training
+
+
+def off_by(error: float) -> Callable[[TaskTraining], None]:
+    def move(training: TaskTraining) -> None:
+        training.critic.buffer[:, 0].add_(error)
+
+    return move
+
+
+@pytest.mark.parametrize("kind", [Counting, Rebinding, CountingAndAsking, Remembering])
+def test_a_gpus_replay_is_held_against_two_eager_periods(tasks: Any, kind: type[Finetune]) -> None:
+    with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*graphs: false"):
+        as_on_a_gpu(tasks.learner(kind)).block(2)
+
+
+def test_a_gpus_replay_may_differ_by_rounding_and_no_more(tasks: Any) -> None:
+    as_on_a_gpu(tasks.learner(Finetune), off_by(2e-6)).block(2)
+    with pytest.raises(OERError, match="other values of critic;"):
+        as_on_a_gpu(tasks.learner(Finetune), off_by(2e-5)).block(2)
+
+
+def test_checking_a_gpus_replay_leaves_training_as_it_was(tasks: Any) -> None:
+    eager, other = (tasks.learner(DualBehaviourCloning, 2) for _ in range(2))
+    compare(eager, as_on_a_gpu(other), LENGTHS)
 
 
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")

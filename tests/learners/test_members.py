@@ -13,6 +13,7 @@ from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.networks import products
 
 Same = Callable[[Policies, Policies], bool]
 SEEDS = (0, 1, 7)
@@ -43,6 +44,18 @@ def test_alone_and_among_others(tasks: Any, same: Same, configured: Any, task: i
 @pytest.mark.parametrize("change", [{"heads": "single"}, {"base": "bc"}, {"statistics": "first"}])
 def test_alone_and_among_others_with_other_settings(tasks: Any, same: Same, change: dict[str, Any]) -> None:
     compare(tasks, same, DualBehaviourCloning, 3, replace(tasks.settings, **change))
+
+
+@pytest.mark.parametrize("library", ["onednn", "torch"])
+@pytest.mark.parametrize("task", [1, 2])
+def test_alone_and_among_others_at_sizes_that_onednn_is_used_for(
+    tasks: Any, same: Same, library: str, task: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if library == "onednn" and products.path() != "onednn":
+        pytest.skip("oneDNN is refused on this processor")
+    monkeypatch.setattr(products, "path", lambda: library)
+    wide = replace(tasks.settings, batch_size=250, hidden=(128, 72))
+    compare(tasks, same, DualBehaviourCloning, task, wide)
 
 
 @pytest.mark.parametrize("episodes", [1, 3, 10])

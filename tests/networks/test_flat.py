@@ -21,7 +21,7 @@ def batches(members: int, steps: int) -> Tensor:
 
 
 def descend(loss: Tensor, *optimised: tuple[FlatParameters, Adam]) -> None:
-    differentiate(loss, [flat for flat, _ in optimised])
+    differentiate([loss], [flat for flat, _ in optimised])
     for _, adam in optimised:
         adam.step()
 
@@ -90,7 +90,7 @@ def test_gradients_are_autograds_for_each_network() -> None:
     def loss() -> Tensor:
         return (mlp(flat.views, x) * mlp(other.views, x)).square().mean(dim=(1, 2)).sum()
 
-    differentiate(loss(), [flat, unused, other])
+    differentiate([loss()], [flat, unused, other])
     wanted = torch.autograd.grad(loss(), [*flat.views.values(), *other.views.values()])
     found = [*flat.unflatten(flat.gradient).values(), *other.unflatten(other.gradient).values()]
     assert all(f.equal(w) for f, w in zip(found, wanted, strict=True))

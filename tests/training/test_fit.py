@@ -16,6 +16,7 @@ from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.networks import products
 from oer_pipeline.training import fit as training
 from oer_pipeline.training.checkpoint import Checkpoint
 from oer_pipeline.training.fit import BLOCK, fit
@@ -165,6 +166,24 @@ def test_another_trainings_checkpoint_is_not_taken_up(
         kind = DualBehaviourCloning
     kept = fit(kind(), settings, data, (), None, seeds, checkpoint=path)
     assert same(kept.policies, fit(kind(), settings, data, (), None, seeds).policies)
+
+
+@pytest.mark.parametrize("same_products", [True, False])
+def test_a_checkpoint_of_other_float32_products_is_not_taken_up(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    same_products: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    interrupted(path, data, settings, 1)
+    here, other = products.path(), {"onednn": "torch", "torch": "onednn"}
+    monkeypatch.setattr(products, "path", lambda: here if same_products else other[here])
+    with caplog.at_level(logging.INFO, logger=training.__package__):
+        fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
+    assert any("goes on after update 100" in message for message in caplog.messages) == same_products
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])

@@ -19,10 +19,10 @@ from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.errors import DataError
+from oer_pipeline.networks.capture import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
-from oer_pipeline.networks.tape import taped
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.types import BoolArray
 
@@ -38,8 +38,11 @@ def fit(
     task: int = 1,
     progress: Progress | None = None,
     device: torch.device | str = "cpu",
+    graphs: bool = True,
 ) -> tuple[TransitionModel, dict[str, Any]]:
     """The fitted model (on the CPU) and how the fit went, functions of data, settings, seed and task alone.
+
+    It is fitted on `device`; with `graphs` an update is captured once and replayed.
 
     The second is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member trained (standardised outputs,
     without its constant), `elites`, the members that the model holds, and `rows` on either side of the split. How well
@@ -56,7 +59,7 @@ def fit(
         return inputs.standardise(x).to(device), outputs.standardise(y)[:, outputs.varying].to(device)
 
     members = [generator(f"dynamics/member_{member}", seed, task) for member in range(settings.members)]
-    best, epochs = train(samples(~heldout), samples(heldout), settings, members, progress)
+    best, epochs = train(samples(~heldout), samples(heldout), settings, members, progress, graphs)
     elites = _best(best.loss, settings.elites)
     record = {
         "epochs": epochs,
@@ -111,6 +114,7 @@ def train(
     settings: DynamicsSettings,
     members: Sequence[torch.Generator],
     progress: Progress | None = None,
+    graphs: bool = True,
 ) -> tuple[EarlyStopping, int]:
     """Train one member per generator until all have stopped; their best weights, and the epochs that took.
 
@@ -127,14 +131,14 @@ def train(
     batch_EB = torch.zeros(len(members), size, dtype=torch.int64, device=device)
 
     def step() -> None:
-        differentiate(_loss(parameters, training[0][batch_EB], training[1][batch_EB], settings), [network])
+        differentiate([_loss(parameters, training[0][batch_EB], training[1][batch_EB], settings)], [network])
         optimiser.step()
 
-    descend = taped(step) if device.type == "cpu" else step
+    descend = _replayed(step, [network.buffer, *optimiser.state.values()], device) if graphs else step
     epoch, running = 0, True
     while running and epoch < settings.max_epochs:
         epoch += 1
-        for rows_EB in _batches(resamples, size, members):
+        for rows_EB in _batches(resamples, size, members, device):
             batch_EB.copy_(rows_EB)
             descend()
         nll = heldout_nll(parameters, heldout)
@@ -146,16 +150,30 @@ def train(
     return best, epoch
 
 
+def _replayed(step: Callable[[], None], state: Sequence[Tensor], device: torch.device) -> Callable[[], None]:
+    """The step captured, with `state` as it was before."""
+    before = [tensor.clone() for tensor in state]
+    replay = captured(step, device)
+    for tensor, old in zip(state, before, strict=True):
+        tensor.copy_(old)
+    return replay
+
+
 def _best(loss_E: Tensor, count: int | None) -> list[int]:
     """The `count` members of the lowest loss, in their order; all of them without a count."""
     return sorted(torch.argsort(loss_E, stable=True)[:count].tolist())
 
 
-def _batches(resamples_EN: Tensor, size: int, members: Sequence[torch.Generator]) -> Iterator[Tensor]:
-    """One epoch: every member's resample in an order of its own, in batches (E, B); a smaller rest is left out."""
+def _batches(
+    resamples_EN: Tensor, size: int, members: Sequence[torch.Generator], device: torch.device
+) -> Iterator[Tensor]:
+    """One epoch: every member's resample in an order of its own, in batches (E, B); a smaller rest is left out.
+
+    Drawn on the CPU, the same for every device, and sent there at once.
+    """
     rows = resamples_EN.shape[1]
     orders = torch.stack([torch.randperm(rows, generator=g) for g in members])
-    shuffled = resamples_EN.gather(1, orders)
+    shuffled = resamples_EN.gather(1, orders).to(device)
     for batch in range(rows // size):
         yield shuffled[:, batch * size : (batch + 1) * size]
 

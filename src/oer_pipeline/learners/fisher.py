@@ -16,8 +16,9 @@ from torch import Tensor
 from oer_pipeline.learners.penalty import laid_out
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
+from oer_pipeline.networks.products import products
 from oer_pipeline.networks.randomness import generators
-from oer_pipeline.networks.stacked import Parameters, detached, linear, padded, weight_gradient
+from oer_pipeline.networks.stacked import Parameters, detached, linear, padded
 
 CHUNK = 4_096
 """Rows of D_n at a time; bounds the memory that the Fisher takes."""
@@ -54,7 +55,7 @@ def squared_gradients(
     rows, found = observation_MBD.shape[1], Parameters()
     for layer, value, delta in zip(layers, values, deltas, strict=True):
         squares = delta.square() / rows
-        found[f"{layer}.weight"] = weight_gradient(value.detach().square(), squares)
+        found[f"{layer}.weight"] = products(value.detach().square().mT, squares)
         found[f"{layer}.bias"] = squares.sum(dim=1, keepdim=True)
     return _apart(found, policy.identities(parameters))
 

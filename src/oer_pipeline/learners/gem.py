@@ -59,7 +59,7 @@ class GEM(Learner):
         by_task_JMP = self.copies.buffer.view(len(replay.observation), *network.buffer.shape)
         by_task_JMP.copy_(network.buffer)
         action = act_folded(self.copies.views, replay.observation)
-        differentiate(cloning_loss(action, replay.target_action.flatten(0, 1)).sum(), [self.copies])
+        differentiate([cloning_loss(action, replay.target_action.flatten(0, 1))], [self.copies])
         return self.copies.gradient.view_as(by_task_JMP)
 
 

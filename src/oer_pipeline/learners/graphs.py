@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
@@ -16,58 +17,29 @@ from torch import Tensor
 
 from oer_pipeline.errors import OERError
 from oer_pipeline.learners.batches import Draws
-from oer_pipeline.networks.tape import NotTapeableError, taped
+from oer_pipeline.networks.capture import captured
+from oer_pipeline.networks.tape import NotTapeableError
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.task_training import TaskTraining
 
-WARM_UP = 3
-"""Periods before a CUDA graph's capture, as CUDA's libraries want."""
-
 Work = Callable[[], list[dict[str, Tensor]]]
 """Updates on fixed memory; the losses (M,) of each."""
-
-
-def cuda_capture(work: Work) -> Work:
-    """`work` as a CUDA graph, which leaves its results in the same tensors each time; performs it `WARM_UP` times."""
-    stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(WARM_UP):
-            work()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        results = work()
-
-    def replay() -> list[dict[str, Tensor]]:
-        graph.replay()
-        return results
-
-    return replay
-
-
-def tape_capture(work: Work) -> Work:
-    """`work` as a tape of kernels, which leaves its results in the same tensors each time; performs it once.
-
-    Raises:
-        NotTapeableError: see `Tape`.
-    """
-    replay = taped(work)
-    replay()
-    return replay
+CLOSE = 1e-5
+"""How far a replay on a GPU may be from the eager updates, absolutely and relatively."""
 
 
 class Graph:
     """Performs a training's updates by replaying one captured period.
 
-    What does not fill a period runs eagerly, and so does a learner whose updates a tape cannot hold. On a CPU a period
-    is done twice from the same state, eagerly and replayed, before replays are trusted.
+    What does not fill a period runs eagerly, and so does a learner whose updates cannot be replayed. Before replays
+    are trusted, the same periods are done from the same state, eagerly and replayed: one on a CPU, where the bits have
+    to be the same, two on a GPU, where they have to be `CLOSE`.
     """
 
     def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] | None = None) -> None:
-        on_gpu = training.device.type == "cuda"
-        self._training, self._capture = training, capture or (cuda_capture if on_gpu else tape_capture)
+        self._training, self._capture = training, capture or partial(captured, device=training.device)
+        self._exact = training.device.type == "cpu"
         self._period = training.settings.policy_delay
         self._captured: tuple[Draws, Work] | None = None
         self._refused = False
@@ -76,7 +48,7 @@ class Graph:
         """As `TaskTraining.perform`; losses hold until the next ones are asked for.
 
         Raises:
-            OERError: on a CPU, the learner's updates depend on something that a replay does not see.
+            OERError: the learner's updates depend on something that a replay does not see.
         """
         done = 0
         while done < len(draws):
@@ -119,26 +91,28 @@ class Graph:
 
         def outcome(work: Work) -> dict[str, Tensor]:
             training.load_state(state, first)
-            losses = {f"{name} loss of update {k}": x.clone() for k, of in enumerate(work()) for name, x in of.items()}
+            losses: dict[str, Tensor] = {}
+            for _ in range(1 if self._exact else 2):
+                losses = _named(work())
             return losses | training.state()
 
-        captured = None
+        replay = None
         try:
             with training.without_number():
-                captured = self._capture(period)
+                replay = self._capture(period)
         except NotTapeableError as error:
             logging.getLogger(__name__).info("updates are not replayed: %s", error)
         try:
-            if training.device.type == "cpu":
-                fixed.copy_(draws.altered())  # what was made of values while recording would show
-                self._compare(outcome(period), outcome(captured or period))
+            fixed.copy_(draws.altered())  # what was made of values while recording would show
+            self._compare(outcome(period), outcome(replay or period))
         finally:
             training.load_state(state, first)
-        return None if captured is None else (fixed, captured)
+        return None if replay is None else (fixed, replay)
 
     def _compare(self, eager: dict[str, Tensor], replayed: dict[str, Tensor]) -> None:
+        same = _same_bits if self._exact else _close
         names = dict.fromkeys([*eager, *replayed])
-        if others := [name for name in names if not _same_bits(eager.get(name), replayed.get(name))]:
+        if others := [name for name in names if not same(eager.get(name), replayed.get(name))]:
             raise OERError(
                 f"learner {type(self._training.learner).__name__}: the same updates, done again, give other values of "
                 f"{', '.join(others)}; what a learner's updates depend on has to be tensors, changed in place and "
@@ -146,7 +120,23 @@ class Graph:
             )
 
 
+def _named(losses: list[dict[str, Tensor]]) -> dict[str, Tensor]:
+    """Copies of the losses of a period's updates, under names that say which update."""
+    named: dict[str, Tensor] = {}
+    for k, of_update in enumerate(losses):
+        for name, loss in of_update.items():
+            named[f"{name} loss of update {k}"] = loss.clone()
+    return named
+
+
 def _same_bits(one: Tensor | None, other: Tensor | None) -> bool:
     if one is None or other is None:
         return False
     return one.reshape(-1).view(torch.uint8).equal(other.reshape(-1).view(torch.uint8))
+
+
+def _close(one: Tensor | None, other: Tensor | None) -> bool:
+    """Whether two tensors of numbers are `CLOSE`; other kinds have to be equal."""
+    if one is None or other is None or not one.is_floating_point():
+        return _same_bits(one, other)
+    return torch.allclose(one, other, rtol=CLOSE, atol=CLOSE, equal_nan=True)

@@ -127,8 +127,8 @@ class TaskTraining:
         losses = {"behaviour": self._per_member(td3bc.cloning_loss(action_FBA, step.batch.action))}
         if self.settings.base == "td3bc":
             value = td3bc.first_value(self.critic.constants, torch.cat((step.batch.observation, action_FBA), dim=-1))
-            self.watched["q"] = self._per_member(value.detach().mean(dim=1))
-            losses["value"] = self._per_member(td3bc.value_loss(value, self.settings.alpha))
+            loss, mean = td3bc.value_loss(value, self.settings.alpha)
+            losses["value"], self.watched["q"] = self._per_member(loss), self._per_member(mean)
         return losses
 
     def continued(self, purpose: str) -> Parameters:
@@ -144,13 +144,13 @@ class TaskTraining:
         With a single head, the head of `start` too, and random weights for the task's one-hot input.
         """
         task = self.task if task is None else task
-        own = generators(purpose, self.seeds, task, self.device)
+        own = generators(purpose, self.seeds, task)  # on the CPU: a seed's initial weights are the same everywhere
         (observation, action), hidden = self._sizes, self.settings.hidden
         single = self.settings.heads == "single"
         new = init_trunk(observation, hidden, own) | init_head(hidden[-1], action, SHARED if single else task, own)
         if start is not None:
-            new |= {name: tensor for name, tensor in self._here(start).items() if name in new}
-        return new | (init_identity(observation, hidden[0], task, own) if single else {})
+            new |= {name: tensor for name, tensor in start.items() if name in new}
+        return self._here(new | (init_identity(observation, hidden[0], task, own) if single else {}))
 
     # Training ---------------------------------------------------------------------------------------------------
 
@@ -250,9 +250,9 @@ class TaskTraining:
         self._generators["replay"] = of_each("replay", [self.task])
 
     def _start_critic(self) -> None:
-        own = [g for task in self.tasks for g in generators("critic", self.seeds, task, self.device)]
+        own = [g for task in self.tasks for g in generators("critic", self.seeds, task)]
         sizes = (sum(self._sizes), *self.settings.hidden, 1)
-        self.critic = FlatParameters(init_mlp(sizes, [g for g in own for _ in range(2)]))
+        self.critic = FlatParameters(self._here(init_mlp(sizes, [g for g in own for _ in range(2)])))
         self._target_critic = self.critic.copy()
         self._critic_optimiser = Adam(self.critic, self.settings.learning_rate)
 
@@ -276,7 +276,7 @@ class TaskTraining:
             self._done += 1
             name, step = self.learner.deployed, self._step(draws, k, batch)
             losses = self.learner.extra_losses(self, step)
-            differentiate(torch.stack(list(losses.values())).sum(), [self.networks[name]])
+            differentiate(list(losses.values()), [self.networks[name]])
             self._optimisers[name].step()
             yield {name: loss.detach() for name, loss in losses.items()}
 
@@ -304,7 +304,7 @@ class TaskTraining:
     def _policy_update(self, step: Step) -> dict[str, Tensor]:
         self.watched = {}
         losses = self.learner.losses(self, step)
-        differentiate(torch.stack(list(losses.values())).sum(), list(self.networks.values()))
+        differentiate(list(losses.values()), list(self.networks.values()))
         self.learner.on_gradient(self, step)
         for optimiser in self._optimisers.values():
             optimiser.step()

@@ -8,9 +8,11 @@ nothing, so the gradient of the sum is each member's own gradient.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.autograd.function import once_differentiable
 
 from oer_pipeline.networks.stacked import backward, forward, in_turn, mlp, padded
 
@@ -54,14 +56,53 @@ def critic_loss(critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tens
     error_MTB = values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
     of_output = padded(error_MTB.view(-1, batch, 1) * (2.0 / batch))
     backward(parameters[0::2], values, of_output, into)
-    return error_MTB.square().sum(dim=(1, 2)) / batch
+    return error_MTB.square().sum(dim=(1, 2)) * (1.0 / batch)
 
 
 def cloning_loss(action_MBA: Tensor, wanted_MBA: Tensor) -> Tensor:
-    """MSE over batch and action dimensions, (M,)."""
-    return (action_MBA - wanted_MBA).square().mean(dim=(1, 2))
+    """MSE over batch and action dimensions, (M,); `wanted_MBA` is a constant."""
+    loss: Tensor = _Cloning.apply(action_MBA, wanted_MBA)  # type: ignore[no-untyped-call]
+    return loss
 
 
-def value_loss(value_MB: Tensor, alpha: float) -> Tensor:
-    """- lambda_Q mean Q_1(s, pi(s)), lambda_Q = alpha / sg[mean |Q_1|], (M,)."""
-    return -alpha * value_MB.mean(dim=1) / value_MB.detach().abs().mean(dim=1)
+def value_loss(value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    """- lambda_Q mean Q_1(s, pi(s)), lambda_Q = alpha / sg[mean |Q_1|], and mean Q_1 without gradient, (M,) each."""
+    loss, mean = _Value.apply(value_MB, alpha)  # type: ignore[no-untyped-call]
+    return loss, mean
+
+
+# Both written out: autograd takes twice as many kernels, half of them for constants.
+
+
+class _Cloning(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, action_MBA: Tensor, wanted_MBA: Tensor) -> Tensor:
+        error_MBA = action_MBA - wanted_MBA
+        ctx.save_for_backward(error_MBA)
+        return error_MBA.square().mean(dim=(1, 2))
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_M: Tensor) -> Any:
+        [error_MBA] = ctx.saved_tensors
+        scale_M11 = (gradient_M * (2.0 / error_MBA[0].numel()))[:, None, None]
+        return error_MBA * scale_M11, None
+
+
+class _Value(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+        mean_M, size_M = value_MB.mean(dim=1), value_MB.abs().mean(dim=1)
+        weight_M = -alpha / size_M
+        ctx.batch = value_MB.shape[1]
+        ctx.save_for_backward(weight_M)
+        ctx.mark_non_differentiable(mean_M)
+        ctx.set_materialize_grads(False)
+        return weight_M * mean_M, mean_M
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_M: Tensor, _: Tensor) -> Any:
+        [weight_M] = ctx.saved_tensors
+        each_M = gradient_M * weight_M * (1.0 / ctx.batch)
+        return each_M.new_empty(len(each_M), ctx.batch).copy_(each_M[:, None]), None

@@ -11,7 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 
 import torch
 from torch import Tensor
-from torch.optim.adam import adam
 
 from oer_pipeline.networks.stacked import Parameters
 
@@ -23,7 +22,7 @@ class FlatParameters:
     """An independent copy of `parameters`, (M, ...) each, that collects gradients.
 
     `views` are its named parts, `constants` the same without gradients; both share the buffer (M, P). `gradients` are
-    the parts of `gradient`, (M, P) too, in the same order.
+    the parts of `gradient`, (M, P) too, in the same order. `one` is a one on the buffer's device.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
@@ -33,6 +32,7 @@ class FlatParameters:
         width = sum(_padded(size) for size in self._sizes.values())
         self.buffer = torch.zeros(first.shape[0], width, device=first.device)
         self.gradient = torch.zeros_like(self.buffer)
+        self.one = torch.ones((), device=first.device)
         self.constants = _parts(self.buffer, shapes)
         self.views: Parameters = {name: part.detach().requires_grad_() for name, part in self.constants.items()}
         self.gradients = list(_parts(self.gradient, shapes).values())
@@ -84,29 +84,30 @@ class Adam:
 
     def step(self) -> None:
         """One step down `network.gradient`."""
-        adam(
+        self.state["steps"].add_(1.0)
+        torch._fused_adam_(
             [self._network.buffer],
             [self._network.gradient],
             [self.state["mean"]],
             [self.state["square"]],
             [],
             [self.state["steps"]],
-            fused=True,
-            capturable=self._network.buffer.is_cuda,
-            amsgrad=False,
+            lr=self._learning_rate,
             beta1=0.9,
             beta2=0.999,
-            lr=self._learning_rate,
             weight_decay=0.0,
             eps=1e-8,
+            amsgrad=False,
             maximize=False,
         )
 
 
-def differentiate(loss: Tensor, networks: Sequence[FlatParameters]) -> None:
-    """Each network's `gradient` of a scalar loss; zero where the loss does not reach."""
+def differentiate(losses: Sequence[Tensor], networks: Sequence[FlatParameters]) -> None:
+    """Each network's `gradient` of the sum of all losses' elements; zero where none reaches."""
     views = [view for network in networks for view in network.views.values()]
-    gradients = iter(torch.autograd.grad(loss, views, materialize_grads=True))
+    reaching = [loss for loss in losses if loss.requires_grad]
+    ones = [networks[0].one.expand_as(loss) for loss in reaching]
+    gradients = iter(torch.autograd.grad(reaching, views, ones, materialize_grads=True))
     for network in networks:
         network.collect([next(gradients) for _ in network.views])
 

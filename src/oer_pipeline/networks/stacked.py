@@ -15,6 +15,8 @@ import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from oer_pipeline.networks.products import aligned, products
+
 ROWS = 16
 """Batches are padded to a multiple of this many rows: a matrix product rounds differently where a member's part of the
 output is not aligned to whole vector registers, and where it starts depends on the members before it."""
@@ -101,7 +103,7 @@ def forward(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool =
     layers = len(parameters) // 2
     values = [x_MBI]
     for layer in range(layers):
-        output = _affine(parameters[2 * layer], parameters[2 * layer + 1], values[-1])
+        output = products(values[-1], parameters[2 * layer], parameters[2 * layer + 1])
         values.append(output.relu_() if last_activation or layer < layers - 1 else output)
     return values
 
@@ -125,23 +127,17 @@ def backward(
         if last_activation or layer < layers - 1:
             gradient = _before_relu(gradient, values[layer + 1], in_place=layer < layers - 1)
         if into is not None:
-            weight_gradient(x_MBI, gradient, into[2 * layer])
+            products(x_MBI.mT, gradient, out_MRC=into[2 * layer])
             torch.sum(gradient, dim=1, keepdim=True, out=into[2 * layer + 1])
         if layer or of_input:
-            gradient = _input_gradient(weight, gradient)
+            gradient = products(gradient, weight.mT)
     return gradient if of_input else None
 
 
 def _gradients_like(weights: Sequence[Tensor]) -> list[Tensor]:
     """Memory for the gradients of weights and biases in turn."""
-    pairs = [(_aligned(w, *w.shape[1:]), w.new_empty(len(w), 1, w.shape[-1])) for w in weights]
+    pairs = [(aligned(w, *w.shape[1:]), w.new_empty(len(w), 1, w.shape[-1])) for w in weights]
     return [tensor for pair in pairs for tensor in pair]
-
-
-def _aligned(like: Tensor, rows: int, columns: int) -> Tensor:
-    """Empty, (M, rows, columns), each member's share from a whole vector register on."""
-    size = rows * columns
-    return like.new_empty(len(like), size + -size % ROWS)[:, :size].view(-1, rows, columns)
 
 
 def _before_relu(gradient: Tensor, value: Tensor | None, in_place: bool) -> Tensor:
@@ -150,50 +146,6 @@ def _before_relu(gradient: Tensor, value: Tensor | None, in_place: bool) -> Tens
     else:
         passed = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
     return passed
-
-
-# Matrix products take another code path with one member than with several where a matrix is a vector: element-wise
-# instead. One of a few columns takes several times as long as its transpose, of a few rows.
-
-
-def _affine(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
-    _, inputs, outputs = weight.shape
-    if inputs == 1:
-        return x_MBI * weight + bias
-    if outputs == 1:
-        return (x_MBI * weight.mT).sum(-1, keepdim=True) + bias
-    if _narrow(outputs):
-        return torch.baddbmm(bias.mT, weight.mT, x_MBI.mT).mT
-    return torch.baddbmm(bias, x_MBI, weight)
-
-
-def weight_gradient(x_MBI: Tensor, gradient_MBO: Tensor, out: Tensor | None = None) -> Tensor:
-    """Of x W per member, (M, I, O), from the output's; `out` has to be aligned as flat parameters are."""
-    inputs, outputs = x_MBI.shape[-1], gradient_MBO.shape[-1]
-    if out is None:
-        out = _aligned(x_MBI, inputs, outputs)
-    if inputs == 1 or outputs == 1:
-        torch.sum(x_MBI * gradient_MBO, dim=1, keepdim=True, out=out if inputs == 1 else out.mT)
-    elif _narrow(outputs):
-        out.copy_(torch.bmm(gradient_MBO.mT, x_MBI, out=_aligned(x_MBI, outputs, inputs)).mT)
-    else:
-        torch.bmm(x_MBI.mT, gradient_MBO, out=out)
-    return out
-
-
-def _input_gradient(weight: Tensor, gradient_MBO: Tensor) -> Tensor:
-    _, inputs, outputs = weight.shape
-    if outputs == 1:
-        return gradient_MBO * weight.mT
-    if inputs == 1:
-        return (gradient_MBO * weight).sum(-1, keepdim=True)
-    if _narrow(inputs):
-        return torch.bmm(weight, gradient_MBO.mT).mT
-    return torch.bmm(gradient_MBO, weight.mT)
-
-
-def _narrow(columns: int) -> bool:
-    return columns < 64 and columns % ROWS != 0
 
 
 def detached(parameters: Mapping[str, Tensor]) -> Parameters:

@@ -18,6 +18,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
 from oer_pipeline.errors import OERError
+from oer_pipeline.networks.products import ask_onednn, onednn_asked, path
 
 EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 """What only asks for memory."""
@@ -44,6 +45,7 @@ def taped(work: Callable[[], Result]) -> Callable[[], Result]:
     def perform() -> Result:
         nonlocal recorded
         if recorded is None:
+            path()  # asks for values, the first time
             with _NoValues(), Tape() as tape:
                 result = work()
             recorded = tape.player(result), result
@@ -69,6 +71,7 @@ class _Call(NamedTuple):
     kwargs: dict[str, Any]
     result: Any
     creates: bool  # its results, instead of writing where it is told
+    onednn: bool  # whether float32 products went to oneDNN
 
     def tensors(self) -> list[Tensor]:
         return _tensors((self.args, self.kwargs, self.result))
@@ -101,7 +104,7 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found = {_storage(tensor) for tensor in _tensors(result)}
         writes = not found or any(r.alias_info and r.alias_info.is_write for r in func._schema.returns)
         if writes or given.isdisjoint(found):
-            self._calls.append(_Call(func, args, kwargs, result, creates=not writes))
+            self._calls.append(_Call(func, args, kwargs, result, creates=not writes, onednn=onednn_asked()))
         return result  # else a view: the same memory, already there when the tape is played
 
     def _refuse(self, func: Any, args: Any) -> None:
@@ -121,14 +124,21 @@ class Tape(TorchDispatchMode):  # type: ignore[no-untyped-call]
         if any(t.is_complex() for t in _tensors(args)):
             raise NotTapeableError(f"the work computes with complex numbers ({func})")
 
+    def calls(self, results: Any) -> list[tuple[Any, Any, Any]]:
+        """What a replay calls, with which arguments: kernels on planned memory, and the choice of products' library."""
+        return list(_played(self._calls, _memory(self._calls, results)))
+
     def player(self, results: Any) -> Callable[[], None]:
         """Runs the recorded kernels again; the tensors of `results` then hold what they came to."""
-        calls = list(_played(self._calls, _memory(self._calls, results)))
+        calls = self.calls(results)
 
         @torch.no_grad()
         def play() -> None:
-            for kernel, args, kwargs in calls:
-                kernel(*args, **kwargs)
+            try:
+                for kernel, args, kwargs in calls:
+                    kernel(*args, **kwargs)
+            finally:
+                ask_onednn(False)
 
         return play
 
@@ -169,7 +179,11 @@ def _played(calls: list[_Call], memory: dict[int, Tensor]) -> Iterable[tuple[Any
         here = value.new_empty(0)
         return here.set_(place.untyped_storage(), value.storage_offset(), value.size(), value.stride())
 
+    asked = False
     for call in calls:
+        if call.onednn != asked:
+            asked = call.onednn
+            yield ask_onednn, (asked,), {}
         args, kwargs, result = tree_map(there, (call.args, call.kwargs, call.result))
         if not call.creates:
             yield call.kernel, args, kwargs

@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.networks.products import product
 from oer_pipeline.networks.randomness import generator
 
 BOUNDS = {"cpu": 2**19, "cuda": 2**26}  # in flight at once, by kind of device
@@ -116,7 +117,7 @@ class Neighbours:
         queries_P, candidates_P = torch.tensor(hidden_P, dtype=torch.int64).reshape(-1, 2).to(query_QD.device).unbind(1)
         chunk = BOUNDS[query_QD.device.type] // len(owner)
         for start in range(0, len(self), chunk):
-            bound_QC = (-2.0 * query_QD) @ self._table_DC[:, start : start + chunk]
+            bound_QC = product(-2.0 * query_QD, self._table_DC[:, start : start + chunk])
             for member, rows in _runs(owner):
                 bound_QC[rows] += self._open_RC[member, start : start + chunk]
             if len(hidden_P):

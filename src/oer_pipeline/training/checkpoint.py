@@ -13,12 +13,11 @@ from typing import Any
 
 import pytorch_lightning as pl
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from oer_pipeline.atomic import atomic_path
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule
 
 EVERY_SECONDS = 60.0
@@ -55,6 +54,8 @@ class Checkpoint(pl.Callback):
 
     def write(self, module: BlockModule) -> None:
         """Take a checkpoint now."""
+        from safetensors.torch import save_file
+
         tensors = module.task.state() | {f"history.{name}": t for name, t in module.columns().items()}
         header = {"recipe": self._recipe, "updates": str(module.task.updates)}
         with atomic_path(self.path) as temporary:
@@ -68,6 +69,8 @@ class Checkpoint(pl.Callback):
     def _read(self) -> tuple[dict[str, Tensor], int] | None:
         if not self.path.is_file():
             return None
+        from safetensors import safe_open
+
         try:
             with safe_open(self.path, "pt") as file:
                 header = file.metadata() or {}
@@ -90,8 +93,10 @@ def _recipe(training: TaskTraining) -> str:
         training.seeds,
         training.task,
         torch.__version__,
+        training.device.type,
+        products.path(),
     ]
-    digest = hashlib.sha256(json.dumps([*facts, training.device.type]).encode())
+    digest = hashlib.sha256(json.dumps(facts).encode())
     for code in _code(type(learner).__module__):
         digest.update(code)
     for tensor in (*training.state().values(), *training.tensors_given()):

@@ -9,6 +9,7 @@ import torch
 
 from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.settings import known
+from oer_pipeline.networks import products
 
 Precision = Literal["highest", "high", "medium"]
 
@@ -34,8 +35,9 @@ class Hardware:
         Raises:
             ConfigurationError: `gpu` is asked for and there is none.
         """
+        torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
+        products.path()  # says in the log which products run
         if self.accelerator == "cpu" or (self.accelerator == "auto" and not torch.cuda.is_available()):
-            torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
             return torch.device("cpu")
         if not torch.cuda.is_available():
             raise ConfigurationError(

@@ -14,19 +14,21 @@ logger = logging.getLogger(__name__)
 
 
 def fit_dynamics(
-    data: Trajectories, task: dict[str, Any], dynamics: dict[str, Any], data_seed: int
+    data: Trajectories, task: dict[str, Any], dynamics: dict[str, Any], data_seed: int, hardware: dict[str, Any]
 ) -> tuple[tuple[dict[str, Tensor], dict[str, Any]], dict[str, Any]]:
     """The transition model of one task, as tensors and header, and its report."""
     from oer_pipeline.dynamics.fit import fit, heldout_rows
     from oer_pipeline.dynamics.report import report
     from oer_pipeline.dynamics.settings import DynamicsSettings
+    from oer_pipeline.training.hardware import Hardware
 
     settings, scaled = DynamicsSettings(**dynamics), data.scaled()
 
     def tell(line: str) -> None:
         logger.info("task %d, %s", task["index"], line)
 
-    model, record = fit(scaled, settings, data_seed, task["index"], tell)
+    wanted = Hardware(**hardware)
+    model, record = fit(scaled, settings, data_seed, task["index"], tell, wanted.device(), wanted.graphs)
     judged = report(model, scaled, heldout_rows(scaled, settings, data_seed, task["index"]), data_seed)
     return (model.tensors(), model.header()), {**record, **judged}
 

@@ -18,6 +18,12 @@ def create_pipeline(plan: Plan) -> Pipeline:
 
 
 def _task(task: str) -> Node:
-    inputs = [f"{task}.transitions", f"params:sequence.{task}", "params:dynamics", "params:data_seed"]
+    inputs = [
+        f"{task}.transitions",
+        f"params:sequence.{task}",
+        "params:dynamics",
+        "params:data_seed",
+        "params:hardware",
+    ]
     outputs = [f"{task}.dynamics", f"{task}.dynamics_report"]
     return Node(fit_dynamics, inputs, outputs, name="fit_dynamics", namespace=task, tags=[task])

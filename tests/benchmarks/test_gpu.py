@@ -1,0 +1,127 @@
+"""The command for a GPU: its steps work on a CPU, failures are kept as such, the page is written from its results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from benchmarks import figure, updates_per_second
+from benchmarks.gpu import __main__ as command
+from benchmarks.gpu.page import account, merge
+from benchmarks.gpu.steps import STEPS, Step
+
+ROOT = Path(__file__).parents[2]
+
+
+def rehearse(*arguments: str) -> subprocess.CompletedProcess[str]:
+    program = [sys.executable, "-m", "benchmarks.gpu", *arguments]
+    return subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT)
+
+
+def test_steps_work_and_each_result_is_kept(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    done = rehearse("--rehearse", "--results", str(results), "machine", "captures", "checkpoint")
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(results.read_text())
+    assert found["machine"]["versions"]["torch"] == torch.__version__
+    for learner in ("finetune", "er_dbc"):
+        assert found["captures"][learner] == {"captured": True, "largest_difference": 0.0}
+    assert found["checkpoint"]["largest_difference"] == 0.0
+
+
+@pytest.mark.slow
+def test_every_step_works_on_a_cpu(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    done = rehearse("--rehearse", "--results", str(results))
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(results.read_text())
+    assert list(found) == list(STEPS)
+    assert not [name for name, result in found.items() if "error" in result]
+
+
+def test_a_step_that_fails_or_hangs_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits = {"machine": 60.0, "lightning": 0.5, "profile": 60.0}
+    for name, limit in limits.items():
+        monkeypatch.setitem(STEPS, name, Step(STEPS[name].perform, limit))
+    run = subprocess.run
+
+    def some_fail(program: list[str], **how: Any) -> Any:
+        if "profile" in program:
+            program = [sys.executable, "-c", "raise RuntimeError('no memory left')"]
+        return run(program, **how)
+
+    monkeypatch.setattr(command.subprocess, "run", some_fail)
+    monkeypatch.chdir(ROOT)
+    results = tmp_path / "results.json"
+    assert command.perform(["profile", "lightning", "machine"], results, "cpu", True) == 1
+    found = json.loads(results.read_text())
+    assert "RuntimeError: no memory left" in found["profile"]["error"]
+    assert found["lightning"]["error"] == "not finished within 0 s"
+    assert "error" not in found["machine"]
+
+
+def test_no_step_starts_once_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(command, "LIMIT", 0.0)
+    assert command.perform(["machine"], tmp_path / "results.json", "cpu", True) == 1
+    found = json.loads((tmp_path / "results.json").read_text())
+    assert found["machine"]["error"].startswith("not started: ")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="of a machine without a GPU")
+def test_without_a_gpu_one_line_says_so(tmp_path: Path) -> None:
+    done = rehearse("--results", str(tmp_path / "results.json"))
+    assert done.returncode == 1
+    assert done.stderr == "torch sees no GPU here; --rehearse tries the same steps on a CPU\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("content", [None, "", "[]", '{"other": 1}'])
+def test_what_is_merged_has_to_be_results(tmp_path: Path, content: str | None) -> None:
+    path = tmp_path / "results.json"
+    if content is not None:
+        path.write_text(content)
+    done = rehearse("--merge", str(path))
+    assert done.returncode == 1
+    [line] = done.stderr.splitlines()
+    assert line.startswith(f"{path} holds no results")
+
+
+def record(old_tasks: int) -> dict[str, Any]:
+    about = {"device": "Made-up GPU", "precision": "high", "versions": {"torch": "1.0"}, "graph": True}
+    size = {"learner": "er_dbc", "size": updates_per_second.PAPER, "old_tasks": old_tasks, "members": 5}
+    return {**about, **size, "updates_per_second": 2_000.0}
+
+
+RESULT = {
+    "machine": {"device": "Made-up GPU", "versions": {"torch": "1.0"}, "seconds": 3.0},
+    "captures": {"finetune": {"captured": True, "largest_difference": 2.4e-7}, "seconds": 9.0},
+    "paper_rates": {"records": [record(old) for old in range(5)]},
+    "ratios": {
+        "figures": [{"name": "td3bc_vs_plain_eager_gpu", "value": 0.08, "target": 0.1, "better": "lower", "met": True}]
+    },
+    "ensemble": {"error": "Traceback (most recent call last):\n  ...\nRuntimeError: no kernel"},
+}
+
+
+def test_the_page_and_the_records_are_written_from_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    files = {"RECORDS": updates_per_second.RECORDS, "RESULTS": figure.RESULTS, "PAGE": updates_per_second.PAGE}
+    copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files.items()}
+    monkeypatch.setattr(updates_per_second, "RECORDS", copies["RECORDS"])
+    monkeypatch.setattr(figure, "RESULTS", copies["RESULTS"])
+    before = {entry["name"] for entry in json.loads(copies["RESULTS"].read_text())}
+    merge(RESULT, copies["PAGE"])
+    page = copies["PAGE"].read_text()
+    assert "**Made-up GPU** (torch 1.0; float32 products: `high`)" in page
+    assert "about 6.2 minutes of updates" in page  # 5 x 150,000 updates at 2,000 a second
+    assert account(RESULT) in page
+    assert "| ensemble | **failed**: RuntimeError: no kernel |" in page
+    assert "| captures | finetune: captured True, largest_difference 2.4e-07 |" in page
+    after = {entry["name"] for entry in json.loads(copies["RESULTS"].read_text())}
+    assert after == before | {"td3bc_vs_plain_eager_gpu"}
