@@ -16,7 +16,7 @@ from torch import Tensor
 from oer_pipeline.learners.td3bc import twin_values
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.policy import Standardiser
-from oer_pipeline.networks.stacked import Parameters, detached, mlp, stack_members, take_members
+from oer_pipeline.networks.stacked import Parameters, depth, detached, mlp, stack_members, take_members
 from oer_pipeline.types import FloatArray
 
 
@@ -66,7 +66,7 @@ class Policies:
     def critic_features(self, observation_BD: FloatArray) -> FloatArray:
         """Features (B, H) of a lone member's first critic at (s, pi_n(s)), before its last layer."""
         inputs = torch.cat(self._tensors(observation_BD, self.act_as_learned(observation_BD)), dim=-1)
-        last = f"{len(self.critic) // 2 - 1}."
+        last = f"{depth(self.critic) - 1}."
         first = {name: tensor[:1] for name, tensor in self.critic.items() if not name.startswith(last)}
         with torch.inference_mode():
             return np.asarray(mlp(first, inputs, last_activation=True)[0].numpy())

@@ -7,21 +7,21 @@ nothing, so the gradient of the sum is each member's own gradient.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from oer_pipeline.networks.stacked import backward, forward, in_turn, mlp, padded
+from oer_pipeline.networks.stacked import backward, forward, layers_of, mlp, padded
 
 
 @torch.no_grad()
 def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a member's twins side by side."""
-    values = forward(in_turn(critic), _of_both(input_MBI))
-    return values[-1].view(-1, 2, values[-1].shape[1])[..., : input_MBI.shape[1]]
+    value = forward(layers_of(critic), _of_both(input_MBI)).values[-1]
+    return value.view(-1, 2, value.shape[1])[..., : input_MBI.shape[1]]
 
 
 def _of_both(input_MBI: Tensor) -> Tensor:
@@ -45,17 +45,19 @@ def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MTB: Tens
 
 
 @torch.no_grad()
-def critic_loss(critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tensor, into: Sequence[Tensor]) -> Tensor:
-    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors its gradients, one a parameter.
+def critic_loss(
+    critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tensor, into: Mapping[str, Tensor]
+) -> Tensor:
+    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors of the parameters' names its gradients.
 
     Written out, because autograd's bookkeeping costs as much as a small network.
     """
     batch = target_MB.shape[1]
-    parameters = in_turn(critic)
-    values = forward(parameters, _of_both(input_MBI))
-    error_MTB = values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
+    layers = layers_of(critic)
+    passed = forward(layers, _of_both(input_MBI))
+    error_MTB = passed.values[-1][:, :batch].view(-1, 2, batch) - target_MB.unsqueeze(1)
     of_output = padded(error_MTB.view(-1, batch, 1) * (2.0 / batch))
-    backward(parameters[0::2], values, of_output, into)
+    backward(layers, passed, of_output, layers_of(into))
     return error_MTB.square().sum(dim=(1, 2)) * (1.0 / batch)
 
 

@@ -35,7 +35,7 @@ class FlatParameters:
         self.one = torch.ones((), device=first.device)
         self.constants = _parts(self.buffer, shapes)
         self.views: Parameters = {name: part.detach().requires_grad_() for name, part in self.constants.items()}
-        self.gradients = list(_parts(self.gradient, shapes).values())
+        self.gradients = _parts(self.gradient, shapes)
         for name, part in self.constants.items():
             part.copy_(parameters[name].detach())
 
@@ -46,7 +46,7 @@ class FlatParameters:
 
     def collect(self, gradients: list[Tensor]) -> None:
         """Put one gradient per view into `gradient`."""
-        torch._foreach_copy_(self.gradients, gradients)
+        torch._foreach_copy_(list(self.gradients.values()), gradients)
 
     def flatten(self, parts: Iterable[Tensor]) -> Tensor:
         """One tensor per view, laid out as the buffer is, (M, P); padding is zero."""

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.networks.stacked import Parameters, init_linear, init_mlp, linear, mlp
+from oer_pipeline.networks.stacked import Parameters, depth, init_linear, init_mlp, linear, mlp
 from oer_pipeline.types import FloatArray
 
 EPSILON = 1e-3
@@ -116,7 +116,7 @@ def head(parameters: Mapping[str, Tensor], task: int, features_MBH: Tensor) -> T
 def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
     """Actions (M, B, A) for standardised observations; `task` counts from 1."""
     layers, name = trunk_layers(parameters, task), head_name(parameters, task)
-    last = len(layers) // 2
+    last = depth(layers)
     layers |= {f"{last}.weight": parameters[f"{name}.weight"], f"{last}.bias": parameters[f"{name}.bias"]}
     return torch.tanh(mlp(layers, inputs(parameters, task, observation_MBD)))
 

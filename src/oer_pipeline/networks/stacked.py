@@ -9,20 +9,48 @@ from __future__ import annotations
 import itertools
 from collections.abc import Mapping, Sequence
 from math import sqrt
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
-from oer_pipeline.networks.products import aligned, products
+from oer_pipeline.networks.products import REGISTER, aligned, products
 
-ROWS = 16
+ROWS = REGISTER
 """Batches are padded to a multiple of this many rows: a matrix product rounds differently where a member's part of the
 output is not aligned to whole vector registers, and where it starts depends on the members before it."""
+EPSILON = 1e-5
+"""Added to the variance where hidden units are normalised, as torch.nn.LayerNorm does."""
 
 Parameters = dict[str, Tensor]
-"""`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0."""
+"""`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0; where a hidden layer is normalised,
+also `{layer}.scale` and `{layer}.shift` (M, 1, H)."""
+
+
+class Layer(NamedTuple):
+    """x W + b; a hidden layer's is normalised over its units if there are scale and shift, then goes through ReLU."""
+
+    weight: Tensor  # (M, I, O)
+    bias: Tensor  # (M, 1, O)
+    scale: Tensor | None = None  # (M, 1, O)
+    shift: Tensor | None = None  # (M, 1, O)
+
+
+class Normal(NamedTuple):
+    """What normalising a layer's units leaves for its backward pass."""
+
+    before: Tensor  # (M, B, H)
+    mean: Tensor  # (M, B, 1)
+    inverse_deviation: Tensor  # (M, B, 1)
+    after: Tensor  # (M, B, H), before scale and shift
+
+
+class Passed(NamedTuple):
+    """What a forward pass leaves: every layer's input and the last one's output, and each layer's normalisation."""
+
+    values: list[Tensor]
+    normals: list[Normal | None]
 
 
 def init_linear(inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
@@ -36,34 +64,50 @@ def init_linear(inputs: int, outputs: int, generators: Sequence[torch.Generator]
     return uniform(inputs, outputs), uniform(1, outputs)
 
 
-def init_mlp(sizes: Sequence[int], generators: Sequence[torch.Generator]) -> Parameters:
-    """An MLP of the given layer sizes, e.g. (20, 128, 128, 6); one generator per member."""
+def init_mlp(sizes: Sequence[int], generators: Sequence[torch.Generator], normalised: bool = False) -> Parameters:
+    """An MLP of the given layer sizes, e.g. (20, 128, 128, 6); one generator per member.
+
+    `normalised`: layer normalisation (Ba et al. 2016) of every hidden layer's units, between the product and ReLU.
+    """
     parameters: Parameters = {}
     for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
-        parameters[f"{layer}.weight"], parameters[f"{layer}.bias"] = init_linear(inputs, outputs, generators)
+        weight, bias = init_linear(inputs, outputs, generators)
+        parameters |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
+        if normalised and layer < len(sizes) - 2:
+            parameters |= {f"{layer}.scale": torch.ones_like(bias), f"{layer}.shift": torch.zeros_like(bias)}
     return parameters
+
+
+def depth(parameters: Mapping[str, Tensor]) -> int:
+    """How many layers an MLP has."""
+    return sum(name.endswith("weight") for name in parameters)
+
+
+def layers_of(parameters: Mapping[str, Tensor]) -> list[Layer]:
+    """An MLP's layers in turn."""
+    layers = []
+    for k in range(depth(parameters)):
+        scale, shift = parameters.get(f"{k}.scale"), parameters.get(f"{k}.shift")
+        layers.append(Layer(parameters[f"{k}.weight"], parameters[f"{k}.bias"], scale, shift))
+    return layers
 
 
 def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     """x W + b per member, (M, B, O)."""
-    return _layers([weight, bias], x_MBI, last_activation=False)
+    return _through([Layer(weight, bias)], x_MBI, last_activation=False)
 
 
 def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False) -> Tensor:
     """ReLU MLP, (M, B, O); the last layer is linear unless `last_activation`."""
-    return _layers(in_turn(parameters), x_MBI, last_activation)
+    return _through(layers_of(parameters), x_MBI, last_activation)
 
 
-def in_turn(parameters: Mapping[str, Tensor]) -> list[Tensor]:
-    """Weights and biases in turn, layer by layer."""
-    return [parameters[f"{layer}.{part}"] for layer in range(len(parameters) // 2) for part in ("weight", "bias")]
-
-
-def _layers(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool) -> Tensor:
+def _through(layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool) -> Tensor:
     rows, x_MBI = x_MBI.shape[1], padded(x_MBI)
     if not torch.is_grad_enabled():
-        return forward(parameters, x_MBI, last_activation)[-1][:, :rows]
-    output: Tensor = _Layers.apply(x_MBI, last_activation, *parameters)  # type: ignore[no-untyped-call]
+        return forward(layers, x_MBI, last_activation).values[-1][:, :rows]
+    tensors = [tensor for layer in layers for tensor in layer]
+    output: Tensor = _Layers.apply(x_MBI, last_activation, *tensors)  # type: ignore[no-untyped-call]
     return output[:, :rows]
 
 
@@ -75,72 +119,123 @@ def padded(x_MBI: Tensor) -> Tensor:
 
 class _Layers(torch.autograd.Function):
     """Layers with the backward pass written out: autograd's own hands on transposed gradients, on which ReLU's
-    backward takes thirty times as long."""
+    backward takes many times as long."""
 
     @staticmethod
-    def forward(ctx: Any, x_MBI: Tensor, last_activation: bool, *parameters: Tensor) -> Tensor:
-        values = forward(parameters, x_MBI, last_activation)
+    def forward(ctx: Any, x_MBI: Tensor, last_activation: bool, *tensors: Tensor | None) -> Tensor:
+        layers = _grouped(tensors)
+        passed = forward(layers, x_MBI, last_activation)
+        output = passed.values[-1]
         ctx.last_activation = last_activation
-        ctx.save_for_backward(*parameters[0::2], *values[:-1], values[-1] if last_activation else None)
-        return values[-1]
+        ctx.save_for_backward(*tensors, *passed.values[:-1], output if last_activation else None, *_flat(passed.normals))
+        return output
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
-        of_input, _, *of_parameters = ctx.needs_input_grad
-        layers = len(of_parameters) // 2
-        weights, values = ctx.saved_tensors[:layers], ctx.saved_tensors[layers:]
-        into = _gradients_like(weights) if any(of_parameters) else None
-        found = backward(weights, values, gradient, into, ctx.last_activation, of_input)
-        return found, None, *([None] * len(of_parameters) if into is None else into)
+        of_input, _, *of_tensors = ctx.needs_input_grad
+        parts, depth = len(Layer._fields), len(of_tensors) // len(Layer._fields)
+        tensors, rest = ctx.saved_tensors[: parts * depth], ctx.saved_tensors[parts * depth :]
+        layers, values = _grouped(tensors), list(rest[: depth + 1])
+        passed = Passed(values, _unflat(rest[depth + 1 :]))
+        into = [_gradients_like(layer) for layer in layers] if any(of_tensors) else None
+        found = backward(layers, passed, gradient, into, ctx.last_activation, of_input)
+        of_parameters = [None] * len(of_tensors) if into is None else [tensor for layer in into for tensor in layer]
+        return found, None, *of_parameters
 
 
-def forward(parameters: Sequence[Tensor], x_MBI: Tensor, last_activation: bool = False) -> list[Tensor]:
-    """The input of each layer and the output of the last; `parameters` are weights and biases in turn.
+def _grouped(tensors: Sequence[Tensor | None]) -> list[Layer]:
+    """Layers from all their tensors in turn."""
+    parts = len(Layer._fields)
+    return [Layer(*tensors[k : k + parts]) for k in range(0, len(tensors), parts)]  # type: ignore[arg-type]
 
-    Rows have to be a multiple of `ROWS`.
-    """
-    layers = len(parameters) // 2
-    values = [x_MBI]
-    for layer in range(layers):
-        output = products(values[-1], parameters[2 * layer], parameters[2 * layer + 1])
-        values.append(output.relu_() if last_activation or layer < layers - 1 else output)
-    return values
+
+def _flat(normals: Sequence[Normal | None]) -> list[Tensor | None]:
+    nothing = (None,) * len(Normal._fields)
+    return [tensor for normal in normals for tensor in normal or nothing]
+
+
+def _unflat(tensors: Sequence[Tensor | None]) -> list[Normal | None]:
+    """The inverse of `_flat`."""
+    parts = len(Normal._fields)
+    groups = [tensors[k : k + parts] for k in range(0, len(tensors), parts)]
+    return [None if group[0] is None else Normal(*group) for group in groups]  # type: ignore[arg-type]
+
+
+def forward(layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool = False) -> Passed:
+    """All layers' values from the first one's input; rows have to be a multiple of `ROWS`."""
+    passed = Passed([x_MBI], [])
+    for number, layer in enumerate(layers, start=1):
+        output = products(passed.values[-1], layer.weight, layer.bias)
+        normal = None
+        if layer.scale is not None and layer.shift is not None:
+            normal = _normalised(output)
+            output = torch.addcmul(layer.shift, normal.after, layer.scale)
+        passed.values.append(output.relu_() if last_activation or number < len(layers) else output)
+        passed.normals.append(normal)
+    return passed
 
 
 def backward(
-    weights: Sequence[Tensor],
-    values: Sequence[Tensor | None],
+    layers: Sequence[Layer],
+    passed: Passed,
     gradient_MBO: Tensor,
-    into: Sequence[Tensor] | None,
+    into: Sequence[Layer] | None,
     last_activation: bool = False,
     of_input: bool = False,
 ) -> Tensor | None:
-    """From the output's gradient the parameters', put `into` tensors in `forward`'s order, and the input's, if wanted.
+    """From the output's gradient the parameters', put `into` the tensors of layers alike, and the input's, if wanted.
 
-    `values` as `forward` gives them; the last is not looked at without `last_activation`.
+    `passed` as `forward` gives it; the last value is not looked at without `last_activation`.
     """
-    gradient, layers = gradient_MBO, len(weights)
-    for layer in reversed(range(layers)):
-        weight, x_MBI = weights[layer], values[layer]
-        assert x_MBI is not None
-        if last_activation or layer < layers - 1:
-            gradient = _before_relu(gradient, values[layer + 1], in_place=layer < layers - 1)
+    gradient, last = gradient_MBO, len(layers) - 1
+    for k in reversed(range(len(layers))):
+        layer, x_MBI, normal = layers[k], passed.values[k], passed.normals[k]
+        if last_activation or k < last:
+            gradient = _before_relu(gradient, passed.values[k + 1], in_place=k < last)
+        if normal is not None:
+            gradient = _before_normal(layer, normal, gradient, None if into is None else into[k])
         if into is not None:
-            products(x_MBI.mT, gradient, out_MRC=into[2 * layer])
-            torch.sum(gradient, dim=1, keepdim=True, out=into[2 * layer + 1])
-        if layer or of_input:
-            gradient = products(gradient, weight.mT)
+            products(x_MBI.mT, gradient, out_MRC=into[k].weight)
+            torch.sum(gradient, dim=1, keepdim=True, out=into[k].bias)
+        if k or of_input:
+            gradient = products(gradient, layer.weight.mT)
     return gradient if of_input else None
 
 
-def _gradients_like(weights: Sequence[Tensor]) -> list[Tensor]:
-    """Memory for the gradients of weights and biases in turn."""
-    pairs = [(aligned(w, *w.shape[1:]), w.new_empty(len(w), 1, w.shape[-1])) for w in weights]
-    return [tensor for pair in pairs for tensor in pair]
+def _gradients_like(layer: Layer) -> Layer:
+    """Memory for a layer's gradients."""
+    weight = aligned(layer.weight, *layer.weight.shape[1:])
+    others = [None if tensor is None else tensor.new_empty(tensor.shape) for tensor in layer[1:]]
+    return Layer(weight, *others)  # type: ignore[arg-type]
 
 
-def _before_relu(gradient: Tensor, value: Tensor | None, in_place: bool) -> Tensor:
+def _normalised(before_MBH: Tensor) -> Normal:
+    after, mean, inverse_deviation = torch.native_layer_norm(before_MBH, before_MBH.shape[-1:], None, None, EPSILON)
+    return Normal(before_MBH, mean, inverse_deviation, after)
+
+
+def _before_normal(layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Layer | None) -> Tensor:
+    """From the gradient after scale and shift theirs and that of what was normalised."""
+    if into is not None:
+        torch.sum(gradient_MBH * normal.after, dim=1, keepdim=True, out=into.scale)
+        torch.sum(gradient_MBH, dim=1, keepdim=True, out=into.shift)
+    scaled = gradient_MBH * layer.scale
+    before, _, _ = torch.ops.aten.native_layer_norm_backward(
+        scaled,
+        normal.before,
+        scaled.shape[-1:],
+        normal.mean,
+        normal.inverse_deviation,
+        None,
+        None,
+        [True, False, False],
+    )
+    found: Tensor = before
+    return found
+
+
+def _before_relu(gradient: Tensor, value: Tensor, in_place: bool) -> Tensor:
     if in_place:
         passed: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=gradient)
     else:
