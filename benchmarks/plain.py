@@ -47,12 +47,16 @@ class Constants:
     use_q: bool = True
 
 
-def layers(sizes: Sequence[int]) -> list[nn.Module]:
-    """Linear and ReLU in turn, a linear layer last."""
+def layers(sizes: Sequence[int], normalised: bool = False) -> list[nn.Module]:
+    """Linear and ReLU in turn, layer normalisation between them where wanted, and a linear layer last."""
+    *hidden, last = pairwise(sizes)
     parts: list[nn.Module] = []
-    for inputs, outputs in pairwise(sizes):
-        parts += [nn.Linear(inputs, outputs), nn.ReLU()]
-    return parts[:-1]
+    for inputs, outputs in hidden:
+        parts.append(nn.Linear(inputs, outputs))
+        if normalised:
+            parts.append(nn.LayerNorm(outputs))
+        parts.append(nn.ReLU())
+    return [*parts, nn.Linear(*last)]
 
 
 class Actor(nn.Module):
@@ -70,10 +74,10 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """Twin Q networks."""
 
-    def __init__(self, state: int, action: int, hidden: Sequence[int]) -> None:
+    def __init__(self, state: int, action: int, hidden: Sequence[int], normalised: bool = False) -> None:
         super().__init__()
-        self.q1 = nn.Sequential(*layers((state + action, *hidden, 1)))
-        self.q2 = nn.Sequential(*layers((state + action, *hidden, 1)))
+        self.q1 = nn.Sequential(*layers((state + action, *hidden, 1), normalised))
+        self.q2 = nn.Sequential(*layers((state + action, *hidden, 1), normalised))
 
     def forward(self, state: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
         both = torch.cat([state, action], 1)

@@ -71,6 +71,7 @@ def test_a_replayed_period_is_the_eager_one(tasks: Any, configured: Any, monkeyp
         {"policy_delay": 3},
         {"heads": "single"},
         {"base": "bc"},
+        {"critic_norm": "layer"},
         {"batch_size": 250, "hidden": (128, 72)},  # sizes that oneDNN is used for
     ],
 )

@@ -41,7 +41,9 @@ def test_alone_and_among_others(tasks: Any, same: Same, configured: Any, task: i
     compare(tasks, same, configured.kind, task, replace(tasks.settings, **change), **configured.options)
 
 
-@pytest.mark.parametrize("change", [{"heads": "single"}, {"base": "bc"}, {"statistics": "first"}])
+@pytest.mark.parametrize(
+    "change", [{"heads": "single"}, {"base": "bc"}, {"statistics": "first"}, {"critic_norm": "layer"}]
+)
 def test_alone_and_among_others_with_other_settings(tasks: Any, same: Same, change: dict[str, Any]) -> None:
     compare(tasks, same, DualBehaviourCloning, 3, replace(tasks.settings, **change))
 
@@ -54,7 +56,7 @@ def test_alone_and_among_others_at_sizes_that_onednn_is_used_for(
     if library == "onednn" and products.path() != "onednn":
         pytest.skip("oneDNN is refused on this processor")
     monkeypatch.setattr(products, "path", lambda: library)
-    wide = replace(tasks.settings, batch_size=250, hidden=(128, 72))
+    wide = replace(tasks.settings, batch_size=250, hidden=(128, 72), critic_norm="layer")
     compare(tasks, same, DualBehaviourCloning, task, wide)
 
 

@@ -58,11 +58,15 @@ def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: Learner
 
 
 def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Critic:
-    critic = Critic(5, 2, settings.hidden)
+    critic = Critic(5, 2, settings.hidden, settings.critic_norm == "layer")
     for twin, network in enumerate((critic.q1, critic.q2)):
+        row = 2 * member + twin
         for i, layer in enumerate(linears(network)):
-            row = 2 * member + twin
             load(layer, parameters[f"{i}.weight"][row], parameters[f"{i}.bias"][row])
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.LayerNorm)]
+        for i, norm in enumerate(norms):
+            scale, shift = parameters[f"{i}.scale"][row, 0], parameters[f"{i}.shift"][row, 0]
+            norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
     return critic
 
 
@@ -149,6 +153,8 @@ def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
         (DualBehaviourCloning, 2, {"policy_delay": 3, "alpha": 1.0, "target_noise_clip": 0.1}, {"replay_weight": 0.3}),
         (ExperienceReplay, 3, {}, {"replay_weight": 0.3}),
         (DualBehaviourCloning, 3, {"batch_size": 13, "hidden": (11, 7)}, {}),  # batches are padded
+        (Finetune, 2, {"critic_norm": "layer"}, {}),
+        (DualBehaviourCloning, 3, {"critic_norm": "layer", "batch_size": 13, "hidden": (11, 7)}, {}),
         (Finetune, 2, {"base": "bc"}, {}),
         (DualBehaviourCloning, 2, {"base": "bc"}, {}),
     ],

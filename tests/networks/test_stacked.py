@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from oer_pipeline.networks.stacked import (
     Parameters,
+    depth,
     init_linear,
     init_mlp,
     linear,
@@ -30,12 +31,28 @@ def generators(members: int) -> list[torch.Generator]:
 def modules(parameters: Parameters, member: int, last_activation: bool = False) -> nn.Sequential:
     """One member as torch.nn writes an MLP."""
     layers: list[nn.Module] = []
-    for layer in range(len(parameters) // 2):
+    for layer in range(depth(parameters)):
         weight, bias = parameters[f"{layer}.weight"][member], parameters[f"{layer}.bias"][member, 0]
         affine = nn.Linear(*weight.shape)
         affine.load_state_dict({"weight": weight.T, "bias": bias})
-        layers += [affine, nn.ReLU()]
+        layers.append(affine)
+        if f"{layer}.scale" in parameters:
+            scale, shift = parameters[f"{layer}.scale"][member, 0], parameters[f"{layer}.shift"][member, 0]
+            norm = nn.LayerNorm(len(scale))
+            norm.load_state_dict({"weight": scale, "bias": shift})
+            layers.append(norm)
+        layers.append(nn.ReLU())
     return nn.Sequential(*(layers if last_activation else layers[:-1]))
+
+
+def normalised(sizes: tuple[int, ...], members: int) -> Parameters:
+    """A network with normalised hidden layers whose scales and shifts are no longer those of the start."""
+    draws = torch.Generator().manual_seed(5)
+    parameters = init_mlp(sizes, generators(members), normalised=True)
+    for name, tensor in parameters.items():
+        if name.endswith(("scale", "shift")):
+            tensor += 0.3 * torch.randn(tensor.shape, generator=draws)
+    return parameters
 
 
 def outcome(parameters: Parameters, x_MBI: Tensor, last_activation: bool = False) -> dict[str, Tensor]:
@@ -85,6 +102,41 @@ def test_output_and_gradients_are_those_of_torch_nn(sizes: tuple[int, ...], batc
         for i, layer in enumerate(layer for layer in network if isinstance(layer, nn.Linear)):
             torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, **close)
             torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, **close)
+
+
+@pytest.mark.parametrize("batch", [1, 9, 33])
+@pytest.mark.parametrize("sizes", [(5, 13, 13, 3), (5, 8, 1), (4, 64, 64, 1)])
+def test_normalised_layers_are_those_of_torch_nn(sizes: tuple[int, ...], batch: int) -> None:
+    parameters = normalised(sizes, 2)
+    x = torch.randn(2, batch, sizes[0], generator=generators(1)[0])
+    found = outcome(parameters, x)
+    close = {"atol": 2e-6, "rtol": 1e-5}
+    for member in range(2):
+        network, own = modules(parameters, member), x[member].clone().requires_grad_()
+        output = network(own)
+        output.square().mean().backward()
+        torch.testing.assert_close(found["output"][member], output, **close)
+        torch.testing.assert_close(found["x"][member], own.grad, **close)
+        linears = [layer for layer in network if isinstance(layer, nn.Linear)]
+        norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
+        assert len(norms) == len(sizes) - 2
+        for i, layer in enumerate(linears):
+            torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, **close)
+            torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, **close)
+        for i, norm in enumerate(norms):
+            torch.testing.assert_close(found[f"{i}.scale"][member, 0], norm.weight.grad, **close)
+            torch.testing.assert_close(found[f"{i}.shift"][member, 0], norm.bias.grad, **close)
+
+
+@pytest.mark.parametrize("batch", [1, 7, 256])
+@pytest.mark.parametrize("sizes", [(5, 13, 7, 3), (26, 128, 128, 1), (26, 256, 256, 1)])
+def test_a_normalised_member_is_the_same_alone_and_among_others(sizes: tuple[int, ...], batch: int) -> None:
+    parameters = normalised(sizes, 4)
+    x = torch.randn(4, batch, sizes[0], generator=generators(1)[0])
+    together = outcome(parameters, x)
+    for members in ([0], [3], [1, 3], [0, 1, 2]):
+        for name, value in outcome(take_members(parameters, members), x[members]).items():
+            assert value.equal(together[name][members]), (name, members)
 
 
 @pytest.mark.parametrize("wanted", [{"x"}, {"1.weight"}, {"0.bias"}, {"2.bias", "x"}, {"0.weight", "2.weight"}])

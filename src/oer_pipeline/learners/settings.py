@@ -10,6 +10,7 @@ from oer_pipeline.errors import ConfigurationError, choices
 Base = Literal["td3bc", "bc"]
 Heads = Literal["multi", "single"]
 Statistics = Literal["task", "first", "none"]
+CriticNorm = Literal["none", "layer"]
 
 
 @dataclass(frozen=True)
@@ -30,9 +31,11 @@ class LearnerSettings:
     target_noise: float = 0.2
     target_noise_clip: float = 0.5
     alpha: float = 2.5
+    critic_norm: CriticNorm = "none"  # layer: every hidden layer of the critics is normalised (Ba et al. 2016)
 
     def __post_init__(self) -> None:
-        for name, kind in (("base", Base), ("heads", Heads), ("statistics", Statistics)):
+        kinds = {"base": Base, "heads": Heads, "statistics": Statistics, "critic_norm": CriticNorm}
+        for name, kind in kinds.items():
             known("learner." + name, getattr(self, name), get_args(kind))
         for name in ("updates", "batch_size", "policy_delay"):
             at_least("learner." + name, getattr(self, name), 1)

@@ -252,7 +252,9 @@ class TaskTraining:
     def _start_critic(self) -> None:
         own = [g for task in self.tasks for g in generators("critic", self.seeds, task)]
         sizes = (sum(self._sizes), *self.settings.hidden, 1)
-        self.critic = FlatParameters(self._here(init_mlp(sizes, [g for g in own for _ in range(2)])))
+        of_twins = [g for g in own for _ in range(2)]
+        normalised = self.settings.critic_norm == "layer"
+        self.critic = FlatParameters(self._here(init_mlp(sizes, of_twins, normalised)))
         self._target_critic = self.critic.copy()
         self._critic_optimiser = Adam(self.critic, self.settings.learning_rate)
 

@@ -127,7 +127,9 @@ class _Layers(torch.autograd.Function):
         passed = forward(layers, x_MBI, last_activation)
         output = passed.values[-1]
         ctx.last_activation = last_activation
-        ctx.save_for_backward(*tensors, *passed.values[:-1], output if last_activation else None, *_flat(passed.normals))
+        ctx.save_for_backward(
+            *tensors, *passed.values[:-1], output if last_activation else None, *_flat(passed.normals)
+        )
         return output
 
     @staticmethod
@@ -220,6 +222,7 @@ def _before_normal(layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Lay
     if into is not None:
         torch.sum(gradient_MBH * normal.after, dim=1, keepdim=True, out=into.scale)
         torch.sum(gradient_MBH, dim=1, keepdim=True, out=into.shift)
+    assert layer.scale is not None
     scaled = gradient_MBH * layer.scale
     before, _, _ = torch.ops.aten.native_layer_norm_backward(
         scaled,
