@@ -26,6 +26,8 @@ class PlainBatch(NamedTuple):
     next_state: Tensor  # (B, D)
     reward: Tensor  # (B, 1)
     terminal: Tensor  # (B, 1)
+    next_action: Tensor | None = None  # (B, A), for ReBRAC: the episode's next one
+    has_next: Tensor | None = None  # (B, 1) 1 where there is one
 
 
 Replayed = Sequence[tuple[Tensor, Tensor]]
@@ -188,6 +190,69 @@ class PlainDBC(TD3BC):
         torch.stack(list(losses.values())).sum().backward()
         self.continual_optimizer.step()
         return {**losses, **super().update_actor(batch, ())}
+
+
+class PlainReBRAC(TD3BC):
+    """ReBRAC: both networks are held to the data's actions."""
+
+    actor_weight, critic_weight = 0.1, 0.01
+
+    def target(self, batch: PlainBatch, noise: Tensor) -> Tensor:
+        c = self.constants
+        with torch.no_grad():
+            smoothing = (noise * c.target_noise).clamp(-c.noise_clip, c.noise_clip)
+            next_action = (self.actor_target(batch.next_state, self.task) + smoothing).clamp(-1, 1)
+            q1, q2 = self.critic_target(batch.next_state, next_action)
+            penalty = ((next_action - batch.next_action) ** 2).sum(1, keepdim=True) * batch.has_next
+            value = torch.min(q1, q2) - self.critic_weight * penalty
+            return batch.reward + c.discount * (1 - batch.terminal) * value
+
+    def actor_losses(self, batch: PlainBatch) -> dict[str, Tensor]:
+        action = self.actor(batch.state, self.task)
+        q = torch.min(*self.critic(batch.state, action))
+        distance = ((action - batch.action) ** 2).sum(1).mean()
+        return {"behaviour": self.actor_weight * distance, "value": -q.mean() / q.abs().mean().detach()}
+
+
+class PlainIQL(TD3BC):
+    """IQL with a deterministic policy: values, then the policy, then critics and targets, at every update."""
+
+    expectile, temperature = 0.7, 3.0
+
+    def __init__(
+        self, actor: Actor, critic: Critic, value: nn.Module, task: int = 1, constants: Constants | None = None
+    ) -> None:
+        super().__init__(actor, critic, task, constants)
+        self.value = value
+        self.value_optimizer = torch.optim.Adam(value.parameters(), lr=self.constants.learning_rate)
+
+    def update(self, batch: PlainBatch, noise: Tensor, replayed: Replayed = ()) -> dict[str, Tensor]:
+        c = self.constants
+        with torch.no_grad():
+            q_target = torch.min(*self.critic_target(batch.state, batch.action))
+        advantage = q_target - self.value(batch.state)
+        weight = torch.where(advantage < 0, 1 - self.expectile, self.expectile)
+        value_loss = (weight.detach() * advantage**2).mean()
+        self.value_optimizer.zero_grad()
+        value_loss.backward()
+        self.value_optimizer.step()
+        with torch.no_grad():
+            exponent = self.temperature * (q_target - self.value(batch.state))
+            weight = torch.exp(exponent).clamp(max=100.0)
+            y = batch.reward + c.discount * (1 - batch.terminal) * self.value(batch.next_state)
+        actor_loss = (weight * (self.actor(batch.state, self.task) - batch.action) ** 2).mean()
+        self.actor_optimizer.zero_grad()
+        actor_loss.backward()
+        self.actor_optimizer.step()
+        q1, q2 = self.critic(batch.state, batch.action)
+        critic_loss = mse_loss(q1, y) + mse_loss(q2, y)
+        self.critic_optimizer.zero_grad()
+        critic_loss.backward()
+        self.critic_optimizer.step()
+        self.follow(self.critic, self.critic_target)
+        self.follow(self.actor, self.actor_target)
+        losses = {"critic": critic_loss, "expectile": value_loss, "behaviour": actor_loss}
+        return {name: loss.detach() for name, loss in losses.items()}
 
 
 class PlainReplay:

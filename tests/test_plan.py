@@ -46,6 +46,12 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ),
         ({"method": "ewc", "learners": {"ewc": {"penalty": 1}}}, ("cheetah_vel_signed", "medium", "ewc")),
         ({"learners": {"ewc": {"penalty": 10}}}, ("cheetah_vel_signed", "medium", "oer")),
+        ({"bases": {"iql": {"expectile": 0.9}}}, ("cheetah_vel_signed", "medium", "oer")),
+        (
+            {"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 0.9}}},
+            ("cheetah_vel_signed", "medium", "oer-bases.iql.expectile=0.9-learner.base=iql"),
+        ),
+        ({"method": "oer_paper"}, ("cheetah_vel_signed", "medium", "oer_paper")),
     ],
 )
 def test_what_a_run_changes_is_in_its_folder(runtime: dict[str, Any], folders: tuple[str, ...]) -> None:
@@ -68,6 +74,9 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"method": "oerr"}, ["method", "oerr", "did you mean oer"]),
         ({"selector": "mbse"}, ["selector", "mbse", "uniform"]),
         ({"learner": {"name": "er_dcb"}}, ["learner", "er_dcb", "er_dbc"]),
+        ({"learner": {"base": "td3"}}, ["learner.base", "td3", "td3bc"]),
+        ({"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 2.0}}}, ["iql: expectile", "2.0", "1"]),
+        ({"learner": {"critic_norm": "batch"}}, ["learner.critic_norm", "batch", "layer"]),
         ({"replay": {"sise": 3}}, ["replay.sise", "did you mean replay.size"]),
         ({"replay": 3}, ["replay", "group", "size"]),
         ({"replay": {"size": "many"}}, ["replay.size", "many", "int"]),
@@ -226,6 +235,15 @@ def test_tuned_values_deep_in_a_preset_leave_the_rest_of_it() -> None:
 def test_a_wrong_tuned_file_is_refused(tuned: dict[str, Any], words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         with_tuned(METHODS, tuned)
+
+
+def test_the_papers_settings_are_one_name_whatever_the_defaults_are() -> None:
+    made = plan(method="oer_paper")
+    learner, selector = made.parameters["learner"], made.parameters["chosen"]["selector"]
+    assert (learner["base"], learner["alpha"], learner["critic_norm"]) == ("td3bc", 2.5, "none")
+    assert made.parameters["chosen"]["learner"]["options"]["replay_weight"] == 1.0
+    assert selector is not None
+    assert (selector["options"]["walkers"], selector["options"]["revisit"]) == (1, "any")
 
 
 def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None:

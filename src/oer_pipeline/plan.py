@@ -181,13 +181,18 @@ def _hardware(parameters: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _check_options(learner: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    """Refuse options of the learner in force, where a run changes them; only then is torch imported for it."""
+    """Refuse options of learner and base in force, where a run changes them; only then is torch imported for it."""
     from oer_pipeline.loading import build
 
     if any(name.startswith(f"learners.{learner['name']}.") for name in changed):
         from oer_pipeline.learners.protocol import Learner
 
         build(learner["class"], Learner, learner["options"])
+    base = learner["base"]
+    if any(name.startswith(f"bases.{base['name']}.") for name in changed):
+        from oer_pipeline.learners.bases.protocol import Base
+
+        build(base["class"], Base, base["options"])
 
 
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
@@ -200,9 +205,15 @@ def _of_cells(changed: Mapping[str, Any]) -> dict[str, Any]:
     return {k: v for k, v in changed.items() if k.split(".")[0] not in (*DATA_SCOPE, *MODEL_SCOPE)}
 
 
-def _of_learner(changed: Mapping[str, Any], learner: str) -> dict[str, Any]:
-    """Without the options of learners that are not in force."""
-    return {k: v for k, v in changed.items() if not k.startswith("learners.") or k.split(".")[1] == learner}
+def _of_learner(changed: Mapping[str, Any], learner: Mapping[str, Any]) -> dict[str, Any]:
+    """Without the options of learners and bases that are not in force."""
+    in_force = {"learners": learner["name"], "bases": learner["base"]}
+    kept = {}
+    for name, value in changed.items():
+        group, *rest = name.split(".")
+        if group not in in_force or rest[0] == in_force[group]:
+            kept[name] = value
+    return kept
 
 
 def _merged(
@@ -221,7 +232,7 @@ def _cell_folder(
 ) -> str:
     """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
     preset, merged = _merged(method, base, runtime, methods)
-    return _folder_name(method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"]["name"]))
+    return _folder_name(method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"]))
 
 
 def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> str:
@@ -270,7 +281,8 @@ def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task,
 def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The learner and the selector in force, with what decides the DAG's shape."""
     name = _known("learner", parameters["learner"]["name"], parameters["learners"])
-    learner, first = _learner(name, parameters["learners"])
+    base = _base(parameters["learner"]["base"], parameters["bases"])
+    learner, first = ({**told, "base": base} for told in _learner(name, parameters["learners"]))
     chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
     return {"learner": learner, "first_learner": first, "selector": chosen if learner["replays"] else None}
 
@@ -299,6 +311,12 @@ def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
         _known(f"option in learners.{name}.later", option, entry)
     first = {option: value for option, value in entry.items() if option not in later}
     return {**fixed, "options": entry}, {**fixed, "options": first}
+
+
+def _base(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """`{name, class, options}` of a base learner."""
+    entry = dict(known[_known("learner.base", name, known)])
+    return {"name": name, "class": entry.pop("class"), "options": entry}
 
 
 def _selector(name: str, known: Mapping[str, Any]) -> dict[str, Any]:

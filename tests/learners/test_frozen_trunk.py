@@ -74,7 +74,7 @@ def test_targets_and_checkpoints_hold_what_moves(tasks: Any, same: Same) -> None
     part.block(15)
     rest.load_state(part.state(), part.updates)
     assert same(trained(rest, 15), trained(whole, 15 + 15))
-    assert torch.isfinite(whole._target_policy.buffer).all()
+    assert torch.isfinite(whole.target_policy.buffer).all()
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])

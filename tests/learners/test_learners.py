@@ -64,8 +64,8 @@ def test_critics_start_afresh_and_targets_as_copies(tasks: Any) -> None:
     for name, before in previous.critic.items():
         assert not training.critic.views[name].equal(before)
         assert not training.critic.views[name].equal(first.critic.views[name])
-    assert training._target_critic.buffer.equal(training.critic.buffer)
-    assert training._target_policy.buffer.equal(training.networks["task"].buffer)
+    assert training.target_critic.buffer.equal(training.critic.buffer)
+    assert training.target_policy.buffer.equal(training.networks["task"].buffer)
     weight = training.critic.views["0.weight"]
     assert not weight[0].equal(weight[1])  # twins differ
 
@@ -199,7 +199,6 @@ def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> N
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"base": "td3"}, "learner.base is 'td3'; choose one of bc, td3bc"),
         ({"updates": 0}, "learner.updates is 0; it has to be at least 1"),
         ({"policy_delay": 0}, "learner.policy_delay is 0"),
         ({"batch_size": -1}, "learner.batch_size is -1"),

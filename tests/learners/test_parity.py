@@ -11,63 +11,20 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.plain import TD3BC, Actor, Constants, Critic, PlainBatch, PlainDBC, PlainER
+from benchmarks.plain import TD3BC, Constants, PlainBatch, PlainDBC, PlainER
 from oer_pipeline.learners import td3bc
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.er import ExperienceReplay
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.flat import FlatParameters
-from oer_pipeline.networks.randomness import generators
-from oer_pipeline.trajectories.table import Trajectories
+from tests.learners.plain_networks import CLOSE, SEEDS, Minibatches, compare_weights, plain_actor, plain_critic
 
-SEEDS = (0, 1, 7)
 UPDATES = 20
-CLOSE = {"atol": 1e-5, "rtol": 1e-5}
 KINDS = [Finetune, ExperienceReplay, DualBehaviourCloning]
-PURPOSES = ("batch", "target_noise", "replay")
-
-
-def standardised(observation: np.ndarray, reference: Trajectories) -> Tensor:
-    mean, std = reference.observation.mean(0, dtype=np.float64), reference.observation.std(0, dtype=np.float64)
-    return torch.from_numpy(((observation - mean) / (std + 1e-3)).astype(np.float32))
-
-
-def load(module: nn.Linear, weight_IO: Tensor, bias_1O: Tensor) -> None:
-    module.load_state_dict({"weight": weight_IO.detach().T, "bias": bias_1O.detach()[0]})
-
-
-def linears(module: nn.Module) -> list[nn.Linear]:
-    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
-
-
-def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Actor:
-    heads = sorted(
-        int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight")
-    )
-    actor = Actor(parameters["trunk.0.weight"].shape[1], 2, settings.hidden, heads)
-    for i, layer in enumerate(linears(actor.trunk)):
-        load(layer, parameters[f"trunk.{i}.weight"][member], parameters[f"trunk.{i}.bias"][member])
-    for task in heads:
-        load(actor.heads[str(task)], parameters[f"head.{task}.weight"][member], parameters[f"head.{task}.bias"][member])
-    return actor
-
-
-def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Critic:
-    critic = Critic(5, 2, settings.hidden, settings.critic_norm == "layer")
-    for twin, network in enumerate((critic.q1, critic.q2)):
-        row = 2 * member + twin
-        for i, layer in enumerate(linears(network)):
-            load(layer, parameters[f"{i}.weight"][row], parameters[f"{i}.bias"][row])
-        norms = [layer for layer in network.modules() if isinstance(layer, nn.LayerNorm)]
-        for i, norm in enumerate(norms):
-            scale, shift = parameters[f"{i}.scale"][row, 0], parameters[f"{i}.shift"][row, 0]
-            norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
-    return critic
 
 
 def plain(training: TaskTraining, member: int, replay_weight: float) -> TD3BC:
@@ -103,45 +60,6 @@ def watch(agent: TD3BC) -> list[Tensor]:
 
     agent.critic.first = asked  # type: ignore[method-assign]
     return seen
-
-
-class Minibatches:
-    """What each member sees in each update, drawn from generators of the same key and gathered from the raw arrays."""
-
-    def __init__(self, tasks: Any, training: TaskTraining) -> None:
-        self._data, self._training = tasks.data(training.task), training
-        self._old = [tasks.data(j) for j in range(1, training.task)]
-        self._buffers = tasks.buffers(training.task, SEEDS)
-        self._generators = {p: generators(p, SEEDS, training.task) for p in PURPOSES}
-
-    def draw(self, updates: int = 1) -> Draws:
-        training = self._training
-        return Draws.of(updates, training.settings.batch_size, training.tables, training._replay, self._generators)
-
-    def batch(self, draws: Draws, member: int) -> PlainBatch:
-        rows, data = draws.index[0, member].numpy(), self._data
-        return PlainBatch(
-            standardised(data.observation[rows], data),
-            torch.from_numpy(data.action[rows]),
-            standardised(data.next_observation[rows], data),
-            torch.from_numpy(data.reward[rows, None]),
-            torch.from_numpy(data.terminal[rows, None].astype(np.float32)),
-        )
-
-    def replayed(self, draws: Draws, member: int) -> list[tuple[Tensor, Tensor]]:
-        if draws.replay is None:
-            return []
-        pairs = []
-        for j, (old, by_member) in enumerate(zip(self._old, self._buffers, strict=True)):
-            rows, buffer = draws.replay[0, j, member].numpy(), by_member[member]
-            wanted = torch.from_numpy(buffer.target_action[rows])
-            pairs.append((standardised(buffer.observation[rows], old), wanted))
-        return pairs
-
-
-def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
-    for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
-        torch.testing.assert_close(p, q, **CLOSE, msg=lambda text, name=name: f"{name}: {text}")
 
 
 @pytest.mark.parametrize(
@@ -224,19 +142,19 @@ def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None
 def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
     """y of a fresh minibatch under the target networks as they are now."""
     s, ours = training.settings, training.tables[0].take(draws.index[0])
-    proposed = policy.act(training._target_policy.constants, training.task, ours.next_observation)
+    proposed = policy.act(training.target_policy.constants, training.task, ours.next_observation)
     action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
-    value = td3bc.twin_values(training._target_critic.constants, torch.cat((ours.next_observation, action), dim=-1))
-    y = td3bc.bootstrapped_target(ours.reward, ours.continues, value, s.discount)
+    value = td3bc.twin_values(training.target_critic.constants, torch.cat((ours.next_observation, action), dim=-1))
+    y = td3bc.bootstrapped_target(ours.reward, ours.continues, value.amin(dim=1), s.discount)
     torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
 
 
 def compare_networks(training: TaskTraining, agent: TD3BC, member: int) -> None:
     s = training.settings
     compare_weights(plain_actor(training.networks[training.learner.learning].views, member, s), agent.actor)
-    compare_weights(plain_actor(training._target_policy.views, member, s), agent.actor_target)
+    compare_weights(plain_actor(training.target_policy.views, member, s), agent.actor_target)
     compare_weights(plain_critic(training.critic.views, member, s), agent.critic)
-    compare_weights(plain_critic(training._target_critic.views, member, s), agent.critic_target)
+    compare_weights(plain_critic(training.target_critic.views, member, s), agent.critic_target)
     if isinstance(agent, PlainDBC):
         compare_weights(plain_actor(training.networks["continual"].views, member, s), agent.continual)
 
@@ -248,15 +166,13 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
     assert data.timeout.any()
     assert data.terminal.any()
     np.testing.assert_array_equal(continues, ~data.terminal)
-    y = td3bc.bootstrapped_target(
-        torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[[3.0, 9.0], [5.0, 4.0]]]), 0.5
-    )
+    y = td3bc.bootstrapped_target(torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), 0.5)
     assert y.tolist() == [[2.5, 1.0]]
 
 
 def test_policies_and_targets_move_at_every_second_update_only(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
-    watched = [*training.networks.values(), training._target_policy, training._target_critic]
+    watched = [*training.networks.values(), training.target_policy, training.target_critic]
     moved = []
     for _ in range(4):
         before = [w.buffer.clone() for w in watched]

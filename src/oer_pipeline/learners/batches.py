@@ -29,6 +29,7 @@ class Batch(NamedTuple):
     next_observation: Tensor  # (M, B, D)
     reward: Tensor  # (M, B)
     continues: Tensor  # (M, B) 1 - terminal
+    further: Tensor  # (M, B, C) what the base learner wants of each row beside them
 
     def split(self, batches: int) -> list[Batch]:
         """So many minibatches that lie one after another."""
@@ -47,19 +48,20 @@ class ReplayBatch(NamedTuple):
 class TaskTable:
     """D_n, standardised with its head's statistics, on the device; shared by all members."""
 
-    rows: Tensor  # (N, 2 D + A + 2)
+    rows: Tensor  # (N, 2 D + A + 2 + C)
     observation_size: int
     action_size: int
 
     @classmethod
-    def of(cls, data: Trajectories, standardise: Standardiser, device: torch.device) -> TaskTable:
-        """Gathering one row brings a whole transition."""
+    def of(cls, data: Trajectories, standardise: Standardiser, device: torch.device, further: FloatArray) -> TaskTable:
+        """Gathering one row brings a whole transition, and the row's `further` columns (N, C)."""
         columns = (
             standardise(data.observation),
             data.action,
             standardise(data.next_observation),
             data.reward[:, None],
             1.0 - data.terminal[:, None],
+            further,
         )
         table = np.concatenate(columns, axis=1, dtype=np.float32)
         return cls(torch.from_numpy(table).to(device), data.observation.shape[1], data.action.shape[1])
@@ -71,9 +73,11 @@ class TaskTable:
         """The transitions at row numbers."""
         picked = self.rows.index_select(0, index_MB.flatten()).view(*index_MB.shape, -1)
         both_size = self.observation_size + self.action_size
-        both, next_observation, rest = torch.split(picked, [both_size, self.observation_size, 2], dim=-1)
+        further_size = picked.shape[-1] - both_size - self.observation_size - 2
+        sizes = [both_size, self.observation_size, 2, further_size]
+        both, next_observation, rest, further = torch.split(picked, sizes, dim=-1)
         observation, action = torch.split(both, [self.observation_size, self.action_size], dim=-1)
-        return Batch(both, observation, action, next_observation, rest[..., 0], rest[..., 1])
+        return Batch(both, observation, action, next_observation, rest[..., 0], rest[..., 1], further)
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class DualBehaviourCloning(Learner):
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         action = training.act(training.parameters("task"), step.batch.observation)
-        return training.td3bc_losses(step, action) | self._clone(training, step, action.detach())
+        return training.base_losses(step, action) | self._clone(training, step, action.detach())
 
     def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         action = training.act(training.networks["task"].constants, step.batch.observation)

@@ -20,7 +20,7 @@ class ExperienceReplay(Learner):
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         observation = step.batch.observation
         action, old = with_replay(training.parameters("policy"), training.task, observation, step.replay)
-        losses = training.td3bc_losses(step, action)
+        losses = training.base_losses(step, action)
         if step.replay is not None:
             losses["replay"] = self.weight * replay_losses(old, step.replay).mean(dim=0)
         return losses

@@ -40,7 +40,7 @@ class Graph:
     def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] | None = None) -> None:
         self._training, self._capture = training, capture or partial(captured, device=training.device)
         self._exact = training.device.type == "cpu"
-        self._period = training.settings.policy_delay
+        self._period = training.policy_delay
         self._captured: tuple[Draws, Work] | None = None
         self._refused = False
 

@@ -46,7 +46,7 @@ class LearningWithoutForgetting(Learner):
         recorded = torch.take_along_dim(self.recorded_MNC, step.rows.unsqueeze(2), dim=1)
         wanted = recorded.chunk(len(old), dim=2)
         distances_JM = torch.stack([cloning_loss(a, w) for a, w in zip(old, wanted, strict=True)])
-        return training.td3bc_losses(step, action) | {"distillation": self.weight * distances_JM.mean(dim=0)}
+        return training.base_losses(step, action) | {"distillation": self.weight * distances_JM.mean(dim=0)}
 
     @property
     def _distils(self) -> bool:

@@ -54,7 +54,7 @@ class Learner:
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """Named losses (M,) whose sum the networks descend."""
-        return training.td3bc_losses(step, training.act(training.parameters("policy"), step.batch.observation))
+        return training.base_losses(step, training.act(training.parameters("policy"), step.batch.observation))
 
     def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """What the deployed network descends in the extra updates."""

@@ -7,7 +7,6 @@ from typing import Literal, get_args
 
 from oer_pipeline.errors import ConfigurationError, choices
 
-Base = Literal["td3bc", "bc"]
 Heads = Literal["multi", "single"]
 Statistics = Literal["task", "first", "none"]
 CriticNorm = Literal["none", "layer"]
@@ -18,7 +17,7 @@ class LearnerSettings:
     """Hyper-parameters of one task's training; lengths count critic updates."""
 
     name: str = "er_dbc"
-    base: Base = "td3bc"
+    base: str = "td3bc"  # how the newest task is learned: see learners/bases
     heads: Heads = "multi"  # a head per task, or one that is told the task by a one-hot input
     statistics: Statistics = "task"  # whose observation statistics a head sees: its own task's, the first's, nobody's
     updates: int = 150_000
@@ -34,7 +33,7 @@ class LearnerSettings:
     critic_norm: CriticNorm = "none"  # layer: every hidden layer of the critics is normalised (Ba et al. 2016)
 
     def __post_init__(self) -> None:
-        kinds = {"base": Base, "heads": Heads, "statistics": Statistics, "critic_norm": CriticNorm}
+        kinds = {"heads": Heads, "statistics": Statistics, "critic_norm": CriticNorm}
         for name, kind in kinds.items():
             known("learner." + name, getattr(self, name), get_args(kind))
         for name in ("updates", "batch_size", "policy_delay"):

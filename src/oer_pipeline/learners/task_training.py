@@ -14,6 +14,8 @@ from torch import Tensor
 
 from oer_pipeline.errors import OERError
 from oer_pipeline.learners import td3bc
+from oer_pipeline.learners.bases.built_in import built_in
+from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.batches import Batch, Draws, ReplayTable, TaskTable, take
 from oer_pipeline.learners.graphs import Graph
 from oer_pipeline.learners.policies import Policies
@@ -49,6 +51,7 @@ class TaskTraining:
         seeds: one per member; all randomness is a function of (seed, task, purpose).
         device: where to train.
         graphs: capture updates once and replay them (CUDA graphs on a GPU, a tape of kernels on a CPU).
+        base: how the task is learned; None: the one that `settings.base` names, with its own defaults.
     """
 
     def __init__(
@@ -61,15 +64,19 @@ class TaskTraining:
         seeds: Sequence[int],
         device: torch.device | str = "cpu",
         graphs: bool = False,
+        base: Base | None = None,
     ) -> None:
         self.learner, self.settings, self.seeds, self.previous = learner, settings, tuple(seeds), previous
         self.device, self._done, self._numbered = torch.device(device), 0, True
+        self.base = base or built_in(settings.base)
+        self.policy_delay = self.base.policy_delay(settings)
         new = [data] if isinstance(data, Trajectories) else list(data)
         old = () if previous is None else previous.standardisers
         self.tasks = tuple(range(len(old) + 1, len(old) + len(new) + 1))
         self.standardisers = (*old, *_statistics(settings, new, old))
         self.tables = [
-            TaskTable.of(d, s, self.device) for d, s in zip(new, self.standardisers[len(old) :], strict=True)
+            TaskTable.of(d, s, self.device, self.base.further_columns(d))
+            for d, s in zip(new, self.standardisers[len(old) :], strict=True)
         ]
         self._replay = ReplayTable.of(buffers, old, self.device) if learner.replays else None
         self._sizes = (new[0].observation.shape[1], new[0].action.shape[1])
@@ -80,9 +87,10 @@ class TaskTraining:
         self.fixed: Parameters = {}
         self.networks = {name: FlatParameters(p) for name, p in learner.networks(self).items()}
         self._optimisers = {name: Adam(n, settings.learning_rate) for name, n in self.networks.items()}
-        self._target_policy = self.networks[learner.learning].copy()
+        self.target_policy = self.networks[learner.learning].copy()
         self._start_critic()
         self.watched: dict[str, Tensor] = {}
+        self.base.start(self)
         learner.start(self)
         self._graph = Graph(self) if graphs else None
 
@@ -119,17 +127,9 @@ class TaskTraining:
         by_task = observation_FBD.view(len(self.tasks), -1, *observation_FBD.shape[1:]).unbind()
         return torch.cat(policy.act_each(parameters, self.tasks, by_task))
 
-    def td3bc_losses(self, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
-        """L_pi (method, section 2) in its two parts, (M,), means over the tasks learned at once.
-
-        The base learner `bc` leaves the value part out.
-        """
-        losses = {"behaviour": self._per_member(td3bc.cloning_loss(action_FBA, step.batch.action))}
-        if self.settings.base == "td3bc":
-            value = td3bc.first_value(self.critic.constants, torch.cat((step.batch.observation, action_FBA), dim=-1))
-            loss, mean = td3bc.value_loss(value, self.settings.alpha)
-            losses["value"], self.watched["q"] = self._per_member(loss), self._per_member(mean)
-        return losses
+    def base_losses(self, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
+        """L_pi of the base learner in its parts, (M,), means over the tasks learned at once."""
+        return self.base.losses(self, step, action_FBA)
 
     def continued(self, purpose: str) -> Parameters:
         """The deployed policy as the last task left it, with what the new tasks add to it."""
@@ -151,6 +151,31 @@ class TaskTraining:
         if start is not None:
             new |= {name: tensor for name, tensor in start.items() if name in new}
         return self._here(new | (init_identity(observation, hidden[0], task, own) if single else {}))
+
+    # What bases use ---------------------------------------------------------------------------------------------
+
+    def new_values(self, purpose: str, each: int, with_action: bool = True) -> Parameters:
+        """`each` fresh networks per folded member, from observations (and actions) to a value."""
+        observation, action = self._sizes
+        inputs = observation + action if with_action else observation
+        own = [g for task in self.tasks for g in generators(purpose, self.seeds, task)]
+        members = [g for g in own for _ in range(each)]
+        normalised = self.settings.critic_norm == "layer"
+        return self._here(init_mlp((inputs, *self.settings.hidden, 1), members, normalised))
+
+    def target_policy_parameters(self) -> Parameters:
+        """The target policy's parameters, those included that are not trained."""
+        return {**self.fixed, **self.target_policy.constants}
+
+    def descend_critic(self, input_FBI: Tensor, target_FB: Tensor) -> Tensor:
+        """One step of both critics towards the targets; L_Q (M,)."""
+        loss = td3bc.critic_loss(self.critic.constants, input_FBI, target_FB, self.critic.gradients)
+        self._critic_optimiser.step()
+        return self.per_member(loss)
+
+    def per_member(self, loss_F: Tensor) -> Tensor:
+        """The mean over tasks learned at once, (M,)."""
+        return loss_F if len(self.tasks) == 1 else loss_F.view(len(self.tasks), -1).mean(dim=0)
 
     # Training ---------------------------------------------------------------------------------------------------
 
@@ -184,7 +209,7 @@ class TaskTraining:
 
     def with_same_targets(self, most: int) -> int:
         """How many of the next updates, up to `most`, find the target networks as they are now."""
-        left, delay = self.settings.updates - self._done, self.settings.policy_delay
+        left, delay = self.settings.updates - self._done, self.policy_delay
         return min(most, left, delay - self._done % delay) if left > 0 else most
 
     @contextmanager
@@ -209,7 +234,9 @@ class TaskTraining:
 
     def parameter_count(self) -> int:
         """Trained parameters of one member, critics included."""
-        return sum(network.size for network in self.networks.values()) + 2 * len(self.tasks) * self.critic.size
+        of_values = [self.critic] * 2 + self.base.networks()
+        policies = sum(network.size for network in self.networks.values())
+        return policies + len(self.tasks) * sum(network.size for network in of_values)
 
     # Checkpoints ------------------------------------------------------------------------------------------------
 
@@ -232,12 +259,13 @@ class TaskTraining:
         return [*(table.rows for table in self.tables), *([self._replay.rows] if self._replay else [])]
 
     def _tensors(self) -> dict[str, Tensor]:
-        found = {"target_critic": self._target_critic.buffer, "target_policy": self._target_policy.buffer}
+        found = {"target_critic": self.target_critic.buffer, "target_policy": self.target_policy.buffer}
         optimised = {"critic": (self.critic, self._critic_optimiser)}
         optimised |= {name: (network, self._optimisers[name]) for name, network in self.networks.items()}
         for name, (network, optimiser) in optimised.items():
             found[name] = network.buffer
             found |= {f"{name}.adam_{part}": tensor for part, tensor in optimiser.state.items()}
+        found |= {f"base.{name}": tensor for name, tensor in self.base.running().items()}
         return found | {f"learner.{name}": tensor for name, tensor in self.learner.running().items()}
 
     # ------------------------------------------------------------------------------------------------------------
@@ -250,12 +278,8 @@ class TaskTraining:
         self._generators["replay"] = of_each("replay", [self.task])
 
     def _start_critic(self) -> None:
-        own = [g for task in self.tasks for g in generators("critic", self.seeds, task)]
-        sizes = (sum(self._sizes), *self.settings.hidden, 1)
-        of_twins = [g for g in own for _ in range(2)]
-        normalised = self.settings.critic_norm == "layer"
-        self.critic = FlatParameters(self._here(init_mlp(sizes, of_twins, normalised)))
-        self._target_critic = self.critic.copy()
+        self.critic = FlatParameters(self.new_values("critic", 2))
+        self.target_critic = self.critic.copy()
         self._critic_optimiser = Adam(self.critic, self.settings.learning_rate)
 
     def _updates(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
@@ -263,12 +287,12 @@ class TaskTraining:
 
         The targets stand still until then, so all updates' target values come from one pass.
         """
-        together, with_critic = take(self.tables, draws.index), self.settings.base == "td3bc"
-        targets = self._targets(together, draws.noise) if with_critic else []
+        together = take(self.tables, draws.index)
+        targets = self.base.targets(self, together, draws.noise)
         for k, batch in enumerate(together.split(len(draws))):
             self._done += 1
-            losses = {"critic": self._critic_update(batch, targets[k])} if with_critic else {}
-            if self._done % self.settings.policy_delay == 0:
+            losses = self.base.update_values(self, batch, targets[k])
+            if self._done % self.policy_delay == 0:
                 losses |= self._policy_update(self._step(draws, k, batch))
             yield losses
 
@@ -286,23 +310,6 @@ class TaskTraining:
         replay = None if self._replay is None or draws.replay is None else self._replay.take(draws.replay[k])
         return Step(batch, draws.index[k], replay)
 
-    @torch.no_grad()
-    def _targets(self, together: Batch, noise_KFBA: Tensor) -> Sequence[Tensor]:
-        """y of each minibatch, (F, B), from one pass of all through the target networks."""
-        s, noise = self.settings, noise_KFBA.transpose(0, 1).flatten(1, 2)
-        proposed = self.act({**self.fixed, **self._target_policy.constants}, together.next_observation)
-        action = td3bc.smoothed_action(proposed, noise, s.target_noise, s.target_noise_clip)
-        entering = torch.cat((together.next_observation, action), dim=-1)
-        value = td3bc.twin_values(self._target_critic.constants, entering)
-        target = td3bc.bootstrapped_target(together.reward, together.continues, value, s.discount)
-        return target.chunk(len(noise_KFBA), dim=1)
-
-    def _critic_update(self, batch: Batch, target_FB: Tensor) -> Tensor:
-        critic, entering = self.critic, batch.observation_action
-        loss = td3bc.critic_loss(critic.constants, entering, target_FB, critic.gradients)
-        self._critic_optimiser.step()
-        return self._per_member(loss)
-
     def _policy_update(self, step: Step) -> dict[str, Tensor]:
         self.watched = {}
         losses = self.learner.losses(self, step)
@@ -311,13 +318,9 @@ class TaskTraining:
         for optimiser in self._optimisers.values():
             optimiser.step()
         self.learner.after_update(self)
-        self._target_critic.polyak_(self.critic, self.settings.polyak)
-        self._target_policy.polyak_(self.networks[self.learner.learning], self.settings.polyak)
+        self.target_critic.polyak_(self.critic, self.settings.polyak)
+        self.target_policy.polyak_(self.networks[self.learner.learning], self.settings.polyak)
         return {name: loss.detach() for name, loss in (losses | self.watched).items()}
-
-    def _per_member(self, loss_F: Tensor) -> Tensor:
-        """The mean over tasks learned at once, (M,)."""
-        return loss_F if len(self.tasks) == 1 else loss_F.view(len(self.tasks), -1).mean(dim=0)
 
     def _here(self, parameters: Parameters) -> Parameters:
         return {name: tensor.to(self.device) for name, tensor in parameters.items()}

@@ -29,6 +29,13 @@ def _of_both(input_MBI: Tensor) -> Tensor:
     return padded(input_MBI.unsqueeze(1).expand(-1, 2, -1, -1).flatten(0, 1))  # of one member a view
 
 
+def least_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
+    """min_i Q_i, (M, B), with gradients."""
+    members, batch = input_MBI.shape[:2]
+    of_both = input_MBI.unsqueeze(1).expand(-1, 2, -1, -1).flatten(0, 1)
+    return mlp(critic, of_both).view(members, 2, batch).amin(dim=1)
+
+
 def first_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 alone, (M, B)."""
     return mlp({name: tensor[0::2] for name, tensor in critic.items()}, input_MBI).squeeze(-1)
@@ -39,9 +46,9 @@ def smoothed_action(action_MBA: Tensor, noise_MBA: Tensor, scale: float, clip: f
     return (action_MBA + (noise_MBA * scale).clamp(-clip, clip)).clamp(-1.0, 1.0)
 
 
-def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MTB: Tensor, discount: float) -> Tensor:
-    """y = r + gamma (1 - terminal) min_i Q'_i, (M, B); a time-out continues."""
-    return reward_MB + discount * continues_MB * value_MTB.amin(dim=1)
+def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MB: Tensor, discount: float) -> Tensor:
+    """y = r + gamma (1 - terminal) value, (M, B), of the next state's value; a time-out continues."""
+    return reward_MB + discount * continues_MB * value_MB
 
 
 @torch.no_grad()

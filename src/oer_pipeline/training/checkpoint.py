@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -84,12 +84,10 @@ class Checkpoint(pl.Callback):
 
 def _recipe(training: TaskTraining) -> str:
     """A hash of what makes the training what it is, taken at its start."""
-    learner = training.learner
-    told = {k: v for k, v in sorted(vars(learner).items()) if isinstance(v, bool | int | float | str)}
     facts = [
         repr(training.settings),
-        type(learner).__qualname__,
-        told,
+        *_options(training.learner),
+        *_options(training.base),
         training.seeds,
         training.task,
         torch.__version__,
@@ -97,16 +95,22 @@ def _recipe(training: TaskTraining) -> str:
         products.path(),
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    for code in _code(type(learner).__module__):
+    for code in _code({type(training.learner).__module__, type(training.base).__module__}):
         digest.update(code)
     for tensor in (*training.state().values(), *training.tensors_given()):
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 
 
-def _code(own: str) -> Iterator[bytes]:
-    """The source of the learners, the networks and the learner's own module."""
+def _options(told: object) -> tuple[str, dict[str, Any]]:
+    """The class of a learner or base and what it was told."""
+    options = {k: v for k, v in sorted(vars(told).items()) if isinstance(v, bool | int | float | str)}
+    return type(told).__qualname__, options
+
+
+def _code(own: Collection[str]) -> Iterator[bytes]:
+    """The source of the learners, the networks and the modules of the learner and the base in force."""
     for name in sorted(sys.modules):
-        if name == own or name.startswith(("oer_pipeline.learners.", "oer_pipeline.networks.")):
+        if name in own or name.startswith(("oer_pipeline.learners.", "oer_pipeline.networks.")):
             file = sys.modules[name].__file__
             yield Path(file).read_bytes() if file else b""

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 
+from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
@@ -47,6 +48,7 @@ def fit(
     seeds: Sequence[int],
     hardware: Hardware | None = None,
     checkpoint: Path | None = None,
+    base: Base | None = None,
 ) -> Trained:
     """Train the task after `previous` for all seeds at once (arguments as `TaskTraining`).
 
@@ -57,7 +59,7 @@ def fit(
     """
     hardware = hardware or Hardware()
     device = hardware.device()
-    task = TaskTraining(learner, settings, data, buffers, previous, seeds, device, hardware.graphs)
+    task = TaskTraining(learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base)
     module, keeper = BlockModule(task), Checkpoint(checkpoint, task) if checkpoint else None
     if keeper:
         keeper.resume(module)

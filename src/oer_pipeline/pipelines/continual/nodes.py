@@ -73,8 +73,10 @@ def _train(
 ) -> PoliciesAndCurves:
     import pandas as pd
 
+    from oer_pipeline.learners.bases.protocol import Base
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.learners.settings import LearnerSettings
+    from oer_pipeline.loading import build
     from oer_pipeline.training.fit import fit
     from oer_pipeline.training.hardware import Hardware
 
@@ -88,6 +90,7 @@ def _train(
         seeds,
         Hardware(**hardware),
         checkpoint,
+        build(chosen["base"]["class"], Base, chosen["base"]["options"]),
     )
     cost = {"parameters": trained.parameters, "updates": trained.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}

@@ -1,0 +1,98 @@
+"""Stacked learners' weights and minibatches as plain networks see them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from benchmarks.plain import Actor, Critic, PlainBatch
+from oer_pipeline.learners.batches import Draws
+from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks.randomness import generators
+from oer_pipeline.trajectories.table import Trajectories
+
+SEEDS = (0, 1, 7)
+CLOSE = {"atol": 1e-5, "rtol": 1e-5}
+PURPOSES = ("batch", "target_noise", "replay")
+
+
+def standardised(observation: np.ndarray, reference: Trajectories) -> Tensor:
+    mean, std = reference.observation.mean(0, dtype=np.float64), reference.observation.std(0, dtype=np.float64)
+    return torch.from_numpy(((observation - mean) / (std + 1e-3)).astype(np.float32))
+
+
+def load(module: nn.Linear, weight_IO: Tensor, bias_1O: Tensor) -> None:
+    module.load_state_dict({"weight": weight_IO.detach().T, "bias": bias_1O.detach()[0]})
+
+
+def linears(module: nn.Module) -> list[nn.Linear]:
+    return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
+
+
+def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Actor:
+    heads = sorted(
+        int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight")
+    )
+    actor = Actor(parameters["trunk.0.weight"].shape[1], 2, settings.hidden, heads)
+    for i, layer in enumerate(linears(actor.trunk)):
+        load(layer, parameters[f"trunk.{i}.weight"][member], parameters[f"trunk.{i}.bias"][member])
+    for task in heads:
+        load(actor.heads[str(task)], parameters[f"head.{task}.weight"][member], parameters[f"head.{task}.bias"][member])
+    return actor
+
+
+def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Critic:
+    critic = Critic(5, 2, settings.hidden, settings.critic_norm == "layer")
+    for twin, network in enumerate((critic.q1, critic.q2)):
+        row = 2 * member + twin
+        for i, layer in enumerate(linears(network)):
+            load(layer, parameters[f"{i}.weight"][row], parameters[f"{i}.bias"][row])
+        norms = [layer for layer in network.modules() if isinstance(layer, nn.LayerNorm)]
+        for i, norm in enumerate(norms):
+            scale, shift = parameters[f"{i}.scale"][row, 0], parameters[f"{i}.shift"][row, 0]
+            norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
+    return critic
+
+
+class Minibatches:
+    """What each member sees in each update, drawn from generators of the same key and gathered from the raw arrays."""
+
+    def __init__(self, tasks: Any, training: TaskTraining) -> None:
+        self._data, self._training = tasks.data(training.task), training
+        self._old = [tasks.data(j) for j in range(1, training.task)]
+        self._buffers = tasks.buffers(training.task, SEEDS)
+        self._generators = {p: generators(p, SEEDS, training.task) for p in PURPOSES}
+
+    def draw(self, updates: int = 1) -> Draws:
+        training = self._training
+        return Draws.of(updates, training.settings.batch_size, training.tables, training._replay, self._generators)
+
+    def batch(self, draws: Draws, member: int) -> PlainBatch:
+        rows, data = draws.index[0, member].numpy(), self._data
+        return PlainBatch(
+            standardised(data.observation[rows], data),
+            torch.from_numpy(data.action[rows]),
+            standardised(data.next_observation[rows], data),
+            torch.from_numpy(data.reward[rows, None]),
+            torch.from_numpy(data.terminal[rows, None].astype(np.float32)),
+        )
+
+    def replayed(self, draws: Draws, member: int) -> list[tuple[Tensor, Tensor]]:
+        if draws.replay is None:
+            return []
+        pairs = []
+        for j, (old, by_member) in enumerate(zip(self._old, self._buffers, strict=True)):
+            rows, buffer = draws.replay[0, j, member].numpy(), by_member[member]
+            wanted = torch.from_numpy(buffer.target_action[rows])
+            pairs.append((standardised(buffer.observation[rows], old), wanted))
+        return pairs
+
+
+def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
+    for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
+        torch.testing.assert_close(p, q, **CLOSE, msg=lambda text, name=name: f"{name}: {text}")

@@ -1,0 +1,183 @@
+"""Base learners: each against plain networks, under every learner, alone and among others, replayed, resumed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from benchmarks.plain import TD3BC, Constants, PlainBatch, PlainIQL, PlainReBRAC, layers
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners.bases.built_in import BUILT_IN, built_in
+from oer_pipeline.learners.bases.iql import IQL
+from oer_pipeline.learners.bases.protocol import Base
+from oer_pipeline.learners.bases.rebrac import ReBRAC
+from oer_pipeline.learners.batches import Draws
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.finetune import Finetune
+from oer_pipeline.learners.graphs import Graph
+from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.task_training import TaskTraining
+from tests.learners.plain_networks import (
+    CLOSE,
+    SEEDS,
+    Minibatches,
+    compare_weights,
+    linears,
+    load,
+    plain_actor,
+    plain_critic,
+)
+
+VALUED = ["rebrac", "iql"]
+Same = Callable[[Policies, Policies], bool]
+
+
+def plain_value(training: TaskTraining, member: int) -> nn.Module:
+    """IQL's V with the weights that `member` has now."""
+    [value] = training.base.networks()
+    network = nn.Sequential(*layers((5, *training.settings.hidden, 1), training.settings.critic_norm == "layer"))
+    for i, layer in enumerate(linears(network)):
+        load(layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member])
+    norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
+    for i, norm in enumerate(norms):
+        scale, shift = value.views[f"{i}.scale"][member, 0], value.views[f"{i}.shift"][member, 0]
+        norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
+    return network
+
+
+def plain(training: TaskTraining, member: int) -> TD3BC:
+    s = training.settings
+    constants = Constants(s.learning_rate, s.discount, s.polyak, s.policy_delay, s.target_noise, s.target_noise_clip)
+    actor = plain_actor(training.networks["policy"].views, member, s)
+    critic = plain_critic(training.critic.views, member, s)
+    if s.base == "iql":
+        return PlainIQL(actor, critic, plain_value(training, member), training.task, constants)
+    return PlainReBRAC(actor, critic, training.task, constants)
+
+
+def with_next(batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int) -> PlainBatch:
+    """The minibatch with the next actions of its rows."""
+    data, rows = tasks.data(training.task), draws.index[0, member].numpy()
+    following = np.minimum(rows + 1, len(data) - 1)
+    has_next = (following > rows) & (data.episode[following] == data.episode[rows])
+    return batch._replace(
+        next_action=torch.from_numpy(data.action[following]),
+        has_next=torch.from_numpy(has_next[:, None].astype(np.float32)),
+    )
+
+
+@pytest.mark.parametrize("change", [{}, {"critic_norm": "layer"}, {"batch_size": 13, "hidden": (11, 7)}])
+@pytest.mark.parametrize("base", VALUED)
+def test_updates_are_those_of_plain_networks(tasks: Any, base: str, change: dict[str, Any]) -> None:
+    training = tasks.learner(Finetune, 2, SEEDS, replace(tasks.settings, base=base, **change))
+    agents = [plain(training, m) for m in range(len(SEEDS))]
+    batches = Minibatches(tasks, training)
+    for _ in range(20):
+        draws, losses = batches.draw(), training.block(1)
+        for m, agent in enumerate(agents):
+            batch = with_next(batches.batch(draws, m), tasks, training, draws, m)
+            wanted = agent.update(batch, draws.noise[0, m])
+            assert wanted.keys() == losses.keys() - {"q"}
+            for name, loss in wanted.items():
+                torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+    for m, agent in enumerate(agents):
+        compare_weights(plain_actor(training.networks["policy"].views, m, training.settings), agent.actor)
+        compare_weights(plain_critic(training.critic.views, m, training.settings), agent.critic)
+        compare_weights(plain_critic(training.target_critic.views, m, training.settings), agent.critic_target)
+        if isinstance(agent, PlainIQL):
+            compare_weights(plain_value(training, m), agent.value)
+
+
+def test_rebracs_next_action_is_the_episodes_next(tasks: Any) -> None:
+    """The penalty is 0 at the last row of an episode, whatever follows in the table."""
+    data = tasks.data(1)
+    columns = ReBRAC().further_columns(data)
+    has_next = columns[:, -1].astype(bool)
+    last = np.append(data.episode[1:] != data.episode[:-1], True)
+    np.testing.assert_array_equal(has_next, ~last)
+    np.testing.assert_array_equal(columns[:-1, :-1][has_next[:-1]], data.action[1:][has_next[:-1]])
+
+
+@pytest.mark.parametrize("base", VALUED)
+def test_every_learner_works_on_every_base(tasks: Any, same: Same, base: str, configured: Any) -> None:
+    """Alone and among others the same, bit for bit, replayed as eager."""
+    settings = replace(tasks.settings, base=base)
+    kind, options = configured.kind, configured.options
+
+    def trained(seeds: tuple[int, ...], replayed: bool) -> Policies:
+        training: TaskTraining = tasks.learner(kind, 2, seeds, settings, **options)
+        if replayed:
+            training._graph = Graph(training)
+        training.block(9)
+        training.block(6)
+        return training.result()
+
+    together = trained(SEEDS, False)
+    assert same(trained(SEEDS, True), together)
+    assert same(trained((SEEDS[1],), True), together.member(1))
+
+
+@pytest.mark.parametrize("base", VALUED)
+def test_an_interrupted_training_goes_on(tasks: Any, base: str) -> None:
+    settings = replace(tasks.settings, base=base)
+    whole, parts = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2))
+    whole.block(15)
+    state = whole.state()
+    whole.block(10)
+    parts.block(3)
+    parts.load_state(state, 15)
+    parts.block(10)
+    again = parts.state()
+    assert [name for name, tensor in whole.state().items() if not tensor.equal(again[name])] == []
+
+
+@pytest.mark.parametrize("base", VALUED)
+def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
+    training = tasks.learner(Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer"))
+    training.block(10)
+    member, observation = training.result().member(0), tasks.data(1).observation[:7]
+    values = member.values_as_learned(observation, member.act_as_learned(observation))
+    assert values.shape == (7,)
+    assert np.isfinite(values).all()
+    assert member.critic_features(observation).shape == (7, tasks.settings.hidden[-1])
+
+
+@pytest.mark.parametrize("base", list(BUILT_IN))
+def test_it_learns_what_the_data_pay_for(tasks: Any, base: str) -> None:
+    """In task 1 the reward is 1 - s_0 a_0: cloning finds nothing, whoever reads the rewards moves a_0 against s_0."""
+    settings = replace(tasks.settings, base=base, discount=0.0, batch_size=64, learning_rate=1e-3, updates=1_500)
+    training = tasks.learner(Finetune, 1, (0,), settings)
+    training.block(1_500)
+    observation = tasks.data(1).observation
+    action = training.result().task_action(observation[None])[0]
+    slope = np.corrcoef(observation[:, 0] - observation[:, 0].mean(), action[:, 0])[0, 1]
+    if base == "bc":
+        assert abs(slope) < 0.6
+    else:
+        assert slope < -0.6
+
+
+def test_a_base_of_ones_own_is_an_object(tasks: Any) -> None:
+    class Standing(Base):
+        def losses(self, training: TaskTraining, step: Any, action_FBA: Tensor) -> dict[str, Tensor]:
+            return {"still": training.per_member(action_FBA.square().mean(dim=(1, 2)))}
+
+    training = TaskTraining(Finetune(), tasks.settings, tasks.data(1), (), None, SEEDS, base=Standing())
+    first = training.block(2)["still"]
+    training.block(300)
+    assert (training.block(2)["still"] < 0.2 * first).all()
+
+
+def test_an_unknown_base_and_wrong_options_are_refused(tasks: Any) -> None:
+    with pytest.raises(ConfigurationError, match=r"learner\.base is 'td3'; .*td3bc"):
+        built_in("td3")
+    with pytest.raises(ConfigurationError, match=r"iql: expectile is 0.2; it has to be between 0.5 and 1"):
+        IQL(expectile=0.2)
+    with pytest.raises(ConfigurationError, match="rebrac: critic_weight is -1"):
+        ReBRAC(critic_weight=-1)
