@@ -20,7 +20,7 @@ from oer_pipeline.errors import OERError
 from oer_pipeline.plan import Plan
 
 LOGS = Path("logs")
-SECONDS_PER_MEMBER_UPDATE = 3.3e-3
+SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the time left rests on it."""
 
 
