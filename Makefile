@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners test test-slow lint bench gpu behaviours behaviours-again study viz ui notebook package
+.PHONY: help env run tune learners bases base-choice test test-slow lint bench gpu behaviours behaviours-again study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,12 @@ tune: env ## every learner's coefficient, tried on tasks and seeds of its own, i
 
 learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (some 25 minutes)
 	$(BIN)/python -m oer_pipeline.learners_table $(ARGS)
+
+bases: env ## base learners on three suites, four qualities: return against updates (docs/base_learners.md; hours, resumable)
+	$(BIN)/python -m oer_pipeline.bases_study bases $(ARGS)
+
+base-choice: env ## alpha and critic normalisation, tried on tasks and seeds of their own (hours, resumable)
+	$(BIN)/python -m oer_pipeline.bases_study choice $(ARGS)
 
 test: env ## the fast tests
 	$(BIN)/python -m pytest -q

@@ -1,0 +1,223 @@
+"""`make bases`: base learners on three suites and four qualities; `make base-choice`: alpha and critic normalisation.
+
+`bases` runs on reported suites and seeds and writes docs/base_learners.md; `choice` runs on tasks and seeds that are
+never reported, and says which alpha the rule takes. Both go on where they were stopped.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.context import data_root, plans_of
+from oer_pipeline.errors import OERError
+from oer_pipeline.grid import Job, data_seconds, run_all, say
+from oer_pipeline.learning_curves import POINTS, perform_all, trials_of
+from oer_pipeline.metrics.intervals import interval, paired_difference
+from oer_pipeline.plan import Plan
+from oer_pipeline.reports.block import rewrite
+
+PAGE = Path("docs/base_learners.md")
+TASKS = 2
+
+
+@dataclass(frozen=True)
+class Study:
+    """Suites, qualities and seeds, and the variants of the base learner, as `kedro run --params` takes them."""
+
+    block: str
+    suites: tuple[str, ...]
+    qualities: tuple[str, ...]
+    seeds: str
+    variants: Mapping[str, str]
+
+    def runs(self, more: str) -> dict[tuple[str, str, str], str]:
+        """Parameters of each (suite, quality, variant); `more` are a user's own."""
+        found = {}
+        for suite in self.suites:
+            for quality in self.qualities:
+                for variant, told in self.variants.items():
+                    parts = ["method=finetune", f"tasks={TASKS}", f"seeds={self.seeds}", told, more]
+                    parts += [f"suite={suite}", f"quality={quality}"]
+                    found[suite, quality, variant] = ",".join(filter(None, parts))
+        return found
+
+
+ALPHAS = ("2.5", "1.0", "0.5", "0.25")
+STUDIES = {
+    "bases": Study(
+        block="bases",
+        suites=("cheetah_vel_signed", "ant_dir", "walker_par"),
+        qualities=("medium", "medium_random", "medium_replay", "expert"),
+        seeds="0-2",
+        variants={
+            "bc": "learner.base=bc",
+            "td3bc_paper": "learner.alpha=2.5,learner.critic_norm=none",
+            "td3bc": "",
+            "rebrac": "learner.base=rebrac,learner.critic_norm=layer",
+            "iql": "learner.base=iql",
+        },
+    ),
+    "choice": Study(
+        block="choice",
+        suites=("cheetah_vel_tuning", "ant_dir_tuning", "walker_par_tuning"),
+        qualities=("random", "medium", "medium_random", "medium_replay", "expert"),
+        seeds="1000-1002",
+        variants={
+            "bc": "learner.base=bc",
+            "alpha_2.5_none": "learner.alpha=2.5,learner.critic_norm=none",
+            **{f"alpha_{a}": f"learner.alpha={a},learner.critic_norm=layer" for a in ALPHAS},
+        },
+    ),
+}
+
+Curves = Mapping[tuple[str, str, str], Sequence[Mapping[str, Any]]]
+"""Per (suite, quality, variant), the result of each task (`learning_curves.perform`)."""
+
+
+def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, float]:
+    """Each seed's return after `point` updates, mean over tasks; a training that diverged has none."""
+    found = {}
+    for seed in results[0]["returns"]:
+        place = list(results[0]["points"]).index(point)
+        values = [result["returns"][seed] for result in results]
+        if all(len(returns) > place for returns in values):
+            found[seed] = sum(returns[place] for returns in values) / len(values)
+    return found
+
+
+def verdict(curves: Curves, variant: str, point: int) -> tuple[list[str], list[str]]:
+    """Where a variant is below `bc` beyond noise, and where it is above it, by intervals paired by seed."""
+    below, above = [], []
+    for suite, quality, name in curves:
+        if name != variant:
+            continue
+        ours = per_seed(curves[suite, quality, variant], point)
+        cloning = per_seed(curves[suite, quality, "bc"], point)
+        difference = paired_difference(ours, cloning)
+        pair = f"{suite}, {quality}"
+        if difference is None or len(ours) < len(cloning):
+            below.append(f"{pair} (diverged)")
+        elif difference.high is not None and difference.high < 0.0:
+            below.append(pair)
+        elif difference.low is not None and difference.low > 0.0:
+            above.append(pair)
+    return below, above
+
+
+def chosen(curves: Curves, point: int) -> str | None:
+    """The largest alpha, with normalised critics, that is nowhere below `bc` beyond noise and above it beyond its
+    interval in two pairs or more of medium_random and medium_replay; None if there is none."""
+    for alpha in ALPHAS:
+        below, above = verdict(curves, f"alpha_{alpha}", point)
+        mixed = [pair for pair in above if pair.endswith(("medium_random", "medium_replay"))]
+        if not below and len(mixed) >= 2:
+            return alpha
+    return None
+
+
+def table(curves: Curves, data_means: Mapping[tuple[str, str], Mapping[str, float]], point: int) -> str:
+    """Markdown: a row per suite and quality, the data beside every variant's return after `point` updates."""
+    variants = list(dict.fromkeys(variant for _, _, variant in curves))
+    references = ("data", "doing nothing", "expert")
+    lines = [["suite, quality", *references, *variants]]
+    lines.append(["---", *["---:"] * (len(references) + len(variants))])
+    for suite, quality in dict.fromkeys((suite, quality) for suite, quality, _ in curves):
+        means = data_means[suite, quality]
+        row = [f"{suite}, {quality}", *(f"{means[name]:.0f}" for name in references)]
+        for variant in variants:
+            values = per_seed(curves[suite, quality, variant], point)
+            row.append(_shown(list(values.values())) if values else "diverged")
+        lines.append(row)
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _shown(values: Sequence[float]) -> str:
+    estimate = interval(values)
+    spread = "" if estimate.low is None else f" [{estimate.low:.0f}, {estimate.high:.0f}]"
+    return f"{estimate.mean:.0f}{spread}"
+
+
+def data_means(plan: Plan, root: Path) -> dict[str, float]:
+    """Mean returns over a plan's tasks: of the data set, of doing nothing, of the expert."""
+    from oer_pipeline.trajectories.table import read_trajectories
+
+    found = {"data": 0.0, "doing nothing": 0.0, "expert": 0.0}
+    for task in plan.tasks:
+        data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task.name}.parquet")
+        path = root / "01_raw" / plan.suite_folder / task.name / "references.json"
+        references = json.loads(path.read_text())
+        of_task = {
+            "data": float(data.returns.mean()),
+            "doing nothing": references["zero"]["mean"],
+            "expert": references["expert"]["mean"],
+        }
+        for name, value in of_task.items():
+            found[name] += value / len(plan.tasks)
+    return found
+
+
+def jobs_of(study: Study, plans: Mapping[tuple[str, str, str], Plan], more: str, options: Sequence[str]) -> list[Job]:
+    """One job per suite for its raw data, then one per quality."""
+    jobs = []
+    for suite in study.suites:
+        given = ",".join(filter(None, ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"]))
+        plan = next(plan for (name, _, _), plan in plans.items() if name == suite)
+        collect = ["--pipelines=collection", *options, f"--params={given}"]
+        jobs.append(Job(f"data_{suite}", collect, (), 4 * data_seconds(plan)))
+        for quality in study.qualities:
+            ingest = ["--pipelines=ingestion", *options, f"--params={given},quality={quality}"]
+            jobs.append(Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0))
+    return jobs
+
+
+def conclusion(study: Study, curves: Curves, point: int) -> str:
+    """For `choice`: what each variant's comparison with `bc` says, and the alpha that the rule takes."""
+    if study.block != "choice":
+        return ""
+    lines = ["| variant | below `bc` beyond noise | above `bc` beyond its interval |", "| --- | --- | --- |"]
+    for variant in study.variants:
+        if variant != "bc":
+            below, above = verdict(curves, variant, point)
+            lines.append(f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |")
+    alpha = chosen(curves, point)
+    lines += ["", f"After {point:,} updates the rule takes: {'none' if alpha is None else f'alpha {alpha}'}."]
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Command line: the study's name; `--jobs`, `--params` and `--env` as `kedro run` takes them."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("study", choices=tuple(STUDIES))
+    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
+    parser.add_argument("--params", default="", help="another size; the page stays as it is")
+    parser.add_argument("--env", help="another environment; the page stays as it is")
+    parser.add_argument("--points", default="+".join(map(str, POINTS)), help="numbers of updates, such as 1000+4000")
+    given = parser.parse_args()
+    study, points = STUDIES[given.study], [int(point) for point in given.points.split("+")]
+    runs = study.runs(given.params)
+    try:
+        plans = dict(zip(runs, plans_of(list(runs.values()), given.env), strict=True))
+        root = Path(data_root(given.env))
+        run_all(jobs_of(study, plans, given.params, [f"--env={given.env}"] if given.env else []), given.jobs)
+        trials = {key: trials_of(plan, key[2], root, points) for key, plan in plans.items()}
+        every = [trial for of_plan in trials.values() for trial in of_plan]
+        found = perform_all(every, root / "08_reporting" / "learning_curves", given.jobs, say)
+    except OERError as error:
+        raise SystemExit(f"Error: {error}") from error
+    curves = {key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()}
+    means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
+    tables = [f"After {point:,} updates:\n\n{table(curves, means, point)}" for point in points]
+    text = "\n".join([*tables, conclusion(study, curves, points[-1])])
+    if not given.params and not given.env and points == list(POINTS):
+        rewrite(PAGE, {study.block: text})
+    print(text)
+
+
+if __name__ == "__main__":
+    main()

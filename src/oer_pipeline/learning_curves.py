@@ -1,0 +1,156 @@
+"""Return against updates of base learners, task by task: what `make bases` shows, and what alpha is chosen by.
+
+A trial trains one variant of the base learner on one task's data set, all seeds side by side, and rolls the policy out
+after given numbers of updates. Its result is a file of its own; a study that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oer_pipeline.atomic import atomic_path
+from oer_pipeline.datasets.made import file_sha256
+from oer_pipeline.plan import Plan
+from oer_pipeline.processor import float32_products
+from oer_pipeline.provenance import code_hash
+
+if TYPE_CHECKING:
+    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.types import FloatArray
+
+POINTS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
+"""After how many updates a policy is rolled out."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One variant on one task's data set; what it is told is plain, so that it can be handed to another process."""
+
+    suite: str
+    quality: str
+    task: str
+    variant: str
+    settings: dict[str, Any]  # LearnerSettings
+    base: dict[str, Any]  # class, options
+    place: dict[str, Any]  # the suite's Task
+    seeds: tuple[int, ...]
+    episodes: int
+    points: tuple[int, ...]
+    data: str  # file of the data set
+
+    @property
+    def name(self) -> str:
+        return "-".join((self.suite, self.quality, self.task, self.variant))
+
+
+def trials_of(plan: Plan, variant: str, root: Path, points: Sequence[int] = POINTS) -> list[Trial]:
+    """A plan's tasks with its base learner, each learned by itself as the first one."""
+    chosen = plan.parameters["chosen"]["learner"]["base"]
+    settings = {**plan.parameters["learner"], "updates": max(points)}
+    found = []
+    for task in plan.tasks:
+        data = root / "03_primary" / plan.suite_folder / plan.quality / f"{task.name}.parquet"
+        trial = Trial(
+            suite=plan.suite.name,
+            quality=plan.quality,
+            task=task.name,
+            variant=variant,
+            settings=settings,
+            base={"class": chosen["class"], "options": chosen["options"]},
+            place=asdict(task),
+            seeds=plan.seeds,
+            episodes=plan.parameters["evaluation"]["episodes"],
+            points=tuple(points),
+            data=str(data),
+        )
+        found.append(trial)
+    return found
+
+
+def perform(trial: Trial) -> dict[str, Any]:
+    """Mean return per seed after each number of updates: `points` and `returns` (seed -> one per point)."""
+    from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.finetune import Finetune
+    from oer_pipeline.learners.settings import LearnerSettings
+    from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+    from oer_pipeline.loading import build
+    from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.training.hardware import Hardware
+    from oer_pipeline.trajectories.table import read_trajectories
+
+    device = Hardware().device()
+    data = read_trajectories(Path(trial.data))
+    base = build(trial.base["class"], Base, trial.base["options"])
+    settings, task = LearnerSettings(**trial.settings), Task(**trial.place)
+    training = TaskTraining(Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base)
+    returns: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
+    diverged = ""
+    for point in trial.points:
+        try:
+            while training.updates < point:
+                training.block(min(100, point - training.updates))
+        except DivergedError as error:
+            diverged = str(error)
+            break
+        policies = training.result()
+        act = partial(_act, policies)
+        [by_member] = evaluate([task], act, len(trial.seeds), trial.episodes, "evaluation")
+        for seed, episodes in zip(trial.seeds, by_member, strict=True):
+            returns[str(seed)].append(float(episodes.returns.mean()))
+    return {"points": list(trial.points), "returns": returns, "diverged": diverged}
+
+
+def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
+    """The actions (M, E, A) of policies that have learned one task, whichever it is."""
+    return policies.deployed_action(1, observation)
+
+
+def fingerprint_of(trial: Trial) -> str:
+    """A hash of what makes a trial's result what it is."""
+    told = {name: value for name, value in asdict(trial).items() if name != "data"}
+    recipe = {
+        "trial": told,
+        "data": file_sha256(Path(trial.data)),
+        "code": code_hash(perform, (trial.base["class"],)),
+        "float32 products": float32_products(),
+    }
+    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
+    """A finished trial's result; None where there is none of this fingerprint."""
+    try:
+        kept = json.loads(file.read_text())
+        return dict(kept["result"]) if kept["fingerprint"] == fingerprint else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def perform_all(
+    trials: Sequence[Trial], folder: Path, processes: int, tell: Callable[[str], None]
+) -> dict[str, dict[str, Any]]:
+    """Every trial's result, in parallel processes; those that `folder` has are kept."""
+    prints = {trial.name: fingerprint_of(trial) for trial in trials}
+    found = {trial.name: read(folder / f"{trial.name}.json", prints[trial.name]) for trial in trials}
+    missing = [trial for trial in trials if found[trial.name] is None]
+    tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
+    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
+        running = {pool.submit(perform, trial): trial for trial in missing}
+        for number, done in enumerate(as_completed(running), start=1):
+            trial, result = running[done], done.result()
+            found[trial.name] = result
+            with atomic_path(folder / f"{trial.name}.json") as temporary:
+                temporary.write_text(json.dumps({"fingerprint": prints[trial.name], "result": result}) + "\n")
+            last = ", ".join(f"{values[-1]:.0f}" if values else "-" for values in result["returns"].values())
+            tell(f"{number}/{len(missing)} {trial.name}: {last}")
+    return {trial.name: found[trial.name] or {} for trial in trials}

@@ -1,0 +1,149 @@
+"""Learning curves of base learners: trials are kept and resumed, and the rule for alpha decides as written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from benchmarks.made_up import trajectories
+from oer_pipeline import learning_curves
+from oer_pipeline.bases_study import ALPHAS, STUDIES, chosen, per_seed, table, verdict
+from oer_pipeline.context import parameters_of
+from oer_pipeline.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
+from oer_pipeline.plan import Plan, resolve
+from oer_pipeline.trajectories.table import write_trajectories
+
+CONF = Path(__file__).parents[1] / "conf" / "base"
+BASE, SUITES, METHODS = (yaml.safe_load((CONF / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods"))
+
+
+def plan_of(run: str) -> Plan:
+    return resolve(BASE, parameters_of(run), SUITES, METHODS)
+
+
+def test_every_variant_is_in_force_on_seeds_and_suites_of_its_study() -> None:
+    for study in STUDIES.values():
+        for (suite, quality, variant), run in study.runs("").items():
+            plan = plan_of(run)
+            assert (plan.suite.name, plan.quality) == (suite, quality)
+            learner = plan.parameters["learner"]
+            if variant.startswith("alpha_"):
+                alpha, *none = variant.removeprefix("alpha_").split("_")
+                assert learner["alpha"] == float(alpha)
+                assert learner["critic_norm"] == ("none" if none else "layer")
+            assert learner["base"] == ("td3bc" if variant.startswith(("alpha", "td3bc")) else variant)
+
+
+def test_the_choice_sees_no_task_and_no_seed_that_is_reported() -> None:
+    reported, tuning = STUDIES["bases"], STUDIES["choice"]
+    told = {}
+    for study in (reported, tuning):
+        plans = [plan_of(run) for run in study.runs("").values()]
+        told[study.block] = [
+            {(p.suite.family, json.dumps(dict(t.parameters))) for p in plans for t in p.tasks},
+            {seed for p in plans for seed in p.seeds},
+        ]
+    for of_reported, of_tuning in zip(told["bases"], told["choice"], strict=True):
+        assert not of_reported & of_tuning
+
+
+def made_up(values: dict[str, list[float]], points: tuple[int, ...] = (10,)) -> dict[str, Any]:
+    return {"points": list(points), "returns": values, "diverged": ""}
+
+
+def curves_of(differences: dict[tuple[str, str], float]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Curves in which an alpha's seeds differ from those of `bc` by so much, give or take 1."""
+    found = {}
+    for suite, quality in (("ant", "medium"), ("ant", "medium_random"), ("walker", "medium_replay")):
+        found[suite, quality, "bc"] = [made_up({"1": [100.0], "2": [140.0], "3": [90.0]})]
+        for alpha in ALPHAS:
+            more = differences.get((alpha, quality), 0.0)
+            values = {"1": [100.0 + more - 1.0], "2": [140.0 + more], "3": [90.0 + more + 1.0]}
+            found[suite, quality, f"alpha_{alpha}"] = [made_up(values)]
+    return found
+
+
+def test_the_largest_alpha_that_gains_and_nowhere_loses_is_taken() -> None:
+    gains = {(alpha, quality): 50.0 for alpha in ALPHAS for quality in ("medium_random", "medium_replay")}
+    assert chosen(curves_of(gains), 10) == "2.5"
+    assert chosen(curves_of(gains | {("2.5", "medium"): -50.0}), 10) == "1.0"
+    assert chosen(curves_of({("0.25", q): 50.0 for q in ("medium_random", "medium_replay")}), 10) == "0.25"
+    assert chosen(curves_of({("1.0", "medium_random"): 50.0, ("1.0", "medium"): 50.0}), 10) is None
+    assert chosen(curves_of({}), 10) is None
+
+
+def test_noise_is_neither_gain_nor_loss_and_divergence_is_a_loss() -> None:
+    curves = curves_of({("1.0", "medium"): 0.5})
+    assert verdict(curves, "alpha_1.0", 10) == ([], [])
+    curves["ant", "medium", "alpha_1.0"] = [made_up({"1": [100.0], "2": [], "3": [90.0]})]
+    assert verdict(curves, "alpha_1.0", 10) == (["ant, medium (diverged)"], [])
+
+
+def test_a_seeds_return_is_the_mean_over_tasks_after_so_many_updates() -> None:
+    tasks = [made_up({"1": [1.0, 3.0]}, (10, 20)), made_up({"1": [2.0, 5.0]}, (10, 20))]
+    assert per_seed(tasks, 10) == {"1": 1.5}
+    assert per_seed(tasks, 20) == {"1": 4.0}
+
+
+def test_the_table_has_the_data_beside_the_variants() -> None:
+    means = dict.fromkeys([("ant", "medium"), ("ant", "medium_random"), ("walker", "medium_replay")])
+    for pair in means:
+        means[pair] = {"data": 1.0, "doing nothing": 2.0, "expert": 3.0}
+    lines = table(curves_of({}), means, 10).splitlines()
+    assert lines[0].startswith("| suite, quality | data | doing nothing | expert | bc | alpha_2.5 |")
+    assert lines[2].startswith("| ant, medium | 1 | 2 | 3 | 110 [44, 176] | 110 [")
+
+
+@pytest.fixture
+def trial(tmp_path: Path) -> Trial:
+    """A tiny one, on made-up data of the cheetah's sizes, rolled out for ten steps."""
+    plan = plan_of("method=finetune,tasks=1,seeds=0-1,evaluation.episodes=2,learner.batch_size=16")
+    [made] = trials_of(plan, "td3bc", tmp_path, points=(4, 10))
+    place = {**made.place, "horizon": 10}
+    Path(made.data).parent.mkdir(parents=True)
+    write_trajectories(Path(made.data), trajectories(400))
+    return replace(made, place=place)
+
+
+def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_path: Path) -> None:
+    told: list[str] = []
+    first = perform_all([trial], tmp_path / "kept", 1, told.append)
+    assert list(first) == [trial.name]
+    result = first[trial.name]
+    assert result["points"] == [4, 10]
+    assert {seed: len(returns) for seed, returns in result["returns"].items()} == {"0": 2, "1": 2}
+    assert perform_all([trial], tmp_path / "kept", 1, told.append) == first
+    assert told[-1] == "1 trials, 1 of them kept"
+    other = replace(trial, settings={**trial.settings, "alpha": 0.5})
+    assert fingerprint_of(other) != fingerprint_of(trial)
+    again = perform_all([other], tmp_path / "kept", 1, told.append)
+    assert again[trial.name]["returns"] != result["returns"]
+
+
+def test_a_trial_that_diverges_says_so_and_ends(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+    from oer_pipeline.learners.task_training import TaskTraining
+
+    monkeypatch.setattr(TaskTraining, "_start_critic", _broken(TaskTraining._start_critic))
+    result = perform(trial)
+    assert "not finite" in result["diverged"]
+    assert result["returns"] == {"0": [], "1": []}
+
+
+def _broken(start: Any) -> Any:
+    def with_nan(training: Any) -> None:
+        start(training)
+        training.critic.buffer[0].fill_(float("nan"))
+
+    return with_nan
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "a"}'])
+def test_a_damaged_result_is_none(tmp_path: Path, content: str) -> None:
+    (tmp_path / "trial.json").write_text(content)
+    assert read(tmp_path / "trial.json", "a") is None
+    assert learning_curves.read(tmp_path / "missing.json", "a") is None
