@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from oer_pipeline.suites.behaviour import (
     ZeroPolicy,
     behaviour_path,
     check_trained,
+    on_grid,
     play,
 )
 from oer_pipeline.suites.behaviour_training import save
@@ -200,6 +201,57 @@ def test_a_gaussian_policy_is_tanh_layers_on_standardised_clipped_observations_p
     )
     np.testing.assert_allclose(policy.act(observation, noise), mean + np.arange(1, 7) / 10, rtol=1e-6)
     np.testing.assert_allclose(replace(policy, deterministic=True).act(observation, noise), mean, rtol=1e-6)
+
+
+def layers_of(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Without the statistics that a squashed policy does not have."""
+    return {n: w for n, w in weights.items() if n.endswith((".weight", ".bias"))}
+
+
+def test_a_policys_float32_weights_compute_in_float64(wild: Any) -> None:
+    """A float32 product rounds differently on another processor."""
+    policy, noise = wild(20, 6), np.ones((32, 6))
+    observation = np.random.default_rng(0).standard_normal((32, 20)).astype(np.float32)
+    weights = {n: w.astype(np.float64) for n, w in policy.weights.items()}
+    wide = observation.astype(np.float64)
+    found = policy.act(observation, noise)
+    np.testing.assert_array_equal(found, GaussianPolicy(weights).act(wide, noise))
+    half = noise[:, :3]  # the other outputs are standard deviations
+    found = SquashedPolicy(layers_of(policy.weights)).act(observation, half)
+    wanted = SquashedPolicy(layers_of(weights)).act(wide, half)
+    np.testing.assert_array_equal(found, wanted)
+
+
+@pytest.mark.parametrize("name", ["cheetah_vel_signed", "ant_dir", "walker_par"])
+def test_what_is_stored_is_on_the_grid_and_was_applied(named: Named, name: str) -> None:
+    task = replace(named(name).tasks[0], horizon=20)
+    physics = task.physics()
+    file = committed(task)
+    for behaviour in (file.policies["medium"], file.expert, UniformPolicy()):
+        episodes = play(task, behaviour, 3, "grid")
+        action = episodes.action.astype(np.float64)
+        np.testing.assert_array_equal(action * 2**20, np.rint(action * 2**20))
+        assert np.abs(action).max() <= 1.0
+        assert len(np.unique(action)) > 20
+        for b, generator in enumerate(episode_generators("grid", 0, task.index, 3)):
+            # The noise comes first.
+            generator.standard_normal((task.horizon, physics.action_size))
+            state = physics.new_state()
+            physics.reset(state, generator)
+            for t in range(int(episodes.length[b])):
+                reward = np.float32(physics.step(state, action[b, t]).reward)
+                assert reward == episodes.reward[b, t]
+                seen = physics.observe(state).astype(np.float32)
+                np.testing.assert_array_equal(seen, episodes.observation[b, t + 1])
+
+
+def test_the_grid_is_fine_and_exact_in_float32() -> None:
+    action = np.random.default_rng(0).uniform(-1.0, 1.0, 1_000)
+    rounded = on_grid(action)
+    assert np.abs(rounded - action).max() <= 2.0**-21
+    np.testing.assert_array_equal(rounded.astype(np.float32), rounded)
+    np.testing.assert_array_equal(on_grid(rounded), rounded)
+    np.testing.assert_array_equal(on_grid(action + 1e-14), rounded)
 
 
 def test_noise_belongs_to_the_episode_not_to_its_company() -> None:

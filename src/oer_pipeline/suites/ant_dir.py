@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import mujoco
 import numpy as np
 
-from oer_pipeline.suites.mujoco_physics import MujocoPhysics
+from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition, number
 from oer_pipeline.types import FloatArray
 
@@ -26,7 +28,7 @@ class AntDir(MujocoPhysics):
     def __init__(self, goal_angle: float) -> None:
         super().__init__()
         self.goal_angle = number("goal_angle", goal_angle)
-        self._goal = np.array([np.cos(self.goal_angle), np.sin(self.goal_angle)])
+        self._goal = math.cos(self.goal_angle), math.sin(self.goal_angle)
         self._torso = self.model.body("torso").id
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
@@ -41,8 +43,10 @@ class AntDir(MujocoPhysics):
         self.simulate(state, action)
         # mj_step leaves the contact forces of cfrc_ext out.
         mujoco.mj_rnePostConstraint(self.model, state)
-        velocity = (state.xpos[self._torso, :2] - start) / self.dt
+        v_x, v_y = ((state.xpos[self._torso, :2] - start) / self.dt).tolist()
+        cos, sin = self._goal
         force = state.cfrc_ext[1:].clip(-1.0, 1.0).ravel()
-        reward = velocity.dot(self._goal) - 0.5 * action.dot(action) - 5e-4 * force.dot(force) + 1.0
+        forward = v_x * cos + v_y * sin
+        reward = forward - 0.5 * squared(action) - 5e-4 * squared(force) + 1.0
         low, high = HEALTHY_HEIGHT
-        return Transition(float(reward), not low <= state.qpos[2] <= high)
+        return Transition(reward, not low <= state.qpos[2] <= high)

@@ -2,6 +2,10 @@
 
 A behaviour file (safetensors) holds one task's policies at stages of training: `replay_1`, `replay_2`, ... on the way
 to `medium`, and `final`. Shapes: B episodes, O observation, A action, T steps.
+
+Policies compute in float64 and actions are rounded before they are applied, so that
+data have the same bytes on every processor: kernels round float32 products in another
+way on each, and a simulation multiplies the last bit.
 """
 
 from __future__ import annotations
@@ -23,11 +27,27 @@ from oer_pipeline.types import FloatArray
 
 Weights: TypeAlias = Mapping[str, FloatArray]
 
+GRID = 2.0**20
+"""Actions are multiples of 1 / GRID.
+
+That is far coarser than float64's rounding, far finer than noise, and exact in float32.
+"""
+
 
 class Behaviour(Protocol):
     """A policy to collect with: (observations (B, O), noise (B, A) standard normal) -> actions (B, A), unclipped."""
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray: ...
+
+
+def doubles(weights: Weights) -> dict[str, FloatArray]:
+    """The weights as float64."""
+    return {name: weight.astype(np.float64) for name, weight in weights.items()}
+
+
+def on_grid(action: FloatArray) -> FloatArray:
+    """Each action, any shape, as the nearest multiple of 1 / `GRID`."""
+    return np.asarray(np.rint(action * GRID) / GRID)
 
 
 def layers(weights: Weights, inputs: FloatArray, activation: Any) -> FloatArray:
@@ -46,8 +66,9 @@ class GaussianPolicy:
     deterministic: bool = False
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
-        w = self.weights
-        standardised = np.clip((observation - w["mean"]) / np.sqrt(w["variance"] + 1e-8), -10.0, 10.0)
+        w = doubles(self.weights)
+        deviation = np.sqrt(w["variance"] + 1e-8)
+        standardised = np.clip((observation - w["mean"]) / deviation, -10.0, 10.0)
         mean = layers(w, standardised, np.tanh)
         return mean if self.deterministic else np.asarray(mean + np.exp(w["log_std"]) * noise)
 
@@ -60,7 +81,8 @@ class SquashedPolicy:
     deterministic: bool = False
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
-        both = layers(self.weights, observation, lambda x: np.maximum(x, 0.0))
+        inputs = observation.astype(np.float64)
+        both = layers(doubles(self.weights), inputs, lambda x: np.maximum(x, 0.0))
         mean, log_std = np.split(both, 2, axis=-1)
         spread = 0.0 if self.deterministic else np.exp(np.clip(log_std, -20.0, 2.0)) * noise
         return np.asarray(np.tanh(mean + spread))
@@ -91,7 +113,11 @@ class ZeroPolicy:
 
 @dataclass(frozen=True)
 class Acting:
-    """Adapts a behaviour to `rollout`: the noise of a whole episode is drawn beforehand from its own generator."""
+    """Adapts a behaviour to `rollout`: the noise of a whole episode is drawn beforehand from its own generator.
+
+    Actions are on the grid, whatever the behaviour; `rollout` clips them, applies them
+    and records them exactly.
+    """
 
     behaviour: Behaviour
     noise: FloatArray  # (B, T, A)
@@ -101,7 +127,7 @@ class Acting:
         return cls(behaviour, np.stack([g.standard_normal((horizon, actions)) for g in generators]))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
-        return in_blocks(self.behaviour.act, observation, self.noise[:, step])
+        return on_grid(in_blocks(self.behaviour.act, observation, self.noise[:, step]))
 
 
 def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: int = 0, first: int = 0) -> Episodes:

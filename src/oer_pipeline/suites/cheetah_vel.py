@@ -5,7 +5,7 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
-from oer_pipeline.suites.mujoco_physics import MujocoPhysics
+from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition, number
 from oer_pipeline.types import FloatArray
 
@@ -35,5 +35,5 @@ class CheetahVel(MujocoPhysics):
         start = state.qpos[0]
         self.simulate(state, action)
         velocity = (state.qpos[0] - start) / self.dt
-        reward = -abs(velocity - self.target_velocity) - 0.05 * float(action @ action)
+        reward = -abs(velocity - self.target_velocity) - 0.05 * squared(action)
         return Transition(float(reward), False)

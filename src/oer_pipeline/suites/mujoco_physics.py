@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import sys
 from abc import abstractmethod
@@ -16,6 +17,14 @@ from numpy.typing import NDArray
 
 from oer_pipeline.suites.physics import Physics, Transition
 from oer_pipeline.types import FloatArray
+
+
+def squared(vector: FloatArray) -> float:
+    """|vector|^2 of a float64 vector (N,), correctly rounded.
+
+    BLAS would add in an order that the processor decides.
+    """
+    return math.fsum((vector * vector).tolist())
 
 
 class MujocoPhysics(Physics):

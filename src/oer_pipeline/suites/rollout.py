@@ -37,8 +37,8 @@ class Episodes:
 
     @property
     def returns(self) -> FloatArray:
-        """Undiscounted return of each episode, shape (B,)."""
-        return np.asarray(self.reward.sum(axis=1))
+        """Undiscounted return of each episode, (B,) float64."""
+        return np.asarray(self.reward.sum(axis=1, dtype=np.float64))
 
 
 def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator], act: Act, horizon: int) -> Episodes:

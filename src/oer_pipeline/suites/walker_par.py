@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.suites.mujoco_physics import MujocoPhysics
+from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.types import FloatArray
 
@@ -63,7 +63,7 @@ class WalkerPar(MujocoPhysics):
         start = state.qpos[0]
         self.simulate(state, action)
         velocity = (state.qpos[0] - start) / self.dt
-        reward = velocity + 1.0 - 1e-3 * (action @ action)
+        reward = velocity + 1.0 - 1e-3 * squared(action)
         upright = 0.8 < state.qpos[1] < 2.0 and -1.0 < state.qpos[2] < 1.0
         return Transition(float(reward), not upright)
 
