@@ -207,3 +207,31 @@ def test_an_unreadable_input_is_named(resumed: Any) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(OERError, match=r"task_2_policies.safetensors"):
         resumed.run("continual", tags=["task_3"], force=True)
+
+
+def test_a_run_killed_within_a_task_ends_in_the_same_files_and_its_interval_makes_nothing_stale(
+    resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oer_pipeline.training.module import BlockModule
+
+    def run(**how: Any) -> list[str]:
+        how = {"method": "finetune", "learner": {"updates": 240}, **how}
+        ran: list[str] = resumed.run("continual", tags=["task_1"], **how)
+        return ran
+
+    assert run() == ["task_1.train", "task_1.evaluate"]
+    whole, step = resumed.files(), BlockModule.training_step
+
+    def killed(module: Any, batch: int, batch_idx: int) -> None:
+        if batch_idx == 1:
+            raise OSError("killed")
+        step(module, batch, batch_idx)
+
+    monkeypatch.setattr(BlockModule, "training_step", killed)
+    with pytest.raises(OSError, match="killed"):
+        run(checkpoint_seconds=0, force=True)
+    monkeypatch.undo()
+    assert [name for name in resumed.files() if "/checkpoints/" in name]
+    assert run(checkpoint_seconds=0, force=True) == ["task_1.train", "task_1.evaluate"]
+    assert resumed.files() == whole
+    assert run(checkpoint_seconds=7) == []

@@ -27,7 +27,7 @@ def train_first(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Trajectories,
 ) -> PoliciesAndCurves:
@@ -39,7 +39,7 @@ def train_next(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Trajectories,
     previous_by_seed: dict[int, Weights],
@@ -53,7 +53,7 @@ def train_together(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     *data: Trajectories,
 ) -> PoliciesAndCurves:
@@ -65,7 +65,7 @@ def _train(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Sequence[Trajectories],
     previous_by_seed: dict[int, Weights] | None = None,
@@ -87,7 +87,7 @@ def _train(
         before or None,
         seeds,
         Hardware(**hardware),
-        checkpoint,
+        *checkpoint,
     )
     cost = {"parameters": trained.parameters, "updates": trained.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
