@@ -235,3 +235,29 @@ def test_a_run_killed_within_a_task_ends_in_the_same_files_and_its_interval_make
     assert run(checkpoint_seconds=0, force=True) == ["task_1.train", "task_1.evaluate"]
     assert resumed.files() == whole
     assert run(checkpoint_seconds=7) == []
+
+
+def test_returns_of_episodes_that_the_physics_breaks_off_are_continued(
+    resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from oer_pipeline.suites.suite import FAMILIES
+
+    class Breaks(FAMILIES["cheetah_vel"]):  # type: ignore[misc]
+        def step(self, state: Any, action: Any) -> Any:
+            if state.time > 0.0:
+                state.qvel[:] = np.nan
+            return super().step(state, action)
+
+    monkeypatch.setitem(FAMILIES, "cheetah_vel", Breaks)
+    resumed.run("continual", from_nodes=["task_3.evaluate"], force=True)
+    resumed.run("evaluation", elsewhere={"tasks": "1"}, force=True)
+    files = sorted((resumed.path / "data").rglob("*_returns.parquet"))
+    tables = [pd.read_parquet(f) for f in files if "task_3" in f.name or "after_" in f.name]
+    assert len(tables) == 4  # of two seeds each
+    for table in tables:
+        assert table["diverged"].all()
+        assert (table["length"] == 1).all()
+        assert (table["return"] < -200).all()  # about -1.6 as far as they went

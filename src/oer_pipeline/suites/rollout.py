@@ -37,7 +37,10 @@ class Episodes:
 
     @property
     def returns(self) -> FloatArray:
-        """Undiscounted return of each episode, shape (B,)."""
+        """Undiscounted return of each episode as far as it went, shape (B,).
+
+        Returns to judge a policy by are `broken_off.full_returns`.
+        """
         return np.asarray(self.reward.sum(axis=1))
 
 
