@@ -38,6 +38,7 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ({"collection": {"transitions": 400}}, ("cheetah_vel_signed-collection.transitions=400", "medium", "oer")),
         ({"seeds": "0-9", "compare": "oer", "force": True}, ("cheetah_vel_signed", "medium", "oer")),
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
+        ({"checkpoint_seconds": 0}, ("cheetah_vel_signed", "medium", "oer")),
         ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
         ({"elsewhere": {"tasks": "4-5"}}, ("cheetah_vel_signed", "medium", "oer")),
         (
@@ -250,3 +251,9 @@ def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None
     made = plan(compare="oer+ewc", learners={"ewc": {"penalty": 10}})
     assert made.compared_cells == ("oer", "ewc-learners.ewc.penalty=10.0")
     assert made.comparison_folder == "comparison-compare=oer+ewc-learners.ewc.penalty=10.0"
+
+
+@pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
+def test_an_interval_between_checkpoints_is_a_number_of_seconds(seconds: float) -> None:
+    with pytest.raises(ConfigurationError, match=r"checkpoint_seconds is .*; it takes a number"):
+        plan(checkpoint_seconds=seconds)

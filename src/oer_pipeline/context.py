@@ -185,6 +185,7 @@ class PlanContext(KedroContext):
             "cell": plan.cell,
             "comparison": plan.comparison_folder,
             "seeds": list(plan.seeds),
+            "checkpoint_seconds": plan.parameters["checkpoint_seconds"],
             "experiment": "/".join((*data_root(environment).split("/")[1:], plan.suite_folder, plan.quality_folder)),
             "project": self.project_path.as_posix(),
         }

@@ -83,6 +83,7 @@ def perform(trial: Trial) -> dict[str, Any]:
     from oer_pipeline.learners.settings import LearnerSettings
     from oer_pipeline.learners.task_training import DivergedError, TaskTraining
     from oer_pipeline.loading import build
+    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import evaluate
     from oer_pipeline.suites.suite import Task
     from oer_pipeline.training.hardware import Hardware
@@ -106,7 +107,7 @@ def perform(trial: Trial) -> dict[str, Any]:
         act = partial(_act, policies)
         [by_member] = evaluate([task], act, len(trial.seeds), trial.episodes, "evaluation")
         for seed, episodes in zip(trial.seeds, by_member, strict=True):
-            returns[str(seed)].append(float(episodes.returns.mean()))
+            returns[str(seed)].append(float(full_returns(task, episodes).mean()))
     return {"points": list(trial.points), "returns": returns, "diverged": diverged}
 
 

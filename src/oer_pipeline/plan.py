@@ -9,13 +9,26 @@ import hashlib
 from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
+from math import inf
 from typing import Any
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
-NOT_IN_NAMES = frozenset({"suite", "quality", "method", "seeds", "force", "compare", "elsewhere", "judging"})
+NOT_IN_NAMES = frozenset(
+    {
+        "suite",
+        "quality",
+        "method",
+        "seeds",
+        "checkpoint_seconds",
+        "force",
+        "compare",
+        "elsewhere",
+        "judging",
+    }
+)
 DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics",)
 LONGEST_NAME = 60
@@ -157,6 +170,9 @@ def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task
     LearnerSettings(**parameters["learner"])
     DynamicsSettings(**parameters["dynamics"])
     _known("replay.target_action", parameters["replay"]["target_action"], ("policy", "data"))
+    interval = parameters["checkpoint_seconds"]
+    if not 0.0 <= interval < inf:
+        raise ConfigurationError(f"parameter checkpoint_seconds is {interval}; it takes a number of seconds, 0 or more")
     collected = any(task.source is None for task in tasks)
     transitions = parameters["collection"]["transitions"] if collected else None
     ranges: dict[str, tuple[int, int | None]] = {

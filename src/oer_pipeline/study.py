@@ -23,6 +23,8 @@ from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 if TYPE_CHECKING:
     import pandas as pd
 
+    from oer_pipeline.suites.suite import Task
+
 SUITES = ("cheetah_vel_signed", "ant_dir", "walker_par")
 QUALITIES = ("medium", "medium_random")
 FOLLOWED = ("oracle", "mbes", "uniform")
@@ -65,7 +67,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
                 read_trajectories(folder / f"seed_{s}" / f"{task.name}_learned_visits.parquet") for s in plan.seeds
             ]
             begin = (f"{plan.suite.name}, {plan.quality}", str(task.index))
-            rows.append((*begin, *_of_task(plan, data, visits, judged[task.name])))
+            rows.append((*begin, *_of_task(plan, task, data, visits, judged[task.name])))
             followed.append((*begin, *_followed(plan, data.scaled(), visits, root, folder, task.name)))
         parts.append(f"### {plan.suite.name}, {plan.quality}\n")
         parts += [f"{title}:\n\n{fidelity_table(judged, key)}" for key, title in DIRECTIONS.items()]
@@ -111,15 +113,21 @@ def _followed(
 
 
 def _of_task(
-    plan: Plan, data: Trajectories, visits: Sequence[Trajectories], judged: Sequence[pd.DataFrame]
+    plan: Plan,
+    task: Task,
+    data: Trajectories,
+    visits: Sequence[Trajectories],
+    judged: Sequence[pd.DataFrame],
 ) -> tuple[str, ...]:
     """How far a task's policies stay with the data, and what that means for buffers of the size on the page."""
+    from oer_pipeline.trajectories.behaviour_data import rolled_out_returns
+
     away = [outside(data.observation, v.observation, plan.suite.distance_dimensions) for v in visits]
     shown = [t[t["size"] == plan.parameters["judging"]["shown"]].set_index("selector") for t in judged]
     ours = [mean(float(t.loc[name, "visits_to_buffer"]) for t in shown) for name in FOLLOWED]
     return (
         f"{data.returns.mean():.0f}",
-        f"{mean(float(v.returns.mean()) for v in visits):.0f}",
+        f"{mean(float(rolled_out_returns(task, v).mean()) for v in visits):.0f}",
         f"{100 * mean(away):.0f} %",
         *(f"{value:.2f}" for value in (mean(float(t["visits_to_data"].iloc[0]) for t in judged), *ours)),
     )

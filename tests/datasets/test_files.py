@@ -192,8 +192,8 @@ def test_import_is_light() -> None:
 
 
 def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(tmp_path: Path) -> None:
-    dataset = datasets.CheckpointDataset(str(tmp_path / "cell"), "task_1.safetensors")
-    assert dataset.load() == tmp_path / "cell" / "task_1.safetensors"
+    dataset = datasets.CheckpointDataset(str(tmp_path / "cell"), "task_1.safetensors", every_seconds=7.5)
+    assert dataset.load() == (tmp_path / "cell" / "task_1.safetensors", 7.5)
     assert dataset.exists()
     assert dataset.paths() == {}
     assert not (tmp_path / "cell").exists()

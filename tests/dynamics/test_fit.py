@@ -13,6 +13,7 @@ import torch
 from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, heldout_rows, split_by_episode, train
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import gaussian
+from oer_pipeline.dynamics.report import report
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.errors import ConfigurationError, DataError
@@ -103,6 +104,37 @@ def test_heldout_rows_are_those_that_the_fit_held_out(system: Trajectories, smal
     x = model.inputs.standardise(torch.from_numpy(inputs_of(system)[heldout]))
     y = model.outputs.standardise(torch.from_numpy(targets_of(system)[heldout]))[:, model.outputs.varying]
     assert heldout_nll(model.parameters, (x, y)).tolist() == pytest.approx(record["heldout_nll"], rel=1e-5)
+
+
+def marked(system: Trajectories, filling: float) -> Trajectories:
+    """Every third episode ends terminal, nobody knows where; the last one is nothing else."""
+    ends = system.starts + system.lengths - 1
+    terminal = np.isin(np.arange(len(system)), ends[::3])
+    terminal[system.episode == 59] = True
+    following = system.next_observation.copy()
+    following[terminal] = filling
+    return replace(system, next_observation=following, terminal=terminal, next_known=~terminal)
+
+
+def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(system: Trajectories, small: DynamicsSettings) -> None:
+    """Fit, statistics, split, held-out likelihood and report are those of the other rows."""
+    few = replace(small, max_epochs=3)
+    tables = [marked(system, 0.0), marked(system, 1e3)]
+    tables.append(tables[0].select(tables[0].known))
+    fits = [fit(table, few, seed=4, task=2) for table in tables]
+    tensors = [model.tensors() for model, _ in fits]
+    records = [record for _, record in fits]
+    told = []
+    for table, (model, _) in zip(tables, fits, strict=True):
+        told.append(json.dumps(report(model, table, heldout_rows(table, few, 4, 2), seed=0)))
+    assert records[0] == records[1] == records[2]
+    assert sum(records[0]["rows"].values()) == int(tables[0].known.sum())
+    assert told[0] == told[1] == told[2]
+    for name, tensor in tensors[0].items():
+        assert tensor.equal(tensors[1][name]), name
+        assert tensor.equal(tensors[2][name]), name
+    known = inputs_of(tables[2])
+    np.testing.assert_allclose(fits[0][0].inputs.mean, known.mean(axis=0), atol=1e-5)
 
 
 def test_members_differ(fitted: Fitted, system: Trajectories) -> None:

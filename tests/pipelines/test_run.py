@@ -207,3 +207,57 @@ def test_an_unreadable_input_is_named(resumed: Any) -> None:
     path.write_bytes(path.read_bytes()[:300])
     with pytest.raises(OERError, match=r"task_2_policies.safetensors"):
         resumed.run("continual", tags=["task_3"], force=True)
+
+
+def test_a_run_killed_within_a_task_ends_in_the_same_files_and_its_interval_makes_nothing_stale(
+    resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from oer_pipeline.training.module import BlockModule
+
+    def run(**how: Any) -> list[str]:
+        how = {"method": "finetune", "learner": {"updates": 240}, **how}
+        ran: list[str] = resumed.run("continual", tags=["task_1"], **how)
+        return ran
+
+    assert run() == ["task_1.train", "task_1.evaluate"]
+    whole, step = resumed.files(), BlockModule.training_step
+
+    def killed(module: Any, batch: int, batch_idx: int) -> None:
+        if batch_idx == 1:
+            raise OSError("killed")
+        step(module, batch, batch_idx)
+
+    monkeypatch.setattr(BlockModule, "training_step", killed)
+    with pytest.raises(OSError, match="killed"):
+        run(checkpoint_seconds=0, force=True)
+    monkeypatch.undo()
+    assert [name for name in resumed.files() if "/checkpoints/" in name]
+    assert run(checkpoint_seconds=0, force=True) == ["task_1.train", "task_1.evaluate"]
+    assert resumed.files() == whole
+    assert run(checkpoint_seconds=7) == []
+
+
+def test_returns_of_episodes_that_the_physics_breaks_off_are_continued(
+    resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import numpy as np
+    import pandas as pd
+
+    from oer_pipeline.suites.suite import FAMILIES
+
+    class Breaks(FAMILIES["cheetah_vel"]):  # type: ignore[misc]
+        def step(self, state: Any, action: Any) -> Any:
+            if state.time > 0.0:
+                state.qvel[:] = np.nan
+            return super().step(state, action)
+
+    monkeypatch.setitem(FAMILIES, "cheetah_vel", Breaks)
+    resumed.run("continual", from_nodes=["task_3.evaluate"], force=True)
+    resumed.run("evaluation", elsewhere={"tasks": "1"}, force=True)
+    files = sorted((resumed.path / "data").rglob("*_returns.parquet"))
+    tables = [pd.read_parquet(f) for f in files if "task_3" in f.name or "after_" in f.name]
+    assert len(tables) == 4  # of two seeds each
+    for table in tables:
+        assert table["diverged"].all()
+        assert (table["length"] == 1).all()
+        assert (table["return"] < -200).all()  # about -1.6 as far as they went

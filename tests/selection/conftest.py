@@ -78,7 +78,8 @@ def request(data: Trajectories, size: int, **changes: Any) -> SelectionRequest:
     }
     given.update(changes)
     if isinstance(given["model"], MovingModel) and given["model"].inputs is None:
-        given["model"].inputs = Statistics.of(np.concatenate((data.observation, data.action), axis=1))
+        inputs = np.concatenate((data.observation, data.action), axis=1)
+        given["model"].inputs = Statistics.of(inputs[data.known])
     return SelectionRequest(data, size, **given)
 
 
@@ -98,6 +99,14 @@ def walks(episodes: int = 6, steps: int = 25, width: int = 3, seed: int = 0) -> 
     return replace(data, action=action, reward=draw.standard_normal(len(data)).astype(np.float32))
 
 
+def unknown_ends(data: Trajectories, episodes: Sequence[int]) -> Trajectories:
+    """The data as if the files of some terminal episodes did not tell where they ended."""
+    rows = (data.starts + data.lengths - 1)[list(episodes)]
+    following, known = data.next_observation.copy(), np.ones(len(data), bool)
+    following[rows], known[rows] = data.observation[rows], False
+    return replace(data, next_observation=following, next_known=known)
+
+
 class Kit:
     """What the tests of this folder build their cases from."""
 
@@ -106,6 +115,7 @@ class Kit:
     right_by = staticmethod(right_by)
     permuted = staticmethod(permuted)
     walks = staticmethod(walks)
+    unknown_ends = staticmethod(unknown_ends)
     Model = MovingModel
 
 

@@ -25,9 +25,9 @@ def literal(settings: MBES, request: Any) -> list[list[Any]]:
         return ((np.asarray(x) - mean) / (std + 1e-3)).astype(np.float64)
 
     def after(row: int) -> int | None:
-        """The next row; `rows` behind a terminal one, None where the data end."""
+        """The next row; `rows` behind a terminal one, None where the data end or do not say."""
         if data.terminal[row]:
-            return rows
+            return rows if data.known[row] else None
         return row + 1 if row + 1 < rows and data.episode[row + 1] == data.episode[row] else None
 
     def at(row: int, action: Any, member: int, noise: Any) -> tuple[Any, float]:
@@ -95,10 +95,13 @@ def literal(settings: MBES, request: Any) -> list[list[Any]]:
     return [[int(order[b[0]]), *b[1:]] for b in buffer]
 
 
+@pytest.mark.parametrize("unknown", [(), (0, 4)])
 @pytest.mark.parametrize("revisit", ["never", "rollout", "any"])
 @pytest.mark.parametrize(("prediction", "gate"), [("sample", 2.0), ("sample", 0.9), ("mean", 1.0)])
-def test_the_walk_is_that_of_a_literal_implementation(kit: Kit, revisit: str, prediction: str, gate: float) -> None:
-    data = kit.walks(episodes=5, steps=14, seed=4)
+def test_the_walk_is_that_of_a_literal_implementation(
+    kit: Kit, revisit: str, prediction: str, gate: float, unknown: tuple[int, ...]
+) -> None:
+    data = kit.unknown_ends(kit.walks(episodes=5, steps=14, seed=4), unknown)
     settings = MBES(form="gated", walkers=3, neighbours=6, gate=gate, revisit=revisit, prediction=prediction)
 
     def requested() -> Any:
@@ -127,11 +130,15 @@ def test_a_closed_gate_follows_the_data_an_open_one_the_policy(kit: Kit) -> None
         assert all(walk[1:] == rows for walk in began)
 
 
-@pytest.mark.parametrize(("terminal", "ended"), [(True, "terminal"), (False, "no_successor")])
-def test_where_an_episode_ends_the_walk_ends(kit: Kit, terminal: bool, ended: str) -> None:
+@pytest.mark.parametrize(
+    ("terminal", "known", "ended"),
+    [(True, True, "terminal"), (False, True, "no_successor"), (True, False, "no_successor")],
+)
+def test_where_an_episode_ends_the_walk_ends(kit: Kit, terminal: bool, known: bool, ended: str) -> None:
     # One walker goes along the first episode until the buffer is full, the other is at the end of its own at once.
     data = kit.table([[(x, 0) for x in range(5)], [(-9, 0), (-9, 0)]], terminal=[terminal, terminal])
     data.action[:] = 1.0
+    data = data if known else kit.unknown_ends(data, [0, 1])
     chosen = MBES(form="gated", gate=1e-9, walkers=2).select(kit.request(data, 5))
     assert sorted(chosen.rows.tolist()) == [0, 1, 2, 3, 4]
     assert chosen.record["walked"].all()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,7 @@ from oer_pipeline.networks.randomness import generator
 from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.order import content_order
 from oer_pipeline.selection.protocol import Selection
+from oer_pipeline.trajectories.table import Trajectories
 
 Kit = Any
 
@@ -33,7 +35,7 @@ def plain_walk(settings: MBES, request: Any) -> list[tuple[int, int, int, float,
     """Method, section 5, steps 1 to 5, as a loop that measures every distance; a visit is a row and its record."""
     order = content_order(request.data)
     data, draws, rows, scaled = request.data.select(order), request.generator, len(request.data), scaler(request)
-    points = np.concatenate((scaled(data.observation), scaled(data.next_observation[data.terminal])))
+    points = np.concatenate((scaled(data.observation), scaled(data.next_observation[data.terminal & data.known])))
     between = np.sqrt(((points[:rows, None] - points[None]) ** 2).sum(-1))
     between[np.arange(rows), np.arange(rows)] = np.inf
     sample = torch.randperm(rows, generator=generator("selection/distance", 0, 0))[: settings.distance_sample].numpy()
@@ -83,12 +85,13 @@ def plain_walk(settings: MBES, request: Any) -> list[tuple[int, int, int, float,
     return [(int(order[row]), *record) for row, *record in buffer]
 
 
+@pytest.mark.parametrize("unknown", [(), (0, 4)])
 @pytest.mark.parametrize("revisit", ["never", "rollout", "any"])
 @pytest.mark.parametrize(("walkers", "size", "horizon"), [(1, 60, 19), (4, 60, 6), (10, 60, 1), (10, 150, 19)])
 def test_the_walk_is_that_of_a_plain_implementation(
-    kit: Kit, walkers: int, size: int, horizon: int, revisit: str
+    kit: Kit, walkers: int, size: int, horizon: int, revisit: str, unknown: tuple[int, ...]
 ) -> None:
-    data = kit.walks(seed=walkers)
+    data = kit.unknown_ends(kit.walks(seed=walkers), unknown)
     settings = MBES(walkers=walkers, distance_sample=100, distance_quantile=0.9, revisit=revisit)
 
     def requested() -> Any:
@@ -179,6 +182,21 @@ def test_reaching_a_terminal_state_ends_the_rollout_a_timeout_does_not(kit: Kit)
     assert not ended.record["walked"][-1]  # only filled in
     assert timed_out.record["step"][-1] == 4
     assert timed_out.record["walked"][-1]
+
+
+def test_an_end_that_nobody_knows_is_no_terminal_state(kit: Kit) -> None:
+    """Behind row 3, at (3, 0), the walk wants to go on to where its episode ended."""
+    paths = [[(x, 0) for x in range(5)], [(20, 1), (21, 1), (30, 1)]]
+    told = kit.table(paths, terminal=[True, False])
+    filled = replace(told, next_observation=told.next_observation.copy())
+    filled.next_observation[3] = 3, 0
+    settings = MBES(walkers=1, distance_quantile=None)
+
+    def ended_by(data: Trajectories) -> set[str]:
+        return set(settings.select(kit.request(data, 6)).notes["ended_by"])
+
+    assert "terminal" in ended_by(filled)
+    assert "terminal" not in ended_by(kit.unknown_ends(told, [0]))
 
 
 def test_what_walks_cannot_reach_is_filled_uniformly_and_recorded(kit: Kit) -> None:

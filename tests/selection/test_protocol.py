@@ -92,6 +92,15 @@ def make(path: str, options: dict[str, Any]) -> Selector:
     return build(path, Selector, options)  # type: ignore[type-abstract]
 
 
+def test_a_buffer_keeps_which_ends_nobody_knows(kit: Kit) -> None:
+    marked = kit.unknown_ends(kit.walks(), [0])  # row 24
+    selection = Selection.unwalked(np.array([3, 24, 7]))
+    filled = fill(kit.request(marked, 3), selection, "data")
+    assert filled.next_known is not None
+    assert filled.next_known.tolist() == [True, False, True]
+    assert filled.terminal.tolist() == [False, True, False]
+
+
 def test_selectors_come_by_path_with_their_options() -> None:
     assert make(MBES_PATH, {"walkers": 3}) == MBES(walkers=3)
     assert make(UNIFORM_PATH, {}) == Uniform()

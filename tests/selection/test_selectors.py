@@ -12,6 +12,7 @@ import torch
 
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.loading import build
+from oer_pipeline.selection.order import content_order
 from oer_pipeline.selection.protocol import Selection, Selector
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -49,7 +50,7 @@ class Normal:
 
     def __init__(self, data: Trajectories, sigma: float = 1.0) -> None:
         self.observation_size, self.action_size, self.sigma = data.observation.shape[1], data.action.shape[1], sigma
-        both = torch.from_numpy(np.concatenate((data.observation, data.action), 1)).double()
+        both = torch.from_numpy(np.concatenate((data.observation, data.action), 1)[data.known]).double()
         self.inputs = type("Statistics", (), {"mean": both.mean(0).float(), "std": both.std(0).float()})
 
     def predict(self, s: torch.Tensor, a: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
@@ -216,6 +217,39 @@ def test_likelihood_prefers_what_the_model_expects(kit: Kit) -> None:
     asked = kit.request(data, 5, model=Normal(data))
     assert chosen("likelihood", asked).rows.tolist() == [17, 48, 31, 32, 4]
     assert sorted(chosen("likelihood", replace(asked, size=10), per="episode").rows.tolist()) == [*range(30, 40)]
+
+
+def test_likelihood_puts_what_nobody_knows_last(kit: Kit) -> None:
+    """The end of each of the two episodes only fills its place; the first one's is marked."""
+    data = kit.table([[(x, 0), (x + 0.1, 0), (x + 0.1, 0)] for x in (0, 5)], terminal=[True, True])
+    data.action[:, 0] = [0.1, 0.0, 0.1, 0.0]  # as s' - s is, the model expects
+    data.reward[:] = [0.1, 0.0, 0.2, 0.0]
+    marked = kit.unknown_ends(data, [0])
+
+    def order(table: Trajectories, **options: Any) -> list[int]:
+        return chosen("likelihood", kit.request(table, 4, model=Normal(table)), **options).rows.tolist()
+
+    assert set(order(data)[:2]) == {1, 3}
+    assert order(marked) == [3, 0, 2, 1]
+    assert order(data, per="episode") == [0, 1, 2, 3]  # means of the squares 0.01, 0 and 0.04, 0
+    assert order(marked, per="episode") == [0, 1, 2, 3]
+    marked.reward[2] = 0.05
+    marked.reward[3] = 0.12
+    # 0.1 ** 2 = 0.01 for the first one's known row; (0.05 ** 2 + 0.12 ** 2) / 2 = 0.00845.
+    assert order(marked, per="episode") == [2, 3, 0, 1]
+
+
+@pytest.mark.parametrize(("name", "options"), FORMS)
+def test_what_fills_the_place_of_an_unknown_end_changes_no_choice(kit: Kit, name: str, options: dict[str, Any]) -> None:
+    data = kit.unknown_ends(kit.walks(), [2])
+    order = content_order(data).tolist()
+    for filling in range(1, 1_000):  # another content gives the episodes another order: most do
+        other = replace(data, next_observation=data.next_observation.copy())
+        other.next_observation[74] = filling
+        if content_order(other).tolist() == order:
+            break
+    rows = [make(name, options).select(equipped(kit, d, 40)).rows.tolist() for d in (data, other)]
+    assert rows[0] == rows[1]
 
 
 def test_likelihood_is_that_of_the_mixture_without_constant_outputs(kit: Kit) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.suites import behaviour_training, ppo, sac
 from oer_pipeline.suites.behaviour import BehaviourFile, GaussianPolicy, SquashedPolicy
 from oer_pipeline.suites.behaviour_training import ALGORITHMS, Training, main, save, train, train_all
+from oer_pipeline.suites.broken_off import worst_reward
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
@@ -125,6 +127,17 @@ def test_a_policy_at_the_floor_is_no_behaviour(curve: list[float], counting: Cou
     curve += [-5.0, -2.0, -1.0]
     with pytest.raises(DataError, match=r"counting task_1 .* is untrained: final return -1.0"):
         train(counting().tasks[0], Training("PPO", TINY))
+
+
+def test_scores_of_episodes_that_the_physics_breaks_off_are_continued(curve: list[float], counting: Counting) -> None:
+    """After two of ten steps: at +1 they sum to 2, and doing nothing would have had 0."""
+    curve += [1.0, 5.0, 10.0]
+    task = counting(breaks=3).tasks[0]
+    worst = worst_reward(replace(task, index=0))
+    assert worst < -0.8
+    returns = train(task, Training("PPO", TINY)).record["returns"]
+    assert returns["final"] == pytest.approx(2.0 + 8.0 * worst)
+    assert returns["zero"] == pytest.approx(8.0 * worst)
 
 
 def test_a_curve_without_a_medium_is_named(signed: Suite) -> None:

@@ -115,7 +115,8 @@ def test_divergence_ends_the_episode_says_so_and_gives_finite_numbers(counter: A
     environment = PhysicsEnv(counter(breaks=3), horizon=10)
     environment.reset(seed=0)
     steps = [environment.step(np.full(1, 0.25, np.float32)) for _ in range(3)]
-    assert [step[2] for step in steps] == [False, False, True]
+    assert [step[2] for step in steps] == [False, False, False]
+    assert [step[3] for step in steps] == [False, False, True]
     assert [step[4]["diverged"] for step in steps] == [False, False, True]
     observation, reward, *_ = steps[-1]
     np.testing.assert_array_equal(observation, steps[1][0])

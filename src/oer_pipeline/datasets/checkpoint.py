@@ -1,4 +1,7 @@
-"""Where a training keeps its checkpoint: a path as a node's input, which says nothing of what the node makes."""
+"""Where a training keeps its checkpoint and how often it takes one.
+
+It is a node's input that says nothing of what the node makes.
+"""
 
 from __future__ import annotations
 
@@ -8,18 +11,31 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
 
+Checkpointing = tuple[Path, float]
+"""The file, and the seconds between two checkpoints."""
 
-class CheckpointDataset(AbstractDataset[Path, Path]):
-    """Loads to the path `path/file`, whether a file is there or not; the training writes, reads and removes it."""
 
-    def __init__(self, path: str, file: str, metadata: dict[str, Any] | None = None) -> None:
-        self._path = Path(path) / file
+class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
+    """Loads to (`path/file`, `every_seconds`), whether a file is there or not.
+
+    The training writes, reads and removes the file. The interval comes this way because
+    parameters are fingerprinted, and it leaves every bit of what is made as it is.
+    """
+
+    def __init__(
+        self,
+        path: str,
+        file: str,
+        every_seconds: float = 60.0,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._path, self._every_seconds = Path(path) / file, every_seconds
         self.metadata = metadata
 
-    def load(self) -> Path:
-        return self._path
+    def load(self) -> Checkpointing:
+        return self._path, self._every_seconds
 
-    def save(self, data: Path) -> None:
+    def save(self, data: Checkpointing) -> None:
         raise DatasetError("a checkpoint is its training's own; no node may save it")
 
     def paths(self) -> dict[int | None, Path]:
@@ -30,4 +46,4 @@ class CheckpointDataset(AbstractDataset[Path, Path]):
         return True
 
     def _describe(self) -> dict[str, Any]:
-        return {"path": str(self._path)}
+        return {"path": str(self._path), "every_seconds": self._every_seconds}

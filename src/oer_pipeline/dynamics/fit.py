@@ -44,6 +44,9 @@ def fit(
 
     It is fitted on `device`; with `graphs` an update is captured once and replayed.
 
+    Rows whose s' is not known (`Trajectories.next_known`) take part in nothing: neither in
+    the fit nor in the statistics nor in the held-out likelihood.
+
     The second is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member trained (standardised outputs,
     without its constant), `elites`, the members that the model holds, and `rows` on either side of the split. How well
     the model predicts is another question: `report.report`.
@@ -51,6 +54,7 @@ def fit(
     Raises:
         DataError: fewer than two episodes, no output that varies, or a training that diverges.
     """
+    known = trajectories.known
     heldout = heldout_rows(trajectories, settings, seed, task)
     inputs, outputs = statistics(trajectories)
 
@@ -59,14 +63,15 @@ def fit(
         return inputs.standardise(x).to(device), outputs.standardise(y)[:, outputs.varying].to(device)
 
     members = [generator(f"dynamics/member_{member}", seed, task) for member in range(settings.members)]
-    best, epochs = train(samples(~heldout), samples(heldout), settings, members, progress, graphs)
+    training, judged = ~heldout & known, heldout & known
+    best, epochs = train(samples(training), samples(judged), settings, members, progress, graphs)
     elites = _best(best.loss, settings.elites)
     record = {
         "epochs": epochs,
         "best_epoch": best.epoch.tolist(),
         "heldout_nll": best.loss.tolist(),
         "elites": elites,
-        "rows": {"training": int((~heldout).sum()), "heldout": int(heldout.sum())},
+        "rows": {"training": int(training.sum()), "heldout": int(judged.sum())},
     }
     return TransitionModel(take_members(best.parameters, elites), inputs, outputs).to("cpu"), record
 
@@ -83,10 +88,12 @@ def heldout_rows(trajectories: Trajectories, settings: DynamicsSettings, seed: i
 def split_by_episode(trajectories: Trajectories, holdout: float, draws: torch.Generator) -> BoolArray:
     """Which rows are held out, (N,): those of a fraction `holdout` of the episodes, at least one, never all.
 
+    Of the episodes that have a row whose s' is known; those without count for nothing.
+
     Raises:
         DataError: fewer than two episodes.
     """
-    episodes = np.unique(trajectories.episode)
+    episodes = np.unique(trajectories.episode[trajectories.known])
     if len(episodes) < 2:
         raise DataError(f"a transition model needs 2 episodes or more, one held out; the data have {len(episodes)}")
     count = min(max(1, round(holdout * len(episodes))), len(episodes) - 1)
@@ -97,10 +104,14 @@ def split_by_episode(trajectories: Trajectories, holdout: float, draws: torch.Ge
 def statistics(trajectories: Trajectories) -> tuple[Statistics, Statistics]:
     """Of the inputs (s, a) and of the outputs (s' - s, r); a constant dimension of s does not vary in s' - s either.
 
+    Over the rows whose s' is known.
+
     Raises:
         DataError: no output varies, so that there is nothing to learn.
     """
-    inputs, outputs = Statistics.of(inputs_of(trajectories)), Statistics.of(targets_of(trajectories))
+    known = trajectories.known
+    inputs = Statistics.of(inputs_of(trajectories)[known])
+    outputs = Statistics.of(targets_of(trajectories)[known])
     copied = (inputs.std[: len(outputs.std) - 1] == 0).nonzero().squeeze(1)
     outputs.mean[copied], outputs.std[copied] = 0.0, 0.0
     if len(outputs.varying) == 0:

@@ -25,24 +25,27 @@ def report(model: TransitionModel, data: Trajectories, heldout: BoolArray, seed:
     """JSON-able, a function of its arguments alone; `heldout` (N,) marks rows of `data`, whole episodes of them.
 
     `rmse`, `standardised_rmse` and `nll` per predictor (accuracy.py), `calibration`, `open_loop` and `uncertainty`
-    (doubt.py). The model has not been trained on held-out episodes, but they did decide when its training stopped.
+    (doubt.py), all over rows whose s' is known. The model has not been trained on
+    held-out episodes, but they did decide when its training stopped.
 
     Raises:
         DataError: a mask that does not fit the data or leaves one side empty; a model of other sizes.
     """
-    if heldout.shape != (len(data),) or heldout.all() or not heldout.any():
+    known = data.known
+    fits = heldout.shape == known.shape
+    if not (fits and (heldout & known).any() and (~heldout & known).any()):
         raise DataError(
             f"held-out mask of shape {heldout.shape} with {int(heldout.sum())} rows; the data have {len(data)} rows, "
             f"and both sides need at least one"
         )
     draws = generator("dynamics/report", seed, 0)
-    training = data.select(_some(~heldout, TRAINING_ROWS, draws))
-    judged = data.select(_some(heldout, HELDOUT_ROWS, draws))
+    training = data.select(_some(~heldout & known, TRAINING_ROWS, draws))
+    judged = data.select(_some(heldout & known, HELDOUT_ROWS, draws))
     linear = LinearModel.fit(model.inputs, training)
     return {
         **accuracy(model, linear, training, judged),
         "calibration": calibration(model, judged),
-        "open_loop": open_loop(model, linear, data.select(heldout), draws),
+        "open_loop": open_loop(model, linear, data.select(heldout & known), draws),
         "uncertainty": doubt(model, judged, draws),
     }
 

@@ -55,6 +55,7 @@ def _facts(card: Card) -> str:
         ("Horizon", _count(origin.get("horizon"), "steps")),
         ("Transitions", _joined(_count(card.get("transitions")), _bytes(card.get("bytes")))),
         ("Episodes", _count(card.get("episodes"))),
+        ("Next observations", _unknown(card.get("unknown_next_observations"))),
         ("Observation", _count(card.get("observation_size"), "dimensions")),
         ("Action", _joined(_count(card.get("action_size"), "dimensions"), _within(card.get("action_bounds")))),
         ("Made with", _joined(*(f"{name} {version}" for name, version in _versions(card, origin).items()))),
@@ -84,6 +85,16 @@ def _count(number: Any, unit: str = "") -> str:
 
 def _bytes(number: int | None) -> str:
     return "" if number is None else f"{number / 1e6:,.1f} MB as arrays"
+
+
+def _unknown(rows: int | None) -> str:
+    """How many next observations nobody knows, and what that means for them."""
+    if not rows:
+        return ""
+    return (
+        f"not known in {_count(rows)} terminal rows; these count as transitions, but not "
+        "for transition models, the likelihood selector and MBES's terminal states"
+    )
 
 
 def _parameters(parameters: Any) -> str:

@@ -28,7 +28,10 @@ def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: 
     notes = (
         ("by then", f"whether the policy has learned the task, having learned {learned}"),
         ("head", "a learned task's own; the newest for one that was not learned (zero shot)"),
-        ("diverged", "episodes that the physics broke off, over all seeds"),
+        (
+            "diverged",
+            "episodes that the physics broke off, over all seeds; continued at the worst reward of random actions",
+        ),
         ("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)),
     )
     return Table(titles, tuple(rows), notes)

@@ -229,7 +229,8 @@ def _notes(cells: Sequence[Cell], columns: Columns, reference: str | None = None
     diverged = {cell["cell"]: n for cell in cells if (n := sum(cell["diverged_episodes"].values()))}
     if diverged:
         counts = "; ".join(f"{name}: {n}" for name, n in diverged.items())
-        notes.append(("diverged", f"evaluation episodes that the physics broke off, their return ends there: {counts}"))
+        what = "evaluation episodes that the physics broke off, continued at the worst reward of random actions"
+        notes.append(("diverged", f"{what}: {counts}"))
     if reference is not None:
         notes.append(("paired by seed", f"difference from {reference}, seed by seed, over the seeds that both have"))
     notes.append(("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)))

@@ -64,7 +64,8 @@ def check_model(model: TransitionModel, data: Trajectories) -> None:
             f"the data have {sizes[0]} and {sizes[1]}"
         )
     theirs, std = (s.cpu().numpy().astype(np.float64) for s in (model.inputs.mean, model.inputs.std))
-    ours = np.concatenate([x.mean(axis=0, dtype=np.float64) for x in (data.observation, data.action)])
+    inputs = (data.observation[data.known], data.action[data.known])  # what it was fitted to
+    ours = np.concatenate([x.mean(axis=0, dtype=np.float64) for x in inputs])
     rounding = 1e-5 * np.abs(theirs) + 1e-6  # of float32
     far = np.flatnonzero(np.abs(ours - theirs) > SAME * std + rounding)
     if len(far):

@@ -22,5 +22,12 @@ def rows_of(data: Trajectories, episodes: Iterable[int], size: int) -> IntArray:
 
 
 def means(data: Trajectories, scores: FloatArray) -> FloatArray:
-    """Each episode's mean (E,) of its rows' scores (N,), float64."""
-    return np.asarray(np.add.reduceat(scores, data.starts, dtype=np.float64)) / data.lengths
+    """Each episode's mean (E,) of its rows' scores (N,), float64.
+
+    Rows of score -inf have none and do not count; an episode of nothing else has -inf.
+    """
+    has_one = scores > -np.inf
+    total = np.add.reduceat(np.where(has_one, scores, 0.0), data.starts, dtype=np.float64)
+    count = np.add.reduceat(has_one, data.starts, dtype=np.int64)
+    nothing = np.full(len(count), -np.inf)
+    return np.asarray(np.divide(total, count, out=nothing, where=count > 0))

@@ -34,5 +34,6 @@ def fill(request: SelectionRequest, selection: Selection, target: str) -> Replay
         target_action=np.ascontiguousarray(wanted, np.float32),
         row=selection.rows.astype(np.int64),
         metadata=selection.notes,
+        next_known=chosen.next_known,
         **selection.record,
     )

@@ -3,7 +3,9 @@
 Candidates are the K nearest neighbours of the current sample, itself among them. The one whose predicted next state is
 nearest to the prediction at (s, pi_n(s)) is the best; if u(s, a) is below `gate` times the neighbours' mean u, the walk
 goes on at its successor, else at the current sample's own. A sample whose episode goes on outside the data (a time-out)
-has no successor and is no candidate. Shapes: N rows of the data, W walkers, K neighbours, O observation, D dimensions.
+has no successor and is no candidate, and neither has one whose terminal successor is not known: a walk that stands on
+it and is told to follow the data ends there.
+Shapes: N rows of the data, W walkers, K neighbours, O observation, D dimensions.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ class GatedWalk(Walk):
         data = self.request.data
         rows = len(data)
         last_N = np.append(data.episode[1:] != data.episode[:-1], True)
-        self._successor_N = np.where(data.terminal, rows, np.where(last_N, NOWHERE, np.arange(1, rows + 1)))
+        onwards_N = np.where(last_N, NOWHERE, np.arange(1, rows + 1))
+        self._successor_N = np.where(data.terminal & data.known, rows, onwards_N)
         self.world.search.close(torch.from_numpy(np.flatnonzero(self._successor_N == NOWHERE)), self.member)
 
     def advance(self, walkers: list[Walker]) -> Asking[list[Walker]]:

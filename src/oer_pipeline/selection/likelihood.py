@@ -10,20 +10,25 @@ import torch
 
 from oer_pipeline.selection.protocol import SelectionRequest, needed
 from oer_pipeline.selection.scores import ScoreSelector
-from oer_pipeline.types import FloatArray, IntArray
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)
 class Likelihood(ScoreSelector):
     """Highest log-likelihood of (s' - s, r) under the mixture of the ensemble's members (method, section 6).
 
-    Over the outputs that the model predicts; E members, B rows, D outputs.
+    Over the outputs that the model predicts; E members, B rows, D outputs. Rows whose s'
+    is not known have no likelihood and come last.
     """
 
     name = "likelihood"
 
     def check(self, request: SelectionRequest) -> None:
         needed(request.model, self.name, "a transition model")
+
+    def scored(self, data: Trajectories) -> BoolArray:
+        return data.known
 
     def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
         model, data = needed(request.model, self.name, "a transition model"), request.data.select(rows)

@@ -99,7 +99,9 @@ class MBES(Selector):
         data, model = first.data, needed(first.model, "mbes", "a transition model")
         observation = torch.from_numpy(data.observation).to(first.device)
         space = Space.of(observation, *self._embedding(first))
-        ends = torch.from_numpy(data.next_observation[data.terminal]).to(first.device)
+        # A roll-out at an episode's last row whose end nobody knows cannot go on to it: it
+        # goes on at the nearest candidate that there is, or ends at the distance limit.
+        ends = torch.from_numpy(data.next_observation[data.terminal & data.known]).to(first.device)
         candidates = observation if self.form == "gated" else torch.cat((observation, ends))
         search = Neighbours(space(candidates), members=len(requests))
         return World(model, space, search, self._limit(search, len(data)))

@@ -16,7 +16,8 @@ import torch
 from oer_pipeline.selection import checks, episodes
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
-from oer_pipeline.types import FloatArray, IntArray
+from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 CHUNK = 16_384  # rows scored at once
 FORMS = ("transition", "episode")
@@ -48,6 +49,10 @@ class ScoreSelector(Selector):
     def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
         """Scores (B,) float64 of `rows` (B,) of the data."""
 
+    def scored(self, data: Trajectories) -> BoolArray:
+        """Rows (N,) that have a score: all. Others come last and do not count in means."""
+        return np.ones(len(data), dtype=bool)
+
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows.
 
@@ -57,7 +62,10 @@ class ScoreSelector(Selector):
         """
         self.check(request)
         (request,), rows = in_content_order([request])
-        scores = np.concatenate([self._checked(request, chunk) for chunk in _chunks(len(request.data))])
+        scored = self.scored(request.data)
+        scores = np.full(len(scored), -np.inf)
+        for chunk in _chunks(np.flatnonzero(scored)):
+            scores[chunk] = self._checked(request, chunk)
         if self.per == "transition":
             chosen = ranked(scores, request.generator)[: request.size]
         else:
@@ -77,5 +85,5 @@ def ranked(scores: FloatArray, draws: torch.Generator) -> IntArray:
     return np.asarray(shuffled[np.argsort(-scores[shuffled], kind="stable")])
 
 
-def _chunks(rows: int) -> Iterator[IntArray]:
-    return (np.arange(start, min(start + CHUNK, rows)) for start in range(0, rows, CHUNK))
+def _chunks(rows: IntArray) -> Iterator[IntArray]:
+    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))

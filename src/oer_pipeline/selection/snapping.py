@@ -1,6 +1,7 @@
 """MBES's default form: every prediction is snapped to the nearest real sample (method, section 5, "Selection").
 
-Candidates: the N states of the data, then the terminal states that episodes end in. Shapes: W walkers, D dimensions.
+Candidates: the N states of the data, then the terminal states that episodes are known to end in.
+Shapes: W walkers, D dimensions.
 """
 
 from __future__ import annotations

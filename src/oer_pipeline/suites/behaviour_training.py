@@ -33,6 +33,7 @@ from oer_pipeline.suites.behaviour import (
     check_trained,
     play,
 )
+from oer_pipeline.suites.broken_off import full_returns
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
 from oer_pipeline.suites.suite import Suite, Task
@@ -86,7 +87,9 @@ def train(task: Task, training: Training) -> BehaviourFile:
 
     def score(behaviour: Behaviour) -> float:
         # Episodes of its own, the same wherever the task stands in a sequence.
-        return float(play(replace(task, index=0), behaviour, training.episodes, "snapshot").returns.mean())
+        own = replace(task, index=0)
+        episodes = play(own, behaviour, training.episodes, "snapshot")
+        return float(full_returns(own, episodes).mean())
 
     random, zero = score(UniformPolicy()), score(ZeroPolicy())
     final = BehaviourFile({"final": snapshots[-1][1]}, {}).expert

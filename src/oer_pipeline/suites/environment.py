@@ -23,7 +23,8 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
     """One physics as an environment, truncated at `horizon` if there is one.
 
     A step that diverges ends the episode without effect, as in roll-outs: the observation is the one before it, the
-    reward 0 (one NaN would spoil a whole training), and `info["diverged"]` says so.
+    reward 0 (one NaN would spoil a whole training), and `info["diverged"]` says so. It is
+    truncated, not terminal: to a cheetah, whose rewards are all below 0, an end would pay.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - gymnasium's own contract
@@ -48,7 +49,7 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         reward, terminal = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
         if not self._physics.is_sound(self._state):
-            return self._seen, 0.0, True, False, {"diverged": True}
+            return self._seen, 0.0, False, True, {"diverged": True}
         self._seen = self._physics.observe(self._state)
         truncated = self._horizon is not None and self._step >= self._horizon
         return self._seen, reward, terminal, truncated, {"diverged": False}

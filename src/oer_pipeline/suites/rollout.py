@@ -37,7 +37,10 @@ class Episodes:
 
     @property
     def returns(self) -> FloatArray:
-        """Undiscounted return of each episode, (B,) float64."""
+        """Undiscounted return of each episode as far as it went, (B,) float64.
+
+        Returns to judge a policy by are `broken_off.full_returns`.
+        """
         return np.asarray(self.reward.sum(axis=1, dtype=np.float64))
 
 

@@ -20,18 +20,18 @@ from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule
 
-EVERY_SECONDS = 60.0
-
 logger = logging.getLogger(__name__)
 
 
 class Checkpoint(pl.Callback):
-    """Keeps everything that the next update depends on in one file, written every minute after a block that is sound.
+    """Keeps everything that the next update depends on in one file.
 
-    The file names what it belongs to (data, settings, seeds, code, versions): another training's is not taken up.
+    It is written after a sound block, at most once in `every_seconds` (0: every block). The
+    file names what it belongs to (data, settings, seeds, code, versions): another
+    training's is not taken up.
     """
 
-    def __init__(self, path: Path, training: TaskTraining, every_seconds: float = EVERY_SECONDS) -> None:
+    def __init__(self, path: Path, training: TaskTraining, every_seconds: float = 60.0) -> None:
         self.path, self._every, self._last = path, every_seconds, time.monotonic()
         self._recipe = _recipe(training)
         self.update: int | None = None
@@ -42,9 +42,8 @@ class Checkpoint(pl.Callback):
         found = self._read()
         if found is None:
             return
-        tensors, self.update = found
-        history = {n.removeprefix("history."): t for n, t in tensors.items() if n.startswith("history.")}
-        module.task.load_state({n: t for n, t in tensors.items() if not n.startswith("history.")}, self.update)
+        state, history, self.update = found
+        module.task.load_state(state, self.update)
         module.restore(history)
         logger.info("task %d: goes on after update %d, from %s", module.task.task, self.update, self.path)
 
@@ -56,8 +55,13 @@ class Checkpoint(pl.Callback):
         """Take a checkpoint now."""
         from safetensors.torch import save_file
 
-        tensors = module.task.state() | {f"history.{name}": t for name, t in module.columns().items()}
-        header = {"recipe": self._recipe, "updates": str(module.task.updates)}
+        columns = module.columns()
+        tensors = module.task.state() | {f"history.{name}": t for name, t in columns.items()}
+        header = {
+            "recipe": self._recipe,
+            "updates": str(module.task.updates),
+            "history": json.dumps(list(columns)),
+        }
         with atomic_path(self.path) as temporary:
             save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, header)
         self.update, self._last = module.task.updates, time.monotonic()
@@ -66,7 +70,8 @@ class Checkpoint(pl.Callback):
         """The task is done."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self) -> tuple[dict[str, Tensor], int] | None:
+    def _read(self) -> tuple[dict[str, Tensor], dict[str, Tensor], int] | None:
+        """State, history by columns and update of the file; None where it is not this training's."""
         if not self.path.is_file():
             return None
         from safetensors import safe_open
@@ -76,7 +81,11 @@ class Checkpoint(pl.Callback):
                 header = file.metadata() or {}
                 if header.get("recipe") != self._recipe:
                     return None
-                return {name: file.get_tensor(name) for name in file.keys()}, int(header["updates"])  # noqa: SIM118
+                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+                # A file sorts its tensors; curves keep the order in which losses came up.
+                columns = json.loads(header["history"])
+                history = {name: state.pop(f"history.{name}") for name in columns}
+                return state, history, int(header["updates"])
         except Exception as error:  # safetensors has its own error type for each damage
             logger.warning("checkpoint %s cannot be read (%s); the task starts anew", self.path, error)
             return None

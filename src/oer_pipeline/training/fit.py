@@ -48,11 +48,13 @@ def fit(
     seeds: Sequence[int],
     hardware: Hardware | None = None,
     checkpoint: Path | None = None,
+    every_seconds: float = 60.0,
     base: Base | None = None,
 ) -> Trained:
     """Train the task after `previous` for all seeds at once (arguments as `TaskTraining`).
 
-    With a `checkpoint` file a training that was interrupted goes on there; it is removed at the end.
+    With a `checkpoint` file, written every so many seconds (0: after every block), a
+    training that was interrupted goes on there; it is removed at the end.
 
     Raises:
         DivergedError: names task, seed, update and the last good checkpoint.
@@ -60,7 +62,8 @@ def fit(
     hardware = hardware or Hardware()
     device = hardware.device()
     task = TaskTraining(learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base)
-    module, keeper = BlockModule(task), Checkpoint(checkpoint, task) if checkpoint else None
+    module = BlockModule(task)
+    keeper = Checkpoint(checkpoint, task, every_seconds) if checkpoint else None
     if keeper:
         keeper.resume(module)
     title = f"train task {task.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"

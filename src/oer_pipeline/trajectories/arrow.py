@@ -16,7 +16,12 @@ import pyarrow.parquet as pq
 
 from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.guard import check_claim, check_file, reading
-from oer_pipeline.trajectories.header import check_content, check_header, make_header
+from oer_pipeline.trajectories.header import (
+    check_content,
+    check_header,
+    columns_told,
+    make_header,
+)
 from oer_pipeline.trajectories.schema import Array, Column, Schema, check_arrays
 
 ROW_GROUP = 131_072
@@ -33,8 +38,9 @@ def write(
     where = where or str(path)
     check_arrays(schema, arrays, where)
     header = make_header(schema, arrays, metadata, where)
-    columns = [_to_arrow(arrays[name]) for name in schema.columns]
-    fields = [pa.field(n, c.type, nullable=False) for n, c in zip(schema.columns, columns, strict=True)]
+    names = schema.present(arrays)
+    columns = [_to_arrow(arrays[name]) for name in names]
+    fields = [pa.field(n, c.type, nullable=False) for n, c in zip(names, columns, strict=True)]
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=header))
     # Dictionaries and statistics cost time and space on continuous data and serve no reader of whole columns.
     pq.write_table(
@@ -54,10 +60,11 @@ def read(path: Path, schema: Schema) -> tuple[dict[str, Array], dict[str, Any]]:
     with reading(where, "Parquet file"), pq.ParquetFile(path) as file:
         header = _header(file.schema_arrow)
         metadata = check_header(header, schema, where)
-        _check_types(file.schema_arrow, schema, where)
-        _check_size(file, schema, path)
-        table = file.read(columns=list(schema.columns))
-        arrays = {name: _to_numpy(table.column(name), f"{where}: column {name}") for name in schema.columns}
+        columns = columns_told(header, schema)
+        _check_types(file.schema_arrow, schema.kind, columns, where)
+        _check_size(file, columns, path)
+        table = file.read(columns=list(columns))
+        arrays = {name: _to_numpy(table.column(name), f"{where}: column {name}") for name in columns}
         check_arrays(schema, arrays, where)
         check_content(header, schema, arrays, where)
     return arrays, metadata
@@ -78,18 +85,18 @@ def _header(found: pa.Schema) -> dict[str, str]:
     return {key.decode(): value.decode() for key, value in (found.metadata or {}).items()}
 
 
-def _check_types(found: pa.Schema, schema: Schema, where: str) -> None:
-    for name, column in schema.columns.items():
+def _check_types(found: pa.Schema, kind: str, columns: Mapping[str, Column], where: str) -> None:
+    for name, column in columns.items():
         if found.get_field_index(name) < 0:
-            raise DataError(f"{where}: column {name} is missing; a {schema.kind} file has {', '.join(schema.columns)}")
+            raise DataError(f"{where}: column {name} is missing; a {kind} file has {', '.join(columns)}")
         if not _fits(found.field(name).type, column):
             raise DataError(f"{where}: column {name}: found {found.field(name).type}; it takes {column}")
 
 
-def _check_size(file: pq.ParquetFile, schema: Schema, path: Path) -> None:
+def _check_size(file: pq.ParquetFile, columns: Mapping[str, Column], path: Path) -> None:
     rows = max(file.metadata.num_rows, sum(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)))
-    types = {name: file.schema_arrow.field(name).type for name in schema.columns}
-    width = sum(np.dtype(c.dtype).itemsize * (types[n].list_size if c.vector else 1) for n, c in schema.columns.items())
+    types = {name: file.schema_arrow.field(name).type for name in columns}
+    width = sum(np.dtype(c.dtype).itemsize * (types[n].list_size if c.vector else 1) for n, c in columns.items())
     check_claim(str(path), rows, rows * width, path.stat().st_size)
 
 

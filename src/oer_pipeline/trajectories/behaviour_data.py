@@ -10,10 +10,12 @@ import numpy as np
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.behaviour import Behaviour, BehaviourFile, UniformPolicy, ZeroPolicy, play
+from oer_pipeline.suites.broken_off import continuation, full_returns
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.collect import concatenate, from_episodes
+from oer_pipeline.trajectories.collect import DIVERGED, concatenate, from_episodes
 from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import FloatArray
 
 REFERENCES = ("random", "medium", "expert")
 """The kinds whose returns are references."""
@@ -77,10 +79,32 @@ def _in_random_order(table: Trajectories, generator: np.random.Generator) -> Tra
 def references(
     task: Task, raw: Mapping[str, Trajectories], data_seed: int, episodes: int
 ) -> dict[str, dict[str, float]]:
-    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data."""
-    zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed).returns
-    returns = {**{kind: raw[kind].returns for kind in REFERENCES}, "zero": zero}
+    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data.
+
+    Episodes that the physics broke off count as evaluation counts them (suites.broken_off).
+    """
+    zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed)
+    returns = {kind: rolled_out_returns(task, raw[kind]) for kind in REFERENCES}
+    returns["zero"] = full_returns(task, zero)
     return {k: {"episodes": len(r), "mean": float(r.mean()), "sd": float(r.std(ddof=1))} for k, r in returns.items()}
+
+
+def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
+    """Returns (E,) float64 of the episodes that `from_episodes` made a table of.
+
+    Those that the physics broke off, time-outs before the horizon, are continued to it,
+    and those that broke off in their first step, which have no row, follow at the end.
+    """
+    returns, ends = table.returns, table.starts + table.lengths - 1
+    broken = table.timeout[ends] & (table.lengths < task.horizon)
+    at_once = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(broken))
+    if not broken.any() and at_once <= 0:
+        return returns
+    least = np.minimum.reduceat(table.reward, table.starts)
+    returns[broken] += continuation(task, table.lengths[broken], least[broken])
+    nothing = np.zeros(max(0, at_once), dtype=np.int64)
+    whole = continuation(task, nothing, nothing.astype(np.float64))
+    return np.concatenate((returns, whole))
 
 
 def _policies(behaviours: BehaviourFile, kind: str) -> list[Behaviour]:

@@ -13,8 +13,23 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.trajectories import arrow
-from oer_pipeline.trajectories.schema import TRANSITION, Array, Column, Schema, check_arrays, content_hash
-from oer_pipeline.trajectories.validate import Rule, bounded, check_rules, check_widths, finite
+from oer_pipeline.trajectories.schema import (
+    NEXT_KNOWN,
+    TRANSITION,
+    Array,
+    Column,
+    Schema,
+    check_arrays,
+    content_hash,
+)
+from oer_pipeline.trajectories.validate import (
+    KNOWN,
+    Rule,
+    bounded,
+    check_rules,
+    check_widths,
+    finite,
+)
 from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 BUFFER = Schema(
@@ -31,6 +46,7 @@ BUFFER = Schema(
         "uncertainty": Column("float32"),
         "walked": Column("bool"),
     },
+    NEXT_KNOWN,
 )
 
 
@@ -47,6 +63,7 @@ RULES = (
     bounded("target_action"),
     Rule("row", "must not be negative", lambda c: np.asarray(c["row"] < 0)),
     Rule("row", "must be distinct; this row of D_n is there before", _taken_twice),
+    *KNOWN,
 )
 
 
@@ -69,13 +86,22 @@ class ReplayBuffer:
     uncertainty: FloatArray  # (M,) float32, u(s, a)
     walked: BoolArray  # (M,) reached by a walk; false: filled
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    next_known: BoolArray | None = None  # (M,); None: all are (`Trajectories`)
+
+    def __post_init__(self) -> None:
+        """Say in one way that all are known, so that equal buffers have equal hashes."""
+        if self.next_known is not None and self.next_known.all():
+            object.__setattr__(self, "next_known", None)
 
     def __len__(self) -> int:
         return len(self.row)
 
     def arrays(self) -> dict[str, Array]:
-        """The columns by name, in the schema's order."""
-        return {name: getattr(self, name) for name in BUFFER.columns}
+        """The columns by name, in the schema's order; `next_known` where it is not None."""
+        columns = {name: getattr(self, name) for name in BUFFER.columns}
+        if self.next_known is not None:
+            columns["next_known"] = self.next_known
+        return columns
 
     @property
     def replay_bytes(self) -> int:

@@ -24,8 +24,9 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     """What a table holds and where it comes from, the same keys for collected and imported data.
 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
-    `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound. `normalised_return` is
-    there only where references are.
+    `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
+    `unknown_next_observations`, there only where some are, counts terminal rows whose file
+    does not say what followed; `normalised_return` is there only where references are.
 
     Raises:
         DataError: the references name no random or expert return, or the two are equal.
@@ -53,6 +54,8 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         "coverage": {name: _summary(getattr(trajectories, name)) for name in ("observation", "action", "reward")},
         "at_bounds": float(((action <= low) | (action >= high)).any(axis=1).mean()),
     }
+    if trajectories.next_known is not None:
+        card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
         card["normalised_return"] = normalised(float(returns.mean()), references)

@@ -69,6 +69,7 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
         raise DataError(f"tables of different action bounds {bounds}; all must have the same")
     columns = {name: np.concatenate([getattr(t, name) for t in tables]) for name in TRANSITIONS.columns}
     columns["episode"] = _numbers(np.concatenate([t.lengths for t in tables]))
+    columns["next_known"] = np.concatenate([t.known for t in tables])
     return Trajectories(**columns, metadata=_merged([t.metadata for t in tables]))
 
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.errors import DataError
-from oer_pipeline.trajectories.schema import Array, Schema, content_hash
+from oer_pipeline.trajectories.schema import Array, Column, Schema, content_hash
 
 Header = Mapping[str, str]
 NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
@@ -17,6 +17,8 @@ NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
 def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str) -> dict[str, str]:
     """The header of arrays and their metadata, which are kept as sorted JSON.
 
+    It names the optional columns that are there; without any it says nothing of them.
+
     Raises:
         DataError: metadata that JSON cannot hold.
     """
@@ -24,7 +26,9 @@ def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[s
         text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: metadata must be plain JSON: {error}") from error
+    also = [name for name in schema.optional if name in arrays]
     return {
+        **({"optional": " ".join(also)} if also else {}),
         "kind": schema.kind,
         "schema_version": str(schema.version),
         "metadata": text,
@@ -52,6 +56,11 @@ def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
     if not isinstance(metadata, dict):
         raise DataError(f"{where}: metadata is {metadata!r}; it takes a JSON object")
     return metadata
+
+
+def columns_told(header: Header, schema: Schema) -> dict[str, Column]:
+    """The columns that a file with this header has."""
+    return schema.present(header.get("optional", "").split())
 
 
 def check_content(header: Header, schema: Schema, arrays: Mapping[str, Array], where: str) -> None:

@@ -6,8 +6,8 @@ Shapes: N rows, D dimensions of a vector column.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Container, Mapping
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -31,11 +31,21 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What one kind of file holds; `version` rises with every change that an older reader would misread."""
+    """What one kind of file holds; `version` rises with every change that an older reader would misread.
+
+    An `optional` column is there only where it says something. It counts in the content's
+    hash, so that an older reader refuses the file instead of misreading it.
+    """
 
     kind: str
     version: int
     columns: Mapping[str, Column]
+    optional: Mapping[str, Column] = field(default_factory=dict)
+
+    def present(self, names: Container[str]) -> dict[str, Column]:
+        """Every column, without the optional ones that are not among `names`."""
+        there = {name: column for name, column in self.optional.items() if name in names}
+        return {**self.columns, **there}
 
 
 TRANSITION = {
@@ -48,14 +58,26 @@ TRANSITION = {
 }
 """What every stored transition has; tables and replay buffers start with these columns."""
 
-TRANSITIONS = Schema("transitions", 1, {**TRANSITION, "episode": Column("int32"), "step": Column("int32")})
+NEXT_KNOWN = {"next_known": Column("bool")}
+"""Whether a row's next observation is that which followed; without the column all are.
+
+False in a terminal row whose file does not tell what state it ended in: its
+`next_observation` only fills the place.
+"""
+
+TRANSITIONS = Schema(
+    "transitions",
+    1,
+    {**TRANSITION, "episode": Column("int32"), "step": Column("int32")},
+    NEXT_KNOWN,
+)
 """The transition table (architecture, Transition table)."""
 
 
 def content_hash(schema: Schema, arrays: Mapping[str, Array]) -> str:
     """SHA-256 over names, dtypes, shapes and little-endian bytes of the arrays, in the schema's order."""
     digest = hashlib.sha256(f"{schema.kind}/{schema.version}\n".encode())
-    for name, column in schema.columns.items():
+    for name, column in schema.present(arrays).items():
         array = np.ascontiguousarray(arrays[name], dtype=np.dtype(column.dtype).newbyteorder("<"))
         digest.update(f"{name}:{column.dtype}:{array.shape}\n".encode())
         digest.update(array.data)
@@ -69,7 +91,7 @@ def check_arrays(schema: Schema, arrays: Mapping[str, Array], where: str) -> Non
         DataError: a wrong dtype or shape, columns of different lengths, no rows.
     """
     rows = len(next(iter(arrays.values())))
-    for name, column in schema.columns.items():
+    for name, column in schema.present(arrays).items():
         array = arrays[name]
         if str(array.dtype) != column.dtype or array.ndim != 1 + column.vector:
             raise DataError(f"{where}: column {name}: found {array.dtype} of shape {array.shape}; it takes {column}")

@@ -20,7 +20,12 @@ from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """Transitions of whole episodes in order; `metadata` says where they come from (plain JSON)."""
+    """Transitions of whole episodes in order; `metadata` says where they come from (plain JSON).
+
+    Where `next_known` is false nobody knows what followed, only that it was terminal: an
+    imported file may end there. Such a row is a transition like others, but nothing may
+    be learned from its `next_observation`.
+    """
 
     observation: FloatArray  # (N, O) float32
     action: FloatArray  # (N, A) float32, as applied, within `bounds`
@@ -31,13 +36,29 @@ class Trajectories:
     episode: IntArray  # (N,) int32
     step: IntArray  # (N,) int32, from 0 in every episode
     metadata: Mapping[str, Any] = field(default_factory=dict)
+    next_known: BoolArray | None = None  # (N,); None: all are, the only way to say so
+
+    def __post_init__(self) -> None:
+        """Say in one way that all are known, so that equal tables have equal hashes."""
+        if self.next_known is not None and self.next_known.all():
+            object.__setattr__(self, "next_known", None)
 
     def __len__(self) -> int:
         return len(self.reward)
 
     def arrays(self) -> dict[str, Array]:
-        """The columns by name, in the schema's order."""
-        return {name: getattr(self, name) for name in TRANSITIONS.columns}
+        """The columns by name, in the schema's order; `next_known` where it is not None."""
+        columns = {name: getattr(self, name) for name in TRANSITIONS.columns}
+        if self.next_known is not None:
+            columns["next_known"] = self.next_known
+        return columns
+
+    @property
+    def known(self) -> BoolArray:
+        """Rows whose next observation is known, (N,)."""
+        if self.next_known is None:
+            return np.ones(len(self), dtype=bool)
+        return self.next_known
 
     def content_hash(self) -> str:
         """SHA-256 of the arrays; the metadata does not count."""

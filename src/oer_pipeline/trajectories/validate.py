@@ -98,6 +98,16 @@ ORDER = (
 )
 
 
+def _unknown_but_needed(c: Mapping[str, Array]) -> BoolArray:
+    if "next_known" not in c:
+        return np.zeros(len(c["terminal"]), dtype=bool)
+    return np.asarray(~c["next_known"] & ~c["terminal"])
+
+
+KNOWN = (Rule("next_known", "must be true where the row is not terminal", _unknown_but_needed),)
+"""Critics bootstrap from what follows; only behind a terminal row they do not."""
+
+
 def within(horizon: int | None) -> tuple[Rule, ...]:
     """No episode goes on beyond the horizon, if there is one."""
     if horizon is None:
@@ -156,7 +166,8 @@ def validate(trajectories: Trajectories, where: str) -> None:
     check_widths(columns, "observation", "next_observation", where)
     low, high = action_bounds(trajectories.metadata, columns["action"].shape[1], where)
     horizon = _horizon(trajectories.metadata, where)
-    check_rules((*FINITE, bounded("action", low, high), *ORDER, *within(horizon)), columns, where)
+    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *within(horizon))
+    check_rules(rules, columns, where)
     at_horizon = terminal_at_horizon(trajectories)
     if at_horizon:
         logger.warning("%s: %d episodes are terminal at the horizon; a time-out was probably meant", where, at_horizon)

@@ -178,7 +178,7 @@ def test_next_observations_are_derived(table: Trajectories, tmp_path: Path) -> N
     assert np.flatnonzero(found.terminal).tolist() == [2]
     assert np.flatnonzero(found.timeout).tolist() == [5]
     mended = found.metadata["mended"]
-    assert (mended["rows_dropped"], mended["next_observations_derived"]) == (2, 6)
+    assert (mended["rows_dropped"], mended["next_observations_derived"]) == (2, 5)
 
 
 def test_no_next_observation_at_all(table: Trajectories, tmp_path: Path) -> None:

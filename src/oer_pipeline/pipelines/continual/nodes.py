@@ -27,7 +27,7 @@ def train_first(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Trajectories,
 ) -> PoliciesAndCurves:
@@ -39,7 +39,7 @@ def train_next(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Trajectories,
     previous_by_seed: dict[int, Weights],
@@ -53,7 +53,7 @@ def train_together(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     *data: Trajectories,
 ) -> PoliciesAndCurves:
@@ -65,7 +65,7 @@ def _train(
     chosen: dict[str, Any],
     settings: dict[str, Any],
     hardware: dict[str, Any],
-    checkpoint: Path,
+    checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Sequence[Trajectories],
     previous_by_seed: dict[int, Weights] | None = None,
@@ -89,8 +89,8 @@ def _train(
         before or None,
         seeds,
         Hardware(**hardware),
-        checkpoint,
-        build(chosen["base"]["class"], Base, chosen["base"]["options"]),
+        *checkpoint,
+        base=build(chosen["base"]["class"], Base, chosen["base"]["options"]),
     )
     cost = {"parameters": trained.parameters, "updates": trained.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
@@ -180,10 +180,12 @@ def evaluate(
     """Every episode's return: `deployed` on all tasks learned, `task` policy on the newest, `zero_shot` on the next.
 
     Zero-shot is the deployed policy with its newest head, on a task that it has not learned (method, section 8).
+    `diverged` episodes, which the physics broke off, count as continued (suites.broken_off).
     """
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import ActOnTask
     from oer_pipeline.suites.evaluation import evaluate as roll_out
     from oer_pipeline.suites.suite import Task
@@ -204,7 +206,11 @@ def evaluate(
         for task, by_member in zip(on, result, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
-                columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
+                columns = {
+                    "return": full_returns(task, episodes),
+                    "length": episodes.length,
+                    "diverged": episodes.diverged,
+                }
                 about = {"policy": name, "task": task.index, "episode": range(evaluation["episodes"])}
                 rows[seed].append(pd.DataFrame(about | columns))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

@@ -41,13 +41,15 @@ def run_elsewhere(
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import evaluate
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
     head = min(task["index"], policies.tasks)  # an unknown task gets the newest head
+    target = Task(**task)
     [by_member] = evaluate(
-        [Task(**task)],
+        [target],
         lambda _, observation: policies.deployed_action(head, observation),
         len(seeds),
         evaluation["episodes"],
@@ -55,7 +57,11 @@ def run_elsewhere(
     )
     tables = {}
     for seed, episodes in zip(seeds, by_member, strict=True):
-        columns = {"return": episodes.returns, "length": episodes.length, "diverged": episodes.diverged}
+        columns = {
+            "return": full_returns(target, episodes),
+            "length": episodes.length,
+            "diverged": episodes.diverged,
+        }
         tables[seed] = pd.DataFrame({"head": head, "episode": range(evaluation["episodes"]), **columns})
     return tables
 

@@ -20,7 +20,16 @@ from oer_pipeline.trajectories.exchange.minari import read_minari
 from oer_pipeline.trajectories.guard import reading
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import FINITE, HIGH, LOW, ORDER, action_bounds, flaws, validate
+from oer_pipeline.trajectories.validate import (
+    FINITE,
+    HIGH,
+    KNOWN,
+    LOW,
+    ORDER,
+    action_bounds,
+    flaws,
+    validate,
+)
 from oer_pipeline.types import FloatArray
 
 logger = logging.getLogger(__name__)
@@ -53,7 +62,7 @@ def import_source(source: Source, task: Task) -> Trajectories:
     if draft.flaws:
         raise DataError(f"{where}: {'; '.join(draft.flaws)}{_narrowing(draft)}")
     mending.derive_next_observations(draft, where)
-    columns = {name: draft.columns[name] for name in TRANSITIONS.columns}
+    columns = {name: draft.columns[name] for name in TRANSITIONS.present(draft.columns)}
     table = Trajectories(**columns, metadata=_metadata(draft, source, task, physics))
     validate(table, where)
     logger.info("%s: imported %d rows; mended: %s", where, len(table), draft.mended)
@@ -85,8 +94,7 @@ def _mend(draft: Draft, source: Source, horizon: int, low: FloatArray, high: Flo
     mending.check_lengths(draft, horizon)
     mending.clip_actions(draft, low, high, source.clip_actions)
     mending.terminals_to_timeouts(draft, horizon, source.terminals_at_horizon)
-    present = {**draft.columns, "next_observation": draft.columns.get("next_observation")}
-    rules = [rule for rule in (*FINITE, *ORDER) if present[rule.column] is not None]
+    rules = [r for r in (*FINITE, *ORDER, *KNOWN) if r.column in draft.columns]
     draft.flaws += flaws(rules, draft.columns, draft.names)
 
 

@@ -92,7 +92,8 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     """Take missing next observations from the next row (protocol, Imports).
 
     An episode's last row has none: it is dropped, and its time-out with it goes to the row before. A terminal row
-    stays, with its own observation, as nothing is learned from what follows it.
+    stays, as critics learn nothing from what follows it; its own observation fills the
+    place, and `next_known` marks it for whoever would learn from that.
 
     Raises:
         DataError: no row is left.
@@ -111,10 +112,11 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     kept = ~dropped
     if not kept.any():
         raise DataError(f"{where}: found {len(kept)} rows; none has a next observation, in the file or in a next row")
+    columns["next_known"] = ~last
     for name in columns:
         columns[name] = columns[name][kept]
     draft.number(columns["episode"])
     draft.mended |= {
         "rows_dropped": int(np.count_nonzero(dropped)),
-        "next_observations_derived": int(np.count_nonzero(kept)),
+        "next_observations_derived": int(np.count_nonzero(columns["next_known"])),
     }

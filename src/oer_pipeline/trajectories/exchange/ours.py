@@ -9,7 +9,12 @@ from typing import Any, TypeAlias
 from oer_pipeline.errors import DataError, choices
 from oer_pipeline.trajectories.buffer import BUFFER, ReplayBuffer, validate_buffer
 from oer_pipeline.trajectories.exchange.found import Found
-from oer_pipeline.trajectories.header import check_content, check_header, make_header
+from oer_pipeline.trajectories.header import (
+    check_content,
+    check_header,
+    columns_told,
+    make_header,
+)
 from oer_pipeline.trajectories.schema import TRANSITION, TRANSITIONS, Column, Schema, check_arrays
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import validate
@@ -52,7 +57,7 @@ def parse_header(text: Any, where: str) -> dict[str, str] | None:
 
 def info_columns(header: Mapping[str, str] | None) -> dict[str, Column]:
     """What a file with this header has besides what every foreign file has."""
-    columns = KINDS[header["kind"]][0].columns if header else {}
+    columns = columns_told(header, KINDS[header["kind"]][0]) if header else {}
     return {name: column for name, column in columns.items() if name not in TRANSITION}
 
 
@@ -66,11 +71,11 @@ def restore(found: Found) -> Ours:
         raise DataError(f"{found.where}: it is not an export of this project: its header oer_pipeline is missing")
     schema, make, check = KINDS[found.header["kind"]]
     metadata = check_header(found.header, schema, found.where)
-    columns = found.columns()
-    missing = sorted(set(schema.columns) - set(columns))
+    columns, wanted = found.columns(), columns_told(found.header, schema)
+    missing = sorted(set(wanted) - set(columns))
     if missing:
         raise DataError(f"{found.where}: columns {missing} are missing; an export of a {schema.kind} file has them")
-    arrays = {name: columns[name] for name in schema.columns}
+    arrays = {name: columns[name] for name in wanted}
     check_arrays(schema, arrays, found.where)
     check_content(found.header, schema, arrays, found.where)
     data = make(**arrays, metadata=metadata)
