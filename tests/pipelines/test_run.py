@@ -70,10 +70,10 @@ def test_a_killed_run_goes_on_at_the_first_unfinished_task(
 
     real = fit.fit
 
-    def killed_in_task_3(*arguments: Any) -> Any:
+    def killed_in_task_3(*arguments: Any, **named: Any) -> Any:
         if arguments[4] is not None and arguments[4].tasks == 2:
             raise KeyboardInterrupt
-        return real(*arguments)
+        return real(*arguments, **named)
 
     monkeypatch.setattr(fit, "fit", killed_in_task_3)
     with pytest.raises(KeyboardInterrupt):

@@ -24,8 +24,8 @@ def full_returns(task: Task, episodes: Episodes) -> FloatArray:
     """Undiscounted return of each episode (B,), those that broke off continued to the horizon.
 
     Every missing step earns the least of what random actions earn (`worst_reward`), of
-    what the episode itself has earned, and of 0, which is what a fall leaves. So no
-    episode gains by breaking off, whatever it was like.
+    what the episode itself has earned, and of 0, which is what a fall leaves. So breaking
+    off does not pay, whatever the episode was like.
     """
     returns, broken = episodes.returns, episodes.diverged
     if broken.any():
