@@ -31,7 +31,7 @@ def most_pivots(variables: int) -> int:
     Random problems of up to 39 variables, equal, opposite and nearly dependent
     constraints among them, took 1.2 pivots a variable or fewer, usually half of that.
     """
-    return min(2**variables - 1, 4 * variables)
+    return min((1 << variables) - 1, 4 * variables)
 
 
 def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:

@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from oer_pipeline.bounds import at_least, between
 from oer_pipeline.learners.fisher import squared_gradients
 from oer_pipeline.learners.penalty import QuadraticPenalty, laid_out, recalled, to_keep
 from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.settings import at_least, between
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.randomness import generators
 
