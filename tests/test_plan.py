@@ -143,6 +143,18 @@ def test_seeds_are_a_range_a_sum_a_number_or_a_list(given: Any, seeds: tuple[int
     assert parse_seeds(given) == seeds
 
 
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (3, "oer on cheetah_vel_signed, medium: one seed, number 3; 3 seeds are seeds=0-2"),
+        ("0", "oer on cheetah_vel_signed, medium: one seed, number 0"),
+        ("0-2", "oer on cheetah_vel_signed, medium: 3 seeds, 0, 1, 2"),
+    ],
+)
+def test_a_run_says_which_seeds_it_takes(given: Any, told: str) -> None:
+    assert plan(seeds=given).title == told
+
+
 def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken() -> None:
     made = plan(order_seed=1, tasks=3, suite="cheetah_vel_40")
     again = plan(order_seed=1, tasks=5, suite="cheetah_vel_40")

@@ -67,6 +67,11 @@ class Plan:
         return self.tasks[-1:] if self.parameters["chosen"]["learner"]["together"] else self.tasks
 
     @property
+    def title(self) -> str:
+        """What runs, for a log line; that a number is a seed and no count is said."""
+        return f"{self.cell} on {self.suite_folder}, {self.quality_folder}: {_told(self.seeds)}"
+
+    @property
     def selector(self) -> Mapping[str, Any] | None:
         """`{name, class, uses_model, options}` of the selector in force; None when the learner replays nothing."""
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
@@ -149,6 +154,15 @@ def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
         wrong = "none" if not numbers else "one twice"
         raise ConfigurationError(f"{what} are {given!r}: {wrong}; each once, at least one")
     return tuple(numbers)
+
+
+def _told(seeds: tuple[int, ...]) -> str:
+    """`seeds 0, 1, 2`, or that it is one seed, and how to ask for as many."""
+    if len(seeds) > 1:
+        return f"{len(seeds)} seeds, {', '.join(map(str, seeds))}"
+    [seed] = seeds
+    several = f"; {seed} seeds are seeds=0-{seed - 1}" if seed > 1 else ""
+    return f"one seed, number {seed}{several}"
 
 
 def _is_number(text: str) -> bool:
