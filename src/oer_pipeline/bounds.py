@@ -80,9 +80,11 @@ def layers(name: str, widths: object) -> tuple[int, ...]:
             weights between them than `MOST_WEIGHTS`.
     """
     if not isinstance(widths, Sequence) or isinstance(widths, str):
-        raise ConfigurationError(f"{name} is {widths!r}; it takes a list of widths such as [256, 256]")
+        wanted = "it takes a list of widths such as [256, 256]"
+        raise ConfigurationError(f"{name} is {widths!r}; {wanted}")
     if not 1 <= len(widths) <= DEEPEST:
-        raise ConfigurationError(f"{name} has {len(widths)} layers; it has to have 1 to {DEEPEST}")
+        wanted = f"it has to have 1 to {DEEPEST}"
+        raise ConfigurationError(f"{name} has {len(widths)} layers; {wanted}")
     for width in widths:
         whole(f"{name}: a width", width, 1, WIDEST)
     weights = sum(one * other for one, other in pairwise(widths))
@@ -103,10 +105,10 @@ def activations(name: str, batch: int, widths: Sequence[int], networks: int = 1)
     """
     floats = batch * sum(widths) * networks
     if floats > MOST_ACTIVATIONS:
-        takes = f"batch_size {batch} of hidden {list(widths)}"
-        raise ConfigurationError(
-            f"{name}: {takes} takes {_gib(floats)} of hidden units; it may take {_gib(MOST_ACTIVATIONS)}"
-        )
+        given = f"batch_size {batch} of hidden {list(widths)}"
+        takes = f"takes {_gib(floats)} of hidden units"
+        most = f"it may take {_gib(MOST_ACTIVATIONS)}"
+        raise ConfigurationError(f"{name}: {given} {takes}; {most}")
 
 
 def _gib(floats: int) -> str:

@@ -62,7 +62,8 @@ def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
     for _ in range(most_pivots(tasks)):
         if negative.device.type == "cpu" and not negative.any():
             break
-        point_MJ, chosen_MJ = _towards_minimum(point_MJ, tableau[:, :, -1], negative, free_MJ)
+        value_MJ = tableau[:, :, -1]
+        point_MJ, chosen_MJ = _towards_minimum(point_MJ, value_MJ, negative, free_MJ)
         tableau = _exchanged(tableau, chosen_MJ)
         free_MJ = free_MJ ^ chosen_MJ
         negative = _negative(tableau)
@@ -78,7 +79,12 @@ def _negative(tableau_MJK: Tensor) -> Tensor:
     return value < -SMALL * value.abs().amax(dim=1, keepdim=True)
 
 
-def _towards_minimum(point_MJ: Tensor, value_MJ: Tensor, negative_MJ: Tensor, free_MJ: Tensor) -> tuple[Tensor, Tensor]:
+def _towards_minimum(
+    point_MJ: Tensor,
+    value_MJ: Tensor,
+    negative_MJ: Tensor,
+    free_MJ: Tensor,
+) -> tuple[Tensor, Tensor]:
     """The next feasible point, and the one variable of each member to set free or hold.
 
     Args:

@@ -341,7 +341,8 @@ class TaskTraining:
                     f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}"
                 )
         for name, good_M in zip(doubtful, good, strict=True):
-            self._warn(name, [seed for seed, is_good in zip(self.seeds, good_M, strict=True) if not is_good])
+            seeds = zip(self.seeds, good_M, strict=True)
+            self._warn(name, [seed for seed, is_good in seeds if not is_good])
 
     def _warn(self, curve: str, seeds: Sequence[int]) -> None:
         """Say what a curve that is not 0 means, once a seed."""
