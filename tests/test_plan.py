@@ -102,6 +102,21 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"precision": "low"}, ["precision", "low", "highest"]),
         ({"graphs": "yes please"}, ["graphs", "yes please", "bool"]),
         ({"dynamics": {"members": 0}}, ["members", "0"]),
+        ({"seeds": "0-99999999999999999999"}, ["seeds", "range 0-2"]),
+        ({"seeds": "\u00b2"}, ["seeds", "range 0-2"]),
+        ({"data_seed": -1}, ["data_seed", "-1", "at least 0"]),
+        ({"learner": {"discount": 2}}, ["learner.discount", "2", "at least 0 and below 1"]),
+        ({"learner": {"hidden": [100000000]}}, ["learner.hidden", "100000000", "at most 8192"]),
+        ({"learner": {"updates": 10**12}}, ["learner.updates", str(10**12), "at most 1000000000"]),
+        ({"learner": {"alpha": float("nan")}}, ["learner.alpha", "nan", "at least 0"]),
+        ({"dynamics": {"holdout": 1.0}}, ["dynamics.holdout", "1.0", "above 0 and below 1"]),
+        ({"collection": {"transitions": 10**9}}, ["collection.transitions", "at most 10000000"]),
+        ({"collection": {"reference_episodes": 10**6}}, ["reference_episodes", "at most 100000"]),
+        ({"evaluation": {"episodes": 10**9}}, ["evaluation.episodes", "at most 100000"]),
+        ({"judging": {"sizes": "0+300"}}, ["judging.sizes", "0", "at least 1"]),
+        ({"learners": {"ewc": {"penalty": float("inf")}}}, ["ewc: penalty", "inf", "at most 1e+12"]),
+        ({"selectors": {"mbes": {"walkers": 0}}}, ["mbes: walkers", "0", "at least 1"]),
+        ({"selectors": {"coverage": {"radius_quantile": 2.0}}}, ["radius_quantile", "2", "at most 1"]),
     ],
 )
 def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], words: list[str]) -> None:
@@ -113,11 +128,41 @@ def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], 
 
 
 @pytest.mark.parametrize(
+    ("group", "name", "value"),
+    [
+        ("collection", "transitions", "many"),
+        ("evaluation", "episodes", 2.5),
+        ("replay", "size", True),
+        ("learner", "hidden", 128),
+        ("learner", "updates", "1000"),
+        ("learner", "discount", "0.9"),
+        ("dynamics", "batch_size", None),
+    ],
+)
+def test_a_file_of_parameters_gets_no_wrong_types_past(group: str, name: str, value: Any) -> None:
+    base = {**BASE, group: {**BASE[group], name: value}}
+    with pytest.raises(ConfigurationError, match=rf"{group}\.{name} is "):
+        resolve(base, {}, SUITES, METHODS)
+
+
+@pytest.mark.parametrize(
     ("given", "seeds"),
     [("0-2", (0, 1, 2)), ("0+3", (0, 3)), ("0-1+7", (0, 1, 7)), (4, (4,)), ([2, 5], (2, 5))],
 )
 def test_seeds_are_a_range_a_sum_a_number_or_a_list(given: Any, seeds: tuple[int, ...]) -> None:
     assert parse_seeds(given) == seeds
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (3, "oer on cheetah_vel_signed, medium: one seed, number 3; 3 seeds are seeds=0-2"),
+        ("0", "oer on cheetah_vel_signed, medium: one seed, number 0"),
+        ("0-2", "oer on cheetah_vel_signed, medium: 3 seeds, 0, 1, 2"),
+    ],
+)
+def test_a_run_says_which_seeds_it_takes(given: Any, told: str) -> None:
+    assert plan(seeds=given).title == told
 
 
 def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken() -> None:

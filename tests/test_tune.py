@@ -80,9 +80,9 @@ def test_coefficients_do_not_act_on_the_first_task() -> None:
 def test_divergence_as_the_learners_report_it_is_recognised(reward: float) -> None:
     data = trajectories(400)
     data.reward[:] = reward
-    training = TaskTraining(
-        Finetune(), LearnerSettings(batch_size=8, hidden=(8,), learning_rate=1e3), data, (), None, (0,)
-    )
+    settings = LearnerSettings(batch_size=8, hidden=(8,))
+    object.__setattr__(settings, "learning_rate", 1e3)  # beyond its bounds
+    training = TaskTraining(Finetune(), settings, data, (), None, (0,))
     with pytest.raises(DivergedError) as caught:
         training.block(60)
     assert re.search(tune.DIVERGED, f"Error: {caught.value}; the last good checkpoint is somewhere")

@@ -194,6 +194,8 @@ def main() -> None:
         plans, reports = plans_to_compare(options)
     except OERError as error:
         raise SystemExit(f"Error: {error}") from error
+    for plan in plans:
+        say(plan.title)
     run_all(jobs_of(plans, options), arguments.jobs)
     comparison = reports / plans[0].comparison_folder
     print("\n" + (comparison / "table.txt").read_text())

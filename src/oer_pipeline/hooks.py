@@ -47,6 +47,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
+        logger.info("%s", self._context.plan.title)  # type: ignore[attr-defined]
         if not self._reachable:
             return
         try:

@@ -41,3 +41,21 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
             takes = choices(known, option) if known else "it takes none"
             raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
     return found(**options)
+
+
+def check_options(parameters: Any) -> None:
+    """Make what parameters name, to refuse its options before any work.
+
+    Args:
+        parameters: anything; `{"class": path, "options": {...}}` is made wherever it is
+            found in mappings.
+
+    Raises:
+        ConfigurationError: as `build`.
+    """
+    if not isinstance(parameters, Mapping):
+        return
+    if isinstance(parameters.get("options"), Mapping) and "class" in parameters:
+        build(parameters["class"], object, parameters["options"])
+    for value in parameters.values():
+        check_options(value)

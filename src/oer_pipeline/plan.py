@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
+from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, whole
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
@@ -31,6 +32,7 @@ NOT_IN_NAMES = frozenset(
 )
 DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics",)
+LARGEST_SEED = 10**18
 LONGEST_NAME = 60
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
@@ -78,6 +80,11 @@ class Plan:
         return self.tasks[-1:] if self.parameters["chosen"]["learner"]["together"] else self.tasks
 
     @property
+    def title(self) -> str:
+        """What runs, for a log line; that a number is a seed and no count is said."""
+        return f"{self.cell} on {self.suite_folder}, {self.quality_folder}: {_told(self.seeds)}"
+
+    @property
     def selector(self) -> Mapping[str, Any] | None:
         """`{name, class, uses_model, options}` of the selector in force; None when the learner replays nothing."""
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
@@ -105,7 +112,7 @@ def resolve(
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
     changed, chosen = _changed(preset, merged), _chosen(merged)
-    _check_options(chosen["learner"], changed)
+    _check_options(merged, changed)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
@@ -150,7 +157,7 @@ def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
     numbers: list[int] = []
     for part in parts:
         first, _, last = str(part).strip().partition("-")
-        if not first.isdigit() or (last and not last.isdigit()):
+        if not _is_number(first) or (last and not _is_number(last)):
             raise ConfigurationError(f"{what} are {given!r}; give {forms}")
         many = range(int(first), int(last or first) + 1)
         if len(numbers) + len(many) > MOST_NUMBERS:
@@ -160,6 +167,20 @@ def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
         wrong = "none" if not numbers else "one twice"
         raise ConfigurationError(f"{what} are {given!r}: {wrong}; each once, at least one")
     return tuple(numbers)
+
+
+def _told(seeds: tuple[int, ...]) -> str:
+    """`seeds 0, 1, 2`, or that it is one seed, and how to ask for as many."""
+    if len(seeds) > 1:
+        return f"{len(seeds)} seeds, {', '.join(map(str, seeds))}"
+    [seed] = seeds
+    several = f"; {seed} seeds are seeds=0-{seed - 1}" if seed > 1 else ""
+    return f"one seed, number {seed}{several}"
+
+
+def _is_number(text: str) -> bool:
+    """Whether it is 0, 1, ... in plain digits, up to 18 of them."""
+    return text.isascii() and text.isdigit() and len(text) <= 18
 
 
 def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task, ...]) -> None:
@@ -173,20 +194,20 @@ def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task
     interval = parameters["checkpoint_seconds"]
     if not 0.0 <= interval < inf:
         raise ConfigurationError(f"parameter checkpoint_seconds is {interval}; it takes a number of seconds, 0 or more")
+    whole("parameter data_seed", parameters["data_seed"], 0, LARGEST_SEED)
     collected = any(task.source is None for task in tasks)
-    transitions = parameters["collection"]["transitions"] if collected else None
-    ranges: dict[str, tuple[int, int | None]] = {
-        "collection.transitions": (2 * suite.horizon if collected else 0, None),
-        "collection.reference_episodes": (2, None),
-        "evaluation.episodes": (1, None),
-        "replay.size": (1, transitions),
+    transitions = parameters["collection"]["transitions"]
+    least = 2 * suite.horizon if collected else 0
+    whole("parameter collection.transitions", transitions, least, MOST_ROWS)
+    rows = transitions if collected else MOST_ROWS
+    ranges = {
+        "collection.reference_episodes": (2, MOST_EPISODES),
+        "evaluation.episodes": (1, MOST_EPISODES),
+        "replay.size": (1, rows),
     }
     for name, (low, high) in ranges.items():
         group, key = name.split(".")
-        value = parameters[group][key]
-        if value < low or (high is not None and value > high):
-            most = "" if high is None else f" and at most {high}"
-            raise ConfigurationError(f"parameter {name} is {value}; it has to be at least {low}{most}")
+        whole(f"parameter {name}", parameters[group][key], low, high)
 
 
 def _hardware(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -196,19 +217,30 @@ def _hardware(parameters: Mapping[str, Any]) -> dict[str, Any]:
     return {name: parameters[name] for name in ("accelerator", "graphs", "precision")}
 
 
-def _check_options(learner: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
-    """Refuse options of learner and base in force, where a run changes them; only then is torch imported for it."""
+def _check_options(parameters: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
+    """Refuse options of learners, bases and selectors that a run changes.
+
+    Only then is torch imported for it; what files say, the runner checks before any work.
+    """
     from oer_pipeline.loading import build
 
-    if any(name.startswith(f"learners.{learner['name']}.") for name in changed):
-        from oer_pipeline.learners.protocol import Learner
+    touched = {tuple(name.split(".")[:2]) for name in changed if name.count(".") > 1}
+    for group, name in sorted(touched):
+        if group == "learners":
+            from oer_pipeline.learners.protocol import Learner
 
-        build(learner["class"], Learner, learner["options"])
-    base = learner["base"]
-    if any(name.startswith(f"bases.{base['name']}.") for name in changed):
-        from oer_pipeline.learners.bases.protocol import Base
+            learner, _ = _learner(name, parameters["learners"])
+            build(learner["class"], Learner, learner["options"])
+        if group == "bases":
+            from oer_pipeline.learners.bases.protocol import Base
 
-        build(base["class"], Base, base["options"])
+            base = _base(name, parameters["bases"])
+            build(base["class"], Base, base["options"])
+        if group == "selectors":
+            from oer_pipeline.selection.protocol import Selector
+
+            selector = _selector(name, parameters["selectors"])
+            build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
 
 
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
@@ -307,6 +339,8 @@ def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     """What the judging pipeline compares: sizes as numbers, and `{name: selector}` in the order given."""
     given, known = parameters["judging"], parameters["selectors"]
     sizes = list(_numbers("judging.sizes", given["sizes"], "numbers 30+300, or a YAML list of them"))
+    for size in sizes:
+        whole("judging.sizes: a size", size, 1, MOST_ROWS)
     if given["shown"] not in sizes:
         raise ConfigurationError(f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes, {sizes}")
     names = given["selectors"] if isinstance(given["selectors"], list) else str(given["selectors"]).split("+")

@@ -24,6 +24,7 @@ from pluggy import PluginManager
 from oer_pipeline.atomic import atomic_path
 from oer_pipeline.datasets.made import file_sha256, is_fresh, write_made
 from oer_pipeline.errors import OERError
+from oer_pipeline.loading import check_options
 from oer_pipeline.provenance import classes_named, code_hash, fingerprint
 
 Member = int | None
@@ -60,6 +61,9 @@ class FreshRunner(SequentialRunner):
                 stale = self._not_made_elsewhere(node, catalog, {m: prints[m] for m in stale})
             if not stale:
                 continue
+            if not self.ran:
+                for every in pipeline.nodes:
+                    check_options(_parameters(every, catalog))
             self._logger.info("Node %d of %d: %s%s", number, len(pipeline.nodes), node.name, _of_seeds(stale))
             with _narrowed(node, catalog, stale):
                 Task(node=node, catalog=catalog, hook_manager=hook_manager, is_async=False, run_id=run_id).execute()

@@ -157,8 +157,10 @@ def test_what_cannot_be_fitted_is_refused(system: Trajectories, small: DynamicsS
     still = replace(system, next_observation=system.observation, reward=np.zeros_like(system.reward))
     with pytest.raises(DataError, match="ever changes"):
         fit(still, small)
+    settings = replace(small, max_epochs=1)
+    object.__setattr__(settings, "learning_rate", 1e30)  # within its bounds nothing diverges here
     with pytest.raises(DataError, match=r"diverged.*learning_rate"):
-        fit(system, replace(small, learning_rate=1e30, max_epochs=1))
+        fit(system, settings)
 
 
 @pytest.mark.parametrize(
@@ -176,5 +178,5 @@ def test_what_cannot_be_fitted_is_refused(system: Trajectories, small: DynamicsS
     ],
 )
 def test_settings_out_of_range_are_named(setting: str, value: object) -> None:
-    with pytest.raises(ConfigurationError, match=f"dynamics: {setting} is "):
+    with pytest.raises(ConfigurationError, match=rf"dynamics\.{setting}\W"):
         DynamicsSettings(**{setting: value})  # type: ignore[arg-type]

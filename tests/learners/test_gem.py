@@ -13,6 +13,7 @@ from scipy.optimize import nnls
 from torch import Tensor
 
 from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners import nonnegative_qp
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
 from oer_pipeline.learners.policies import Policies
@@ -132,6 +133,20 @@ def test_a_member_alone_and_among_others(tasks: Any, same: Same, heads: str) -> 
         alone = tasks.learner(GEM, 3, (seed,), settings)
         alone.block(30)
         assert same(alone.result(), together.result().member(m))
+
+
+def test_a_program_that_is_not_solved_is_told(
+    tasks: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    training = tasks.learner(GEM, 3, SEEDS)
+    assert not training.block(10)["unsolved"].any()
+    assert not caplog.messages
+    monkeypatch.setattr(nonnegative_qp, "most_pivots", lambda variables: 0)
+    assert (training.block(90)["unsolved"] > 0.0).any()
+    training.block(100)
+    told = [line for line in caplog.messages if "not solved" in line]
+    assert told[0].startswith("task 3: seed(s) [")
+    assert all(sum(f"{seed}" in line.split("]")[0] for line in told) <= 1 for seed in SEEDS)
 
 
 def test_no_negative_margin() -> None:

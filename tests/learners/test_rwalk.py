@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +18,7 @@ from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.randomness import generator
 
 SEEDS = (0, 7)
-DECAY, DAMPING = 0.9, 1e-3
+DECAY, DAMPING = 0.9, 0.5
 OPTIONS = {"penalty": 5.0, "decay": DECAY, "damping": DAMPING}
 Arrays = dict[str, np.ndarray[Any, Any]]
 
@@ -31,13 +32,16 @@ def arrays(parts: dict[str, Tensor]) -> Arrays:
     return {name: part.detach().numpy().astype(np.float64) for name, part in parts.items()}
 
 
-def walk(training: TaskTraining, steps: int, fisher: Arrays) -> tuple[Arrays, Arrays]:
-    """Drive the hooks along a random path; the Fisher and the score of the paper's equations, by name."""
+def walk(training: TaskTraining, steps: int, fisher: Arrays, before: int = 0) -> tuple[Arrays, Arrays]:
+    """Drive the hooks along a random path; the Fisher and the score of the docstring's equations, by name.
+
+    `before`: steps that the Fisher has seen already.
+    """
     policy, [table] = training.networks["policy"], training.tables
     noise = torch.stack([torch.randn(len(table), 2, generator=generator("rwalk", s, training.task)) for s in SEEDS])
     score = {name: np.zeros(view.shape) for name, view in policy.views.items()}
     fisher = {name: fisher.get(name, np.zeros(view.shape)) for name, view in policy.views.items()}
-    for _ in range(steps):
+    for k in range(steps):
         rows = torch.randint(len(table), (len(SEEDS), 16))
         own_noise = torch.stack([noise[m, rows[m]] for m in range(len(SEEDS))])
         batch = table.take(rows)
@@ -46,15 +50,21 @@ def walk(training: TaskTraining, steps: int, fisher: Arrays) -> tuple[Arrays, Ar
         gradient, move = (torch.randn_like(policy.buffer) * scale for scale in (1.0, 0.1))
         policy.gradient.copy_(gradient)
         training.learner.on_gradient(training, Step(batch, rows, None))
-        before = arrays(policy.views)
+        was = arrays(policy.views)
         policy.buffer.add_(move)
         training.learner.after_update(training)
         after, slope = arrays(policy.views), arrays(policy.unflatten(gradient))
+        seen = 1 - DECAY ** (before + k + 1)
+        distance = {}
         for name in score:
             fisher[name] = DECAY * fisher[name] + (1 - DECAY) * squares.get(name, 0.0)
-            change = after[name] - before[name]
-            gain = np.maximum(0.0, -slope[name] * change)
-            score[name] += gain / (0.5 * fisher[name] * change**2 + DAMPING)
+            change = after[name] - was[name]
+            distance[name] = 0.5 * fisher[name] / seen * change**2
+        for m in range(len(SEEDS)):
+            every = np.concatenate([own[m].ravel() for own in distance.values()])
+            for name in score:
+                gain = np.maximum(0.0, -slope[name][m] * (after[name] - was[name])[m])
+                score[name][m] += gain / (distance[name][m] + DAMPING * every.mean())
     return fisher, score
 
 
@@ -69,17 +79,78 @@ def test_fisher_and_score_of_a_path(tasks: Any) -> None:
     kept = training.result().kept
     close(kept, "fisher", fisher)
     close(kept, "score", score)
-    # both terms of the distance matter here, or this would test less than it says
-    ratio = np.concatenate([(0.005 * f / DAMPING).ravel() for f in fisher.values()])
+    # both terms of the denominator matter here, or this would test less than it says
+    every = np.concatenate([f[0].ravel() for f in fisher.values()])
+    ratio = every / (DAMPING * every.mean())
     assert (ratio > 1.0).any()
     assert (ratio < 1.0).any()
+
+
+class Beside(RiemannianWalk):
+    """Sums what the score would be without the Fisher: the gains alone."""
+
+    def start(self, training: TaskTraining) -> None:
+        super().start(training)
+        self.gains = torch.zeros_like(self._score)
+
+    def after_update(self, training: TaskTraining) -> None:
+        super().after_update(training)
+        moved = training.networks["policy"].buffer - self._before
+        self.gains.add_((-self._gradient * moved).relu())
+
+
+@pytest.mark.parametrize("task", [1, 2])
+def test_the_fisher_decides_about_the_score_of_a_real_training(tasks: Any, task: int) -> None:
+    """At the default damping and learning rate, where a step's distances are around 1e-10."""
+    settings = replace(tasks.settings, hidden=(64, 64), batch_size=64)
+    training = tasks.learner(Beside, task, SEEDS, settings)
+    training.block(300)
+    learner = training.learner
+    for score, gains in zip(learner._score.numpy(), learner.gains.numpy(), strict=True):
+        moved = gains > 0
+        assert moved.sum() > 4_000
+        assert np.corrcoef(score[moved], gains[moved])[0, 1] < 0.9
+
+
+def test_weights_that_do_not_exist_do_not_count_in_the_mean(tasks: Any) -> None:
+    """The buffer is padded; of a walk in one weight the mean distance is that weight's over their number."""
+    training = tasks.learner(RiemannianWalk, 1, SEEDS, damping=2.0)
+    policy, rows = training.networks["policy"], torch.zeros(len(SEEDS), 16, dtype=torch.int64)
+    assert policy.buffer.shape[1] > policy.size
+    policy.gradient.fill_(-1.0)
+    training.learner.on_gradient(training, Step(training.tables[0].take(rows), rows, None))
+    policy.views["head.1.bias"].data[:, 0, 0] += 1e-3
+    training.learner.after_update(training)
+    found = policy.unflatten(training.learner._score)["head.1.bias"][:, 0, 0]
+    fisher = policy.unflatten(training.learner._fisher)["head.1.bias"][:, 0, 0] / 0.02
+    distance = 0.5 * fisher * 1e-6
+    torch.testing.assert_close(found, 1e-3 / (distance * (1 + 2.0 / policy.size)), rtol=1e-3, atol=0.0)
+
+
+def test_a_step_that_goes_nowhere_scores_nothing(tasks: Any) -> None:
+    training = tasks.learner(RiemannianWalk, 1, SEEDS)
+    rows = torch.zeros(len(SEEDS), 16, dtype=torch.int64)
+    training.networks["policy"].gradient.fill_(-1.0)
+    training.learner.on_gradient(training, Step(training.tables[0].take(rows), rows, None))
+    training.learner.after_update(training)
+    assert not training.learner._score.any()
+
+
+def test_a_member_alone_and_among_others(tasks: Any) -> None:
+    together = tasks.learner(RiemannianWalk, 2, SEEDS)
+    together.block(40)
+    for m, seed in enumerate(SEEDS):
+        alone = tasks.learner(RiemannianWalk, 2, (seed,))
+        alone.block(40)
+        for name, own in alone.result().kept.items():
+            assert own[0].equal(together.result().kept[name][m]), name
 
 
 def test_fisher_goes_on_and_scores_are_averaged_at_a_tasks_end(tasks: Any) -> None:
     first = tasks.learner(RiemannianWalk, 1, SEEDS, **OPTIONS)
     fisher, old = walk(first, 4, {})
     second = tasks.learner(RiemannianWalk, 2, SEEDS, None, first.result(), **OPTIONS)
-    fisher, new = walk(second, 4, fisher)
+    fisher, new = walk(second, 4, fisher, before=4)
     kept = second.result().kept
     close(kept, "fisher", fisher)
     close(kept, "score", {name: 0.5 * (old[name] + s) if name in old else s for name, s in new.items()})
@@ -120,5 +191,7 @@ def test_real_training_scores_every_weight_that_moves(tasks: Any) -> None:
 def test_options_are_checked() -> None:
     with pytest.raises(ConfigurationError, match="rwalk: decay is 2"):
         RiemannianWalk(decay=2.0)
+    with pytest.raises(ConfigurationError, match="rwalk: decay is 1"):
+        RiemannianWalk(decay=1.0)  # a Fisher that never learns
     with pytest.raises(ConfigurationError, match="rwalk: damping is 0"):
         RiemannianWalk(damping=0.0)

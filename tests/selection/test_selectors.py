@@ -325,7 +325,9 @@ def test_what_is_missing_is_named(kit: Kit, name: str, missing: str, says: str) 
 def test_option_values_are_checked(name: str) -> None:
     with pytest.raises(ConfigurationError, match=f"{name}: per is 'row'; choose one of episode, transition"):
         make(name, {"per": "row"})
-    with pytest.raises(ConfigurationError, match="coverage: radius_quantile is 2; it must be a number between 0 and 1"):
+    with pytest.raises(
+        ConfigurationError, match="coverage: radius_quantile is 2; it has to be at least 0 and at most 1"
+    ):
         make("coverage", {"radius_quantile": 2})
 
 

@@ -2,9 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.bounds import (
+    LARGEST_BATCH,
+    activations,
+    at_least,
+    between,
+    layers,
+    whole,
+)
+
+MOST_EPOCHS = 10**6
 
 
 @dataclass(frozen=True)
@@ -34,15 +43,23 @@ class DynamicsSettings:
         Raises:
             ConfigurationError: a size, count or rate out of its range.
         """
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-        at_least_one = ("members", "batch_size", "patience", "max_epochs")
-        rules = {name: (getattr(self, name) >= 1, "at least 1") for name in at_least_one}
-        fits = isinstance(self.elites, int) and 1 <= self.elites <= self.members
-        rules["elites"] = (self.elites is None or fits, f"null or 1 to {self.members}")
-        rules["hidden"] = (all(width >= 1 for width in self.hidden), "widths of at least 1")
-        rules["learning_rate"] = (self.learning_rate > 0, "above 0")
-        rules["holdout"] = (0 < self.holdout < 1, "between 0 and 1, both excluded")
-        rules.update({f.name: (getattr(self, f.name) >= 0, "at least 0") for f in fields(self) if f.name not in rules})
-        for name, (holds, wanted) in rules.items():
-            if not holds:
-                raise ConfigurationError(f"dynamics: {name} is {getattr(self, name)!r}; it must be {wanted}")
+        whole("dynamics.members", self.members, 1, 100)
+        if self.elites is not None:
+            whole("dynamics.elites, if not null,", self.elites, 1, self.members)
+        object.__setattr__(self, "hidden", layers("dynamics.hidden", self.hidden))
+        whole("dynamics.batch_size", self.batch_size, 1, LARGEST_BATCH)
+        activations("dynamics", self.batch_size, self.hidden, self.members)
+        between("dynamics.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True)
+        at_least("dynamics.weight_decay", self.weight_decay, 0.0)
+        between(
+            "dynamics.holdout",
+            self.holdout,
+            0.0,
+            1.0,
+            low_excluded=True,
+            high_excluded=True,
+        )
+        whole("dynamics.patience", self.patience, 1, MOST_EPOCHS)
+        at_least("dynamics.min_improvement", self.min_improvement, 0.0)
+        whole("dynamics.max_epochs", self.max_epochs, 1, MOST_EPOCHS)
+        at_least("dynamics.log_sigma_penalty", self.log_sigma_penalty, 0.0)

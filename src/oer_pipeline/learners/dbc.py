@@ -6,9 +6,9 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
+from oer_pipeline.bounds import MOST_UPDATES, at_least, known, whole
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.replay import replay_losses, with_replay
-from oer_pipeline.learners.settings import at_least, known
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.td3bc import cloning_loss
 from oer_pipeline.networks.stacked import Parameters
@@ -28,7 +28,7 @@ class DualBehaviourCloning(Learner):
 
     def __init__(self, replay_weight: float = 1.0, trunk_start: TrunkStart = "continual", clone_tail: int = 0) -> None:
         at_least("er_dbc: replay_weight", replay_weight, 0.0)
-        at_least("er_dbc: clone_tail", clone_tail, 0)
+        whole("er_dbc: clone_tail", clone_tail, 0, MOST_UPDATES)
         known("er_dbc: trunk_start", trunk_start, get_args(TrunkStart))
         self.weight, self.replays = replay_weight, replay_weight > 0.0
         self.trunk_start, self.extra_updates = trunk_start, clone_tail

@@ -5,13 +5,16 @@ Shapes: J old tasks, M members, B batch, P parameters.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 import torch
 from torch import Tensor
 
+from oer_pipeline.bounds import at_least
 from oer_pipeline.learners import nonnegative_qp
 from oer_pipeline.learners.batches import ReplayBatch
 from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.settings import at_least
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.td3bc import cloning_loss
 from oer_pipeline.networks import policy
@@ -25,13 +28,19 @@ class GEM(Learner):
     g_j is the gradient of MSE_{B_j}(pi_j(s), a_hat). The nearest is g + sum_j v_j g_j, where v is the solution of
     min_v 1/2 v^T G G^T v + (G g)^T v over v >= 0, G the rows g_j (the paper's dual program).
 
-    `margin`: the paper's gamma, added to every v_j of such a step, which then also descends gamma times the old tasks'
-    losses. It counts in lengths of g_j: a v_j of 1 is a whole gradient step on B_j. 0.5 as in the authors' experiments,
-    whose code bounds v_j >= gamma instead of adding it. The paper descends by plain SGD; here Adam takes the
-    projected gradient.
+    `margin`: the paper's gamma, added to every v_j of such a step, which then also
+    descends gamma times the old tasks' losses. It counts in lengths of g_j: a v_j of 1 is
+    a whole gradient step on B_j. 0.5 as in the authors' experiments, whose code bounds
+    v_j >= gamma instead of adding it. Their code also adds 1e-3 to the diagonal of G G^T,
+    which moves the projected gradient by some 2 % of its length; nothing is added here.
+    The paper descends by plain SGD; here Adam takes the projected gradient.
     """
 
     replays = True
+    ought_to_be_zero: ClassVar[Mapping[str, str]] = {
+        "unsolved": "GEM's quadratic program was not solved in the pivots that it "
+        "gets; such a step may harm an old task"
+    }
 
     def __init__(self, margin: float = 0.5) -> None:
         at_least("gem: margin", margin, 0.0)
@@ -48,11 +57,13 @@ class GEM(Learner):
         network = training.networks["policy"]
         constraints_JMP = self._constraints(network, step.replay)
         gram_MJJ, inner_MJ = _products(constraints_JMP, network.gradient)
-        multipliers_MJ = (nonnegative_qp.solve(gram_MJJ, inner_MJ) + self.margin).float()
+        found = nonnegative_qp.solve(gram_MJJ, inner_MJ)
+        multipliers_MJ = (found.multipliers + self.margin).float()
         nearest = network.gradient + (multipliers_MJ.T.unsqueeze(2) * constraints_JMP).sum(dim=0)
         violated_MJ = inner_MJ < 0.0
         network.gradient.copy_(torch.where(violated_MJ.any(dim=1, keepdim=True), nearest, network.gradient))
         training.watched["violated"] = violated_MJ.sum(dim=1).float()
+        training.watched["unsolved"] = found.unsolved.float()
 
     def _constraints(self, network: FlatParameters, replay: ReplayBatch) -> Tensor:
         """g_j of every old task, (J, M, P), from one pass of J copies of the policy."""

@@ -5,6 +5,8 @@ Shapes: M members, J variables.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
 
@@ -16,13 +18,32 @@ NOTHING = 1e-30
 """The length that a constraint of length zero is divided by."""
 
 
-def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Tensor:
-    """argmin_v 1/2 v^T H v + q^T v over v >= 0, (M, J) float64, for positive semidefinite H.
+class Solution(NamedTuple):
+    """What `solve` found."""
 
-    The optimum solves the linear complementarity problem w = q + H v, w >= 0, v >= 0, w^T v = 0. Murty's least-index
-    method (Murty 1974) walks from basis to basis: exchange the first negative variable with its complement. A tableau
-    of each member is updated element by element, so that members do not mix and a GPU is never waited for. No basis
-    comes twice, so the 2^J - 1 pivots of J <= 5 are always enough; beyond, 8 J nearly always are.
+    multipliers: Tensor  # (M, J) float64, never negative
+    unsolved: Tensor  # (M,) bool: pivots ran out, the multipliers are not the optimum
+
+
+def most_pivots(variables: int) -> int:
+    """How many pivots `solve` takes at the most.
+
+    Random problems of up to 39 variables, equal, opposite and nearly dependent
+    constraints among them, took 1.2 pivots a variable or fewer, usually half of that.
+    """
+    return min((1 << variables) - 1, 4 * variables)
+
+
+def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
+    """argmin_v 1/2 v^T H v + q^T v over v >= 0 for positive semidefinite H.
+
+    The active-set method of Lawson & Hanson (1974, chapter 23): among the variables that
+    are held at 0, the one along which the objective falls fastest is set free; if the
+    free ones' minimum has negative parts, the way there ends where the first variable
+    meets 0, and that one is held again. The objective falls from one minimum to the
+    next, so none comes twice, and where pivots run out `multipliers` are still better
+    than 0. A member's tableau is updated element by element: members do not mix, and a
+    GPU is never waited for.
 
     Args:
         gram_MJJ: H, float64.
@@ -35,15 +56,52 @@ def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Tensor:
     unit = gram_MJJ / (length_MJ.unsqueeze(1) * length_MJ.unsqueeze(2))
     unit = unit + RIDGE * torch.eye(tasks, dtype=unit.dtype, device=unit.device)
     tableau = torch.cat((unit, (linear / size_M1).unsqueeze(2)), dim=2)
-    basic_MJ = torch.zeros_like(linear, dtype=torch.bool)
-    for _ in range(min(2**tasks - 1, 8 * tasks)):
-        value = tableau[:, :, -1]
-        negative = value < -SMALL * value.abs().amax(dim=1, keepdim=True)
+    free_MJ = torch.zeros_like(linear, dtype=torch.bool)
+    point_MJ = torch.zeros_like(linear)
+    negative = _negative(tableau)
+    for _ in range(most_pivots(tasks)):
         if negative.device.type == "cpu" and not negative.any():
             break
-        chosen_MJ = negative & (negative.cumsum(dim=1) == 1)
-        tableau, basic_MJ = _exchanged(tableau, chosen_MJ), basic_MJ ^ chosen_MJ
-    return torch.where(basic_MJ, tableau[:, :, -1], 0.0).clamp_min(0.0) * size_M1 / length_MJ
+        value_MJ = tableau[:, :, -1]
+        point_MJ, chosen_MJ = _towards_minimum(point_MJ, value_MJ, negative, free_MJ)
+        tableau = _exchanged(tableau, chosen_MJ)
+        free_MJ = free_MJ ^ chosen_MJ
+        negative = _negative(tableau)
+    unsolved_M = negative.any(dim=1)
+    minimum = torch.where(free_MJ, tableau[:, :, -1], 0.0).clamp_min(0.0)
+    found = torch.where(unsolved_M.unsqueeze(1), point_MJ, minimum)
+    return Solution(found * size_M1 / length_MJ, unsolved_M)
+
+
+def _negative(tableau_MJK: Tensor) -> Tensor:
+    """Where a free variable's value or a held one's slope is negative, (M, J)."""
+    value = tableau_MJK[:, :, -1]
+    return value < -SMALL * value.abs().amax(dim=1, keepdim=True)
+
+
+def _towards_minimum(
+    point_MJ: Tensor,
+    value_MJ: Tensor,
+    negative_MJ: Tensor,
+    free_MJ: Tensor,
+) -> tuple[Tensor, Tensor]:
+    """The next feasible point, and the one variable of each member to set free or hold.
+
+    Args:
+        point_MJ: where the objective was evaluated last, >= 0, 0 for held variables.
+        value_MJ: the free variables' minimum, the held ones' slopes there.
+        negative_MJ: where these are.
+        free_MJ: which variables are free.
+    """
+    below = negative_MJ & free_MJ
+    share = torch.where(below, point_MJ / (point_MJ - value_MJ), torch.inf)
+    way_M1 = share.amin(dim=1, keepdim=True).clamp_max(1.0)
+    moved = point_MJ + way_M1 * (value_MJ - point_MJ)
+    meets_zero = below & (share == way_M1)
+    point = torch.where(free_MJ & ~meets_zero, moved, 0.0).clamp_min(0.0)
+    steepest = negative_MJ & (value_MJ == value_MJ.amin(dim=1, keepdim=True))
+    chosen = torch.where(below.any(dim=1, keepdim=True), meets_zero, steepest)
+    return point, chosen & (chosen.cumsum(dim=1) == 1)
 
 
 def _exchanged(tableau_MJK: Tensor, chosen_MJ: Tensor) -> Tensor:

@@ -5,7 +5,8 @@ Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for mu
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 
 from torch import Tensor
 
@@ -44,6 +45,8 @@ class Learner:
     """The network that is deployed."""
     extra_updates: int = 0
     """Updates of the deployed network alone after the others."""
+    ought_to_be_zero: ClassVar[Mapping[str, str]] = {}
+    """Curves of which training warns where they are not 0: name -> what that means."""
 
     def networks(self, training: TaskTraining) -> dict[str, Parameters]:
         """At the task's start: the networks to train, by name. What they use but do not train: `training.fixed`."""

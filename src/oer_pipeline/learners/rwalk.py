@@ -1,6 +1,6 @@
 """Riemannian walk (Chaudhry et al. 2018): a moving Fisher, and scores of how weights lowered the loss per distance.
 
-Shapes: M members, N rows of D_n, B batch, A action, P parameters.
+Shapes: M members, N rows of D_n, B batch, A action, P parameters (padded, see networks.flat).
 """
 
 from __future__ import annotations
@@ -8,10 +8,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from oer_pipeline.bounds import at_least, between
 from oer_pipeline.learners.fisher import squared_gradients
 from oer_pipeline.learners.penalty import QuadraticPenalty, laid_out, recalled, to_keep
 from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.settings import at_least, between
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.randomness import generators
 
@@ -19,25 +19,39 @@ from oer_pipeline.networks.randomness import generators
 class RiemannianWalk(Learner):
     """L = L_pi(D_n) + penalty sum_i (F_i + s_i) (theta_i - theta*_i)^2, theta* the weights after the last task.
 
-    - F, the Fisher of N(pi(s), I) as EWC's, is an exponential moving average over minibatches that goes on from task to
-      task. `decay` = 0.98 an update remembers 50 updates, the authors' interval between two steps of theirs. It starts
-      at 0, which it has forgotten after a few times 50 updates.
-    - s sums max(0, - g_i d theta_i) / (1/2 F_i (d theta_i)^2 + damping) over steps, g the gradient of L_pi alone. A
-      step is one update here (the authors' is 50); damping (epsilon) = 0.001 is that of their code.
+    - F, the Fisher of N(pi(s), I) as EWC's, is an exponential moving average over
+      minibatches that goes on from task to task. `decay` = 0.98 an update remembers 50
+      updates, the authors' interval between two steps of theirs. It starts at 0; in
+      distances it is divided by the weight that it has given to minibatches so far, or
+      the first task's first 50 updates would hold a third of its score.
+    - s sums max(0, - g_i d theta_i) / (d_i + damping mean_j d_j) over steps, where
+      d_i = 1/2 F_i (d theta_i)^2 is the distance and g the gradient of L_pi alone. A
+      step is one update here (the authors' is 50). Their epsilon is a constant, 0.001 in
+      their code; distances of a policy are 1e-12 to 1e-8 a step, so that it would leave
+      nothing of them. `damping` is a share of the step's mean distance over the member's
+      weights instead. At 1 a weight of the mean distance keeps half of its score.
     - At a task's end s = (s_old + s_new) / 2; a parameter's first score stands as it is.
     - In the penalty F and s are each divided by the member's largest, into [0, 1]. The paper also subtracts the least,
       which is 0: new parameters, of which each task has some, have no importance yet.
     """
 
-    def __init__(self, penalty: float = 1.0, decay: float = 0.98, damping: float = 1e-3) -> None:
+    def __init__(
+        self,
+        penalty: float = 1.0,
+        decay: float = 0.98,
+        damping: float = 1.0,
+    ) -> None:
         at_least("rwalk: penalty", penalty, 0.0)
-        between("rwalk: decay", decay, 0.0, 1.0)
-        at_least("rwalk: damping", damping, 1e-8)
+        between("rwalk: decay", decay, 0.0, 0.9999)  # at 1 the Fisher would stay 0
+        between("rwalk: damping", damping, 1e-6, 1e6)
         self._weight, self._decay, self._damping = penalty, decay, damping
 
     def start(self, training: TaskTraining) -> None:
         policy = training.networks["policy"]
         self._fisher = recalled(training, "fisher")
+        self._seen_M1 = policy.buffer.new_zeros(len(training.seeds), 1)
+        if "seen" in training.kept:
+            self._seen_M1.copy_(training.kept["seen"])
         self._score, self._gradient, self._before = (torch.zeros_like(policy.buffer) for _ in range(3))
         importance = _to_one(self._fisher) + _to_one(recalled(training, "score"))
         twice = 2.0 * self._weight  # the paper's quadratic has no 1/2
@@ -49,24 +63,35 @@ class RiemannianWalk(Learner):
         noise_MBA = torch.take_along_dim(self._noise_MNA, step.rows.unsqueeze(-1), dim=1)
         squares = squared_gradients(training.parameters("policy"), training.task, step.batch.observation, noise_MBA)
         self._fisher.lerp_(laid_out(policy, squares), 1.0 - self._decay)
+        self._seen_M1.mul_(self._decay).add_(1.0 - self._decay)
         self._gradient.copy_(policy.gradient)
         self._before.copy_(policy.buffer)
         self._penalty.add(training)
 
     def after_update(self, training: TaskTraining) -> None:
-        moved = training.networks["policy"].buffer - self._before
-        gain = -self._gradient * moved
-        distance = 0.5 * self._fisher * moved.square()  # KL(before || after) along each weight
-        self._score.add_(gain.relu() / (distance + self._damping))
+        policy = training.networks["policy"]
+        moved = policy.buffer - self._before
+        gain = (-self._gradient * moved).relu()
+        # KL(before || after) along each weight
+        distance = 0.5 * (self._fisher / self._seen_M1) * moved.square()
+        # Padding has distance 0 and does not count: `size` is without it.
+        mean_M1 = distance.sum(dim=1, keepdim=True) / policy.size
+        damped = distance + self._damping * mean_M1
+        tiny = torch.finfo(damped.dtype).tiny  # a step of no distance scores nothing
+        self._score.add_(torch.where(damped > tiny, gain / damped, 0.0))
 
     def running(self) -> dict[str, Tensor]:
-        return {"fisher": self._fisher, "score": self._score}
+        return {
+            "fisher": self._fisher,
+            "seen": self._seen_M1,
+            "score": self._score,
+        }
 
     def finish(self, training: TaskTraining) -> dict[str, Tensor]:
         new = to_keep(training, "score", self._score)
         old = training.kept
         score = {name: 0.5 * (old[name] + part) if name in old else part for name, part in new.items()}
-        return to_keep(training, "fisher", self._fisher) | score
+        return to_keep(training, "fisher", self._fisher) | score | {"seen": self._seen_M1}
 
 
 def _noise(training: TaskTraining) -> Tensor:

@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.bounds import (
+    LARGEST_BATCH,
+    MOST_UPDATES,
+    activations,
+    at_least,
+    between,
+    known,
+    layers,
+    whole,
+)
 
 Heads = Literal["multi", "single"]
 Statistics = Literal["task", "first", "none"]
@@ -33,27 +42,22 @@ class LearnerSettings:
     critic_norm: CriticNorm = "none"  # layer: every hidden layer of the critics is normalised (Ba et al. 2016)
 
     def __post_init__(self) -> None:
+        """Refuse what cannot be trained, or not in any machine.
+
+        Raises:
+            ConfigurationError: names the parameter, its value and what it takes.
+        """
         kinds = {"heads": Heads, "statistics": Statistics, "critic_norm": CriticNorm}
         for name, kind in kinds.items():
             known("learner." + name, getattr(self, name), get_args(kind))
-        for name in ("updates", "batch_size", "policy_delay"):
-            at_least("learner." + name, getattr(self, name), 1)
-        object.__setattr__(self, "hidden", tuple(self.hidden))
-
-
-def known(name: str, value: str, good: tuple[str, ...]) -> None:
-    """Raises: ConfigurationError: `value` is none of `good`."""
-    if value not in good:
-        raise ConfigurationError(f"{name} is {value!r}; {choices(good)}")
-
-
-def at_least(name: str, value: float, low: float) -> None:
-    """Raises: ConfigurationError: `value` is below `low`, or no number."""
-    if not value >= low:
-        raise ConfigurationError(f"{name} is {value}; it has to be at least {low:g}")
-
-
-def between(name: str, value: float, low: float, high: float) -> None:
-    """Raises: ConfigurationError: `value` is not in [low, high]."""
-    if not low <= value <= high:
-        raise ConfigurationError(f"{name} is {value}; it has to be between {low:g} and {high:g}")
+        whole("learner.updates", self.updates, 1, MOST_UPDATES)
+        whole("learner.batch_size", self.batch_size, 1, LARGEST_BATCH)
+        object.__setattr__(self, "hidden", layers("learner.hidden", self.hidden))
+        activations("learner", self.batch_size, self.hidden)
+        between("learner.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True)
+        between("learner.discount", self.discount, 0.0, 1.0, high_excluded=True)
+        between("learner.polyak", self.polyak, 0.0, 1.0, low_excluded=True)
+        whole("learner.policy_delay", self.policy_delay, 1, 1_000)
+        between("learner.target_noise", self.target_noise, 0.0, 100.0)
+        between("learner.target_noise_clip", self.target_noise_clip, 0.0, 100.0)
+        at_least("learner.alpha", self.alpha, 0.0)

@@ -6,6 +6,7 @@ updates of a block, T = 2 twin critics.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
@@ -29,6 +30,8 @@ from oer_pipeline.networks.stacked import Parameters, init_mlp
 from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
+
+logger = logging.getLogger(__name__)
 
 EXPLODED = 100.0
 """A mean Q value may be so many times the largest discounted return that the rewards allow, or 1 where that is less: an
@@ -90,6 +93,7 @@ class TaskTraining:
         self.target_policy = self.networks[learner.learning].copy()
         self._start_critic()
         self.watched: dict[str, Tensor] = {}
+        self._warned: set[tuple[str, int]] = set()
         self.base.start(self)
         learner.start(self)
         self._graph = Graph(self) if graphs else None
@@ -330,14 +334,35 @@ class TaskTraining:
             return
         finite = torch.stack(list(means.values())).isfinite().all(dim=0)
         bounded = means["q"].abs() <= self._largest_value if "q" in means else finite
-        flags = torch.stack((finite, bounded)).tolist()  # the only wait for the device in a block
-        for ok_M, what in zip(
-            flags, ("not finite", f"finite, but mean Q is beyond {self._largest_value:.3g}"), strict=True
+        doubtful = [name for name in self.learner.ought_to_be_zero if name in means]
+        zeros = [means[name] == 0.0 for name in doubtful]
+        ok, small, *good = torch.stack((finite, bounded, *zeros)).tolist()  # the only wait for the device in a block
+        for ok_M, what in (
+            (ok, "not finite"),
+            (small, f"finite, but mean Q is beyond {self._largest_value:.3g}"),
         ):
             if lost := [seed for seed, ok in zip(self.seeds, ok_M, strict=True) if not ok]:
                 raise DivergedError(
                     f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}"
                 )
+        for name, good_M in zip(doubtful, good, strict=True):
+            seeds = zip(self.seeds, good_M, strict=True)
+            self._warn(name, [seed for seed, is_good in seeds if not is_good])
+
+    def _warn(self, curve: str, seeds: Sequence[int]) -> None:
+        """Say what a curve that is not 0 means, once a seed."""
+        new = [seed for seed in seeds if (curve, seed) not in self._warned]
+        self._warned.update((curve, seed) for seed in new)
+        if new:
+            what = self.learner.ought_to_be_zero[curve]
+            logger.warning(
+                "task %d: seed(s) %s, by update %d: %s (curve %s)",
+                self.task,
+                new,
+                self.updates,
+                what,
+                curve,
+            )
 
 
 def _statistics(

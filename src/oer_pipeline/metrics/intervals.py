@@ -15,7 +15,7 @@ from typing import TypeVar
 import numpy as np
 
 from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.types import FloatArray
+from oer_pipeline.types import FloatArray, IntArray
 
 RESAMPLES = 10_000
 Seed = TypeVar("Seed", bound=Hashable)
@@ -84,12 +84,21 @@ def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
     """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About the Bootstrap").
 
     A plain percentile interval is too narrow by sqrt((n - 1) / n) and by normal for t quantiles: at 10 seeds it covers
-    90 % where it claims 95 %. Its quantile levels are widened by both factors.
+    90 % where it claims 95 %. Its quantile levels are widened by both factors. What it covers then: metrics.coverage.
     """
-    from scipy.special import ndtr, stdtrit
-
-    seeds = len(values)
-    draws = np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
-    tail = float(ndtr(sqrt(seeds / (seeds - 1)) * stdtrit(seeds - 1, (1.0 - level) / 2.0)))
+    draws, tail = resamples(len(values)), bootstrap_tail(len(values), level)
     low, high = np.quantile(values[draws].mean(axis=1), [tail, 1.0 - tail])
     return float(low), float(high)
+
+
+def resamples(seeds: int) -> IntArray:
+    """The bootstrap's draws, always the same: indices of seed values, (RESAMPLES, seeds)."""
+    return np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
+
+
+def bootstrap_tail(seeds: int, level: float) -> float:
+    """The lower quantile level of the expanded percentile bootstrap (Hesterberg 2015)."""
+    from scipy.special import ndtr, stdtrit
+
+    quantile = stdtrit(seeds - 1, (1.0 - level) / 2.0)
+    return float(ndtr(sqrt(seeds / (seeds - 1)) * quantile))

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from oer_pipeline import bounds
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.errors import ConfigurationError, DataError, choices
 from oer_pipeline.trajectories.table import Trajectories
@@ -25,22 +26,19 @@ def one_of(selector: str, option: str, value: object, known: Collection[str]) ->
         raise ConfigurationError(f"{selector}: {option} is {value!r}; {choices(known, str(value))}")
 
 
-def count(selector: str, option: str, value: object) -> None:
-    """Raise a ConfigurationError unless `value` is a whole number of at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigurationError(f"{selector}: {option} is {value!r}; it must be a whole number of at least 1")
+def count(selector: str, option: str, value: object, most: int = bounds.MOST_ROWS) -> None:
+    """Raise a ConfigurationError unless `value` is a whole number from 1 to `most`."""
+    bounds.whole(f"{selector}: {option}", value, 1, most)
 
 
 def fraction(selector: str, option: str, value: object) -> None:
     """Raise a ConfigurationError unless `value` is a number between 0 and 1."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not 0.0 <= value <= 1.0:
-        raise ConfigurationError(f"{selector}: {option} is {value!r}; it must be a number between 0 and 1")
+    bounds.between(f"{selector}: {option}", value, 0.0, 1.0)
 
 
 def positive(selector: str, option: str, value: object) -> None:
     """Raise a ConfigurationError unless `value` is a number above 0."""
-    if not isinstance(value, int | float) or isinstance(value, bool) or not value > 0.0:
-        raise ConfigurationError(f"{selector}: {option} is {value!r}; it must be a number above 0")
+    bounds.between(f"{selector}: {option}", value, 0.0, bounds.LARGEST, low_excluded=True)
 
 
 def finite(what: str, values: FloatArray, data: Trajectories, rows: IntArray) -> None:

@@ -62,8 +62,9 @@ class MBES(Selector):
         known = {"form": FORMS, "revisit": REVISITS, "prediction": PREDICTIONS, "space": SPACES}
         for option, names in known.items():
             checks.one_of("mbes", option, getattr(self, option), names)
-        for option in ("walkers", "distance_sample", "neighbours"):
-            checks.count("mbes", option, getattr(self, option))
+        checks.count("mbes", "walkers", self.walkers, 10_000)
+        checks.count("mbes", "distance_sample", self.distance_sample)
+        checks.count("mbes", "neighbours", self.neighbours, 10_000)
         if self.distance_quantile is not None:
             checks.fraction("mbes", "distance_quantile", self.distance_quantile)
         checks.positive("mbes", "gate", self.gate)

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from oer_pipeline.bounds import at_least, between
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.batches import Batch
 from oer_pipeline.learners.protocol import Step
-from oer_pipeline.learners.settings import LearnerSettings, at_least, between
+from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.td3bc import twin_values
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.stacked import Parameters, mlp
