@@ -18,7 +18,21 @@ from oer_pipeline.reports.block import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
 
 METHODS = (
-    *("finetune", "bc", "er", "er_random", "oer", "ewc", "online_ewc", "si", "rwalk", "gem", "agem", "lwf"),
+    *(
+        "finetune",
+        "bc",
+        "er",
+        "er_random",
+        "oer",
+        "oer_paper",
+        "ewc",
+        "online_ewc",
+        "si",
+        "rwalk",
+        "gem",
+        "agem",
+        "lwf",
+    ),
     *("multitask", "single_task", "frozen_trunk"),
 )
 """The first is the reference."""

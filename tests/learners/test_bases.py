@@ -177,7 +177,7 @@ def test_a_base_of_ones_own_is_an_object(tasks: Any) -> None:
 def test_an_unknown_base_and_wrong_options_are_refused(tasks: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"learner\.base is 'td3'; .*td3bc"):
         built_in("td3")
-    with pytest.raises(ConfigurationError, match=r"iql: expectile is 0.2; it has to be between 0.5 and 1"):
+    with pytest.raises(ConfigurationError, match=r"iql: expectile is 0.2; it has to be at least 0.5 and at most 1"):
         IQL(expectile=0.2)
     with pytest.raises(ConfigurationError, match="rebrac: critic_weight is -1"):
         ReBRAC(critic_weight=-1)
