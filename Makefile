@@ -66,9 +66,9 @@ gpu: ## try and measure everything that needs a GPU, at most 8 minutes (needs to
 behaviours: env ## train the behaviour policies that a suite lacks (SUITE=name) into data/01_raw/behaviours, minutes a task
 	$(BIN)/python -m oer_pipeline.suites.behaviour_training $(or $(SUITE),$(error say which: make behaviours SUITE=name))
 
-behaviours-again: env ## train all the package's behaviour policies again (an hour; removes the old ones first)
+behaviours-again: env ## train all the package's behaviour policies again (over an hour; removes the old ones first)
 	rm -rf $(BEHAVIOURS)
-	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread ant_dir walker_par
+	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread cheetah_vel_tuning ant_dir ant_dir_tuning walker_par walker_par_tuning
 
 ui: env ## MLflow's pages: cells side by side
 	$(BIN)/kedro mlflow ui
