@@ -10,7 +10,7 @@ import argparse
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,16 +190,25 @@ def conclusion(study: Study, curves: Curves, point: int) -> str:
     return "\n".join(lines)
 
 
+def _scope(study: Study) -> str:
+    """What the tables are of, in a sentence: a study may have been run in part."""
+    qualities, seeds = ", ".join(study.qualities), study.seeds
+    return f"{TASKS} tasks of each suite, seeds {seeds}, qualities: {qualities}."
+
+
 def main() -> None:
     """Command line: the study's name; `--jobs`, `--params` and `--env` as `kedro run` takes them."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("study", choices=tuple(STUDIES))
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
     parser.add_argument("--params", default="", help="another size; the page stays as it is")
+    parser.add_argument("--qualities", help="some of the study's, such as medium+medium_random")
     parser.add_argument("--env", help="another environment; the page stays as it is")
     parser.add_argument("--points", default="+".join(map(str, POINTS)), help="numbers of updates, such as 1000+4000")
     given = parser.parse_args()
     study, points = STUDIES[given.study], [int(point) for point in given.points.split("+")]
+    if given.qualities:
+        study = replace(study, qualities=tuple(given.qualities.split("+")))
     runs = study.runs(given.params)
     try:
         plans = dict(zip(runs, plans_of(list(runs.values()), given.env), strict=True))
@@ -214,8 +223,8 @@ def main() -> None:
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
     tables = [f"After {point:,} updates:\n\n{table(curves, means, point)}" for point in points]
     text = "\n".join([*tables, conclusion(study, curves, points[-1])])
-    if not given.params and not given.env and points == list(POINTS):
-        rewrite(PAGE, {study.block: text})
+    if not given.params and not given.env:
+        rewrite(PAGE, {study.block: f"{_scope(study)}\n\n{text}"})
     print(text)
 
 
