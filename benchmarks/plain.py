@@ -115,10 +115,14 @@ class TD3BC:
         """y = r + gamma (1 - terminal) min_i Q'_i(s', clip(pi'(s') + eps, -1, 1))."""
         c = self.constants
         with torch.no_grad():
-            smoothing = (noise * c.target_noise).clamp(-c.noise_clip, c.noise_clip)
-            next_action = (self.actor_target(batch.next_state, self.task) + smoothing).clamp(-1, 1)
-            q1, q2 = self.critic_target(batch.next_state, next_action)
+            q1, q2 = self.critic_target(batch.next_state, self.next_action(batch, noise))
             return batch.reward + c.discount * (1 - batch.terminal) * torch.min(q1, q2)
+
+    def next_action(self, batch: PlainBatch, noise: Tensor) -> Tensor:
+        """The target policy's action, smoothed."""
+        c = self.constants
+        smoothing = (noise * c.target_noise).clamp(-c.noise_clip, c.noise_clip)
+        return (self.actor_target(batch.next_state, self.task) + smoothing).clamp(-1, 1)
 
     def update_critic(self, batch: PlainBatch, noise: Tensor) -> Tensor:
         y = self.target(batch, noise)
@@ -200,8 +204,7 @@ class PlainReBRAC(TD3BC):
     def target(self, batch: PlainBatch, noise: Tensor) -> Tensor:
         c = self.constants
         with torch.no_grad():
-            smoothing = (noise * c.target_noise).clamp(-c.noise_clip, c.noise_clip)
-            next_action = (self.actor_target(batch.next_state, self.task) + smoothing).clamp(-1, 1)
+            next_action = self.next_action(batch, noise)
             q1, q2 = self.critic_target(batch.next_state, next_action)
             penalty = ((next_action - batch.next_action) ** 2).sum(1, keepdim=True) * batch.has_next
             value = torch.min(q1, q2) - self.critic_weight * penalty

@@ -46,6 +46,8 @@ CHECKED = (
 
 SETTING: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
 """Torch's switch, for the whole process. While it is set, torch's older functions for precision raise."""
+OTHERWISE: str = SETTING.fp32_precision
+"""What it was set to before."""
 
 logger = logging.getLogger(__name__)
 
@@ -85,7 +87,7 @@ def error_in_roundings(product_RC: Tensor, a_RK: Tensor, b_KC: Tensor) -> float:
 
 def ask_onednn(wanted: bool) -> None:
     """Send float32 products on a CPU to oneDNN from now on, or to torch's own library again."""
-    SETTING.fp32_precision = "bf16" if wanted else "none"
+    SETTING.fp32_precision = "bf16" if wanted else OTHERWISE
 
 
 def onednn_asked() -> bool:
