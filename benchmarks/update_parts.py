@@ -8,6 +8,7 @@ block of docs/performance.md.
 
 from __future__ import annotations
 
+import argparse
 import time
 from collections import defaultdict
 from collections.abc import Callable
@@ -143,6 +144,7 @@ def table(parts: dict[str, Part], peak: float) -> str:
 
 
 def main() -> None:
+    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
     one_thread()
     with on_one_core():
         found = table(*measure())

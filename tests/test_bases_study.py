@@ -12,8 +12,9 @@ import yaml
 
 from benchmarks.made_up import trajectories
 from oer_pipeline import learning_curves
-from oer_pipeline.bases_study import ALPHAS, STUDIES, chosen, per_seed, table, verdict
+from oer_pipeline.bases_study import ALPHAS, STUDIES, chosen, parse_points, per_seed, table, verdict
 from oer_pipeline.context import parameters_of
+from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
 from oer_pipeline.plan import Plan, resolve
 from oer_pipeline.trajectories.table import write_trajectories
@@ -50,6 +51,13 @@ def test_the_choice_sees_no_task_and_no_seed_that_is_reported() -> None:
         ]
     for of_reported, of_tuning in zip(told["bases"], told["choice"], strict=True):
         assert not of_reported & of_tuning
+
+
+def test_numbers_of_updates_are_put_in_order_and_checked() -> None:
+    assert parse_points("300+20+300") == [20, 300]
+    for wrong in ("", "abc", "0", "10+", "-5", str(10**12)):
+        with pytest.raises(ConfigurationError, match="--points"):
+            parse_points(wrong)
 
 
 def made_up(values: dict[str, list[float]], points: tuple[int, ...] = (10,)) -> dict[str, Any]:
@@ -123,6 +131,8 @@ def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_p
     assert fingerprint_of(other) != fingerprint_of(trial)
     again = perform_all([other], tmp_path / "kept", 1, told.append)
     assert again[trial.name]["returns"] != result["returns"]
+    assert perform_all([trial], tmp_path / "kept", 1, told.append) == first
+    assert told[-1] == "1 trials, 1 of them kept"  # another size has overwritten nothing
 
 
 def test_a_trial_that_diverges_says_so_and_ends(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:

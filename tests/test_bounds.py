@@ -78,12 +78,18 @@ def test_every_number_of_the_settings_has_bounds(kind: Any, group: str, ranges: 
         ("256", "hidden is '256'; it takes a list of widths"),
         (256, "hidden is 256; it takes a list of widths"),
         (None, "hidden is None; it takes a list of widths"),
-        ([8192] * 16, "3.8 GiB of weights a network; it may have 0.5 GiB"),
+        ([8192] * 16, r"GiB of weights in \d network\(s\); it may have 0.5 GiB"),
     ],
 )
 def test_hidden_layers_fit_a_machine(kind: Any, hidden: Any, words: str) -> None:
     with pytest.raises(ConfigurationError, match=words):
         kind(hidden=hidden)
+
+
+def test_an_ensembles_weights_fit_a_machine() -> None:
+    assert LearnerSettings(hidden=(8192, 8192)).hidden == (8192, 8192)
+    with pytest.raises(ConfigurationError, match=r"dynamics.hidden is .*25.0 GiB of weights in 100 network"):
+        DynamicsSettings(hidden=(8192, 8192), members=100)
 
 
 def test_a_batch_fits_a_machine() -> None:

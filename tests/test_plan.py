@@ -47,6 +47,9 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         ),
         ({"method": "ewc", "learners": {"ewc": {"penalty": 1}}}, ("cheetah_vel_signed", "medium", "ewc")),
         ({"learners": {"ewc": {"penalty": 10}}}, ("cheetah_vel_signed", "medium", "oer")),
+        ({"accelerator": "auto"}, ("cheetah_vel_signed", "medium-accelerator=auto", "oer")),  # models differ too
+        ({"precision": "high"}, ("cheetah_vel_signed", "medium-precision=high", "oer")),
+        ({"graphs": False}, ("cheetah_vel_signed", "medium", "oer-graphs=False")),
         ({"bases": {"iql": {"expectile": 0.9}}}, ("cheetah_vel_signed", "medium", "oer")),
         (
             {"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 0.9}}},
@@ -77,6 +80,10 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"learner": {"name": "er_dcb"}}, ["learner", "er_dcb", "er_dbc"]),
         ({"learner": {"base": "td3"}}, ["learner.base", "td3", "td3bc"]),
         ({"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 2.0}}}, ["iql: expectile", "2.0", "1"]),
+        (
+            {"seeds": "0-99", "learner": {"hidden": [8192, 8192]}},
+            ["learner.hidden", "100 network(s)", "0.5 GiB"],
+        ),
         ({"learner": {"critic_norm": "batch"}}, ["learner.critic_norm", "batch", "layer"]),
         ({"replay": {"sise": 3}}, ["replay.sise", "did you mean replay.size"]),
         ({"replay": 3}, ["replay", "group", "size"]),

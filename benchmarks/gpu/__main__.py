@@ -12,28 +12,29 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 from typing import Any
 
 from benchmarks.gpu.page import RESULTS, merge
-from benchmarks.gpu.steps import STEPS
+from benchmarks.gpu.steps import MARK, STEPS, tell
 from oer_pipeline.atomic import atomic_path
 
 LIMIT = 480.0
 """Seconds for all steps together."""
-MARK = "RESULT "
-"""What the line of a step's output that holds its result starts with."""
 
 
 def main() -> None:
     given = _arguments()
     if given.merge:
-        merge(_read(given.merge))
+        _merge(given.merge)
     elif given.step:
-        print(MARK + json.dumps(STEPS[given.step].perform(given.device, given.rehearse)), flush=True)
+        tell(STEPS[given.step].perform(given.device, given.rehearse))
     else:
         sys.exit(perform(given.names or list(STEPS), given.results, given.device, given.rehearse))
 
@@ -53,21 +54,39 @@ def perform(names: list[str], results: Path, device: str, rehearse: bool) -> int
     return failed
 
 
+def _merge(path: Path) -> None:
+    results = _read(path)
+    if any(result.get("rehearsal") for result in results.values()):
+        sys.exit(f"{path} is a rehearsal on a CPU: nothing in it is a measurement")
+    try:
+        merge(results)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        sys.exit(f"{path} holds no results of a run ({type(error).__name__}: {error})")
+
+
 def _in_a_process(name: str, device: str, rehearse: bool, limit: float) -> dict[str, Any]:
-    """The step's result, or `error`."""
+    """The step's result as far as it came, with `error` if it did not come to its end."""
     if limit <= 0:
         return {"error": f"not started: the {LIMIT:.0f} s were over"}
     command = [sys.executable, "-m", "benchmarks.gpu", "--step", name, "--device", device]
     command += ["--rehearse"] if rehearse else []
-    started = time.monotonic()
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=limit, check=False)
-    except subprocess.TimeoutExpired:
-        return {"error": f"not finished within {limit:.0f} s"}
-    lines = [line for line in done.stdout.splitlines() if line.startswith(MARK)]
-    if done.returncode or not lines:
-        return {"error": f"exit status {done.returncode}: {(done.stderr or done.stdout)[-2_000:]}"}
-    return {**json.loads(lines[-1].removeprefix(MARK)), "seconds": round(time.monotonic() - started, 1)}
+    started, error = time.monotonic(), ""
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+        try:
+            told, complained = process.communicate(timeout=limit)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)  # and what it has started
+            told, complained = process.communicate()
+            error = f"not finished within {limit:.3g} s"
+    lines = [line for line in told.splitlines() if line.startswith(MARK)]
+    if not error and (process.returncode or not lines):
+        error = f"exit status {process.returncode}: {(complained or told)[-2_000:]}"
+    result = json.loads(lines[-1].removeprefix(MARK)) if lines else {}
+    result["seconds"] = round(time.monotonic() - started, 1)
+    if rehearse:
+        result["rehearsal"] = True
+    return {**result, "error": error} if error else result
 
 
 def _say_what_is_missing(device: str) -> None:
@@ -83,7 +102,8 @@ def _read(path: Path) -> dict[str, Any]:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
         sys.exit(f"{path} holds no results ({error}); give it what --results wrote on the other machine")
-    if not isinstance(found, dict) or not found.keys() <= STEPS.keys():
+    of_steps = isinstance(found, dict) and found.keys() <= STEPS.keys()
+    if not of_steps or not all(isinstance(result, dict) for result in found.values()):
         sys.exit(f"{path} holds no results of these steps ({', '.join(STEPS)})")
     return found
 
@@ -96,7 +116,7 @@ def _write(path: Path, found: dict[str, Any]) -> None:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="STEP", help=f"some of {', '.join(STEPS)}; all without")
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--results", type=Path, help=f"default {RESULTS.name} beside this command; none to rehearse")
     parser.add_argument("--merge", type=Path, help="results of another machine; nothing is measured")
     parser.add_argument("--rehearse", action="store_true", help="tiny sizes on a CPU; says that the steps work")
     parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help=argparse.SUPPRESS)
@@ -107,6 +127,8 @@ def _arguments() -> argparse.Namespace:
         parser.error(f"unknown step {unknown[0]!r}; choose from {', '.join(STEPS)}")
     if given.rehearse:
         given.device = "cpu"
+    if given.results is None:
+        given.results = Path(tempfile.mkdtemp()) / RESULTS.name if given.rehearse else RESULTS
     return given
 
 

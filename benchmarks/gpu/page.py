@@ -33,7 +33,7 @@ def account(results: Mapping[str, Any]) -> str:
 
 def _words(name: str, result: Mapping[str, Any]) -> str:
     if "error" in result:
-        last = str(result["error"]).strip().splitlines()[-1]
+        *_, last = ["", *str(result["error"]).strip().splitlines()]
         return f"**failed**: {last[:200]}"
     if name in ("paper_rates", "rates"):
         return f"{len(result['records'])} rates, in the table above"

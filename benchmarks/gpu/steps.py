@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import importlib
+import json
+import os
 import re
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -27,6 +29,15 @@ Result = dict[str, Any]
 REPLAYS = 20
 NEEDED = ("training.fit", "dynamics.fit", "selection.mbes", "learners.dbc", "metrics.report")
 """Modules that have to be importable where Kedro, MLflow and MuJoCo are not."""
+
+
+MARK = "RESULT "
+"""What the line of a step's output that holds its result starts with."""
+
+
+def tell(result: Result) -> None:
+    """Print a step's result as far as it has come: what is told is kept, whatever happens afterwards."""
+    print(MARK + json.dumps(result), flush=True)
 
 
 @dataclass(frozen=True)
@@ -52,7 +63,11 @@ def machine(device: str, tiny: bool) -> Result:
 
 def captures(device: str, tiny: bool) -> Result:
     """Whether updates are captured, and how far replays are from eager updates."""
-    return {name: _replays_against_eager(name, device, tiny) for name in updates_per_second.LEARNERS}
+    found: Result = {}
+    for name in updates_per_second.LEARNERS:
+        found[name] = _replays_against_eager(name, device, tiny)
+        tell(found)
+    return found
 
 
 def _replays_against_eager(name: str, device: str, tiny: bool) -> Result:
@@ -73,9 +88,10 @@ def tests(device: str, tiny: bool) -> Result:
     """The tests that need a GPU; in a rehearsal those of the same file that do not."""
     chosen = ["-k", "gpu"] if device == "cuda" else ["-k", "losses_hold"]
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/learners/test_graphs.py"]
-    done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False)
+    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plug-ins may want what is not there
+    done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False, env=alone)
     if done.returncode:
-        raise RuntimeError(done.stdout[-2_000:])
+        raise RuntimeError((done.stdout + done.stderr)[-2_000:])
     counts = re.findall(r"(\d+) (passed|skipped)", done.stdout)
     return {what: int(count) for count, what in counts}
 
@@ -88,6 +104,11 @@ def paper_rates(device: str, tiny: bool) -> Result:
         for old_tasks in range(1 if tiny else updates_per_second.TASKS):
             what = ("er_dbc", updates_per_second.PAPER, old_tasks, 1 if tiny else updates_per_second.SEEDS)
             records += updates_per_second.measure(*what, quick=tiny)
+            tell(_records(records))
+    return _records(records)
+
+
+def _records(records: Sequence[updates_per_second.Record]) -> Result:
     return {"records": [asdict(record) for record in records]}
 
 
@@ -146,6 +167,7 @@ def ratios(device: str, tiny: bool) -> Result:
     for name, members, target in (("td3bc_vs_plain_eager", 1, 0.1), ("td3bc_16_members_vs_plain_eager", 16, 0.02)):
         value = per_member(1 if tiny else members, device)
         figures.append(Figure(on(device, name), value, target, "lower", device).record())
+        tell({"figures": figures})
     return {"figures": figures}
 
 
@@ -194,7 +216,8 @@ def rates(device: str, tiny: bool) -> Result:
     for learner, size, old_tasks, members in updates_per_second.plan(quick=tiny)[: 1 if tiny else None]:
         if members != updates_per_second.SEEDS:  # those are `paper_rates`
             records += updates_per_second.measure(learner, size, old_tasks, members, quick=True)
-    return {"records": [asdict(record) for record in records]}
+            tell(_records(records))
+    return _records(records)
 
 
 def ensemble(device: str, tiny: bool) -> Result:

@@ -14,8 +14,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.bounds import MOST_UPDATES, whole
 from oer_pipeline.context import data_root, plans_of
-from oer_pipeline.errors import OERError
+from oer_pipeline.errors import ConfigurationError, OERError
 from oer_pipeline.grid import Job, data_seconds, run_all, say
 from oer_pipeline.learning_curves import POINTS, perform_all, trials_of
 from oer_pipeline.metrics.intervals import interval, paired_difference
@@ -24,6 +25,7 @@ from oer_pipeline.reports.block import rewrite
 
 PAGE = Path("docs/base_learners.md")
 TASKS = 2
+MOST_PROCESSES = 1_024
 
 
 @dataclass(frozen=True)
@@ -190,6 +192,21 @@ def conclusion(study: Study, curves: Curves, point: int) -> str:
     return "\n".join(lines)
 
 
+def parse_points(given: str) -> list[int]:
+    """Numbers of updates from `1000+4000`, ascending, each once.
+
+    Raises:
+        ConfigurationError: one that is no number of updates.
+    """
+    points = set()
+    for part in given.split("+"):
+        if not part.isdecimal():
+            raise ConfigurationError(f"--points is {given!r}; it takes numbers such as 1000+4000")
+        whole("--points: a number of updates", int(part), 1, MOST_UPDATES)
+        points.add(int(part))
+    return sorted(points)
+
+
 def _scope(study: Study) -> str:
     """What the tables are of, in a sentence: a study may have been run in part."""
     qualities, seeds = ", ".join(study.qualities), study.seeds
@@ -206,7 +223,12 @@ def main() -> None:
     parser.add_argument("--env", help="another environment; the page stays as it is")
     parser.add_argument("--points", default="+".join(map(str, POINTS)), help="numbers of updates, such as 1000+4000")
     given = parser.parse_args()
-    study, points = STUDIES[given.study], [int(point) for point in given.points.split("+")]
+    study = STUDIES[given.study]
+    try:
+        points = parse_points(given.points)
+        whole("--jobs", given.jobs, 1, MOST_PROCESSES)
+    except OERError as error:
+        raise SystemExit(f"Error: {error}") from error
     if given.qualities:
         study = replace(study, qualities=tuple(given.qualities.split("+")))
     runs = study.runs(given.params)

@@ -24,7 +24,7 @@ LARGEST_BATCH = 2**20
 WIDEST, DEEPEST = 8192, 16
 """Units of a hidden layer; hidden layers."""
 MOST_WEIGHTS = 2**27
-"""Between the hidden layers of one network: 0.5 GiB."""
+"""Between the hidden layers of networks that are held at once: 0.5 GiB."""
 MOST_ACTIVATIONS = 2**31
 """Of the hidden layers for one batch: 8 GiB."""
 
@@ -72,8 +72,8 @@ def whole(name: str, value: object, low: int, high: int) -> None:
         raise ConfigurationError(f"{name} is {value}; it has to be {wanted}")
 
 
-def layers(name: str, widths: object) -> tuple[int, ...]:
-    """The widths of hidden layers as a tuple.
+def layers(name: str, widths: object, networks: int = 1) -> tuple[int, ...]:
+    """The widths of hidden layers as a tuple; `networks` are held at once.
 
     Raises:
         ConfigurationError: no list, no layer or too many, a width that is none, or more
@@ -87,9 +87,9 @@ def layers(name: str, widths: object) -> tuple[int, ...]:
         raise ConfigurationError(f"{name} has {len(widths)} layers; {wanted}")
     for width in widths:
         whole(f"{name}: a width", width, 1, WIDEST)
-    weights = sum(one * other for one, other in pairwise(widths))
+    weights = networks * sum(one * other for one, other in pairwise(widths))
     if weights > MOST_WEIGHTS:
-        takes = f"{list(widths)}, {_gib(weights)} of weights a network"
+        takes = f"{list(widths)}, {_gib(weights)} of weights in {networks} network(s)"
         raise ConfigurationError(f"{name} is {takes}; it may have {_gib(MOST_WEIGHTS)}")
     return tuple(widths)
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
+from importlib.metadata import version
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from oer_pipeline.atomic import atomic_path
 from oer_pipeline.datasets.made import file_sha256
 from oer_pipeline.plan import Plan
 from oer_pipeline.processor import float32_products
-from oer_pipeline.provenance import code_hash
+from oer_pipeline.provenance import LIBRARIES, code_hash
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.policies import Policies
@@ -123,6 +124,7 @@ def fingerprint_of(trial: Trial) -> str:
         "trial": told,
         "data": file_sha256(Path(trial.data)),
         "code": code_hash(perform, (trial.base["class"],)),
+        "libraries": {name: version(name) for name in LIBRARIES},
         "float32 products": float32_products(),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
@@ -142,7 +144,8 @@ def perform_all(
 ) -> dict[str, dict[str, Any]]:
     """Every trial's result, in parallel processes; those that `folder` has are kept."""
     prints = {trial.name: fingerprint_of(trial) for trial in trials}
-    found = {trial.name: read(folder / f"{trial.name}.json", prints[trial.name]) for trial in trials}
+    files = {name: folder / f"{name}-{fingerprint[:12]}.json" for name, fingerprint in prints.items()}
+    found = {name: read(files[name], fingerprint) for name, fingerprint in prints.items()}
     missing = [trial for trial in trials if found[trial.name] is None]
     tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
@@ -150,7 +153,7 @@ def perform_all(
         for number, done in enumerate(as_completed(running), start=1):
             trial, result = running[done], done.result()
             found[trial.name] = result
-            with atomic_path(folder / f"{trial.name}.json") as temporary:
+            with atomic_path(files[trial.name]) as temporary:
                 temporary.write_text(json.dumps({"fingerprint": prints[trial.name], "result": result}) + "\n")
             last = ", ".join(f"{values[-1]:.0f}" if values else "-" for values in result["returns"].values())
             tell(f"{number}/{len(missing)} {trial.name}: {last}")

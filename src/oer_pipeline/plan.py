@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from math import inf
 from typing import Any
 
-from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, whole
+from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
@@ -31,7 +31,7 @@ NOT_IN_NAMES = frozenset(
     }
 )
 DATA_SCOPE = ("collection", "data_seed", "order_seed")
-MODEL_SCOPE = ("dynamics",)
+MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 LARGEST_SEED = 10**18
 LONGEST_NAME = 60
 MOST_NUMBERS = 1_000
@@ -111,6 +111,7 @@ def resolve(
     quality = merged["quality"] = _quality(merged["quality"], "quality" in runtime, suite, tasks)
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
+    layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
     changed, chosen = _changed(preset, merged), _chosen(merged)
     _check_options(merged, changed)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})

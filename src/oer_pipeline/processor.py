@@ -17,6 +17,7 @@ from pathlib import Path
 from oer_pipeline.atomic import atomic_path
 
 CPUINFO = Path("/proc/cpuinfo")
+CHECK = Path(__file__).parent / "networks" / "products.py"
 
 
 @cache
@@ -37,8 +38,8 @@ def _cache_folder() -> Path:
 
 
 def _identity() -> str:
-    """A hash of what the answer depends on: the processor's features and torch."""
-    facts = [platform.machine(), platform.processor(), version("torch")]
+    """A hash of what the answer depends on: the processor's features, torch and the check."""
+    facts = [platform.machine(), platform.processor(), version("torch"), CHECK.read_text()]
     if CPUINFO.is_file():
         lines = CPUINFO.read_text().splitlines()
         facts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})

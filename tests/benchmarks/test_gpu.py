@@ -50,21 +50,52 @@ def test_a_step_that_fails_or_hangs_leaves_the_others(tmp_path: Path, monkeypatc
     limits = {"machine": 60.0, "lightning": 0.5, "profile": 60.0}
     for name, limit in limits.items():
         monkeypatch.setitem(STEPS, name, Step(STEPS[name].perform, limit))
-    run = subprocess.run
+    start = subprocess.Popen
 
     def some_fail(program: list[str], **how: Any) -> Any:
         if "profile" in program:
             program = [sys.executable, "-c", "raise RuntimeError('no memory left')"]
-        return run(program, **how)
+        return start(program, **how)
 
-    monkeypatch.setattr(command.subprocess, "run", some_fail)
+    monkeypatch.setattr(command.subprocess, "Popen", some_fail)
     monkeypatch.chdir(ROOT)
     results = tmp_path / "results.json"
     assert command.perform(["profile", "lightning", "machine"], results, "cpu", True) == 1
     found = json.loads(results.read_text())
     assert "RuntimeError: no memory left" in found["profile"]["error"]
-    assert found["lightning"]["error"] == "not finished within 0 s"
+    assert found["lightning"]["error"] == "not finished within 0.5 s"
     assert "error" not in found["machine"]
+
+
+HANGS = """
+import subprocess, sys, time
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"])
+print('RESULT {"first": 1}', flush=True)
+print('RESULT {"first": 1, "child": %d}' % child.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_step_that_hangs_keeps_what_it_told_and_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+    start = subprocess.Popen
+
+    def hanging(program: list[str], **how: Any) -> Any:
+        return start([sys.executable, "-c", HANGS], **how)
+
+    monkeypatch.setattr(command.subprocess, "Popen", hanging)
+    found = command._in_a_process("rates", "cpu", True, 3.0)
+    assert found["first"] == 1
+    assert found["error"] == "not finished within 3 s"
+    stat = Path(f"/proc/{found['child']}/stat")
+    assert not stat.exists() or stat.read_text().rpartition(")")[2].split()[0] == "Z"
+
+
+def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
+    results = tmp_path / "results.json"
+    assert rehearse("--rehearse", "--results", str(results), "machine").returncode == 0
+    merged = rehearse("--merge", str(results))
+    assert merged.returncode == 1
+    assert merged.stderr == f"{results} is a rehearsal on a CPU: nothing in it is a measurement\n"
 
 
 def test_no_step_starts_once_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -82,7 +113,10 @@ def test_without_a_gpu_one_line_says_so(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("content", [None, "", "[]", '{"other": 1}'])
+@pytest.mark.parametrize(
+    "content",
+    [None, "", "[]", '{"other": 1}', '{"machine": 5}', '{"rates": {"records": [{"x": 1}]}}'],
+)
 def test_what_is_merged_has_to_be_results(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "results.json"
     if content is not None:

@@ -5,6 +5,7 @@ Shapes: E members, N training rows, V held-out rows, B batch, I inputs, P output
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -23,8 +24,11 @@ from oer_pipeline.networks.capture import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
+from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.types import BoolArray
+
+logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 Samples = tuple[Tensor, Tensor]
@@ -162,9 +166,13 @@ def train(
 
 
 def _replayed(step: Callable[[], None], state: Sequence[Tensor], device: torch.device) -> Callable[[], None]:
-    """The step captured, with `state` as it was before."""
+    """The step captured, or as it is where it cannot be replayed, with `state` as it was before."""
     before = [tensor.clone() for tensor in state]
-    replay = captured(step, device)
+    replay = step
+    try:
+        replay = captured(step, device)
+    except NotTapeableError as error:
+        logger.info("updates of the transition model are not replayed: %s", error)
     for tensor, old in zip(state, before, strict=True):
         tensor.copy_(old)
     return replay

@@ -46,7 +46,7 @@ class DynamicsSettings:
         whole("dynamics.members", self.members, 1, 100)
         if self.elites is not None:
             whole("dynamics.elites, if not null,", self.elites, 1, self.members)
-        object.__setattr__(self, "hidden", layers("dynamics.hidden", self.hidden))
+        object.__setattr__(self, "hidden", layers("dynamics.hidden", self.hidden, self.members))
         whole("dynamics.batch_size", self.batch_size, 1, LARGEST_BATCH)
         activations("dynamics", self.batch_size, self.hidden, self.members)
         between("dynamics.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True)

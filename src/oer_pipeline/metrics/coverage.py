@@ -7,6 +7,7 @@ of rows is counted whose interval (metrics.intervals) holds it. Shapes: T trials
 
 from __future__ import annotations
 
+import argparse
 from collections.abc import Callable
 
 import numpy as np
@@ -102,4 +103,5 @@ def table() -> str:
 
 
 if __name__ == "__main__":
+    argparse.ArgumentParser(description=__doc__).parse_args()
     print(table())

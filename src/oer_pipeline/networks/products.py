@@ -4,6 +4,8 @@ On a CPU torch hands products to MKL, which runs AVX2 code on AMD processors. on
 there and takes half the time. It is asked by a setting that allows it to round to bfloat16, which it does on processors
 with AMX: a check against float64 decides, once per process, whether its products are float32's.
 
+The setting is the whole process's: products that other threads compute meanwhile go there too.
+
 A batched product of oneDNN rounds differently with the number of members. One product per member does not, and takes as
 long. Shapes: M members, R rows, K inner dimension, C columns; each member's matrix starts on a whole vector register
 (`aligned`).
@@ -69,11 +71,13 @@ def _against_onednn() -> str:
         return "this build of torch lacks oneDNN"
     draws = torch.Generator().manual_seed(0)
     for rows, inner, columns in CHECKED:
-        a = torch.randn(rows, inner, generator=draws)
-        b = torch.randn(inner, columns, generator=draws)
-        error = error_in_roundings(by_onednn(a, b), a, b)
-        if not error <= TOLERANCE:
-            return f"oneDNN's {rows} x {inner} x {columns} errs by {error:.3g} sqrt(K) round-offs, over {TOLERANCE:g}"
+        a, turned_a = (torch.randn(*size, generator=draws) for size in ((rows, inner), (inner, rows)))
+        b, turned_b = (torch.randn(*size, generator=draws) for size in ((inner, columns), (columns, inner)))
+        for left, right in ((a, b), (turned_a.T, b), (a, turned_b.T)):  # forward, of weights, of inputs
+            error = error_in_roundings(by_onednn(left, right), left, right)
+            if not error <= TOLERANCE:
+                shape = f"{rows} x {inner} x {columns}"
+                return f"oneDNN's {shape} errs by {error:.3g} sqrt(K) round-offs, over {TOLERANCE:g}"
     return ""
 
 

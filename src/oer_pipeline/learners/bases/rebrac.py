@@ -30,8 +30,8 @@ class ReBRAC(TD3BC):
     L_pi = actor_weight mean |pi(s) - a|^2 - mean min_i Q_i(s, pi(s)) / sg[mean |min_i Q_i|].
 
     a'_data is the action of the episode's next row; where there is none, the penalty is 0. The paper normalises its
-    critics (`critic_norm: layer`), has three hidden layers, and tunes both coefficients for each data set: here one
-    pair serves all suites.
+    critics (`critic_norm: layer`; after ReLU, here before it), has three hidden layers, and tunes both coefficients
+    for each data set: here one pair serves all suites.
     """
 
     def __init__(self, actor_weight: float = 0.1, critic_weight: float = 0.01) -> None:

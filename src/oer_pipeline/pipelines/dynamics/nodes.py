@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,7 +14,12 @@ logger = logging.getLogger(__name__)
 
 
 def fit_dynamics(
-    data: Trajectories, task: dict[str, Any], dynamics: dict[str, Any], data_seed: int, hardware: dict[str, Any]
+    data: Trajectories,
+    task: dict[str, Any],
+    dynamics: dict[str, Any],
+    data_seed: int,
+    accelerator: str,
+    precision: Literal["highest", "high", "medium"],
 ) -> tuple[tuple[dict[str, Tensor], dict[str, Any]], dict[str, Any]]:
     """The transition model of one task, as tensors and header, and its report."""
     from oer_pipeline.dynamics.fit import fit, heldout_rows
@@ -27,8 +32,8 @@ def fit_dynamics(
     def tell(line: str) -> None:
         logger.info("task %d, %s", task["index"], line)
 
-    wanted = Hardware(**hardware)
-    model, record = fit(scaled, settings, data_seed, task["index"], tell, wanted.device(), wanted.graphs)
+    device = Hardware(accelerator, precision=precision).device()
+    model, record = fit(scaled, settings, data_seed, task["index"], tell, device)
     judged = report(model, scaled, heldout_rows(scaled, settings, data_seed, task["index"]), data_seed)
     return (model.tensors(), model.header()), {**record, **judged}
 

@@ -23,7 +23,8 @@ def _task(task: str) -> Node:
         f"params:sequence.{task}",
         "params:dynamics",
         "params:data_seed",
-        "params:hardware",
+        "params:accelerator",
+        "params:precision",
     ]
     outputs = [f"{task}.dynamics", f"{task}.dynamics_report"]
     return Node(fit_dynamics, inputs, outputs, name="fit_dynamics", namespace=task, tags=[task])
