@@ -45,13 +45,13 @@ class State(NamedTuple):
     key: jax.Array
 
 
-def init(seed: int, sizes: tuple[int, int], hidden: Sequence[int]) -> State:
-    """A fresh agent for observations and actions of the given sizes."""
+def init(seed: int, sizes: tuple[int, int], hidden: Sequence[int], normalised: bool = False) -> State:
+    """A fresh agent for observations and actions of the given sizes; `normalised`: its critics' hidden layers."""
     observation, action = sizes
     key, *keys = jax.random.split(jax.random.key(seed), 4)
     actor = init_layers(keys[0], (observation, *hidden, action))
     critic_sizes = (observation + action, *hidden, 1)
-    critics = (init_layers(keys[1], critic_sizes), init_layers(keys[2], critic_sizes))
+    critics = (init_layers(keys[1], critic_sizes, normalised), init_layers(keys[2], critic_sizes, normalised))
     return State(
         actor=actor,
         actor_target=jax.tree.map(jnp.copy, actor),
@@ -63,8 +63,8 @@ def init(seed: int, sizes: tuple[int, int], hidden: Sequence[int]) -> State:
     )
 
 
-def init_layers(key: jax.Array, sizes: Sequence[int]) -> Layers:
-    """U(+-1/sqrt(inputs)), as torch.nn.Linear."""
+def init_layers(key: jax.Array, sizes: Sequence[int], normalised: bool = False) -> Layers:
+    """U(+-1/sqrt(inputs)), as torch.nn.Linear; hidden layers have scale and shift where they are normalised."""
     layers = []
     for inputs, outputs in pairwise(sizes):
         key, of_weight, of_bias = jax.random.split(key, 3)
@@ -72,6 +72,8 @@ def init_layers(key: jax.Array, sizes: Sequence[int]) -> Layers:
         weight = jax.random.uniform(of_weight, (inputs, outputs), minval=-bound, maxval=bound)
         bias = jax.random.uniform(of_bias, (outputs,), minval=-bound, maxval=bound)
         layers.append({"weight": weight, "bias": bias})
+    for layer in layers[:-1] if normalised else []:
+        layer["scale"], layer["shift"] = jnp.ones_like(layer["bias"]), jnp.zeros_like(layer["bias"])
     return layers
 
 
@@ -83,8 +85,17 @@ def init_moments(parameters: Any) -> Moments:
 def mlp(layers: Layers, x: jax.Array) -> jax.Array:
     """ReLU between the layers, (B, outputs)."""
     for layer in layers[:-1]:
-        x = jax.nn.relu(x @ layer["weight"] + layer["bias"])
+        x = x @ layer["weight"] + layer["bias"]
+        if "scale" in layer:
+            x = normal(x) * layer["scale"] + layer["shift"]
+        x = jax.nn.relu(x)
     return x @ layers[-1]["weight"] + layers[-1]["bias"]
+
+
+def normal(x: jax.Array) -> jax.Array:
+    """Layer normalisation without scale and shift."""
+    centred = x - x.mean(axis=-1, keepdims=True)
+    return centred * jax.lax.rsqrt((centred**2).mean(axis=-1, keepdims=True) + 1e-5)
 
 
 def act(actor: Layers, state: jax.Array) -> jax.Array:
@@ -164,10 +175,17 @@ def updates(state: State, data: Mapping[str, jax.Array], batch_size: int) -> tup
 class Loop:
     """`members` agents on the same data."""
 
-    def __init__(self, columns: Mapping[str, np.ndarray], members: int, hidden: Sequence[int], batch_size: int) -> None:
+    def __init__(
+        self,
+        columns: Mapping[str, np.ndarray],
+        members: int,
+        hidden: Sequence[int],
+        batch_size: int,
+        normalised: bool = False,
+    ) -> None:
         self._data = {name: jnp.asarray(column) for name, column in columns.items()}
         sizes = columns["state"].shape[1], columns["action"].shape[1]
-        agents = [init(seed, sizes, hidden) for seed in range(members)]
+        agents = [init(seed, sizes, hidden, normalised) for seed in range(members)]
         one = partial(updates, batch_size=batch_size)
         if members == 1:
             self._state, self._step = agents[0], jax.jit(one)

@@ -30,12 +30,13 @@ def assert_same_layers(layers: list[dict[str, Any]], modules: list[nn.Linear]) -
         np.testing.assert_allclose(np.asarray(layer["bias"]), module.bias.detach(), atol=1e-6)
 
 
-def test_its_updates_are_those_of_the_plain_loop() -> None:
+@pytest.mark.parametrize("normalised", [False, True])
+def test_its_updates_are_those_of_the_plain_loop(normalised: bool) -> None:
     pytest.importorskip("jax")
     from benchmarks import jax_loop
 
-    state = jax_loop.init(0, SIZES, HIDDEN)
-    actor, critic = Actor(*SIZES, HIDDEN), Critic(*SIZES, HIDDEN)
+    state = jax_loop.init(0, SIZES, HIDDEN, normalised)
+    actor, critic = Actor(*SIZES, HIDDEN), Critic(*SIZES, HIDDEN, normalised)
     copy_layers(state.actor, linears(actor))
     for layers, network in zip(state.critics, (critic.q1, critic.q2), strict=True):
         copy_layers(layers, linears(network))
