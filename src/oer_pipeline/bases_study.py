@@ -209,8 +209,8 @@ def parse_points(given: str) -> list[int]:
 
 def _scope(study: Study) -> str:
     """What the tables are of, in a sentence: a study may have been run in part."""
-    qualities, seeds = ", ".join(study.qualities), study.seeds
-    return f"{TASKS} tasks of each suite, seeds {seeds}, qualities: {qualities}."
+    suites, qualities = ", ".join(study.suites), ", ".join(study.qualities)
+    return f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities: {qualities}."
 
 
 def main() -> None:
@@ -219,6 +219,7 @@ def main() -> None:
     parser.add_argument("study", choices=tuple(STUDIES))
     parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
     parser.add_argument("--params", default="", help="another size; the page stays as it is")
+    parser.add_argument("--suites", help="some of the study's, +-joined")
     parser.add_argument("--qualities", help="some of the study's, such as medium+medium_random")
     parser.add_argument("--env", help="another environment; the page stays as it is")
     parser.add_argument("--points", default="+".join(map(str, POINTS)), help="numbers of updates, such as 1000+4000")
@@ -229,6 +230,8 @@ def main() -> None:
         whole("--jobs", given.jobs, 1, MOST_PROCESSES)
     except OERError as error:
         raise SystemExit(f"Error: {error}") from error
+    if given.suites:
+        study = replace(study, suites=tuple(given.suites.split("+")))
     if given.qualities:
         study = replace(study, qualities=tuple(given.qualities.split("+")))
     runs = study.runs(given.params)
