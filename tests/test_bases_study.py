@@ -60,6 +60,16 @@ def test_numbers_of_updates_are_put_in_order_and_checked() -> None:
             parse_points(wrong)
 
 
+def test_a_part_of_a_study_is_of_its_own_suites_and_qualities() -> None:
+    study = STUDIES["choice"]
+    assert study.part(None, None) == study
+    part = study.part("ant_dir_tuning", "medium+expert")
+    assert (part.suites, part.qualities) == (("ant_dir_tuning",), ("medium", "expert"))
+    for suites, qualities in (("ant_dir", None), (None, "medium+best"), ("", None)):
+        with pytest.raises(ConfigurationError, match=r"--(suites|qualities): one of them is "):
+            study.part(suites, qualities)
+
+
 def made_up(values: dict[str, list[float]], points: tuple[int, ...] = (10,)) -> dict[str, Any]:
     return {"points": list(points), "returns": values, "diverged": ""}
 

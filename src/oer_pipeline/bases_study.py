@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.bounds import MOST_UPDATES, whole
+from oer_pipeline.bounds import MOST_UPDATES, known, whole
 from oer_pipeline.context import data_root, plans_of
 from oer_pipeline.errors import ConfigurationError, OERError
 from oer_pipeline.grid import Job, data_seconds, run_all, say
@@ -38,6 +38,18 @@ class Study:
     seeds: str
     variants: Mapping[str, str]
 
+    def part(self, suites: str | None, qualities: str | None) -> Study:
+        """The study on some of its suites and qualities, +-joined; on all of them without.
+
+        Raises:
+            ConfigurationError: one that is none of the study's: a choice must not see what is reported.
+        """
+        return replace(
+            self,
+            suites=_some("--suites", suites, self.suites),
+            qualities=_some("--qualities", qualities, self.qualities),
+        )
+
     def runs(self, more: str) -> dict[tuple[str, str, str], str]:
         """Parameters of each (suite, quality, variant); `more` are a user's own."""
         found = {}
@@ -48,6 +60,15 @@ class Study:
                     parts += [f"suite={suite}", f"quality={quality}"]
                     found[suite, quality, variant] = ",".join(filter(None, parts))
         return found
+
+
+def _some(option: str, given: str | None, every: tuple[str, ...]) -> tuple[str, ...]:
+    if given is None:
+        return every
+    names = tuple(given.split("+"))
+    for name in names:
+        known(f"{option}: one of them", name, every)
+    return names
 
 
 ALPHAS = ("2.5", "1.0", "0.5", "0.25")
@@ -228,12 +249,9 @@ def main() -> None:
     try:
         points = parse_points(given.points)
         whole("--jobs", given.jobs, 1, MOST_PROCESSES)
+        study = study.part(given.suites, given.qualities)
     except OERError as error:
         raise SystemExit(f"Error: {error}") from error
-    if given.suites:
-        study = replace(study, suites=tuple(given.suites.split("+")))
-    if given.qualities:
-        study = replace(study, qualities=tuple(given.qualities.split("+")))
     runs = study.runs(given.params)
     try:
         plans = dict(zip(runs, plans_of(list(runs.values()), given.env), strict=True))
