@@ -216,3 +216,19 @@ def test_a_suites_horizon_replaces_gymnasiums_time_limit() -> None:
 
     assert lengths(250) == [250, 250]  # 200 is gymnasium's
     assert lengths(3) == [3, 3]
+
+
+def test_an_episode_succeeds_if_any_step_does(counter: type[Any]) -> None:
+    class Reached(counter):  # type: ignore[misc, valid-type]
+        has_success = True
+
+        def step(self, state: Any, action: FloatArray) -> Transition:
+            outcome = super().step(state, action)
+            return outcome._replace(success=state.steps == 3 and state.position[0] > 1.0)
+
+    generators = [np.random.default_rng(seed) for seed in range(4)]
+    found = rollout([Reached()] * 4, generators, push, 8)
+    far = found.observation[:, 3, 0] > 1.0
+    assert 0 < far.sum() < 4
+    assert found.success.tolist() == far.tolist()
+    assert not rollout([counter()] * 4, generators, push, 8).success.any()

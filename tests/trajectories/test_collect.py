@@ -30,7 +30,7 @@ def episodes() -> Episodes:
     for b, steps in enumerate(length):
         observation[b, steps + 1 :], action[b, steps:], reward[b, steps:] = 0, 0, 0
     terminal, diverged = np.array([0, 1, 0, 0, 1], bool), np.array([0, 0, 1, 1, 0], bool)
-    return Episodes(observation, action, reward, terminal, diverged, length)
+    return Episodes(observation, action, reward, terminal, diverged, length, np.zeros(len(length), dtype=bool))
 
 
 def test_rows_of_episodes(episodes: Episodes) -> None:

@@ -46,13 +46,16 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         return self._seen, {}
 
     def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
-        reward, terminal = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
+        outcome = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
         if not self._physics.is_sound(self._state):
             return self._seen, 0.0, False, True, {"diverged": True}
         self._seen = self._physics.observe(self._state)
         truncated = self._horizon is not None and self._step >= self._horizon
-        return self._seen, reward, terminal, truncated, {"diverged": False}
+        info = {"diverged": False}
+        if self._physics.has_success:
+            info["success"] = outcome.success
+        return self._seen, outcome.reward, outcome.terminal, truncated, info
 
     def render(self) -> NDArray[np.uint8] | None:
         """A picture (360, 480, 3) in mode `rgb_array`, otherwise nothing."""

@@ -29,10 +29,14 @@ def number(name: str, value: Any) -> float:
 
 
 class Transition(NamedTuple):
-    """What one environment step returns: the reward and whether the MDP (not the clock) ended."""
+    """What one environment step returns: the reward and whether the MDP (not the clock) ended.
+
+    `success`: the task is solved at this step, where the family says so (`Physics.has_success`).
+    """
 
     reward: float
     terminal: bool
+    success: bool = False
 
 
 class Bounds(NamedTuple):
@@ -52,6 +56,8 @@ class Physics(ABC):
     action_size: int
     odometers: tuple[int, ...] = ()
     """Observation dimensions that only add up distance travelled; left out of distances between states."""
+    has_success: bool = False
+    """Whether steps say that the task is solved; an episode succeeds if any of its steps does."""
     bounds: Bounds | None = None
     """The environment's own action bounds where they are not +-1; `step` takes +-1 all the same."""
 

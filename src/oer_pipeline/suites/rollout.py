@@ -30,6 +30,7 @@ class Episodes:
     terminal: BoolArray  # (B,) the last step ended the MDP
     diverged: BoolArray  # (B,) the last step left the finite numbers; that step is dropped
     length: IntArray  # (B,)
+    success: BoolArray  # (B,) some step solved the task; False where the family does not say
 
     def take(self, episodes: slice) -> Episodes:
         """Some of the episodes."""
@@ -61,6 +62,7 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
     action = np.zeros((batch, horizon, physics[0].action_size), dtype=np.float32)
     reward = np.zeros((batch, horizon), dtype=np.float32)
     terminal, diverged = np.zeros(batch, dtype=bool), np.zeros(batch, dtype=bool)
+    success = np.zeros(batch, dtype=bool)
     length = np.full(batch, horizon, dtype=np.int32)
     for b in range(batch):
         physics[b].reset(states[b], generators[b])
@@ -75,6 +77,7 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
             if diverged[b]:
                 length[b] = t
                 continue
+            success[b] |= outcome.success
             observation[b, t + 1], reward[b, t] = physics[b].observe(states[b]), outcome.reward
             if outcome.terminal:
                 terminal[b], length[b] = True, t + 1
@@ -83,7 +86,7 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
             break
     ended = np.arange(horizon)[None, :] >= length[:, None]
     action[ended] = 0.0
-    return Episodes(observation, action, reward, terminal, diverged, length)
+    return Episodes(observation, action, reward, terminal, diverged, length, success)
 
 
 def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArray:
