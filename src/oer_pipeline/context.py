@@ -31,33 +31,27 @@ def plan_in_force() -> Plan:
     return _configuration(_loader(find_kedro_project(Path.cwd()) or Path.cwd(), None)).plan({})
 
 
-def plans_to_compare(options: Sequence[str]) -> tuple[list[Plan], Path]:
-    """The plans of the methods that `compare` names, for a command line such as `--env=test --params=seeds=0-1`.
-
-    Also where their reports go, relative to the project.
-
-    Raises:
-        ConfigurationError: whatever `kedro run` would refuse.
-    """
-    given = dict(o.removeprefix("--").partition("=")[::2] for o in options)
-    env, runtime = given.get("env"), given.get("params", "")
-    [first] = plans_of([runtime], env)
-    plans = plans_of([f"{runtime},method={method}".lstrip(",") for method in first.compare], env)
-    return plans, Path(data_root(env)) / "08_reporting" / first.suite_folder / first.quality_folder
-
-
 def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
     """The plans of several runs, each as `kedro run --params` gets it.
 
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
+    configured = configuration_of(env)
+    return [configured.plan(parameters_of(run)) for run in runs]
+
+
+def configuration_of(env: str | None) -> Configuration:
+    """What the files of the project in the working directory say.
+
+    Raises:
+        ConfigurationError: an unknown environment, or a file that is no YAML.
+    """
     from kedro.framework.startup import bootstrap_project
 
     bootstrap_project(Path.cwd())
     _check_environment(Path.cwd() / "conf", env or "local")
-    configured = _configuration(_loader(Path.cwd(), env))
-    return [configured.plan(parameters_of(run)) for run in runs]
+    return _configuration(_loader(Path.cwd(), env))
 
 
 def tuned_of(env: str | None) -> dict[str, Any]:
@@ -88,11 +82,15 @@ def _put_in_force(plan: Plan) -> None:
 
 
 class Configuration(NamedTuple):
-    """The files' parameters, suites and methods, read once for any number of plans."""
+    """The files' parameters, suites and methods, read once for any number of plans.
+
+    `presets` are the methods without what tuning chose.
+    """
 
     parameters: Mapping[str, Any]
     suites: Mapping[str, Any]
     methods: Mapping[str, Any]
+    presets: Mapping[str, Any]
 
     def plan(self, runtime: Mapping[str, Any]) -> Plan:
         """The plan with runtime parameters on top."""
@@ -107,8 +105,9 @@ def _configuration(loader: OmegaConfigLoader) -> Configuration:
     """
     given, loader.runtime_params = loader.runtime_params, {}
     try:
-        methods = with_tuned(loader["methods"], _tuned(loader))
-        return Configuration(loader["parameters"], loader["suites"], methods)
+        presets = loader["methods"]
+        methods = with_tuned(presets, _tuned(loader))
+        return Configuration(loader["parameters"], loader["suites"], methods, presets)
     except YAMLError as error:
         raise ConfigurationError(str(error)) from error
     finally:

@@ -358,6 +358,7 @@ def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
     fixed = {"name": name, "class": entry.pop("class")}
     fixed |= {flag: entry.pop(flag, False) for flag in ("replays", "together")}
     later = entry.pop("later", [])
+    entry.pop("tuned", None)  # which option tuning is about; grids read it
     for option in later:
         _known(f"option in learners.{name}.later", option, entry)
     first = {option: value for option, value in entry.items() if option not in later}

@@ -1,23 +1,22 @@
-"""`make study`: every selector's buffer, judged on several suites and qualities; the tables of docs/selection.md.
+"""The report of every selector's buffer, judged on several suites and qualities: the
+tables of docs/selection.md.
 
-Nothing is trained on the buffers: task policies come from fine-tuning, where they depend on no buffer (method, section
-4, trunk start `self`). What is up to date is kept, so a stopped study goes on where it was.
+Nothing is trained on the buffers: task policies come from fine-tuning, where they depend on
+no buffer (method, section 4, trunk start `self`).
 """
 
 from __future__ import annotations
 
-import argparse
-import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from oer_pipeline.context import data_root
-from oer_pipeline.errors import OERError
-from oer_pipeline.grid import Job, run_all
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.metrics.judging import outside
 from oer_pipeline.plan import Plan
+from oer_pipeline.studies.cells import Cells
+from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ if TYPE_CHECKING:
 
     from oer_pipeline.suites.suite import Task
 
-SUITES = ("cheetah_vel_signed", "ant_dir", "walker_par")
-QUALITIES = ("medium", "medium_random")
 FOLLOWED = ("oracle", "mbes", "uniform")
 DIRECTIONS = {
     "visits_to_buffer": "From what the policy visits to the buffer",
@@ -34,18 +31,14 @@ DIRECTIONS = {
 }
 
 
-def jobs_of(params: str, options: Sequence[str]) -> list[Job]:
-    """One job a suite for its raw data, then one a quality for all the rest."""
-    more = f",{params}" if params else ""
-    jobs = []
-    for suite in SUITES:
-        given = [f"--params=suite={suite}{more}", *options]
-        jobs.append(Job(f"data_{suite}", ["--pipelines=collection", *given], (), 100.0))
-        for quality in QUALITIES:
-            rest = [f"--params=suite={suite},quality={quality},method=finetune{more}", *options]
-            stages = "--pipelines=ingestion,dynamics,continual,judging"
-            jobs.append(Job(f"{suite}_{quality}", [stages, *rest], (f"data_{suite}",), 500.0))
-    return jobs
+def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+    """The tables, also in `08_reporting/selection.md` of the environment's data."""
+    del outcomes
+    text = tables([cell.plan for cell in cells.cells], cells.root)
+    path = cells.root / "08_reporting" / "selection.md"
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return f"{text}\nin {path}; a page with pictures per task: *_selectors.html beside it"
 
 
 def tables(plans: Sequence[Plan], root: Path) -> str:
@@ -131,30 +124,3 @@ def _of_task(
         f"{100 * mean(away):.0f} %",
         *(f"{value:.2f}" for value in (mean(float(t["visits_to_data"].iloc[0]) for t in judged), *ours)),
     )
-
-
-def main() -> None:
-    """Command line: `--jobs`, `--params` and `--env` as `kedro run` takes them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
-    parser.add_argument("--params", default="tasks=2")
-    parser.add_argument("--env")
-    given = parser.parse_args()
-
-    from oer_pipeline.context import plans_of
-
-    options = [f"--env={given.env}"] if given.env else []
-    runs = [f"suite={s},quality={q},method=finetune,{given.params}" for s in SUITES for q in QUALITIES]
-    try:
-        plans = plans_of(runs, given.env)
-    except OERError as error:
-        raise SystemExit(f"Error: {error}") from error
-    run_all(jobs_of(given.params, options), given.jobs)
-    text = tables(plans, Path(data_root(given.env)))
-    path = Path(data_root(given.env)) / "08_reporting" / "selection.md"
-    path.write_text(text, encoding="utf-8")
-    print(f"{text}\nin {path}; a page with pictures a task: *_selectors.html beside it")
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,91 @@
+"""What this project adds to `kedro`: `kedro grid`, `kedro bases`.
+
+Kedro reads `cli` and `run` from here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+from kedro.framework.cli.project import run
+
+from oer_pipeline.errors import OERError
+
+__all__ = ["cli", "run"]
+
+
+@click.group(name="oer_pipeline")
+def cli() -> None:
+    """Grids of cells, and the studies made of them."""
+
+
+def _shared(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that all commands over many jobs have."""
+    options = (
+        click.option("--env", "-e", help="Another environment than local, such as test."),
+        click.option("--params", default="", help="Below what the grid says, such as learner.updates=4000,seeds=0-4."),
+        click.option(
+            "--jobs",
+            "-j",
+            type=click.IntRange(1, 1_024),
+            help="Processes of this machine; as many as it can take without.",
+        ),
+        click.option(
+            "--scheduler",
+            help="A Dask scheduler's address or file, such as tcp://host:8786; this machine without.",
+        ),
+    )
+    for option in reversed(options):
+        command = option(command)
+    return command
+
+
+def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
+    """`a+b` as a list."""
+    return None if given is None else given.split("+")
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """The project's own errors are one line and exit status 1, without a traceback."""
+    try:
+        yield
+    except OERError as error:
+        raise click.ClickException(str(error)) from error
+
+
+@cli.command()
+@click.argument("name", default="default")
+@_shared
+@click.option("--suites", callback=_names, help="Some of the grid's, +-joined.")
+@click.option("--qualities", callback=_names, help="Some of the grid's, +-joined.")
+@click.option("--methods", callback=_names, help="Some of the grid's, such as finetune+oer.")
+def grid(name: str, **given: Any) -> None:
+    """Run a grid, conf/*/grids/NAME.yml, and print its report.
+
+    What is up to date is kept, so a grid that was stopped goes on where it was.
+
+    \b
+    Example: kedro grid default --env=test --methods=finetune+oer
+    """
+    from oer_pipeline.studies.command import run_grid
+
+    with _one_line():
+        click.echo(run_grid(name, **given))
+
+
+@cli.command()
+@_shared
+def tune(**given: Any) -> None:
+    """Tune every method's coefficient: `kedro grid tuning`.
+
+    \b
+    Example: kedro tune --params=learner.updates=4000 --env=test
+    """
+    from oer_pipeline.studies.command import run_grid
+
+    with _one_line():
+        click.echo(run_grid("tuning", **given))

@@ -1,0 +1,1 @@
+"""Grids of cells on Dask's workers, and the reports that end them."""

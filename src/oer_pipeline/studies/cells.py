@@ -1,0 +1,208 @@
+"""A grid's cells: their plans, and the jobs that make them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from oer_pipeline.context import configuration_of, data_root, parameters_of
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.plan import Plan
+from oer_pipeline.studies.grids import Combination, Grid, combinations, text_of
+from oer_pipeline.studies.jobs import Job
+
+SECONDS_PER_MEMBER_UPDATE = 1.3e-3
+"""Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
+time left rests on it."""
+LONGEST_NAME = 100
+DIVERGED = r"^Error: .*losses of seed\(s\) .*(not finite|mean Q is beyond)"
+"""What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One cell of a grid: its name there, what it is told, and the plan of that."""
+
+    name: str
+    combination: Combination
+    params: str
+    plan: Plan
+
+    @property
+    def data(self) -> tuple[str, str]:
+        """What cells of the same data have in common."""
+        return self.plan.suite_folder, self.plan.quality_folder
+
+    @property
+    def group(self) -> str:
+        """What cells that can be compared have in common: data and varied parameters."""
+        return json.dumps([*self.data, dict(self.combination.varied)])
+
+
+@dataclass(frozen=True)
+class Cells:
+    """All cells of a grid, in its order, and where their results lie."""
+
+    grid: Grid
+    cells: tuple[Cell, ...]
+    env: str | None
+    params: str  # what a user put on top
+
+    @property
+    def root(self) -> Path:
+        """The environment's data folder, relative to the project."""
+        return Path(data_root(self.env))
+
+    @property
+    def at_default(self) -> bool:
+        """Whether nothing was changed, so that pages may be written."""
+        return not self.params and self.env is None
+
+
+def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
+    """The grid's cells with a user's `params` (as `kedro run --params` takes them) below
+    what the grid says.
+
+    Raises:
+        ConfigurationError: whatever `kedro run` would refuse, an empty grid, or two cells
+            that would write the same files.
+    """
+    configured = configuration_of(env)
+    learners = configured.parameters["learners"]
+    found: list[Cell] = []
+    taken: dict[tuple[str, ...], str] = {}
+    for combination in combinations(grid, configured.presets, learners):
+        told = combination.params(params)
+        plan = configured.plan(parameters_of(told))
+        name = _name(grid, combination)
+        place = (plan.suite_folder, plan.quality_folder, plan.cell)
+        if place in taken:
+            raise ConfigurationError(f"grid {grid.name}: cells {taken[place]} and {name} are the same; leave one out")
+        taken[place] = name
+        found.append(Cell(name, combination, told, plan))
+    return Cells(grid, tuple(found), env, params)
+
+
+def _name(grid: Grid, combination: Combination) -> str:
+    """What tells a cell from the grid's others: `ant_dir-medium-oer-size=30`."""
+    parts = []
+    if len(grid.suites) > 1:
+        parts.append(combination.suite)
+    if len(grid.qualities) > 1:
+        parts.append(combination.quality)
+    parts.append(combination.method)
+    for name, value in combination.varied.items():
+        parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
+    return "-".join(parts)
+
+
+def jobs_of(cells: Cells) -> list[Job]:
+    """Data once per suite, data sets and models once per quality, then the cells, then
+    what compares them. Cells that share their first task wait for the one that makes it."""
+    makers = _Jobs(cells)
+    judging = "judging" in cells.grid.stages
+    first: dict[str, str] = {}
+    excused = DIVERGED if cells.grid.excuse_divergence else None
+    stages = ",".join(cells.grid.stages)
+    for cell in sorted(cells.cells, key=_uses_no_model):
+        waits = [makers.data_set(cell)]
+        if judging or not _uses_no_model(cell):
+            waits.append(makers.models(cell))
+        leader = first.setdefault(_first_task(cell.plan), cell.name)
+        if leader != cell.name:
+            waits.append(leader)
+        makers.add(cell.name, stages, cell.params, waits, cell_seconds(cell.plan), excused)
+    if cells.grid.report == "comparison":
+        for compared in groups(cells):
+            makers.comparison(compared)
+    return makers.jobs
+
+
+def compared_params(compared: Sequence[Cell]) -> str:
+    """What the comparison pipeline is told to compare these cells."""
+    methods = "+".join(cell.plan.method for cell in compared)
+    return f"{compared[0].params},compare={methods}"
+
+
+def groups(cells: Cells) -> list[list[Cell]]:
+    """The cells by what can be compared with what, in the grid's order."""
+    found: dict[str, list[Cell]] = {}
+    for cell in cells.cells:
+        found.setdefault(cell.group, []).append(cell)
+    return list(found.values())
+
+
+class _Jobs:
+    """Makes jobs; what several cells share is made once."""
+
+    def __init__(self, cells: Cells) -> None:
+        self.jobs: list[Job] = []
+        self._names: set[str] = set()
+        self._options = (f"--env={cells.env}",) if cells.env else ()
+
+    def add(
+        self,
+        name: str,
+        pipelines: str,
+        params: str,
+        after: Sequence[str],
+        seconds: float,
+        excused: str | None = None,
+    ) -> str:
+        """A job, unless it is there already; returns its name."""
+        if name not in self._names:
+            self._names.add(name)
+            arguments = (f"--pipelines={pipelines}", *self._options, f"--params={params}")
+            self.jobs.append(Job(name, arguments, tuple(after), seconds, excused))
+        return name
+
+    def data_set(self, cell: Cell) -> str:
+        """The raw data of the cell's suite, and its data sets of the cell's quality."""
+        plan = cell.plan
+        raw = self.add(f"data_{plan.suite_folder}", "collection", cell.params, (), data_seconds(plan))
+        name = f"data_{plan.suite_folder}_{plan.quality}"
+        return self.add(name, "ingestion", cell.params, (raw,), 15.0)
+
+    def models(self, cell: Cell) -> str:
+        """The transition models of the cell's data."""
+        name = "dynamics_{}_{}".format(*cell.data)
+        seconds = 15.0 + 45.0 * len(cell.plan.tasks)
+        return self.add(name, "dynamics", cell.params, (self.data_set(cell),), seconds)
+
+    def comparison(self, compared: Sequence[Cell]) -> None:
+        """The page that compares cells of the same data."""
+        names = [cell.name for cell in compared]
+        name = f"comparison_of_{'_'.join(names)}"[:LONGEST_NAME]
+        self.add(name, "comparison", compared_params(compared), names, 10.0)
+
+
+def _uses_no_model(cell: Cell) -> bool:
+    """Cells with a model come first: theirs is the longest chain."""
+    selector = cell.plan.selector
+    return selector is None or not selector["uses_model"]
+
+
+def _first_task(plan: Plan) -> str:
+    """What makes the first task's policies: cells that agree in it share them."""
+    told = plan.parameters
+    recipe = {
+        "data": [plan.suite_folder, plan.quality_folder],
+        "method": plan.method,
+        "seeds": list(plan.seeds),
+        "learner": told["learner"],
+        "first": told["chosen"]["first_learner"],
+    }
+    return json.dumps(recipe, sort_keys=True)
+
+
+def data_seconds(plan: Plan) -> float:
+    """About how long collection takes on one core."""
+    return float(15 + len(plan.tasks) * plan.parameters["collection"]["transitions"] / 2500)
+
+
+def cell_seconds(plan: Plan) -> float:
+    """About how long a cell takes on one core."""
+    updates = len(plan.tasks) * len(plan.seeds) * plan.parameters["learner"]["updates"]
+    return float(20 + SECONDS_PER_MEMBER_UPDATE * updates)

@@ -1,0 +1,289 @@
+"""A grid is one file of configuration: what is crossed with what, and which report ends it.
+
+    # conf/base/grids/mine.yml: kedro grid mine
+    suites: [cheetah_vel_signed]
+    qualities: [medium, medium_random]
+    methods: [er_random, oer]        # presets of methods.yml; or all, or tuned
+    parameters:
+      replay.size: [30, 100, 300]    # crossed; a value by itself is fixed
+      learner.heads: single
+    seeds: 0-2
+    stages: [continual, evaluation, reporting]
+    report: comparison
+
+`conf/ENV/grids` is looked through before `conf/base/grids`, ENV being `local` unless the
+command line says `--env`.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.errors import ConfigurationError, choices
+
+ALL = "all"
+TUNED = "tuned"
+STAGES = ("continual", "evaluation", "judging", "reporting")
+"""What a cell can go through once its data are there, in this order."""
+Scalar = str | int | float | bool
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What a grid's file says.
+
+    Attributes:
+        name: the file's, without its ending.
+        suites, qualities, methods: names, each crossed with the others. `methods` is
+            `all` presets, or `tuned` for those whose learner has a coefficient.
+        parameters: dotted names of parameters and their values, crossed too.
+        coefficient: values of each method's own coefficient (`tuned` of its learner).
+        seeds: as `seeds` in parameters.yml; None: what that says.
+        stages: of `STAGES`, what each cell goes through.
+        excuse_divergence: a training that diverges ends its cell and not the grid.
+        report: what is made of the finished cells, a name in `studies.reports`, or
+            package.module:function.
+    """
+
+    name: str
+    suites: tuple[str, ...]
+    qualities: tuple[str, ...]
+    methods: tuple[str, ...] | str
+    parameters: Mapping[str, tuple[Scalar, ...]]
+    coefficient: tuple[float, ...] = ()
+    seeds: str | None = None
+    stages: tuple[str, ...] = ("continual", "evaluation", "reporting")
+    excuse_divergence: bool = False
+    report: str = "comparison"
+
+    def part(self, **chosen: Sequence[str] | None) -> Grid:
+        """The grid on some of its suites, qualities or methods; None: on all of them.
+
+        Raises:
+            ConfigurationError: one that the grid doesn't have.
+        """
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        for axis, names in chosen.items():
+            if names is None:
+                continue
+            for name in names:
+                if told[axis] not in (ALL, TUNED) and name not in told[axis]:
+                    known = choices(told[axis], name)
+                    raise ConfigurationError(f"grid {self.name} has no {name!r} in its {axis}; {known}")
+            told[axis] = tuple(names)
+        return Grid(**told)
+
+
+@dataclass(frozen=True)
+class Combination:
+    """One cell as a grid tells it: `parameters` are those that differ within the grid or
+    are fixed by it, as `kedro run --params` takes them."""
+
+    suite: str
+    quality: str
+    method: str
+    parameters: Mapping[str, Scalar]
+    varied: Mapping[str, Scalar]
+
+    def params(self, more: str) -> str:
+        """The text of `--params`; what the grid says wins over `more`."""
+        told = {"suite": self.suite, "quality": self.quality, "method": self.method}
+        parts = [more] if more else []
+        for name, value in {**told, **self.parameters}.items():
+            parts.append(f"{name}={text_of(value)}")
+        return ",".join(parts)
+
+
+def combinations(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> list[Combination]:
+    """Every combination of the grid's axes, in the order of its file, methods last but one.
+
+    Args:
+        grid: what is crossed.
+        methods: presets by name (methods.yml).
+        learners: `learners` of parameters.yml; `tuned` names a learner's coefficient.
+
+    Raises:
+        ConfigurationError: a grid without a single combination.
+    """
+    found = []
+    names = _methods(grid, methods, learners)
+    for suite, quality, method in itertools.product(grid.suites, grid.qualities, names):
+        axes = dict(grid.parameters)
+        if grid.coefficient:
+            axes[_coefficient(grid, method, methods, learners)] = grid.coefficient
+        for values in itertools.product(*axes.values()):
+            chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
+            varied = {name: chosen[name] for name, several in axes.items() if len(several) > 1}
+            if grid.seeds is not None:
+                chosen["seeds"] = grid.seeds
+            found.append(Combination(suite, quality, method, chosen, varied))
+    if not found:
+        raise ConfigurationError(f"grid {grid.name} is empty: no method that it could be about")
+    return found
+
+
+def _methods(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> tuple[str, ...]:
+    if grid.methods == ALL:
+        return tuple(methods)
+    if grid.methods == TUNED:
+        return tuple(name for name in methods if coefficient_of(name, methods, learners))
+    assert isinstance(grid.methods, tuple)
+    for name in grid.methods:
+        if name not in methods:
+            raise ConfigurationError(f"grid {grid.name}: unknown method {name!r}; {choices(methods, name)}")
+    return grid.methods
+
+
+def coefficient_of(method: str, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> str | None:
+    """The dotted name of what is tuned of a method; None: it has no coefficient, or its
+    preset fixes it."""
+    preset = methods[method]
+    learner = preset.get("learner", {}).get("name")
+    option = learners.get(learner, {}).get("tuned")
+    if option is None:
+        return None
+    fixed = preset.get("learners", {}).get(learner, {})
+    return None if option in fixed else f"learners.{learner}.{option}"
+
+
+def _coefficient(grid: Grid, method: str, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> str:
+    found = coefficient_of(method, methods, learners)
+    if found is None:
+        known = [name for name in methods if coefficient_of(name, methods, learners)]
+        raise ConfigurationError(
+            f"grid {grid.name}: method {method!r} has no coefficient to tune; {choices(known, method)}"
+        )
+    return found
+
+
+def text_of(value: Scalar) -> str:
+    """A value as `--params` takes it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def read(name: str, conf: Path, env: str | None) -> Grid:
+    """The grid called `name`, of the environment's folder or else of base.
+
+    Raises:
+        ConfigurationError: no such grid, or a file that says something else than a grid.
+    """
+    files = dict(_files(conf, env))
+    if name not in files:
+        raise ConfigurationError(f"unknown grid {name!r}; {choices(files, name)}")
+    return from_config(name, _load(files[name]))
+
+
+def names(conf: Path, env: str | None) -> list[str]:
+    """The grids that there are."""
+    return sorted(dict(_files(conf, env)))
+
+
+def _files(conf: Path, env: str | None) -> Iterator[tuple[str, Path]]:
+    """Names and files; an environment's own come last, and so win."""
+    for folder in (conf / "base" / "grids", conf / (env or "local") / "grids"):
+        for path in sorted(folder.glob("*.yml")):
+            yield path.stem, path
+
+
+def _load(path: Path) -> Any:
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+
+
+def from_config(name: str, told: Any) -> Grid:
+    """A grid from what its file says.
+
+    Raises:
+        ConfigurationError: a key or a value that a grid doesn't take.
+    """
+    where = f"grid {name}"
+    if not isinstance(told, Mapping):
+        raise ConfigurationError(f"{where}: found {told!r}; it takes suites, qualities, methods and more")
+    known = {field.name for field in fields(Grid)} - {"name"}
+    for key in told:
+        if key not in known:
+            raise ConfigurationError(f"{where}: unknown key {key!r}; {choices(known, str(key))}")
+    for key in ("suites", "qualities", "methods"):
+        if key not in told:
+            raise ConfigurationError(f"{where}: {key} is missing; a grid names some")
+    methods = told["methods"]
+    report = told.get("report", Grid.report)
+    if not isinstance(report, str):
+        raise ConfigurationError(f"{where}: report is {report!r}; it takes a name")
+    return Grid(
+        name=name,
+        suites=_names(where, "suites", told["suites"]),
+        qualities=_names(where, "qualities", told["qualities"]),
+        methods=methods if methods in (ALL, TUNED) else _names(where, "methods", methods),
+        parameters=_parameters(where, told.get("parameters", {})),
+        coefficient=_coefficients(where, told.get("coefficient", [])),
+        seeds=_seeds(where, told.get("seeds")),
+        stages=_stages(where, told.get("stages", Grid.stages)),
+        excuse_divergence=bool(told.get("excuse_divergence", False)),
+        report=report,
+    )
+
+
+def _names(where: str, key: str, value: Any) -> tuple[str, ...]:
+    """A list of different names."""
+    good = isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)
+    if not good:
+        raise ConfigurationError(f"{where}: {key} is {value!r}; it takes a list of names")
+    if len(set(value)) != len(value):
+        raise ConfigurationError(f"{where}: {key} is {value!r}; it has a name twice")
+    return tuple(value)
+
+
+def _stages(where: str, value: Any) -> tuple[str, ...]:
+    found = _names(where, "stages", value)
+    for stage in found:
+        if stage not in STAGES:
+            raise ConfigurationError(f"{where}: unknown stage {stage!r}; {choices(STAGES, stage)}")
+    return tuple(stage for stage in STAGES if stage in found)
+
+
+def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(f"{where}: parameters is {value!r}; it takes dotted names with their values")
+    found = {}
+    for name, given in value.items():
+        if name in ("suite", "quality", "method", "seeds"):
+            raise ConfigurationError(f"{where}: parameter {name} is no parameter of a grid; it has a key of its own")
+        values = given if isinstance(given, list) else [given]
+        if not values:
+            raise ConfigurationError(f"{where}: parameter {name} has no value; give one or more")
+        for one in values:
+            if not isinstance(one, Scalar) or "," in str(one):
+                raise ConfigurationError(f"{where}: parameter {name} is {one!r}; it takes numbers, words, true or false")
+        found[str(name)] = tuple(values)
+    return found
+
+
+def _coefficients(where: str, value: Any) -> tuple[float, ...]:
+    numbers = []
+    for one in value if isinstance(value, list) else [value]:
+        try:
+            numbers.append(float(one))
+        except (TypeError, ValueError) as error:
+            raise ConfigurationError(f"{where}: coefficient is {value!r}; it takes a list of numbers") from error
+    return tuple(numbers)
+
+
+def _seeds(where: str, value: Any) -> str | None:
+    from oer_pipeline.plan import parse_seeds
+
+    if value is None:
+        return None
+    try:
+        seeds = parse_seeds(value)
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{where}: {error}") from error
+    return "+".join(map(str, seeds))

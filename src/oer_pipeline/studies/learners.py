@@ -1,0 +1,41 @@
+"""The report of every learner side by side: the tables of docs/learners.md.
+
+Only a grid at its defaults changes the page.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.context import tuned_of
+from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.learners import learners_table, tuning_table
+from oer_pipeline.studies.cells import Cells
+from oer_pipeline.studies.jobs import Outcome
+
+PAGE = Path("docs/learners.md")
+
+
+def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+    """The page's tables; differences are from the first method of methods.yml."""
+    del outcomes
+    plans = [cell.plan for cell in cells.cells]
+    first = plans[0]
+    folder = cells.root / "08_reporting" / first.suite_folder / first.quality_folder
+    blocks = tables(folder, [plan.cell for plan in plans], tuned_of(cells.env))
+    if cells.at_default:
+        rewrite(PAGE, blocks)
+    return "\n".join(blocks.values())
+
+
+def tables(metrics: Path, cells: Sequence[str], tuned: Mapping[str, Any]) -> dict[str, str]:
+    """The page's blocks from the finished cells' `metrics.json` below the folder `metrics`;
+    the first cell is the reference."""
+    read = []
+    for cell in cells:
+        path = metrics / cell / "metrics.json"
+        read.append(json.loads(path.read_text(encoding="utf-8")))
+    return {"table": learners_table(read, cells[0]), "tuned": tuning_table(tuned)}

@@ -1,0 +1,151 @@
+"""The report of fair tuning (method, section 7): the same values for every method's
+coefficient, chosen by PER on a suite and seeds that are never reported, into tuned.yml."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.atomic import atomic_path
+from oer_pipeline.context import parameters_of
+from oer_pipeline.metrics.continual import References, normalise
+from oer_pipeline.plan import Plan
+from oer_pipeline.studies.cells import Cell, Cells
+from oer_pipeline.studies.jobs import Outcome, Status
+
+HEADER = """\
+# Written by `make tune`, not by hand: the coefficient of every learner that has one, tried at the same values on a
+# suite and seeds that are never reported, chosen by PER (normalised, mean over tasks and seeds; of equal ones the
+# smaller value) and frozen (method, section 7). `parameters` come on top of the method's preset in
+# conf/base/methods.yml; a value given on the command line wins over them. `provenance` has the PER of every value and
+# of each seed; null: training diverged.
+"""
+
+
+@dataclass(frozen=True)
+class Score:
+    """What a trial came to: PER per seed, normalised and to two decimals, or what made it diverge."""
+
+    value: float
+    per_seed: tuple[float, ...]
+    failure: str | None = None
+
+    @property
+    def per(self) -> float | None:
+        return None if self.failure else round(sum(self.per_seed) / len(self.per_seed), 2)
+
+
+def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+    """Writes the environment's tuned.yml."""
+    scores: dict[str, list[Score]] = {}
+    options: dict[str, str] = {}
+    for cell in cells.cells:
+        outcome = outcomes[cell.name]
+        [(option, value)] = _coefficient(cell)
+        failure = None
+        per_seed: tuple[float, ...] = ()
+        if outcome.status is Status.EXCUSED:
+            failure = _why(outcome.reason)
+        else:
+            per_seed = per_by_seed(cell.plan, cells.root)
+        options[cell.plan.method] = option
+        scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
+    path = path_of(cells.env)
+    write(path, tuned(scores, options, cells.cells[0].plan, cells.params))
+    return f"{path.read_text(encoding='utf-8')}\nin {path}"
+
+
+def _coefficient(cell: Cell) -> list[tuple[str, float]]:
+    """The one option that differs between a method's cells, and its value in this one."""
+    return [(name, float(value)) for name, value in cell.combination.varied.items()]
+
+
+def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
+    """PER of a finished cell, one a seed: the mean normalised return over all tasks after the last one."""
+    import pandas as pd
+
+    names = [task.name for task in plan.tasks]
+    measured = {n: json.loads((root / "01_raw" / plan.suite_folder / n / "references.json").read_text()) for n in names}
+    means = {name: {kind: found["mean"] for kind, found in kinds.items()} for name, kinds in measured.items()}
+    references = References.of(names, means)
+    assert references is not None
+    cell = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
+    scores = []
+    for seed in plan.seeds:
+        table = pd.read_parquet(cell / f"seed_{seed}" / f"{names[-1]}_returns.parquet")
+        returns = table[table["policy"] == "deployed"].groupby("task")["return"].mean().sort_index().to_numpy()
+        scores.append(round(float(normalise(returns, references.random, references.expert).mean()), 2))
+    return tuple(scores)
+
+
+def chosen(scores: Sequence[Score]) -> float | None:
+    """The value of the highest PER, of equal ones the smallest; None where every value diverged."""
+    finished = [(-score.per, score.value) for score in scores if score.per is not None]
+    return min(finished)[1] if finished else None
+
+
+def tuned(
+    scores: Mapping[str, Sequence[Score]],
+    options: Mapping[str, str],
+    plan: Plan,
+    changed: str,
+) -> dict[str, Any]:
+    """The document: `{method: {parameters, provenance}}`; a method all of whose values
+    diverged keeps its default. `options` are the coefficients' dotted names by method."""
+    common = {
+        "suite": plan.suite.name,
+        "tasks": len(plan.tasks),
+        "quality": plan.quality,
+        "seeds": list(plan.seeds),
+        "updates": plan.parameters["learner"]["updates"],
+    }
+    common |= {"changed": changed} if changed else {}
+    return {method: _entry(options[method], own, common) for method, own in scores.items()}
+
+
+def _entry(option: str, scores: Sequence[Score], common: Mapping[str, Any]) -> dict[str, Any]:
+    value = chosen(scores)
+    provenance = {
+        **common,
+        "option": option,
+        "values": {s.value: s.per for s in scores},
+        "per_seed": {s.value: list(s.per_seed) for s in scores if not s.failure},
+    }
+    diverged = {s.value: s.failure for s in scores if s.failure}
+    return {
+        "parameters": {} if value is None else parameters_of(f"{option}={value}"),
+        "provenance": provenance | ({"diverged": diverged} if diverged else {}),
+    }
+
+
+def path_of(env: str | None) -> Path:
+    """The environment's tuned values, relative to the project."""
+    return Path("conf") / (env or "base") / "tuned.yml"
+
+
+def write(path: Path, document: Mapping[str, Any]) -> None:
+    """The document with its header, whole or not at all; equal documents give equal bytes."""
+    import yaml
+
+    text = HEADER + yaml.dump(dict(document), Dumper=_dumper(), sort_keys=False, default_flow_style=None, width=118)
+    with atomic_path(path) as temporary:
+        temporary.write_text(text, encoding="utf-8")
+
+
+def _dumper() -> type[Any]:
+    """A YAML writer without references to what was written before."""
+    import yaml
+
+    class Plain(yaml.SafeDumper):
+        def ignore_aliases(self, data: Any) -> bool:
+            return True
+
+    return Plain
+
+
+def _why(failure: str | None) -> str | None:
+    """The error's message without the file that it names at the end."""
+    return failure and failure.removeprefix("Error: ").partition(";")[0]
