@@ -1,4 +1,4 @@
-"""The core is a library: the README's example runs as it stands, with no framework behind it."""
+"""The core is a library: the README's example runs as it stands, without frameworks."""
 
 from __future__ import annotations
 
