@@ -28,19 +28,19 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	touch $@
 
 run: env ## three methods on real trajectories, then a table (ARGS="--env=test" for another size)
-	$(BIN)/python -m oer_pipeline.grid $(ARGS)
+	$(BIN)/kedro grid default $(ARGS)
 
 tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (over an hour)
-	$(BIN)/python -m oer_pipeline.tune $(ARGS)
+	$(BIN)/kedro tune $(ARGS)
 
 learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (some 25 minutes)
-	$(BIN)/python -m oer_pipeline.learners_table $(ARGS)
+	$(BIN)/kedro grid learners $(ARGS)
 
 bases: env ## base learners on three suites, four qualities: return against updates (docs/base_learners.md; hours, resumable)
-	$(BIN)/python -m oer_pipeline.bases_study bases $(ARGS)
+	$(BIN)/kedro bases $(ARGS)
 
 base-choice: env ## alpha and critic normalisation, tried on tasks and seeds of their own (hours, resumable)
-	$(BIN)/python -m oer_pipeline.bases_study choice $(ARGS)
+	$(BIN)/kedro bases choice $(ARGS)
 
 test: env ## the fast tests
 	$(BIN)/python -m pytest -q
@@ -55,7 +55,7 @@ lint: env ## ruff, mypy (strict), import contracts
 	$(BIN)/lint-imports
 
 study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; some 25 minutes)
-	$(BIN)/python -m oer_pipeline.study $(ARGS)
+	$(BIN)/kedro grid selectors $(ARGS)
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
 	$(BIN)/python -m benchmarks $(ONLY)

@@ -89,3 +89,24 @@ def tune(**given: Any) -> None:
 
     with _one_line():
         click.echo(run_grid("tuning", **given))
+
+
+@cli.command()
+@click.argument("study", default="bases")
+@_shared
+@click.option("--suites", callback=_names, help="Some of the study's, +-joined.")
+@click.option("--qualities", callback=_names, help="Some of the study's, +-joined.")
+@click.option("--points", default="", help="Numbers of updates, such as 1000+4000.")
+def bases(study: str, **given: Any) -> None:
+    """Compare base learners: return against updates (docs/base_learners.md).
+
+    STUDY is bases, on reported suites, or choice, of alpha and critic normalisation on
+    suites and seeds of its own. What is done is kept; hours at default size.
+
+    \b
+    Example: kedro bases choice --suites=ant_dir_tuning --points=1000+8000
+    """
+    from oer_pipeline.studies.bases import run_study
+
+    with _one_line():
+        click.echo(run_study(study, **given))

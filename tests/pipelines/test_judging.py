@@ -58,7 +58,7 @@ def test_a_judging_that_cannot_be_is_refused(project: Any) -> None:
 
 @pytest.mark.slow
 def test_the_study_ends_in_tables(project: Any) -> None:
-    command = [sys.executable, "-m", "oer_pipeline.study", "--env=test", "--params=tasks=1,seeds=0-2"]
+    command = [sys.executable, "-m", "kedro", "grid", "selectors", "--env=test"]
     done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     text = (project.path / "data/test/08_reporting/selection.md").read_text()

@@ -16,7 +16,6 @@ from oer_pipeline.studies.jobs import Job
 SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
 time left rests on it."""
-LONGEST_NAME = 100
 DIVERGED = r"^Error: .*losses of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
 
@@ -87,12 +86,17 @@ def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
 
 def _name(grid: Grid, combination: Combination) -> str:
     """What tells a cell from the grid's others: `ant_dir-medium-oer-size=30`."""
+    return _named(grid, combination, combination.method)
+
+
+def _named(grid: Grid, combination: Combination, what: str) -> str:
+    """`what` with all that tells it from others of its kind in the grid, but the method."""
     parts = []
     if len(grid.suites) > 1:
         parts.append(combination.suite)
     if len(grid.qualities) > 1:
         parts.append(combination.quality)
-    parts.append(combination.method)
+    parts.append(what)
     for name, value in combination.varied.items():
         parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
     return "-".join(parts)
@@ -140,6 +144,7 @@ class _Jobs:
     def __init__(self, cells: Cells) -> None:
         self.jobs: list[Job] = []
         self._names: set[str] = set()
+        self._grid = cells.grid
         self._options = (f"--env={cells.env}",) if cells.env else ()
 
     def add(
@@ -174,7 +179,7 @@ class _Jobs:
     def comparison(self, compared: Sequence[Cell]) -> None:
         """The page that compares cells of the same data."""
         names = [cell.name for cell in compared]
-        name = f"comparison_of_{'_'.join(names)}"[:LONGEST_NAME]
+        name = _named(self._grid, compared[0].combination, "comparison")
         self.add(name, "comparison", compared_params(compared), names, 10.0)
 
 

@@ -16,7 +16,7 @@ from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.cluster import connected
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.grids import Grid, read
-from oer_pipeline.studies.jobs import Job, Outcome, Status, check
+from oer_pipeline.studies.jobs import Job, Outcome, Status
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
 """Makes something of a grid's finished cells; returns what is printed at the end."""
@@ -51,7 +51,8 @@ def run_grid(
     report = report_of(grid)
     cells = cells_of(grid, params, env)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
-    outcomes = run_all(jobs_of(cells), jobs, scheduler)
+    with workers(jobs, scheduler) as client:
+        outcomes = run_all(jobs_of(cells), client)
     return report(cells, outcomes)
 
 
@@ -73,18 +74,28 @@ def report_of(grid: Grid) -> Report:
     return found
 
 
-def run_all(jobs: Sequence[Job], workers: int | None, scheduler: str | None = None) -> dict[str, Outcome]:
-    """Run jobs to the end, on this machine or on a scheduler's workers, and tell of it.
+@contextmanager
+def workers(jobs: int | None, scheduler: str | None) -> Iterator[Any]:
+    """A Dask client for as long as the block lasts; Ctrl-C and SIGTERM stop its jobs.
 
     Raises:
-        ConfigurationError: jobs or a scheduler that can't be used, before any work.
-        SystemExit: a job failed; all others that could be run are done by then.
+        ConfigurationError: a scheduler that can't be used.
     """
-    check(jobs)
-    with _ends_on_sigterm(), connected(scheduler, workers) as client:
+    with _ends_on_sigterm(), connected(scheduler, jobs) as client:
         if sys.stdout.isatty():
             say(f"workers and jobs to watch: {client.dashboard_link}")
-        outcomes = run(jobs, client, say, every=15.0 if sys.stdout.isatty() else 60.0)
+        yield client
+
+
+def run_all(jobs: Sequence[Job], client: Any) -> dict[str, Outcome]:
+    """Run jobs to the end and tell of it.
+
+    Raises:
+        ConfigurationError: jobs that can't be run in this order.
+        SystemExit: a job failed; all others that could be run are done by then.
+    """
+    every = 15.0 if sys.stdout.isatty() else 60.0
+    outcomes = run(jobs, client, say, every)
     bad = [o for o in outcomes.values() if o.status in (Status.FAILED, Status.SKIPPED)]
     if bad:
         raise SystemExit(_of_failures(bad))

@@ -30,6 +30,8 @@ TUNED = "tuned"
 STAGES = ("continual", "evaluation", "judging", "reporting")
 """What a cell can go through once its data are there, in this order."""
 Scalar = str | int | float | bool
+Presets = Mapping[str, Mapping[str, Any]]
+"""Methods by name (methods.yml)."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,7 @@ class Combination:
         return ",".join(parts)
 
 
-def combinations(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> list[Combination]:
+def combinations(grid: Grid, methods: Presets, learners: Mapping[str, Any]) -> list[Combination]:
     """Every combination of the grid's axes, in the order of its file, methods last but one.
 
     Args:
@@ -126,7 +128,7 @@ def combinations(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners:
     return found
 
 
-def _methods(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> tuple[str, ...]:
+def _methods(grid: Grid, methods: Presets, learners: Mapping[str, Any]) -> tuple[str, ...]:
     if grid.methods == ALL:
         return tuple(methods)
     if grid.methods == TUNED:
@@ -138,7 +140,7 @@ def _methods(grid: Grid, methods: Mapping[str, Mapping[str, Any]], learners: Map
     return grid.methods
 
 
-def coefficient_of(method: str, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> str | None:
+def coefficient_of(method: str, methods: Presets, learners: Mapping[str, Any]) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
     preset fixes it."""
     preset = methods[method]
@@ -150,7 +152,7 @@ def coefficient_of(method: str, methods: Mapping[str, Mapping[str, Any]], learne
     return None if option in fixed else f"learners.{learner}.{option}"
 
 
-def _coefficient(grid: Grid, method: str, methods: Mapping[str, Mapping[str, Any]], learners: Mapping[str, Any]) -> str:
+def _coefficient(grid: Grid, method: str, methods: Presets, learners: Mapping[str, Any]) -> str:
     found = coefficient_of(method, methods, learners)
     if found is None:
         known = [name for name in methods if coefficient_of(name, methods, learners)]
@@ -262,7 +264,9 @@ def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
             raise ConfigurationError(f"{where}: parameter {name} has no value; give one or more")
         for one in values:
             if not isinstance(one, Scalar) or "," in str(one):
-                raise ConfigurationError(f"{where}: parameter {name} is {one!r}; it takes numbers, words, true or false")
+                raise ConfigurationError(
+                    f"{where}: parameter {name} is {one!r}; it takes numbers, words, true or false"
+                )
         found[str(name)] = tuple(values)
     return found
 

@@ -6,9 +6,7 @@ never reported, and says which alpha the rule takes. Both go on where they were 
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,19 +15,20 @@ from typing import Any
 from oer_pipeline.atomic import atomic_path
 from oer_pipeline.bounds import MOST_UPDATES, known, whole
 from oer_pipeline.context import data_root, plans_of
-from oer_pipeline.errors import ConfigurationError, OERError
-from oer_pipeline.grid import Job, data_seconds, run_all, say
-from oer_pipeline.learning_curves import POINTS, perform_all, trials_of
+from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.plan import Plan
 from oer_pipeline.reports.block import rewrite
 from oer_pipeline.reports.learning_curves import Panel, figure
+from oer_pipeline.studies.cells import data_seconds
+from oer_pipeline.studies.command import run_all, say, workers
+from oer_pipeline.studies.jobs import Job
+from oer_pipeline.studies.learning_curves import POINTS, perform_all, trials_of
 
 PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
 RESULTS = Path("docs/results")
 TASKS = 2
-MOST_PROCESSES = 1_024
 COLUMNS = ("suite", "quality", "variant", "task", "seed", "updates", "return")
 
 
@@ -43,8 +42,8 @@ class Study:
     seeds: str
     variants: Mapping[str, str]
 
-    def part(self, suites: str | None, qualities: str | None) -> Study:
-        """The study on some of its suites and qualities, +-joined; on all of them without.
+    def part(self, suites: Sequence[str] | None, qualities: Sequence[str] | None) -> Study:
+        """The study on some of its suites and qualities; None: on all of them.
 
         Raises:
             ConfigurationError: one that is none of the study's: a choice must not see what is reported.
@@ -67,13 +66,12 @@ class Study:
         return found
 
 
-def _some(option: str, given: str | None, every: tuple[str, ...]) -> tuple[str, ...]:
+def _some(option: str, given: Sequence[str] | None, every: tuple[str, ...]) -> tuple[str, ...]:
     if given is None:
         return every
-    names = tuple(given.split("+"))
-    for name in names:
+    for name in given:
         known(f"{option}: one of them", name, every)
-    return names
+    return tuple(given)
 
 
 ALPHAS = ("2.5", "1.0", "0.5", "0.25")
@@ -198,10 +196,10 @@ def jobs_of(study: Study, plans: Mapping[tuple[str, str, str], Plan], more: str,
     for suite in study.suites:
         given = ",".join(filter(None, ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"]))
         plan = next(plan for (name, _, _), plan in plans.items() if name == suite)
-        collect = ["--pipelines=collection", *options, f"--params={given}"]
+        collect = ("--pipelines=collection", *options, f"--params={given}")
         jobs.append(Job(f"data_{suite}", collect, (), 4 * data_seconds(plan)))
         for quality in study.qualities:
-            ingest = ["--pipelines=ingestion", *options, f"--params={given},quality={quality}"]
+            ingest = ("--pipelines=ingestion", *options, f"--params={given},quality={quality}")
             jobs.append(Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0))
     return jobs
 
@@ -312,40 +310,42 @@ def _scope(study: Study) -> str:
     return f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities: {qualities}."
 
 
-def main() -> None:
-    """Command line: the study's name; `--jobs`, `--params` and `--env` as `kedro run` takes them."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("study", choices=tuple(STUDIES))
-    parser.add_argument("--jobs", type=int, default=min(2, os.cpu_count() or 1), help="processes at once")
-    parser.add_argument("--params", default="", help="another size; the page stays as it is")
-    parser.add_argument("--suites", help="some of the study's, +-joined")
-    parser.add_argument("--qualities", help="some of the study's, such as medium+medium_random")
-    parser.add_argument("--env", help="another environment; the page stays as it is")
-    parser.add_argument("--points", default="+".join(map(str, POINTS)), help="numbers of updates, such as 1000+4000")
-    given = parser.parse_args()
-    study = STUDIES[given.study]
-    try:
-        points = parse_points(given.points)
-        whole("--jobs", given.jobs, 1, MOST_PROCESSES)
-        study = study.part(given.suites, given.qualities)
-    except OERError as error:
-        raise SystemExit(f"Error: {error}") from error
-    runs = study.runs(given.params)
-    try:
-        plans = dict(zip(runs, plans_of(list(runs.values()), given.env), strict=True))
-        root = Path(data_root(given.env))
-        run_all(jobs_of(study, plans, given.params, [f"--env={given.env}"] if given.env else []), given.jobs)
-        trials = {key: trials_of(plan, key[2], root, points) for key, plan in plans.items()}
+def run_study(
+    name: str,
+    *,
+    env: str | None = None,
+    params: str = "",
+    jobs: int | None = None,
+    scheduler: str | None = None,
+    suites: Sequence[str] | None = None,
+    qualities: Sequence[str] | None = None,
+    points: str = "",
+) -> str:
+    """Run one of `STUDIES`; returns its report, which at default sizes is also written.
+
+    Raises:
+        ConfigurationError: a name or a number that the study doesn't take, whatever
+            `kedro run` would refuse; before any work.
+        SystemExit: data could not be made.
+    """
+    known("study", name, STUDIES)
+    study = STUDIES[name].part(suites, qualities)
+    updates = parse_points(points) if points else list(POINTS)
+    runs = study.runs(params)
+    plans = dict(zip(runs, plans_of(list(runs.values()), env), strict=True))
+    root = Path(data_root(env))
+    data_jobs = jobs_of(study, plans, params, [f"--env={env}"] if env else [])
+    with workers(jobs, scheduler) as client:
+        run_all(data_jobs, client)
+        trials = {key: trials_of(plan, key[2], root, updates) for key, plan in plans.items()}
         every = [trial for of_plan in trials.values() for trial in of_plan]
-        found = perform_all(every, root / "08_reporting" / "learning_curves", given.jobs, say)
-    except OERError as error:
-        raise SystemExit(f"Error: {error}") from error
+        found = perform_all(every, root / "08_reporting" / "learning_curves", client, say)
     curves = {key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()}
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
-    text = report(study, curves, means, points)
-    if not given.params and not given.env:
-        publish(study, curves, means, points, text)
-    print(text)
+    text = report(study, curves, means, updates)
+    if not params and env is None:
+        publish(study, curves, means, updates, text)
+    return text
 
 
 def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> str:
@@ -377,7 +377,3 @@ def publish(study: Study, curves: Curves, means: Means, points: Sequence[int], t
 
 def _picture_name(study: Study) -> str:
     return f"base_learners_{study.block}.png"
-
-
-if __name__ == "__main__":
-    main()

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline import learners_table
 from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.metrics.report import cell_metrics
-from oer_pipeline.reports.block import with_block
+from oer_pipeline.reports.block import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table
 from oer_pipeline.reports.learners import learners_table as table_of
+from oer_pipeline.studies import learners
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 METHODS = yaml.safe_load((ROOT / "conf/base/methods.yml").read_text())
 BASE = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
 TASKS = ("task_1", "task_2")
@@ -117,15 +117,15 @@ def test_two_seeds_say_nothing_about_noise() -> None:
 def test_only_what_stands_between_the_markers_changes(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text("before\n<!-- table -->\nold\n<!-- /table -->\nbetween\n<!-- tuned --><!-- /tuned -->\nafter\n")
-    learners_table.rewrite(page, {"table": "| new |\n", "tuned": "none"})
+    rewrite(page, {"table": "| new |\n", "tuned": "none"})
     text = page.read_text()
     assert [part in text for part in ("before\n", "| new |", "\nbetween\n", "none", "after\n", "old")] == [True] * 5 + [
         False
     ]
-    learners_table.rewrite(page, {"table": "| new |\n", "tuned": "none"})
+    rewrite(page, {"table": "| new |\n", "tuned": "none"})
     assert page.read_text() == text
     with pytest.raises(DataError, match="<!-- lost -->"):
-        learners_table.rewrite(page, {"table": "x", "lost": "y"})
+        rewrite(page, {"table": "x", "lost": "y"})
     assert page.read_text() == text
     with pytest.raises(DataError, match="each once"):
         with_block("<!-- a --><!-- /a --><!-- a -->", "a", "")
@@ -136,15 +136,14 @@ def test_the_tables_are_made_of_the_cells_documents(tmp_path: Path) -> None:
         folder = tmp_path / document["cell"]
         folder.mkdir()
         (folder / "metrics.json").write_text(json.dumps(document))
-    blocks = learners_table.tables(tmp_path, ("finetune", "ewc", "single_task"), {})
+    blocks = learners.tables(tmp_path, ("finetune", "ewc", "single_task"), {})
     assert blocks["table"] == table_of(CELLS, "finetune")
 
 
 def test_the_page_knows_every_method_and_learner() -> None:
-    page = (ROOT / learners_table.PAGE).read_text()
-    assert set(learners_table.METHODS) == set(METHODS)
+    page = (ROOT / learners.PAGE).read_text()
     for block in ("table", "tuned"):
         with_block(page, block, "")
     assert [name for name in {*METHODS, *BASE["learners"]} if f"`{name}`" not in page] == []
-    options = {o for learner in BASE["learners"].values() for o in set(learner) - {"class", "later"}}
+    options = {o for learner in BASE["learners"].values() for o in set(learner) - {"class", "later", "tuned"}}
     assert [option for option in options if option not in page] == []

@@ -9,11 +9,9 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import version
-from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -140,21 +138,26 @@ def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
 
 
 def perform_all(
-    trials: Sequence[Trial], folder: Path, processes: int, tell: Callable[[str], None]
+    trials: Sequence[Trial], folder: Path, client: Any, tell: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Every trial's result, in parallel processes; those that `folder` has are kept."""
+    """Every trial's result, on a Dask client's workers; those that `folder` has are kept."""
+    from distributed import as_completed
+
     prints = {trial.name: fingerprint_of(trial) for trial in trials}
-    files = {name: folder / f"{name}-{fingerprint[:12]}.json" for name, fingerprint in prints.items()}
-    found = {name: read(files[name], fingerprint) for name, fingerprint in prints.items()}
+    files = {name: folder / f"{name}-{mark[:12]}.json" for name, mark in prints.items()}
+    found = {name: read(files[name], mark) for name, mark in prints.items()}
     missing = [trial for trial in trials if found[trial.name] is None]
     tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        running = {pool.submit(perform, trial): trial for trial in missing}
-        for number, done in enumerate(as_completed(running), start=1):
-            trial, result = running[done], done.result()
-            found[trial.name] = result
-            with atomic_path(files[trial.name]) as temporary:
-                temporary.write_text(json.dumps({"fingerprint": prints[trial.name], "result": result}) + "\n")
-            last = ", ".join(f"{values[-1]:.0f}" if values else "-" for values in result["returns"].values())
-            tell(f"{number}/{len(missing)} {trial.name}: {last}")
+    running = {}
+    for number, trial in enumerate(missing):
+        running[client.submit(perform, trial, pure=False, priority=-number)] = trial
+    for number, future in enumerate(as_completed(running), start=1):
+        trial = running[future]
+        result = future.result()
+        found[trial.name] = result
+        document = {"fingerprint": prints[trial.name], "result": result}
+        with atomic_path(files[trial.name]) as temporary:
+            temporary.write_text(json.dumps(document) + "\n")
+        last = [f"{returns[-1]:.0f}" if returns else "-" for returns in result["returns"].values()]
+        tell(f"{number}/{len(missing)} {trial.name}: {', '.join(last)}")
     return {trial.name: found[trial.name] or {} for trial in trials}

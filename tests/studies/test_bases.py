@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from distributed import Client
 
 from benchmarks.made_up import trajectories
-from oer_pipeline import bases_study, learning_curves
-from oer_pipeline.bases_study import (
+from oer_pipeline.context import parameters_of
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.plan import Plan, resolve
+from oer_pipeline.studies import bases as bases_study
+from oer_pipeline.studies import learning_curves
+from oer_pipeline.studies.bases import (
     ALPHAS,
     STUDIES,
     Study,
@@ -25,13 +31,10 @@ from oer_pipeline.bases_study import (
     table,
     verdict,
 )
-from oer_pipeline.context import parameters_of
-from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
-from oer_pipeline.plan import Plan, resolve
+from oer_pipeline.studies.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
 from oer_pipeline.trajectories.table import write_trajectories
 
-CONF = Path(__file__).parents[1] / "conf" / "base"
+CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (yaml.safe_load((CONF / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods"))
 
 
@@ -75,9 +78,9 @@ def test_numbers_of_updates_are_put_in_order_and_checked() -> None:
 def test_a_part_of_a_study_is_of_its_own_suites_and_qualities() -> None:
     study = STUDIES["choice"]
     assert study.part(None, None) == study
-    part = study.part("ant_dir_tuning", "medium+expert")
+    part = study.part(["ant_dir_tuning"], ["medium", "expert"])
     assert (part.suites, part.qualities) == (("ant_dir_tuning",), ("medium", "expert"))
-    for suites, qualities in (("ant_dir", None), (None, "medium+best"), ("", None)):
+    for suites, qualities in ((["ant_dir"], None), (None, ["medium", "best"]), ([""], None)):
         with pytest.raises(ConfigurationError, match=r"--(suites|qualities): one of them is "):
             study.part(suites, qualities)
 
@@ -188,20 +191,27 @@ def trial(tmp_path: Path) -> Trial:
     return replace(made, place=place)
 
 
-def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_path: Path) -> None:
+@pytest.fixture
+def client() -> Iterator[Any]:
+    """Dask within this process: what is tested is what is kept."""
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as connected:
+        yield connected
+
+
+def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_path: Path, client: Any) -> None:
     told: list[str] = []
-    first = perform_all([trial], tmp_path / "kept", 1, told.append)
+    first = perform_all([trial], tmp_path / "kept", client, told.append)
     assert list(first) == [trial.name]
     result = first[trial.name]
     assert result["points"] == [4, 10]
     assert {seed: len(returns) for seed, returns in result["returns"].items()} == {"0": 2, "1": 2}
-    assert perform_all([trial], tmp_path / "kept", 1, told.append) == first
+    assert perform_all([trial], tmp_path / "kept", client, told.append) == first
     assert told[-1] == "1 trials, 1 of them kept"
     other = replace(trial, settings={**trial.settings, "alpha": 0.5})
     assert fingerprint_of(other) != fingerprint_of(trial)
-    again = perform_all([other], tmp_path / "kept", 1, told.append)
+    again = perform_all([other], tmp_path / "kept", client, told.append)
     assert again[trial.name]["returns"] != result["returns"]
-    assert perform_all([trial], tmp_path / "kept", 1, told.append) == first
+    assert perform_all([trial], tmp_path / "kept", client, told.append) == first
     assert told[-1] == "1 trials, 1 of them kept"  # another size has overwritten nothing
 
 

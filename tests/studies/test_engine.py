@@ -1,0 +1,200 @@
+"""Jobs on Dask's workers: order, failure, excuses, killed workers, stopping."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from distributed import Client
+
+from oer_pipeline import provenance
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.studies import worker
+from oer_pipeline.studies.cluster import connected, workers_of
+from oer_pipeline.studies.engine import run
+from oer_pipeline.studies.jobs import Job, Status, check
+from tests.conftest import Project
+
+
+@pytest.fixture(scope="module")
+def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """Two workers in an empty project; these tests' runs end at once."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(Project(tmp_path_factory.mktemp("workers") / "project").path)
+        with connected(None, 2) as made:
+            yield made
+
+
+def quiet(_: str) -> None:
+    """Takes lines of progress and keeps them to itself."""
+
+
+def test_jobs_in_an_order_that_cannot_be_are_refused() -> None:
+    for jobs, words in (
+        ([], "nothing to run"),
+        ([Job("a", ()), Job("a", ())], "two jobs are called 'a'"),
+        ([Job("a", (), ("b",)), Job("b", ())], "job 'a' waits for 'b'"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            check(jobs)
+
+
+def test_what_fails_is_told_with_the_end_of_its_log_and_stops_only_what_waits_for_it(client: Any) -> None:
+    lines: list[str] = []
+    jobs = [
+        Job("broken", ("--no-such-option",)),
+        Job("waits", (), ("broken",)),
+        Job("waits_too", (), ("waits",)),
+        Job("help", ("--help",)),
+        Job("excused", ("--oops",), excused="No such option"),
+        Job("after_excused", ("--help",), ("excused",)),
+    ]
+    found = run(jobs, client, lines.append)
+    assert found["broken"].status is Status.FAILED
+    assert "--no-such-option" in found["broken"].reason
+    assert found["waits"].status is found["waits_too"].status is Status.SKIPPED
+    assert found["waits"].reason == "broken is failed"
+    assert found["help"].status is found["after_excused"].status is Status.DONE
+    assert found["excused"].status is Status.EXCUSED
+    assert "No such option" in found["excused"].reason
+    assert lines[0].startswith("6 jobs, 2 workers, about ")
+    assert any(line.startswith("failed: broken; ") for line in lines)
+
+
+class Ended:
+    """A child that has ended with `exitcode`."""
+
+    def __init__(self, exitcode: int) -> None:
+        self.exitcode = exitcode
+
+    def is_alive(self) -> bool:
+        return False
+
+
+def test_a_job_that_dies_is_tried_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    started: list[str] = []
+
+    def start(arguments: Sequence[str], log: Path) -> Ended:
+        [name, deadly] = arguments
+        started.append(name)
+        log.parent.mkdir(exist_ok=True)
+        log.write_text("12:00:00 Node 1 of 2: train\n")
+        return Ended(-9 if started.count(name) <= int(deadly) else 0)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(worker, "start", start)
+    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as near:
+        found = run([Job("twice", ("twice", "2")), Job("always", ("always", "9"))], near, quiet)
+    assert found["twice"].status is Status.DONE
+    assert found["always"].status is Status.FAILED
+    assert "Node 1 of 2: train\nit ended with -9; its whole log is logs/always.log" in found["always"].reason
+    assert (started.count("twice"), started.count("always")) == (3, 3)
+
+
+def test_workers_are_as_many_as_cores_memory_and_gpus_allow() -> None:
+    gibibyte = 2**30
+    assert workers_of(4, 64 * gibibyte) == 4
+    assert workers_of(16, 8 * gibibyte) == 4
+    assert workers_of(2, gibibyte) == 1
+    assert workers_of(16, 64 * gibibyte, gpus=3) == 3
+
+
+@pytest.mark.parametrize(
+    ("scheduler", "words"),
+    [
+        ("tcp://127.0.0.1:9", "no Dask scheduler answers at tcp://127.0.0.1:9"),
+        ("nonsense://x", "no Dask scheduler answers at nonsense://x"),
+        ("missing.json", "scheduler file missing.json is missing"),
+    ],
+)
+def test_a_scheduler_that_cannot_be_used_is_one_line(
+    scheduler: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("oer_pipeline.studies.cluster.SECONDS_TO_ANSWER", 1.0)
+    with pytest.raises(ConfigurationError, match=words) as caught, connected(scheduler, None):
+        pass
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scheduler_has_its_own_workers(client: Any) -> None:
+    with pytest.raises(ConfigurationError, match="--jobs is for this machine"), connected("tcp://x:1", 2):
+        pass
+    address = client.scheduler.address
+    with connected(address, None) as other:
+        assert run([Job("help", ("--help",))], other, quiet)["help"].status is Status.DONE
+
+
+def test_workers_with_other_libraries_are_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(provenance, "LIBRARIES", ("torch",))
+    with (
+        pytest.raises(ConfigurationError, match=r"worker tcp://\S+ runs Python .* give all the same"),
+        connected(client.scheduler.address, None),
+    ):
+        pass
+
+
+def _grid(project: Any, *more: str) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "kedro", "grid", "default", "--env=test", "--jobs=2", *more]
+    return subprocess.Popen(
+        command, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+
+
+def _below(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children(recursive=True)
+
+
+def _wait_for(text: str, process: subprocess.Popen[str], log: Path, seconds: float = 240.0) -> None:
+    """Until a job's log has a line."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        assert process.poll() is None, process.communicate()[0]
+        if log.is_file() and text in log.read_text():
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"no {text!r} in {log} after {seconds} s")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(project: Any, stop: signal.Signals) -> None:
+    more = ("--methods=finetune", "--params=learner.updates=3000,seeds=0,tasks=2")
+    process = _grid(project, *more)
+    _wait_for("updates", process, project.path / "logs" / "finetune.log")
+    children = _below(process)
+    assert len(children) > 3
+    os.kill(process.pid, stop)
+    _, alive = psutil.wait_procs(children, timeout=5.0)
+    assert not alive, [p.cmdline() for p in alive]
+    assert process.wait(5.0) != 0
+    again = _grid(project, *more)
+    output, _ = again.communicate(timeout=400)
+    assert again.returncode == 0, output
+    log = (project.path / "logs" / "data_cheetah_vel_signed.log").read_text()
+    assert "4 of 4 nodes were up to date and kept" in log
+
+
+@pytest.mark.slow
+def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
+    more = ("--methods=finetune+er_random", "--params=learner.updates=2000,seeds=0,tasks=2,checkpoint_seconds=0.5")
+    plain = Project(tmp_path / "plain")
+    done = _grid(plain, *more)
+    output, _ = done.communicate(timeout=500)
+    assert done.returncode == 0, output
+    process = _grid(project, *more)
+    _wait_for("updates", process, project.path / "logs" / "finetune.log")
+    workers = [p for p in _below(process) if p.ppid() == process.pid and p.children()]
+    os.kill(workers[0].pid, signal.SIGKILL)
+    output, _ = process.communicate(timeout=500)
+    assert process.returncode == 0, output
+    for name, content in plain.files("data/test/07_model_output").items():
+        if "/.made/" not in name:
+            assert project.files("data/test/07_model_output")[name] == content, name

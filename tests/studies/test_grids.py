@@ -1,0 +1,154 @@
+"""Grid files: what is crossed, what is refused, and that the committed ones are whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.studies.cells import cells_of, groups, jobs_of
+from oer_pipeline.studies.command import report_of
+from oer_pipeline.studies.grids import combinations, from_config, names, read
+from oer_pipeline.studies.jobs import check
+
+ROOT = Path(__file__).parents[2]
+CONF = ROOT / "conf"
+METHODS = yaml.safe_load((CONF / "base/methods.yml").read_text())
+LEARNERS = yaml.safe_load((CONF / "base/parameters.yml").read_text())["learners"]
+SMALL = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": ["er_random", "oer"]}
+
+
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def grid(**more: Any) -> Any:
+    return from_config("mine", {**SMALL, **more})
+
+
+def test_axes_are_crossed_and_single_values_fixed() -> None:
+    told = grid(
+        qualities=["medium", "expert"],
+        parameters={"replay.size": [30, 300], "learner.heads": "single", "graphs": False},
+        seeds="0-1",
+    )
+    found = combinations(told, METHODS, LEARNERS)
+    assert len(found) == 2 * 2 * 2
+    first = found[0]
+    assert first.varied == {"replay.size": 30}
+    assert first.params("tasks=2,replay.size=7") == (
+        "tasks=2,replay.size=7,suite=ant_dir,quality=medium,method=er_random,"
+        "replay.size=30,learner.heads=single,graphs=false,seeds=0+1"
+    )
+    assert [(c.quality, c.method, c.parameters["replay.size"]) for c in found[:4]] == [
+        ("medium", "er_random", 30),
+        ("medium", "er_random", 300),
+        ("medium", "oer", 30),
+        ("medium", "oer", 300),
+    ]
+
+
+def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
+    methods = {**METHODS, "pull": {"learner": {"name": "pull"}}}
+    learners = {**LEARNERS, "pull": {"class": "x:Pull", "strength": 1.0, "tuned": "strength"}}
+    every = combinations(grid(methods="all"), methods, learners)
+    assert "pull" in {c.method for c in every}
+    tuned = combinations(grid(methods="tuned", coefficient=[1, 10]), methods, learners)
+    [low, high] = [c.parameters for c in tuned if c.method == "pull"]
+    assert (low, high) == ({"learners.pull.strength": 1.0}, {"learners.pull.strength": 10.0})
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ({"suite": ["x"]}, "grid mine: unknown key 'suite'; did you mean suites?"),
+        ({"suites": []}, r"grid mine: suites is \[\]; it takes a list of names"),
+        ({"suites": "ant_dir"}, "grid mine: suites is 'ant_dir'; it takes a list"),
+        ({"methods": ["oer", "oer"]}, "has a name twice"),
+        ({"methods": "every"}, "methods is 'every'; it takes a list"),
+        ({"parameters": ["tasks"]}, "parameters is .* it takes dotted names"),
+        ({"parameters": {"tasks": []}}, "parameter tasks has no value"),
+        ({"parameters": {"tasks": [[1]]}}, r"parameter tasks is \[1\]; it takes numbers"),
+        ({"parameters": {"compare": "a,b"}}, "parameter compare is 'a,b'"),
+        ({"parameters": {"seeds": "0-2"}}, "parameter seeds .* has a key of its own"),
+        ({"coefficient": ["much"]}, "coefficient is .* it takes a list of numbers"),
+        ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
+        ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
+        ({"report": 3}, "report is 3; it takes a name"),
+    ],
+)
+def test_what_a_grid_does_not_take_is_one_line(change: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        grid(**change)
+    assert "\n" not in str(caught.value)
+
+
+def test_what_is_missing_or_no_mapping_is_refused() -> None:
+    for told in (None, [], "grid"):
+        with pytest.raises(ConfigurationError, match="grid mine: found"):
+            from_config("mine", told)
+    for key in SMALL:
+        with pytest.raises(ConfigurationError, match=f"{key} is missing"):
+            from_config("mine", {k: v for k, v in SMALL.items() if k != key})
+
+
+def test_cells_that_cannot_be_are_refused_before_any_work() -> None:
+    cases = (
+        (grid(methods=["oerr"]), "unknown method 'oerr'; did you mean oer"),
+        (grid(suites=["ants"]), "unknown suite 'ants'"),
+        (grid(parameters={"replay.sise": [1, 2]}), "unknown parameter 'replay.sise'"),
+        (grid(coefficient=[1.0], methods=["agem"]), "method 'agem' has no coefficient"),
+        (grid(parameters={"checkpoint_seconds": [1.0, 2.0]}), "cells .* and .* are the same"),
+    )
+    for told, words in cases:
+        with pytest.raises(ConfigurationError, match=words):
+            cells_of(told, "", "test")
+
+
+def test_a_grid_without_a_cell_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="grid mine is empty"):
+        combinations(grid(methods="tuned"), {"finetune": METHODS["finetune"]}, LEARNERS)
+
+
+def test_a_part_of_a_grid_is_of_its_own_names() -> None:
+    whole = read("default", CONF, None)
+    part = whole.part(methods=["oer"], suites=None)
+    assert (part.methods, part.suites) == (("oer",), whole.suites)
+    with pytest.raises(ConfigurationError, match="grid default has no 'ewc' in its methods"):
+        whole.part(methods=["ewc"])
+
+
+def test_an_environments_grid_comes_before_the_common_one(tmp_path: Path) -> None:
+    for folder, suite in (("base", "ant_dir"), ("local", "walker_par")):
+        (tmp_path / folder / "grids").mkdir(parents=True)
+        file = tmp_path / folder / "grids" / "mine.yml"
+        file.write_text(yaml.safe_dump({**SMALL, "suites": [suite]}))
+    assert read("mine", tmp_path, None).suites == ("walker_par",)
+    assert read("mine", tmp_path, "test").suites == ("ant_dir",)
+    with pytest.raises(ConfigurationError, match="unknown grid 'mime'; did you mean mine"):
+        read("mime", tmp_path, None)
+    file.write_bytes(b"suites: [\xff")
+    with pytest.raises(ConfigurationError, match=r"mine.yml is no YAML"):
+        read("mine", tmp_path, None)
+
+
+@pytest.mark.parametrize("name", names(CONF, None))
+def test_every_committed_grid_can_be_run(name: str) -> None:
+    env = "paper" if name == "paper" else None
+    told = read(name, CONF, env)
+    cells = cells_of(told, "", env)
+    check(jobs_of(cells))
+    assert callable(report_of(told))
+    assert sum(len(group) for group in groups(cells)) == len(cells.cells)
+
+
+def test_a_report_of_ones_own_is_a_dotted_name() -> None:
+    told = grid(report="oer_pipeline.studies.comparison:report")
+    assert report_of(told) is report_of(grid(report="comparison"))
+    for wrong in ("comparsion", "no_such.module:report", "oer_pipeline.studies.comparison:no"):
+        with pytest.raises(ConfigurationError, match="can't be loaded"):
+            report_of(grid(report=wrong))
