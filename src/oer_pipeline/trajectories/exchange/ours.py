@@ -78,6 +78,6 @@ def restore(found: Found) -> Ours:
     arrays = {name: columns[name] for name in wanted}
     check_arrays(schema, arrays, found.where)
     check_content(found.header, schema, arrays, found.where)
-    data = make(**arrays, metadata=metadata)
+    data = make(**{"reward": None, **arrays}, metadata=metadata)
     check(data, found.where)
     return data
