@@ -23,7 +23,7 @@ class SmallTask(Task):
     """Five observation dimensions, two action dimensions within +-1, horizon 4, as `make_table` has them."""
 
     def physics(self) -> Any:
-        return SimpleNamespace(observation_size=5, action_size=2, bounds=None)
+        return SimpleNamespace(observation_size=5, action_size=2, bounds=None, state_dimensions=())
 
 
 TASK = SmallTask("own", 2, "gymnasium", {"id": "Own-v0"}, 4)

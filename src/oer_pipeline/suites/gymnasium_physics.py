@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
 from oer_pipeline.types import FloatArray
 
@@ -69,6 +71,21 @@ class GymnasiumPhysics(Physics):
         observation, reward, terminated, _, _ = state.env.step(action.astype(space.dtype))
         state.observation, state.reward = np.asarray(observation, dtype=np.float64), float(reward)
         return Transition(state.reward, bool(terminated))
+
+    @cached_property
+    def _layout(self) -> Layout | None:
+        env = self._make()
+        try:
+            return layout_of(env)
+        finally:
+            env.close()
+
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        return () if self._layout is None else self._layout.dimensions
+
+    def restore(self, state: EnvState, observation: FloatArray) -> bool:
+        return self._layout is not None and self._layout.restore(state.env, observation)
 
     def is_sound(self, state: EnvState) -> bool:
         return bool((np.abs(state.observation) <= LARGEST).all() and abs(state.reward) <= LARGEST)  # false for NaN, too

@@ -27,6 +27,7 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
     `unknown_next_observations`, there only where some are, counts terminal rows whose file
     does not say what followed; `normalised_return` is there only where references are.
+    `plausibility` is how imported data fit the task's environment (`exchange.plausibility`).
     Data without rewards have neither `returns` nor anything else that is made of them.
 
     Raises:
@@ -55,6 +56,8 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         "coverage": _coverage(trajectories),
         "at_bounds": float(((action <= low) | (action >= high)).any(axis=1).mean()),
     }
+    if "plausibility" in metadata:
+        card["plausibility"] = dict(metadata["plausibility"])
     if trajectories.next_known is not None:
         card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
     if references:

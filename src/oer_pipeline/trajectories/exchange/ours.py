@@ -61,6 +61,13 @@ def info_columns(header: Mapping[str, str] | None) -> dict[str, Column]:
     return {name: column for name, column in columns.items() if name not in TRANSITION}
 
 
+def absent_columns(header: Mapping[str, str] | None) -> set[str]:
+    """The columns of a transition that a file with this header lacks."""
+    if header is None:
+        return set()
+    return set(TRANSITION) - set(columns_told(header, KINDS[header["kind"]][0]))
+
+
 def restore(found: Found) -> Ours:
     """The table or the buffer that was exported, and its metadata.
 
