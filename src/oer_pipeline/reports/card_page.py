@@ -20,7 +20,7 @@ MENDED = {
     "terminals_to_timeouts": "{n} episodes had a terminal flag at the horizon; it was made a time-out.",
     "split_at_horizon": "{n} episodes were ended by the horizon, because the file has no time-outs.",
     "next_observations_derived": "{n} next observations were missing and taken from the next row.",
-    "ends_to_timeouts": "{n} episodes end without a terminal state; the file has no time-outs, and their ends are some.",
+    "ends_to_timeouts": "{n} ends of episodes that are not terminal became time-outs, because the file has none.",
     "reversed": "{n} rows were turned round, because the file's last row came first.",
     "rows_dropped": "{n} last rows of episodes were dropped, because nobody knows their next observation.",
 }
@@ -175,7 +175,8 @@ def _mended(record: Mapping[str, Any]) -> str:
 
 
 def _plausibility(found: Mapping[str, Any]) -> str:
-    """How far the environment's own steps lead from what the file says, or why nobody tried."""
+    """How far the environment's own steps lead from what the file says, or why nobody
+    tried."""
     if "skipped" in found:
         text = f"Not tried: {found['skipped']}."
     else:

@@ -99,10 +99,17 @@ class GymnasiumPhysics(Physics):
             return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
         except gymnasium.error.Error as error:
             known = choices(gymnasium.registry, self._id).split("?")[0]
-            hint = f" ({known}?)" if known.startswith("did you mean") else ""
+            hint = f" ({known}?)" if known.startswith("did you mean") else _registered_by(self._id)
             raise ConfigurationError(f"environment {self._id!r}: {error}{hint}") from error
         except (TypeError, ImportError) as error:
             raise ConfigurationError(f"environment {self._id!r} with {self._kwargs}: {error}") from error
+
+
+def _registered_by(id: str) -> str:
+    """How to come by an environment that nobody has registered yet."""
+    if ":" in id:
+        return ""
+    return f"; if another package registers it, name that one's module before it, id: package.module:{id}"
 
 
 def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:

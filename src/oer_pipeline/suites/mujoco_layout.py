@@ -1,7 +1,9 @@
-"""Where an environment of gymnasium's on MuJoCo shows its positions and velocities, found by trying.
+"""Where an environment of gymnasium's on MuJoCo shows its positions and velocities,
+found by trying.
 
-Most of them observe qpos without the odometers in front, then qvel, some of them clipped, then other things. Nothing
-in the interface says so, and versions differ: the observations of a short random episode are held against the state.
+Most of them observe qpos without the odometers in front, then qvel, some of them
+clipped, then other things. Nothing in the interface says so, and versions differ: the
+observations of a short random episode are held against the state.
 """
 
 from __future__ import annotations
@@ -25,7 +27,8 @@ STEPS = 20
 
 @dataclass(frozen=True)
 class Layout:
-    """An observation starts with qpos but for `skipped` positions, then qvel within +-`limit`."""
+    """An observation starts with qpos but for `skipped` positions, then qvel within
+    +-`limit`."""
 
     positions: int
     velocities: int
@@ -44,7 +47,8 @@ class Layout:
         return np.concatenate((data.qpos[self.skipped :], qvel))
 
     def restore(self, env: Any, observation: FloatArray) -> bool:
-        """Put the environment where it was observed so; False where a clipped velocity does not tell."""
+        """Put the environment where it was observed so; False where a clipped velocity
+        does not tell."""
         qpos, qvel = split(observation, self.positions, self.velocities, self.skipped)
         if is_clipped(qvel, self.limit):
             return False
@@ -53,16 +57,15 @@ class Layout:
 
 
 def layout_of(env: gymnasium.Env[Any, Any]) -> Layout | None:
-    """The layout of an environment, which is reset and stepped; None where it has none of these."""
+    """The layout of an environment, which is reset and stepped; None where it has none
+    of these."""
     bare: Any = env.unwrapped
     parts = (getattr(bare, name, None) for name in ("model", "data", "set_state"))
     model, data, set_state = parts
     on_mujoco = isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData)
     if not on_mujoco or not callable(set_state):
         return None
-    candidates = [
-        Layout(bare.model.nq, bare.model.nv, skipped, limit) for skipped in ODOMETERS for limit in LIMITS
-    ]
+    candidates = [Layout(bare.model.nq, bare.model.nv, skipped, limit) for skipped in ODOMETERS for limit in LIMITS]
     observation, _ = env.reset(seed=0)
     env.action_space.seed(0)
     for _ in range(STEPS):
@@ -74,7 +77,8 @@ def layout_of(env: gymnasium.Env[Any, Any]) -> Layout | None:
 
 
 def _cautious(candidates: list[Layout]) -> Layout | None:
-    """Of layouts that differ in the limit alone, the one with it: velocities never reached it."""
+    """Of layouts that differ in the limit alone, the one with it: velocities never
+    reached it."""
     limited = [c for c in candidates if c.limit is not None]
     return limited[0] if len({c.skipped for c in candidates}) == 1 and limited else None
 

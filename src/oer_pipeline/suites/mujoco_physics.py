@@ -27,9 +27,7 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
-def split(
-    observation: FloatArray, positions: int, velocities: int, skipped: int
-) -> tuple[FloatArray, FloatArray]:
+def split(observation: FloatArray, positions: int, velocities: int, skipped: int) -> tuple[FloatArray, FloatArray]:
     """qpos (positions,) and qvel (velocities,) of an observation that starts with them.
 
     The first `skipped` positions, which it leaves out, are 0.

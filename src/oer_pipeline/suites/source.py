@@ -27,18 +27,21 @@ RENAMED = {
 """What `columns` names -> whether it may be null: the file has none."""
 OGBENCH = ("observations", "actions", "terminals", "rewards")
 NAMELESS = ("minari", "parquet")
-"""Formats whose columns have one name each; only that there are no rewards can be said."""
+"""Formats whose columns have one name each; only that there are no rewards can be
+said."""
 MENDING = ("timeout", "keep")
 REFERENCES = ("random", "zero", "medium", "expert")
-MOST_DIMENSIONS = 100_000
+RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
+"""`3` or `3-7`; no observation has a hundred thousand dimensions."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """A task's imported data: `path`, its `format`, what may be mended, and reference returns where they are known.
+    """A task's imported data: `path`, its `format`, what may be mended, and reference
+    returns where they are known.
 
-    A Minari data set is a folder (with its `data` folder inside), and so are episodes in npz files of
-    their own; the other formats are files.
+    A Minari data set is a folder (with its `data` folder inside), and so are episodes
+    in npz files of their own; the other formats are files.
     """
 
     path: str
@@ -53,7 +56,8 @@ class Source:
     observation_keys: tuple[str, ...] | list[str] | None = None
     """Of a group of observations: what to join, in this order."""
     observation_dimensions: str | list[int] | None = None
-    """Those of the file's observations that the environment has, in this order: 0-26, 0+2, or a list."""
+    """Those of the file's observations that the environment has, in this order: 0-26,
+    0+2, or a list."""
     reversed: bool = False
     """The file's last row came first."""
     root: str = ""
@@ -93,8 +97,8 @@ class Source:
     def file(self) -> Path:
         """The file with the data.
 
-        Of a Minari data set `data/main_data.hdf5`, or `data/metadata.json` where it keeps them
-        elsewhere; of a folder of episodes the first.
+        Of a Minari data set `data/main_data.hdf5`, or `data/metadata.json` where it
+        keeps them elsewhere; of a folder of episodes the first.
         """
         return self.files[0]
 
@@ -110,7 +114,8 @@ class Source:
 
     @property
     def has_rewards(self) -> bool:
-        """Whether the data have rewards, as far as the configuration says: OGBench's layout has none."""
+        """Whether the data have rewards, as far as the configuration says: OGBench's
+        layout has none."""
         said = self.columns or {}
         return said.get("rewards", None if self.format == "ogbench" else "rewards") is not None
 
@@ -136,8 +141,7 @@ class Source:
         chosen = _whole_numbers(given.split("+") if isinstance(given, str) else given)
         if not chosen or len(set(chosen)) != len(chosen):
             raise ConfigurationError(
-                f"observation_dimensions is {given!r}; give a range 0-26, numbers 0+2, or a list of "
-                "numbers, each once"
+                f"observation_dimensions is {given!r}; give a range 0-26, numbers 0+2, or a list of numbers, each once"
             )
         return chosen
 
@@ -226,7 +230,8 @@ class Source:
 
 
 def numbered_files(folder: Path) -> tuple[Path, ...]:
-    """The npz files of a folder whose names end in a number, in the order of these numbers."""
+    """The npz files of a folder whose names end in a number, in the order of these
+    numbers."""
     if not folder.is_dir():
         return ()
     numbers = {path: number_of(path) for path in folder.glob("*.npz")}
@@ -235,7 +240,8 @@ def numbered_files(folder: Path) -> tuple[Path, ...]:
 
 
 def number_of(path: Path) -> int | None:
-    """The number that a file's name ends in: 7 of `episode_007.npz`; None where there is none."""
+    """The number that a file's name ends in: 7 of `episode_007.npz`; None where there
+    is none."""
     found = re.search(r"([0-9]{1,18})$", path.stem, re.ASCII)
     return None if found is None else int(found[1])
 
@@ -279,12 +285,11 @@ def _whole_numbers(parts: Any) -> list[int]:
     """Numbers and ranges `3-5` as numbers; empty where anything else is among them."""
     numbers: list[int] = []
     for part in parts if isinstance(parts, list | tuple) else ():
-        first, _, last = str(part).strip().partition("-")
-        digits = [text for text in (first, last or first) if re.fullmatch(r"[0-9]{1,6}", text)]
-        if isinstance(part, bool | float) or len(digits) != 2:
+        found = None if isinstance(part, bool | float) else re.fullmatch(RANGE, str(part).strip(), re.ASCII)
+        if found is None:
             return []
-        low, high = map(int, digits)
-        if high < low or high >= MOST_DIMENSIONS:
+        low, high = int(found[1]), int(found[2] or found[1])
+        if high < low:
             return []
         numbers += range(low, high + 1)
     return numbers

@@ -1,7 +1,9 @@
-"""Files that keep every episode apart: what groups of an HDF5 file and npz archives of a folder share.
+"""Files that keep every episode apart: what groups of an HDF5 file and npz archives of
+a folder share.
 
-Observations may come in several columns to be joined, and with one row more than there are steps: the last
-is then what followed the last step. Shapes: N rows, T steps of an episode.
+Observations may come in several columns to be joined, and with one row more than there
+are steps: the last is then what followed the last step. Shapes: N rows, T steps of an
+episode.
 """
 
 from __future__ import annotations
@@ -22,7 +24,8 @@ from oer_pipeline.trajectories.guard import check_claim
 from oer_pipeline.trajectories.schema import TRANSITION
 
 Places = Mapping[str, Sequence[str]]
-"""Our column -> the file's columns that it is made of, in their order; most are made of one."""
+"""Our column -> the file's columns that it is made of, in their order; most are made of
+one."""
 
 
 class Episode(NamedTuple):
@@ -45,7 +48,8 @@ class Sizes:
 
 
 def places_in(names: Mapping[str, str | None], told: Mapping[str, Any], first: Store) -> dict[str, list[str]]:
-    """Our column -> the one column of the file, as far as there has to be one or the first episode has it.
+    """Our column -> the one column of the file, as far as there has to be one or the
+    first episode has it.
 
     Args:
         names: our column -> the file's name; None: it has none.
@@ -61,21 +65,27 @@ def places_in(names: Mapping[str, str | None], told: Mapping[str, Any], first: S
 
 
 def read_episodes(
-    episodes: Sequence[Episode], places: Places, optional: Sequence[str], file_size: int, where: str
+    episodes: Sequence[Episode],
+    places: Places,
+    optional: Sequence[str],
+    file_size: int,
+    where: str,
 ) -> Found:
-    """All episodes, one after another: a first look at every one's sizes, then their values.
+    """All episodes, one after another: a first look at every one's sizes, then their
+    values.
 
     Args:
         episodes: one or more.
         places: what to read of each.
-        optional: names of the file that the first episode lacks, and so may no other have.
+        optional: names of the file that the first episode lacks, and so may no other
+            have.
         file_size: bytes of all files together, to hold claims against.
         where: what errors call the whole.
 
     Raises:
-        DataError: a column that is missing or is not what it has to be in some episode, other
-            numbers of rows than there are actions, an episode without a step; more rows than
-            the files can hold.
+        DataError: a column that is missing or is not what it has to be in some episode,
+            other numbers of rows than there are actions, an episode without a step;
+            more rows than the files can hold.
     """
     sizes = _look(episodes, places, optional)
     rows = sum(sizes.steps)
@@ -143,7 +153,11 @@ def _is_trailing(items: Mapping[tuple[str, str], Item], places: Places) -> bool:
 
 
 def _check(
-    items: Mapping[tuple[str, str], Item], places: Places, sizes: Sizes, where: str, first: str
+    items: Mapping[tuple[str, str], Item],
+    places: Places,
+    sizes: Sizes,
+    where: str,
+    first: str,
 ) -> None:
     """As many rows as there are actions, and rows as wide as in the first episode."""
     steps = _steps(items, places)
@@ -162,7 +176,8 @@ def _check(
 def _allocate(
     places: Places, sizes: Sizes, rows: int, where: str
 ) -> tuple[dict[str, Any], dict[tuple[str, str], Filling]]:
-    """Empty columns of ours, and what fills the part of each that a column of the file makes."""
+    """Empty columns of ours, and what fills the part of each that a column of the file
+    makes."""
     arrays: dict[str, Any] = {}
     parts: dict[tuple[str, str], Filling] = {}
     sources = dict(places)
@@ -183,9 +198,13 @@ def _allocate(
 
 
 def _put(
-    items: Mapping[tuple[str, str], Item], parts: Mapping[tuple[str, str], Filling], start: int, steps: int
+    items: Mapping[tuple[str, str], Item],
+    parts: Mapping[tuple[str, str], Filling],
+    start: int,
+    steps: int,
 ) -> None:
-    """An episode's values into the rows from `start` on; a trailing observation only follows."""
+    """An episode's values into the rows from `start` on; a trailing observation only
+    follows."""
     for (ours, name), item in items.items():
         for first, block in item.blocks():
             parts[ours, name].put(start + first, block[: steps - first])

@@ -1,4 +1,5 @@
-"""Columns of one row a step, one data set or array each: what D4RL's HDF5 files and npz archives share."""
+"""Columns of one row a step, one data set or array each: what D4RL's HDF5 files and npz
+archives share."""
 
 from __future__ import annotations
 
@@ -17,10 +18,11 @@ OPTIONAL = ("timeout", "next_observation")
 
 
 def places_of(source: Source, store: Store) -> dict[str, str]:
-    """Our columns of a transition -> what the file calls them, those that it has or has to have.
+    """Our columns of a transition -> what the file calls them, those that it has or has
+    to have.
 
-    One that the source names has to be there; `timeouts` and `next_observations` otherwise need
-    not be.
+    One that the source names has to be there; `timeouts` and `next_observations`
+    otherwise need not be.
     """
     places = {}
     for ours, usual in D4RL_NAMES.items():
@@ -50,8 +52,8 @@ def read_flat(
         hint: what to say besides where a column is missing.
 
     Raises:
-        DataError: a column that is missing, or is not what it has to be; other numbers of rows;
-            more rows than the file can hold, or none.
+        DataError: a column that is missing, or is not what it has to be; other numbers
+            of rows; more rows than the file can hold, or none.
     """
     items = open_flat(store, places, columns, file_size, where, hint)
     return {ours: _filled(items[ours], columns[ours], f"{where}: column {places[ours]}") for ours in places}
@@ -65,14 +67,19 @@ def open_flat(
     where: str,
     hint: str = "",
 ) -> dict[str, Item]:
-    """The columns: each what it has to be, all with as many rows, the file large enough to hold them.
+    """The columns: each what it has to be, all with as many rows, the file large enough
+    to hold them.
 
     Raises:
         DataError: as `read_flat`.
     """
     opened = {ours: store.column(place, columns[ours]) for ours, place in places.items()}
     missing = [place for place in places.values() if not store.has(place)]
-    refuse([flaw for _, flaw in opened.values() if flaw], where, _what_is_there(store, missing, hint))
+    refuse(
+        [flaw for _, flaw in opened.values() if flaw],
+        where,
+        _what_is_there(store, missing, hint),
+    )
     items: dict[str, Item] = {ours: item for ours, (item, _) in opened.items()}
     rows, width = items["observation"].shape
     base = places["observation"]
@@ -114,6 +121,7 @@ def _filled(item: Item, column: Column, where: str) -> Filling:
 
 
 def columns_read(read: Mapping[str, Filling]) -> dict[str, Any]:
-    """What `Found` takes of a transition's columns; None for those that the file lacks."""
+    """What `Found` takes of a transition's columns; None for those that the file
+    lacks."""
     arrays = {ours: filled.array for ours, filled in read.items()}
     return {D4RL_NAMES[ours]: arrays.get(ours) for ours in TRANSITION}

@@ -33,7 +33,8 @@ def split_episodes(draft: Draft, horizon: int) -> None:
 
 
 def end_episodes(draft: Draft) -> None:
-    """Where a file knows its episodes but no time-outs, the end of one that is not terminal is one."""
+    """Where a file knows its episodes but no time-outs, the end of one that is not
+    terminal is one."""
     columns = draft.columns
     if "timeout" in columns:
         return
@@ -50,22 +51,29 @@ def reverse(draft: Draft) -> None:
 
 
 def refuse_backwards(draft: Draft) -> None:
-    """A flaw where what follows a row stands before it, throughout: the file runs backwards."""
+    """A flaw where what follows a row stands before it, throughout: the file runs
+    backwards."""
     columns = draft.columns
     if draft.ours or "next_observation" not in columns or len(columns["terminal"]) < 3:
         return
     before = (columns["next_observation"][1:] == columns["observation"][:-1]).all(axis=1)
     after = (columns["next_observation"][:-1] == columns["observation"][1:]).all(axis=1)
     if before.mean() > 0.5 > after.mean():
+        turned = "reversed" in draft.mended
+        remedy = (
+            "leave reversed out: the file's first row came first"
+            if turned
+            else "say reversed: true for a file whose last row came first"
+        )
         draft.flaws.append(
             f"column {draft.name('next_observation')}, row {int(np.argmax(before)) + 1}: must be followed by what it "
-            f"holds; found it in the row before ({int(before.sum())} such rows): say reversed: true for a "
-            "file whose last row came first"
+            f"holds; found it in the row before ({int(before.sum())} such rows): {remedy}"
         )
 
 
 def choose_dimensions(draft: Draft, chosen: Sequence[int]) -> None:
-    """Keep the chosen dimensions of observations, in this order; one that is not there is a flaw."""
+    """Keep the chosen dimensions of observations, in this order; one that is not there
+    is a flaw."""
     observed = ("observation", "next_observation")
     width = draft.columns["observation"].shape[1]
     odd = [dimension for dimension in chosen if dimension >= width]

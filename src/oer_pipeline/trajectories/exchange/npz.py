@@ -1,4 +1,5 @@
-"""npz archives: a zip of .npy arrays, read without numpy's pickles and only as far as their headers are honest."""
+"""npz archives: a zip of .npy arrays, read without numpy's pickles and only as far as
+their headers are honest."""
 
 from __future__ import annotations
 
@@ -23,7 +24,8 @@ from oer_pipeline.trajectories.guard import check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION, Array, Column
 
 KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""How numpy packs; other ways may hold more times their own size than a claim is checked for."""
+"""How numpy packs; other ways may hold more times their own size than a claim is
+checked for."""
 HEADERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
@@ -31,7 +33,8 @@ HEADERS = {
 
 
 def read_npz(path: Path, where: str = "", source: Source | None = None) -> Found:
-    """Read an archive with D4RL's columns, one array each; float64 becomes float32, and that is counted.
+    """Read an archive with D4RL's columns, one array each; float64 becomes float32, and
+    that is counted.
 
     Args:
         path: the file.
@@ -39,9 +42,9 @@ def read_npz(path: Path, where: str = "", source: Source | None = None) -> Found
         source: what the file calls its columns; None: as D4RL does.
 
     Raises:
-        DataError: no such file, no npz archive, an array that is missing, of another dtype or shape, of
-            Python objects, cut off, or with flags that are neither 0 nor 1; more rows than the file can
-            hold, or none.
+        DataError: no such file, no npz archive, an array that is missing, of another
+            dtype or shape, of Python objects, cut off, or with flags that are neither 0
+            nor 1; more rows than the file can hold, or none.
     """
     check_file(path)
     where = where or str(path)
@@ -137,7 +140,10 @@ class NpzStore:
         """An array's header, or what keeps its values from being read."""
         info = self.archive.getinfo(f"{name}.npy")
         if info.compress_type not in KNOWN:
-            return None, f"packed in way {info.compress_type}; it takes numpy's, stored or deflated"
+            return (
+                None,
+                f"packed in way {info.compress_type}; it takes numpy's, stored or deflated",
+            )
         with self.archive.open(info) as file:
             version = np.lib.format.read_magic(file)
             if version not in HEADERS:
@@ -145,7 +151,10 @@ class NpzStore:
             shape, fortran, dtype = HEADERS[version](file)
             found = Header(shape, fortran, dtype, file.tell())
         if dtype.hasobject:
-            return None, "found Python objects, which only unpickling reads; it takes numbers"
+            return (
+                None,
+                "found Python objects, which only unpickling reads; it takes numbers",
+            )
         held = info.file_size - found.size
         if held != found.nbytes:
             return None, f"claims {found.nbytes} bytes of values; it holds {held}"

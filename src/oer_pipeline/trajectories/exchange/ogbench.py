@@ -1,8 +1,10 @@
-"""OGBench's layout (Park et al. 2025): an npz of `observations, actions, terminals`, one row a state.
+"""OGBench's layout (Park et al. 2025): an npz of `observations, actions, terminals`,
+one row a state.
 
-A trajectory of n steps has n + 1 rows. Its last row holds the last state, an action that nobody took and
-`terminals` 1, which marks where the trajectory ends and no terminal state of the environment: here a time-out.
-There are no rewards. What else an archive holds (qpos, qvel, ...) is left out, as OGBench's own loader does.
+A trajectory of n steps has n + 1 rows. Its last row holds the last state, an action
+that nobody took and `terminals` 1, which marks where the trajectory ends and no
+terminal state of the environment: here a time-out. There are no rewards. What else an
+archive holds (qpos, qvel, ...) is left out, as OGBench's own loader does.
 """
 
 from __future__ import annotations
@@ -31,7 +33,8 @@ ELSEWHERE = {
 
 
 def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> Found:
-    """Read an archive; every trajectory's last row gives the next observation of the row before, and goes.
+    """Read an archive; every trajectory's last row gives the next observation of the
+    row before, and goes.
 
     Args:
         path: the file.
@@ -39,8 +42,9 @@ def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> F
         source: what the file calls its columns; None: as OGBench does.
 
     Raises:
-        DataError: no such file, no npz archive, an array that is missing or wrong (`npz.read_npz`), one
-            that the layout does not have, a trajectory of one row, a last row that ends none.
+        DataError: no such file, no npz archive, an array that is missing or wrong
+            (`npz.read_npz`), one that the layout does not have, a trajectory of one
+            row, a last row that ends none.
     """
     check_file(path)
     where = where or str(path)

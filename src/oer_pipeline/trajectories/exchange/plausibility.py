@@ -1,4 +1,5 @@
-"""Do imported data fit the environment that the task names? Sample rows are set into it and stepped.
+"""Do imported data fit the environment that the task names? Sample rows are set into it
+and stepped.
 
 Shapes: N rows, S sampled rows, O observation, D dimensions that tell the state.
 """
@@ -19,22 +20,26 @@ logger = logging.getLogger(__name__)
 SAMPLED = 256
 """Rows that are stepped, a fixed draw."""
 THRESHOLD = 1e-3
-"""The error beyond which a file is said not to fit: right files have less than 1e-5, wrong ones more than 0.03."""
+"""The error beyond which a file is said not to fit: right files have less than 1e-5,
+wrong ones more than 0.03."""
 REWARD_THRESHOLD = 0.2
-"""The same for rewards: right files have less than 0.1, those of other tasks more than 0.5."""
+"""The same for rewards: right files have less than 0.1, those of other tasks more than
+0.5."""
 DIGITS = 2
-"""Significant digits of what is recorded: simulations differ in their last bits between machines."""
+"""Significant digits of what is recorded: simulations differ in their last bits between
+machines."""
 
 
 def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     """How far the environment's steps lead from where the file says that they led.
 
-    `rows` sampled rows are set into the environment, stepped by their actions and compared with
-    their next observations over the dimensions that tell the state: `error` is the mean absolute
-    difference, each dimension's in its mean absolute change of a step (0: the same; 1: as far off as
-    if nothing had moved). `reward_error` is the mean absolute difference of the rewards in their own
-    standard deviation, there only where the data have rewards that vary. Where that cannot be done,
-    `skipped` says why.
+    `rows` sampled rows are set into the environment, stepped by their actions and
+    compared with their next observations over the dimensions that tell the state:
+    `error` is the mean absolute difference, each dimension's in its mean absolute
+    change of a step (0: the same; 1: as far off as if nothing had moved).
+    `reward_error` is the mean absolute difference of the rewards in their own standard
+    deviation, there only where the data have rewards that vary. Where that cannot be
+    done, `skipped` says why.
     """
     dimensions = list(physics.state_dimensions)
     if not dimensions:
@@ -48,12 +53,16 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     moved = np.abs(following - table.observation[rows][:, dimensions]).mean(axis=0)
     off = np.abs(stepped[:, dimensions] - following).mean(axis=0)
     moving = moved > 1e-6 * max(1.0, float(moved.max()))
-    found = {"rows": int(rows.size), "error": _rounded(float((off[moving] / moved[moving]).mean()))}
+    found = {
+        "rows": int(rows.size),
+        "error": _rounded(float((off[moving] / moved[moving]).mean())),
+    }
     return {**found, **_rewards(table, rows, earned)}
 
 
 def space_differs(said: tuple[list[float], list[float]] | None, bounds: Bounds) -> str | None:
-    """What the file says of its action space where that is not the environment's; None where it is, or says nothing."""
+    """What the file says of its action space where that is not the environment's; None
+    where it is, or says nothing."""
     if said is None:
         return None
     theirs = [np.asarray(values, dtype=np.float32) for values in said]
@@ -65,7 +74,8 @@ def space_differs(said: tuple[list[float], list[float]] | None, bounds: Bounds) 
 
 
 def warn(found: dict[str, Any], where: str, environment: str) -> None:
-    """Say in one line each what does not fit; that nothing could be tried is said, too."""
+    """Say in one line each what does not fit; that nothing could be tried is said,
+    too."""
     if "skipped" in found:
         logger.info("%s: not tried whether it fits %s: %s", where, environment, found["skipped"])
     if found.get("error", 0.0) > THRESHOLD:
@@ -102,7 +112,8 @@ def _sample(table: Trajectories) -> np.ndarray[Any, Any]:
 def _stepped(
     table: Trajectories, rows: np.ndarray[Any, Any], physics: Physics
 ) -> tuple[FloatArray, FloatArray, np.ndarray[Any, Any]]:
-    """Where the rows' actions lead (S, O), what they earn (S,), and which rows could be tried."""
+    """Where the rows' actions lead (S, O), what they earn (S,), and which rows could be
+    tried."""
     state = physics.new_state()
     physics.reset(state, np.random.default_rng(0))
     led, earned = np.zeros((len(rows), table.observation.shape[1])), np.zeros(len(rows))

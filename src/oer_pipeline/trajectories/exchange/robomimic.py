@@ -1,7 +1,9 @@
-"""HDF5 files of demonstrations, a group each: robomimic's `data/demo_0, data/demo_1, ...`, or such groups at the top.
+"""HDF5 files of demonstrations, a group each: robomimic's `data/demo_0, data/demo_1,
+...`, or such groups at the top.
 
-In robomimic a group has `actions, rewards, dones` and the groups `obs` and `next_obs` of named observations, of which
-`observation_keys` joins some in its order. Elsewhere `obs` may be a data set, and names differ: `columns` gives them.
+In robomimic a group has `actions, rewards, dones` and the groups `obs` and `next_obs`
+of named observations, of which `observation_keys` joins some in its order. Elsewhere
+`obs` may be a data set, and names differ: `columns` gives them.
 """
 
 from __future__ import annotations
@@ -17,7 +19,11 @@ from typing import Any
 from oer_pipeline.errors import DataError
 from oer_pipeline.suites.source import Source
 from oer_pipeline.trajectories.exchange.attributes import attributes
-from oer_pipeline.trajectories.exchange.episodes import Episode, places_in, read_episodes
+from oer_pipeline.trajectories.exchange.episodes import (
+    Episode,
+    places_in,
+    read_episodes,
+)
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.hdf5 import HDF5Store, is_group
 from oer_pipeline.trajectories.guard import check_file, reading
@@ -40,11 +46,13 @@ def read_robomimic(path: Path, where: str = "", source: Source | None = None) ->
     Args:
         path: the file.
         where: what errors call it; `path` when empty.
-        source: `columns` and `observation_keys`; None: robomimic's names, one observation.
+        source: `columns` and `observation_keys`; None: robomimic's names, one
+            observation.
 
     Raises:
-        DataError: no such file, not HDF5, no numbered groups or such of several names, observations that
-            are to be chosen, or what `episodes.read_episodes` refuses.
+        DataError: no such file, not HDF5, no numbered groups or such of several names,
+            observations that are to be chosen, or what `episodes.read_episodes`
+            refuses.
     """
     import h5py
 
@@ -87,9 +95,7 @@ def _demonstrations(parent: Any, where: str) -> list[str]:
     families = sorted({name.rstrip("0123456789") for name in found})
     if len(families) != 1:
         what = f"groups of {len(families)} names" if families else "no groups demo_0, demo_1, ..."
-        raise DataError(
-            f"{where}: found {what} in {parent.name}; it holds {HDF5Store(parent).holdings()}"
-        )
+        raise DataError(f"{where}: found {what} in {parent.name}; it holds {HDF5Store(parent).holdings()}")
     stem = len(families[0])
     return sorted(found, key=lambda name: int(name[stem:]))
 

@@ -1,4 +1,5 @@
-"""What every open file of columns can be asked, whatever its format: an HDF5 group, an npz archive."""
+"""What every open file of columns can be asked, whatever its format: an HDF5 group, an
+npz archive."""
 
 from __future__ import annotations
 
@@ -33,14 +34,16 @@ class Store(Protocol):
         """Whether something of that name is there, sound or not."""
 
     def column(self, name: str, column: Column) -> tuple[Any, str | None]:
-        """The `Item` of that name, and what keeps it from holding `column`; None if nothing does."""
+        """The `Item` of that name, and what keeps it from holding `column`; None if
+        nothing does."""
 
     def holdings(self) -> str:
         """What is there, for errors: names with their shapes."""
 
 
 def told(names: Sequence[str]) -> str:
-    """Names on one line: of `demo_0`, `demo_1`, ... the first and the last, and no more than twelve."""
+    """Names on one line: of `demo_0`, `demo_1`, ... the first and the last, and no more
+    than twelve."""
     families: dict[str, list[str]] = {}
     for name in names:
         families.setdefault(re.sub(r"[0-9]+$", "", name), []).append(name)
