@@ -119,6 +119,15 @@ MISTAKES = {
         sourced({"path": "a.h5", "terminals_at_horizon": "drop"}),
         "terminals_at_horizon is 'drop'; it takes timeout",
     ),
+    "an environment of another package": (
+        changed(family="gymnasium", tasks=[{"id": "Unheard-v0"}]),
+        "task 1: environment 'Unheard-v0': .*doesn't exist.*; if another package registers it, name that one's module "
+        "before it, id: package.module:Unheard-v0",
+    ),
+    "an environment of a module that is not there": (
+        changed(family="gymnasium", tasks=[{"id": "no_such_module:Unheard-v0"}]),
+        "environment 'no_such_module:Unheard-v0' .*: No module named 'no_such_module'",
+    ),
     "source pickle": (
         sourced({"path": "a/b.pickle"}),
         "source: path is 'a/b.pickle'; .pickle files are read by unpickling, which runs what is in them, and nothing "

@@ -110,3 +110,20 @@ def test_what_would_learn_from_them_cannot(bare: Trajectories) -> None:
     assert batch.reward.isnan().all()
     assert batch.observation.isfinite().all()
     assert not targets_of(bare)[:, -1].any()
+
+
+def test_critics_are_refused_and_cloning_is_not(bare: Trajectories) -> None:
+    from oer_pipeline.learners.finetune import Finetune
+    from oer_pipeline.learners.settings import LearnerSettings
+    from oer_pipeline.learners.task_training import TaskTraining
+
+    def trained(base: str) -> TaskTraining:
+        settings = LearnerSettings(base=base, hidden=[8], batch_size=4)
+        return TaskTraining(Finetune(), settings, bare, [], None, [0])
+
+    for base in ("td3bc", "rebrac", "iql"):
+        with pytest.raises(DataError, match="have no rewards; they can be cloned"):
+            trained(base)
+    training = trained("bc")
+    training.block(4)
+    assert training.result().member(0).act_as_learned(bare.observation).shape == (8, 2)

@@ -99,6 +99,18 @@ def test_names_in_hdf5(table: Trajectories, tmp_path: Path) -> None:
     assert "column observations is missing; the file holds actions (8, 2), infos/" in message
 
 
+def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
+    """A file that calls its terminal flags as others call time-outs."""
+    columns = d4rl_columns(table.select(slice(0, 3)))
+    columns["timeouts"] = columns.pop("terminals")
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    names: dict[str, str | None] = {"terminals": "timeouts"}
+    message = refused(path, "d4rl", columns=names)
+    assert "column timeouts would be read as terminals and as timeouts; say null for one, in columns" in message
+    found = imported(path, "d4rl", columns={**names, "timeouts": None})
+    assert found.terminal.tolist() == [False, False, True]
+
+
 def test_errors_call_columns_as_the_file_does(table: Trajectories, tmp_path: Path) -> None:
     columns = d4rl_columns(table)
     columns["act"] = np.full((8, 2), 1.5)

@@ -17,7 +17,7 @@ import numpy as np
 
 from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.exchange.filling import Filling, filling
-from oer_pipeline.trajectories.exchange.flat import OPTIONAL
+from oer_pipeline.trajectories.exchange.flat import OPTIONAL, refuse_twice
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.store import Item, Store
 from oer_pipeline.trajectories.guard import check_claim
@@ -47,7 +47,12 @@ class Sizes:
     nbytes: int = 0
 
 
-def places_in(names: Mapping[str, str | None], told: Mapping[str, Any], first: Store) -> dict[str, list[str]]:
+def places_in(
+    names: Mapping[str, str | None],
+    told: Mapping[str, Any],
+    first: Store,
+    where: str,
+) -> dict[str, list[str]]:
     """Our column -> the one column of the file, as far as there has to be one or the
     first episode has it.
 
@@ -55,12 +60,17 @@ def places_in(names: Mapping[str, str | None], told: Mapping[str, Any], first: S
         names: our column -> the file's name; None: it has none.
         told: D4RL's names that the suite names itself, so that they have to be there.
         first: the first episode.
+        where: what errors call the whole.
+
+    Raises:
+        DataError: a column of the file would be two of ours.
     """
     places = {}
     for ours, name in names.items():
         may_lack = ours in OPTIONAL and D4RL_NAMES[ours] not in told
         if name is not None and not (may_lack and not first.has(name)):
             places[ours] = [name]
+    refuse_twice({ours: name for ours, [name] in places.items()}, where)
     return places
 
 

@@ -30,7 +30,21 @@ def places_of(source: Source, store: Store) -> dict[str, str]:
         may_lack = ours in OPTIONAL and usual not in (source.columns or {})
         if place is not None and not (may_lack and not store.has(place)):
             places[ours] = place
+    refuse_twice(places, source.path)
     return places
+
+
+def refuse_twice(places: Mapping[str, str], where: str) -> None:
+    """Every column of the file is one of ours; errors call the file `where`.
+
+    Raises:
+        DataError: one is read as two; its usual name is another one's.
+    """
+    for ours, place in places.items():
+        again = [other for other, theirs in places.items() if theirs == place and other != ours]
+        if again:
+            both = f"{D4RL_NAMES[ours]} and as {D4RL_NAMES[again[0]]}"
+            raise DataError(f"{where}: column {place} would be read as {both}; say null for one, in columns")
 
 
 def read_flat(

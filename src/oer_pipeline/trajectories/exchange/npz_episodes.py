@@ -37,7 +37,7 @@ def read_npz_episodes(source: Source, where: str = "") -> Found:
     told = source.columns or {}
     names = {ours: source.name(usual, usual) for ours, usual in D4RL_NAMES.items()}
     with episodes[0].open() as first:
-        places = places_in(names, told, first)
+        places = places_in(names, told, first, where)
     lacking = [name for ours, name in names.items() if name and ours not in places]
     size = sum(file.stat().st_size for file in files)
     return read_episodes(episodes, places, lacking, size, where)

@@ -67,7 +67,7 @@ def read_robomimic(path: Path, where: str = "", source: Source | None = None) ->
         episodes = [Episode(f"{where}: {n}", partial(_opened, parent[n])) for n in demos]
         names = {ours: source.name(D4RL_NAMES[ours], usual) for ours, usual in NAMES.items()}
         first = HDF5Store(parent[demos[0]])
-        places = places_in(names, source.columns or {}, first)
+        places = places_in(names, source.columns or {}, first, where)
         lacking = [name for ours, name in names.items() if name and ours not in places]
         for ours in ("observation", "next_observation"):
             if ours in places:
