@@ -13,7 +13,7 @@ import numpy as np
 
 from oer_pipeline.suites.physics import Bounds, Physics
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
+from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 logger = logging.getLogger(__name__)
 
@@ -45,7 +45,7 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     if not dimensions:
         return {"skipped": "observations of this environment do not tell its state"}
     rows = _sample(table)
-    stepped, earned, kept = _stepped(table.scaled(), rows, physics)
+    stepped, earned, kept = _stepped(table.select(rows).scaled(), physics)
     rows = rows[kept]
     if not rows.size:
         return {"skipped": "no sampled observation tells its state: velocities stand where they are clipped"}
@@ -102,33 +102,30 @@ def warn(found: dict[str, Any], where: str, environment: str) -> None:
         logger.warning("%s: it says that its action space is %s", where, found["action_space"])
 
 
-def _sample(table: Trajectories) -> np.ndarray[Any, Any]:
+def _sample(table: Trajectories) -> IntArray:
     """Rows whose next observation is known, at most `SAMPLED`, in order."""
     known = np.flatnonzero(table.known)
     drawn = np.random.default_rng(0).permutation(len(known))[:SAMPLED]
     return np.sort(known[drawn])
 
 
-def _stepped(
-    table: Trajectories, rows: np.ndarray[Any, Any], physics: Physics
-) -> tuple[FloatArray, FloatArray, np.ndarray[Any, Any]]:
-    """Where the rows' actions lead (S, O), what they earn (S,), and which rows could be
-    tried."""
+def _stepped(sample: Trajectories, physics: Physics) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Where the rows' actions lead (S, O), what they earn (S,), and which could be tried."""
     state = physics.new_state()
     physics.reset(state, np.random.default_rng(0))
-    led, earned = np.zeros((len(rows), table.observation.shape[1])), np.zeros(len(rows))
-    tried = np.zeros(len(rows), dtype=bool)
-    for place, row in enumerate(rows):
-        if not physics.restore(state, table.observation[row].astype(np.float64)):
+    led, earned = np.zeros(sample.observation.shape), np.zeros(len(sample))
+    tried = np.zeros(len(sample), dtype=bool)
+    for row, observation in enumerate(sample.observation.astype(np.float64)):
+        if not physics.restore(state, observation):
             continue
-        outcome = physics.step(state, table.action[row].astype(np.float64))
+        outcome = physics.step(state, sample.action[row].astype(np.float64))
         if physics.is_sound(state):
-            led[place], earned[place] = physics.observe(state), outcome.reward
-            tried[place] = True
+            led[row], earned[row] = physics.observe(state), outcome.reward
+            tried[row] = True
     return led[tried], earned[tried], tried
 
 
-def _rewards(table: Trajectories, rows: np.ndarray[Any, Any], earned: FloatArray) -> dict[str, float]:
+def _rewards(table: Trajectories, rows: IntArray, earned: FloatArray) -> dict[str, float]:
     if table.reward is None:
         return {}
     theirs = table.reward[rows].astype(np.float64)
