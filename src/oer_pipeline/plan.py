@@ -14,6 +14,7 @@ from typing import Any
 
 from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
@@ -114,11 +115,16 @@ def resolve(
     layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
     changed, chosen = _changed(preset, merged), _chosen(merged)
     _check_options(merged, changed)
+    without = _without_rewards(tasks)
+    _check_rewards(without, chosen)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
     merged["hardware"] = _hardware(merged)
     merged["judging"], merged["judging_selectors"] = _judging(merged)
+    if without:
+        asked = "selectors" in runtime.get("judging", {})
+        merged["judging_selectors"] = _judged_without(without, merged["judging_selectors"], asked)
     elsewhere = _elsewhere(merged, suite, tasks)
     merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
@@ -242,6 +248,57 @@ def _check_options(parameters: Mapping[str, Any], changed: Mapping[str, Any]) ->
 
             selector = _selector(name, parameters["selectors"])
             build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
+
+
+def _without_rewards(tasks: tuple[Task, ...]) -> str:
+    """The name of the first task whose data have no rewards, as far as files of
+    configuration say; or empty."""
+    for task in tasks:
+        if task.source is not None and not Source(**task.source).has_rewards:
+            return f"suite {task.suite}, task {task.index}"
+    return ""
+
+
+def _check_rewards(without: str, chosen: Mapping[str, Any]) -> None:
+    """Refuse, before anything is done, what would learn from rewards that are not
+    there."""
+    if not without:
+        return
+    from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.protocol import Learner
+    from oer_pipeline.loading import load_class
+
+    learner, selector = chosen["learner"], chosen["selector"]
+    base = learner["base"]
+    if load_class(base["class"], Base).needs_rewards:
+        name = base["name"]
+        raise ConfigurationError(f"learner.base is {name!r}; {_asks(without)}: clone them by learner.base=bc")
+    if load_class(learner["class"], Learner).needs_rewards:
+        name = learner["name"]
+        raise ConfigurationError(f"learner.name is {name!r}; {_asks(without)}: choose another learner")
+    if selector is not None and _selector_needs_rewards(selector):
+        name = selector["name"]
+        raise ConfigurationError(f"selector is {name!r}; {_asks(without)}: choose another selector")
+
+
+def _judged_without(without: str, selectors: Mapping[str, Any], asked: bool) -> dict[str, Any]:
+    """The selectors to judge that do without rewards: one that was asked for and does
+    not is refused."""
+    needing = [name for name, entry in selectors.items() if _selector_needs_rewards(entry)]
+    if asked and needing:
+        raise ConfigurationError(f"judging.selectors: {needing[0]!r}: {_asks(without)}: leave it out")
+    return {name: entry for name, entry in selectors.items() if name not in needing}
+
+
+def _asks(without: str) -> str:
+    return f"it asks for rewards, and the data of {without}, have none"
+
+
+def _selector_needs_rewards(selector: Mapping[str, Any]) -> bool:
+    from oer_pipeline.loading import load_class
+    from oer_pipeline.selection.protocol import Selector
+
+    return load_class(selector["class"], Selector).needs_rewards  # type: ignore[type-abstract]
 
 
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:

@@ -39,6 +39,8 @@ class Learner:
     """Whether it wants a batch of every old task's buffer in each policy update."""
     together: bool = False
     """Whether it learns all tasks at once instead of one after the other."""
+    needs_rewards: bool = False
+    """Whether it asks for rewards itself, whatever the base learner asks for."""
     learning: str = "policy"
     """The network that learns the new task by TD3+BC."""
     deployed: str = "policy"

@@ -83,7 +83,8 @@ class TaskTraining:
         ]
         self._replay = ReplayTable.of(buffers, old, self.device) if learner.replays else None
         self._sizes = (new[0].observation.shape[1], new[0].action.shape[1])
-        largest_return = max(float(abs(d.reward).max()) for d in new) / (1.0 - settings.discount + 1e-6)
+        largest = max(_largest_reward(d, self.base.needs_rewards) for d in new)
+        largest_return = largest / (1.0 - settings.discount + 1e-6)
         self._largest_value = EXPLODED * max(1.0, largest_return)
         self._start_draws()
         self.kept = {} if previous is None else {n: t.to(self.device) for n, t in previous.kept.items()}
@@ -363,6 +364,16 @@ class TaskTraining:
                 what,
                 curve,
             )
+
+
+def _largest_reward(data: Trajectories, needed: bool) -> float:
+    """The largest absolute reward; 0 where the data have none and none are needed.
+
+    Raises:
+        DataError: the data have none, and the base learner needs them.
+    """
+    rewards = data.rewards if needed else data.reward
+    return 0.0 if rewards is None else float(abs(rewards).max())
 
 
 def _statistics(

@@ -20,6 +20,8 @@ MENDED = {
     "terminals_to_timeouts": "{n} episodes had a terminal flag at the horizon; it was made a time-out.",
     "split_at_horizon": "{n} episodes were ended by the horizon, because the file has no time-outs.",
     "next_observations_derived": "{n} next observations were missing and taken from the next row.",
+    "ends_to_timeouts": "{n} ends of episodes that are not terminal became time-outs, because the file has none.",
+    "reversed": "{n} rows were turned round, because the file's last row came first.",
     "rows_dropped": "{n} last rows of episodes were dropped, because nobody knows their next observation.",
 }
 WIDTH, HEIGHT, FOOT = 640, 150, 22  # of a histogram, in pixels
@@ -31,6 +33,8 @@ def card_page(card: Card, title: str) -> str:
         ("What it is", _facts(card), None),
         ("What was mended", _mended(card.get("mended") or card.get("provenance", {}).get("mended") or {}), None),
     ]
+    if "plausibility" in card:
+        sections.append(("Does it fit the environment?", _plausibility(card["plausibility"]), None))
     if "returns" in card:
         sections.append(("Returns", _distribution(card["returns"], "return", "episodes by undiscounted return"), None))
     if "episode_lengths" in card:
@@ -55,6 +59,7 @@ def _facts(card: Card) -> str:
         ("Horizon", _count(origin.get("horizon"), "steps")),
         ("Transitions", _joined(_count(card.get("transitions")), _bytes(card.get("bytes")))),
         ("Episodes", _count(card.get("episodes"))),
+        ("Rewards", "none" if "coverage" in card and "reward" not in card["coverage"] else ""),
         ("Next observations", _unknown(card.get("unknown_next_observations"))),
         ("Observation", _count(card.get("observation_size"), "dimensions")),
         ("Action", _joined(_count(card.get("action_size"), "dimensions"), _within(card.get("action_bounds")))),
@@ -160,10 +165,31 @@ def _mended(record: Mapping[str, Any]) -> str:
         f"{how.get('largest_error', 0.0):.2g}."
         for column, how in (record.get("narrowed") or {}).items()
     ]
-    known = {*MENDED, "largest_excess", "narrowed"}
+    if chosen := record.get("observation_dimensions"):
+        kept = ", ".join(map(str, chosen["kept"]))
+        sentences.append(f"Of {chosen['of']} observation dimensions these were kept: {kept}.")
+    known = {*MENDED, "largest_excess", "narrowed", "observation_dimensions"}
     sentences += [f"{key}: {value}" for key, value in record.items() if key not in known and value]
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return f"<ul>{items}</ul>" if items else NOTHING
+
+
+def _plausibility(found: Mapping[str, Any]) -> str:
+    """How far the environment's own steps lead from what the file says, or why nobody
+    tried."""
+    if "skipped" in found:
+        text = f"Not tried: {found['skipped']}."
+    else:
+        text = (
+            f"{_count(found['rows'])} rows were set into the task's environment and stepped by their actions. What "
+            f"followed is {found['error']:g} of a step's length away from what the file says (0: the same; 1: as far "
+            "off as if nothing had moved)."
+        )
+    if "reward_error" in found:
+        text += f" Rewards differ by {found['reward_error']:g} of their standard deviation."
+    if "action_space" in found:
+        text += f" The file says that its action space is {found['action_space']}."
+    return f"<p>{escape(text)}</p>"
 
 
 def _distribution(summary: Mapping[str, Any], quantity: str, what: str) -> str:

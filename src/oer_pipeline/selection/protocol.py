@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -141,6 +141,9 @@ class Selection:
 
 class Selector(ABC):
     """Fills a replay buffer from one task's data."""
+
+    needs_rewards: ClassVar[bool] = False
+    """Whether it asks for the data's rewards; refused by name, before any work, where there are none."""
 
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import gymnasium
@@ -11,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
 from oer_pipeline.types import FloatArray
 
@@ -70,6 +72,21 @@ class GymnasiumPhysics(Physics):
         state.observation, state.reward = np.asarray(observation, dtype=np.float64), float(reward)
         return Transition(state.reward, bool(terminated))
 
+    @cached_property
+    def _layout(self) -> Layout | None:
+        env = self._make()
+        try:
+            return layout_of(env)
+        finally:
+            env.close()
+
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        return () if self._layout is None else self._layout.dimensions
+
+    def restore(self, state: EnvState, observation: FloatArray) -> bool:
+        return self._layout is not None and self._layout.restore(state.env, observation)
+
     def is_sound(self, state: EnvState) -> bool:
         return bool((np.abs(state.observation) <= LARGEST).all() and abs(state.reward) <= LARGEST)  # false for NaN, too
 
@@ -82,10 +99,17 @@ class GymnasiumPhysics(Physics):
             return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
         except gymnasium.error.Error as error:
             known = choices(gymnasium.registry, self._id).split("?")[0]
-            hint = f" ({known}?)" if known.startswith("did you mean") else ""
+            hint = f" ({known}?)" if known.startswith("did you mean") else _registered_by(self._id)
             raise ConfigurationError(f"environment {self._id!r}: {error}{hint}") from error
         except (TypeError, ImportError) as error:
             raise ConfigurationError(f"environment {self._id!r} with {self._kwargs}: {error}") from error
+
+
+def _registered_by(id: str) -> str:
+    """How to come by an environment that nobody has registered yet."""
+    if ":" in id:
+        return ""
+    return f"; if another package registers it, name that one's module before it, id: package.module:{id}"
 
 
 def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:

@@ -27,6 +27,21 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
+def split(observation: FloatArray, positions: int, velocities: int, skipped: int) -> tuple[FloatArray, FloatArray]:
+    """qpos (positions,) and qvel (velocities,) of an observation that starts with them.
+
+    The first `skipped` positions, which it leaves out, are 0.
+    """
+    told = positions - skipped
+    qpos = np.concatenate((np.zeros(skipped), observation[:told]))
+    return qpos, observation[told : told + velocities]
+
+
+def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
+    """Whether some velocity stands at the limit, where observations clip it, so that it may be higher."""
+    return limit is not None and bool((np.abs(qvel) >= limit).any())
+
+
 class MujocoPhysics(Physics):
     """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
 
@@ -55,6 +70,24 @@ class MujocoPhysics(Physics):
         mujoco.mj_resetData(self.model, state)
         self.disturb(state, generator)
         mujoco.mj_forward(self.model, state)
+
+    skipped_positions: ClassVar[int] = 1
+    """Leading positions, odometers all, that observations leave out; the rest of qpos, then qvel, start them."""
+    velocity_limit: ClassVar[float | None] = None
+    """Where observations clip velocities: such a one does not tell the state."""
+
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        return tuple(range(self.model.nq - self.skipped_positions + self.model.nv))
+
+    def restore(self, state: mujoco.MjData, observation: FloatArray) -> bool:
+        qpos, qvel = split(observation, self.model.nq, self.model.nv, self.skipped_positions)
+        if is_clipped(qvel, self.velocity_limit):
+            return False
+        mujoco.mj_resetData(self.model, state)
+        state.qpos[:], state.qvel[:] = qpos, qvel
+        mujoco.mj_forward(self.model, state)
+        return True
 
     @abstractmethod
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:

@@ -77,6 +77,19 @@ class Physics(ABC):
     def step(self, state: State, action: FloatArray) -> Transition:
         """Apply `action`, shape (action_size,), clipped to +-1."""
 
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        """Dimensions of an observation that together tell the state, odometers aside; none where they do not."""
+        return ()
+
+    def restore(self, state: State, observation: FloatArray) -> bool:
+        """Put `state` where it was observed as `observation`, (observation_size,); odometers become 0.
+
+        False, and `state` is nowhere in particular, where this observation does not tell. Only
+        asked where there are `state_dimensions`; `reset` before use.
+        """
+        return False
+
     @abstractmethod
     def is_sound(self, state: State) -> bool:
         """Whether the simulation is still finite; one that is not has diverged and ends its episode."""

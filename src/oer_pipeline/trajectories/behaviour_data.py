@@ -100,7 +100,7 @@ def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
     at_once = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(broken))
     if not broken.any() and at_once <= 0:
         return returns
-    least = np.minimum.reduceat(table.reward, table.starts)
+    least = np.minimum.reduceat(table.rewards, table.starts)
     returns[broken] += continuation(task, table.lengths[broken], least[broken])
     nothing = np.zeros(max(0, at_once), dtype=np.int64)
     whole = continuation(task, nothing, nothing.astype(np.float64))

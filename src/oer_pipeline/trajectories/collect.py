@@ -57,7 +57,7 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     Metadata that all agree on stay, the rest is kept table by table under `parts`; `diverged_episodes` add up.
 
     Raises:
-        DataError: no table, or tables of different widths or action bounds.
+        DataError: no table, tables of different widths or action bounds, or some without rewards.
     """
     if not tables:
         raise DataError("no transition table to concatenate; give at least one")
@@ -67,7 +67,13 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     bounds = [(t.metadata.get(LOW), t.metadata.get(HIGH)) for t in tables]
     if any(pair != bounds[0] for pair in bounds):
         raise DataError(f"tables of different action bounds {bounds}; all must have the same")
-    columns = {name: np.concatenate([getattr(t, name) for t in tables]) for name in TRANSITIONS.columns}
+    without = [t.reward is None for t in tables]
+    if any(without) and not all(without):
+        raise DataError(f"tables of which {sum(without)} of {len(tables)} have no rewards; all have to, or none")
+    columns: dict[str, Any] = {"reward": None}
+    for name in TRANSITIONS.present(tables[0].arrays()):
+        if name != "next_known":
+            columns[name] = np.concatenate([getattr(t, name) for t in tables])
     columns["episode"] = _numbers(np.concatenate([t.lengths for t in tables]))
     columns["next_known"] = np.concatenate([t.known for t in tables])
     return Trajectories(**columns, metadata=_merged([t.metadata for t in tables]))

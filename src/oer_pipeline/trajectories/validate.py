@@ -118,11 +118,12 @@ def within(horizon: int | None) -> tuple[Rule, ...]:
 def flaws(rules: Sequence[Rule], columns: Mapping[str, Array], names: Mapping[str, str] | None = None) -> list[str]:
     """One sentence a broken rule: column, first row, rule, value found, how many rows; one rule a column is enough.
 
+    Rules about columns that are not there do not count: whether they have to be is the schema's.
     `names` are what the columns are called where they come from.
     """
     told: dict[str, str] = {}
     for rule in rules:
-        if rule.column in told:
+        if rule.column in told or rule.column not in columns:
             continue
         rows = np.flatnonzero(rule.broken(columns))
         if rows.size:
