@@ -51,6 +51,11 @@ class Task:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"suite {self.suite}, task {self.index}: {error}") from error
 
+    @cached_property
+    def has_success(self) -> bool:
+        """Whether its steps say that it is solved (`Physics.has_success`)."""
+        return self.physics().has_success
+
     @property
     def name(self) -> str:
         return f"task_{self.index}"
@@ -87,6 +92,11 @@ class Suite:
     @property
     def action_size(self) -> int:
         return self._physics.action_size
+
+    @property
+    def has_success(self) -> bool:
+        """Whether its steps say that a task is solved; all tasks agree on it."""
+        return self._physics.has_success
 
     @property
     def distance_dimensions(self) -> tuple[int, ...]:
@@ -169,7 +179,9 @@ def _renumbered(tasks: Sequence[Task]) -> tuple[Task, ...]:
 
 def _spaces(physics: Physics) -> str:
     bounds = "+-1" if physics.bounds is None else f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
-    return f"{physics.observation_size} observation and {physics.action_size} action dimensions within {bounds}"
+    success = ", with success" if physics.has_success else ""
+    sizes = f"{physics.observation_size} observation and {physics.action_size} action"
+    return f"{sizes} dimensions within {bounds}{success}"
 
 
 def _check_keys(where: str, found: set[str], needed: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
