@@ -42,8 +42,13 @@ def scales(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 def scale(cells: Sequence[Cell]) -> str:
     """The first that every cell has: `success`, `normalised` with references, else `raw`."""
-    common = set.intersection(*(set(scales([cell])) for cell in cells))
-    return next(name for name in SUFFIXES if name in common)
+    return common_scales(cells)[0]
+
+
+def common_scales(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """The scales that every cell has, what leads first; `raw` is always among them."""
+    own = [scales([cell]) for cell in cells]
+    return tuple(name for name in SUFFIXES if all(name in have for have in own))
 
 
 def drawn_scales(cell: Cell) -> tuple[str, ...]:
@@ -73,7 +78,9 @@ def estimate(cell: Cell, metric: str, in_scale: str) -> Estimate | None:
 
 
 def ranked(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells by mean PER in the scale that leads, best first; equal ones stay in their order.
+    """The cells by mean PER in the scale that leads, best first.
+
+    Of equal ones the next scale decides, for all may succeed; else they stay in their order.
 
     Raises:
         DataError: nothing to compare, or cells that may not be compared: suite, quality, tasks or references differ.
@@ -85,8 +92,12 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     names = [cell["cell"] for cell in cells]
     if len(set(names)) < len(names):
         raise DataError(f"cells to compare are {names}; their names have to differ")
-    metric = "per" + SUFFIXES[scale(cells)]
-    return sorted(cells, key=lambda cell: -float(cell["aggregate"][metric]["mean"]))
+    metrics = ["per" + SUFFIXES[name] for name in common_scales(cells)]
+
+    def place(cell: Cell) -> list[float]:
+        return [-float(cell["aggregate"][metric]["mean"]) for metric in metrics]
+
+    return sorted(cells, key=place)
 
 
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:
