@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -49,7 +50,7 @@ def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
         mean = returns[:, i:, i].mean(axis=0).tolist()
         plot.add_scatter(**common, y=mean, mode="lines+markers", marker={"size": 9}, name=task, hovertemplate=hover)
     legend = {"title": {"text": f"{MEASURED[shown]} on"}}
-    plot.update_layout(**layout(_title(metrics, shown), 460, legend=legend))
+    plot.update_layout(**layout(_title(metrics, (shown,)), 460, legend=legend))
     plot.update_xaxes(title="after learning", type="category", categoryorder="array", categoryarray=tasks)
     plot.update_yaxes(title=UNITS[shown])
     return plot
@@ -62,9 +63,9 @@ def png(metrics: Cell) -> bytes:
     for axes, name in zip(panels, shown, strict=True):
         _draw(axes, metrics, name)
     lines, names = panels[0].get_legend_handles_labels()
-    title = f"{MEASURED[shown[0]]} on"
+    title = "return on" if len(shown) == 1 else "on"
     drawing.legend(lines, names, title=title, loc="outside right center", frameon=False)
-    drawing.suptitle(_title(metrics, shown[0]), fontsize=12)
+    drawing.suptitle(_title(metrics, shown), fontsize=12)
     return png_bytes(drawing)
 
 
@@ -80,6 +81,6 @@ def _draw(axes: Axes, metrics: Cell, in_scale: str) -> None:
     tidy(axes)
 
 
-def _title(metrics: Cell, in_scale: str) -> str:
-    count, what = len(metrics["seeds"]), MEASURED[in_scale]
+def _title(metrics: Cell, shown: Sequence[str]) -> str:
+    count, what = len(metrics["seeds"]), " and ".join(MEASURED[name] for name in shown)
     return f"{metrics['cell']}: {what} per task over the sequence (bold: mean, thin: {count} seed{'s' * (count != 1)})"

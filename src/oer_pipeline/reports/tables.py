@@ -95,8 +95,8 @@ INTERVALS = {
 
 SUCCESS_EXPLAINED = (
     "share of episodes in which some step solved the task; the columns then read success "
-    "for return, and methods are ranked by it; an interval ends where success does, and where "
-    "all seeds agree it has no width, whatever is not known"
+    "for return, and methods are ranked by it; an interval ends where success does, and has "
+    "no width where all seeds agree, which is not certainty"
 )
 
 IN_FULL = (("in full", "table.md beside this file: raw returns too, forward transfer and zero-shot returns"),)
