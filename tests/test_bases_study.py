@@ -11,8 +11,20 @@ import pytest
 import yaml
 
 from benchmarks.made_up import trajectories
-from oer_pipeline import learning_curves
-from oer_pipeline.bases_study import ALPHAS, STUDIES, chosen, parse_points, per_seed, table, verdict
+from oer_pipeline import bases_study, learning_curves
+from oer_pipeline.bases_study import (
+    ALPHAS,
+    STUDIES,
+    Study,
+    chosen,
+    parse_points,
+    per_seed,
+    publish,
+    report,
+    still_rising,
+    table,
+    verdict,
+)
 from oer_pipeline.context import parameters_of
 from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
@@ -115,6 +127,54 @@ def test_the_table_has_the_data_beside_the_variants() -> None:
     lines = table(curves_of({}), means, 10).splitlines()
     assert lines[0].startswith("| suite, quality | data | doing nothing | expert | bc | alpha_2.5 |")
     assert lines[2].startswith("| ant, medium | 1 | 2 | 3 | 110 [44, 176] | 110 [")
+
+
+SMALL = Study("choice", ("ant",), ("medium",), "1-3", {"bc": "", "alpha_2.5": ""})
+SMALL_MEANS = {("ant", "medium"): {"data": 60.0, "doing nothing": 0.0, "expert": 900.0}}
+
+
+def small_curves() -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Cloning stands still; the other gains 10 by 20 updates and then no more; a seed of its second task diverges."""
+    points = (10, 20, 40)
+    still = made_up({"1": [100.0] * 3, "2": [110.0] * 3, "3": [90.0] * 3}, points)
+    rising = made_up({"1": [100.0, 110.5, 110.0], "2": [110.0, 120.0, 120.0], "3": [90.0, 99.5, 100.0]}, points)
+    return {("ant", "medium", "bc"): [still], ("ant", "medium", "alpha_2.5"): [rising]}
+
+
+def test_where_a_variant_still_rises_is_seen_beyond_its_interval() -> None:
+    curves = small_curves()
+    assert still_rising(curves, "alpha_2.5", 10, 40) == ["ant, medium"]
+    assert still_rising(curves, "alpha_2.5", 20, 40) == []
+    assert still_rising(curves, "bc", 10, 40) == []
+
+
+def test_the_page_its_figure_and_the_numbers_behind_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("PAGE", "PICTURES", "RESULTS"):
+        monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
+    bases_study.PAGE.parent.mkdir(parents=True)
+    bases_study.PAGE.write_text("before <!-- choice --> old <!-- /choice --> after")
+    curves = small_curves()
+    text = report(SMALL, curves, SMALL_MEANS, (10, 20, 40))
+    assert "| ant, medium | 60 | 0 | 900 | 100 [75, 125] | 110 [85, 135] |" in text
+    assert "from 10 to 40 updates: ant, medium.\n" in text
+    assert "from 20 to 40 updates: nowhere.\n" in text
+    assert text.count("the rule takes: none") == 2  # after 20 and after 40 updates
+    publish(SMALL, curves, SMALL_MEANS, (10, 20, 40), text)
+    assert text.strip() in bases_study.PAGE.read_text()
+    picture = bases_study.PICTURES / "base_learners_choice.png"
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    assert f"]({picture.parent.name}/{picture.name})" in text
+    lines = (bases_study.RESULTS / "base_learners_choice.csv").read_text().splitlines()
+    assert lines[0] == "suite,quality,variant,task,seed,updates,return"
+    assert "ant,medium,alpha_2.5,1,3,20,99.500" in lines
+    assert "ant,medium,expert,mean,,,900.000" in lines
+    assert len(lines) == 1 + 2 * 3 * 3 + 3
+
+
+def test_a_figure_can_show_a_training_that_diverged() -> None:
+    curves = small_curves()
+    curves["ant", "medium", "alpha_2.5"] = [made_up({"1": [5.0], "2": [6.0], "3": [7.0]}, (10, 20, 40))]
+    assert bases_study.picture(SMALL, curves, SMALL_MEANS, (10, 20, 40)).startswith(b"\x89PNG")
 
 
 @pytest.fixture

@@ -78,23 +78,48 @@ def test_a_learner_that_no_cell_is_of_cannot_be_the_reference() -> None:
         table_of(CELLS, "finetun")
 
 
-def entry(option: dict[str, Any], name: str, values: dict[float, float | None]) -> dict[str, Any]:
-    about = {"suite": "s", "tasks": 3, "quality": "medium", "seeds": [1000, 1001], "updates": 8000}
-    return {"parameters": option, "provenance": {**about, "option": name, "values": values}}
+def entry(option: str, chosen: float | None, per_seed: dict[float, list[float]]) -> dict[str, Any]:
+    """A tuned method's document; a value without seeds has diverged."""
+    group, learner, key = option.split(".")
+    values = {v: sum(pers) / len(pers) if pers else None for v, pers in per_seed.items()}
+    provenance = {
+        "suite": "s",
+        "tasks": 3,
+        "quality": "medium",
+        "seeds": [1000 + seed for seed in range(max(len(p) for p in per_seed.values()))],
+        "updates": 8000,
+        "option": option,
+        "values": values,
+        "per_seed": {value: pers for value, pers in per_seed.items() if pers},
+    }
+    parameters = {} if chosen is None else {group: {learner: {key: chosen}}}
+    return {"parameters": parameters, "provenance": provenance}
 
 
-def test_the_tuned_table_marks_what_was_chosen_and_what_diverged() -> None:
+def test_the_tuned_table_marks_what_was_chosen_what_diverged_and_what_is_within_noise() -> None:
+    best = [30.0, 40.0, 50.0]
+    near, far = [29.0, 41.0, 48.0], [20.0, 29.0, 41.0]
     tuned = {
-        "ewc": entry({"learners": {"ewc": {"penalty": 10.0}}}, "learners.ewc.penalty", {0.1: 1.26, 10.0: 30.04}),
-        "si": entry({}, "learners.si.penalty", {0.1: None, 10.0: None}),
-        "oer": {"parameters": {}, "provenance": {"as": "er_random"}},
+        "ewc": entry("learners.ewc.penalty", 10.0, {0.1: far, 1.0: near, 10.0: best, 100.0: []}),
+        "lwf": entry("learners.lwf.distillation_weight", 0.1, {0.1: best, 1.0: far, 10.0: far, 100.0: []}),
+        "gem": entry("learners.gem.margin", 1.0, {0.1: near, 1.0: best, 10.0: near, 100.0: near}),
+        "si": entry("learners.si.penalty", None, {0.1: [], 1.0: [], 10.0: [], 100.0: best}),
+        "own": {"parameters": {}},
     }
     table = tuning_table(tuned)
-    assert row(table, "method") == ["method", "option", "0.1", "10"]
-    assert row(table, "ewc") == ["ewc", "`learners.ewc.penalty`", "1.3", "**30.0**"]
-    assert row(table, "si")[2:] == ["diverged", "diverged"]
-    assert "s, medium, 3 tasks, 8,000 updates a task, seeds 1000, 1001; oer takes over er_random's." in table
+    assert row(table, "method")[2:] == ["0.1", "1", "10", "100", "within noise of the best"]
+    assert row(table, "ewc")[1:] == ["`learners.ewc.penalty`", "30.0", "39.3", "**40.0**", "diverged", "1"]
+    assert row(table, "lwf")[2:] == ["**40.0**", "30.0", "30.0", "diverged", "none; at the grid's edge"]
+    assert row(table, "gem")[-1] == "all"
+    assert row(table, "si")[2:] == ["diverged", "diverged", "diverged", "40.0", "all diverged"]
+    assert "| own |" not in table
+    assert "s, medium, 3 tasks, 8,000 updates per task, seeds 1000, 1001, 1002." in table
     assert "make tune" in tuning_table({})
+
+
+def test_two_seeds_say_nothing_about_noise() -> None:
+    table = tuning_table({"ewc": entry("learners.ewc.penalty", 1.0, {1.0: [5.0, 6.0], 2.0: [1.0, 1.0]})})
+    assert row(table, "ewc")[-1] == "not known: too few seeds"
 
 
 def test_only_what_stands_between_the_markers_changes(tmp_path: Path) -> None:
@@ -150,9 +175,7 @@ def test_success_leads_with_returns_beside() -> None:
 
 
 def test_tuning_on_success_says_so() -> None:
-    about = {"suite": "s", "quality": "medium", "tasks": 3, "updates": 8_000, "seeds": [1000]}
-    about |= {"option": "learners.er.replay_weight", "values": {1.0: 55.0}}
-    told = {"er": {"parameters": {}, "provenance": about | {"scale": "success"}}}
-    assert "8,000 updates a task, success in %, seeds 1000." in tuning_table(told)
-    plain = {"er": {"parameters": {}, "provenance": about}}
-    assert "success" not in tuning_table(plain)
+    plain = entry("learners.er.replay_weight", 1.0, {1.0: [55.0, 60.0]})
+    told = {**plain, "provenance": {**plain["provenance"], "scale": "success"}}
+    assert tuning_table({"er": told}).startswith("PER (success, %) on s, medium, 3 tasks,")
+    assert "success" not in tuning_table({"er": plain})

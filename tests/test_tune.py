@@ -38,9 +38,9 @@ def value_in_force(plan: Plan, method: str) -> Any:
 
 def test_every_trial_puts_its_value_in_force_in_a_cell_of_its_own() -> None:
     plans = {trial: plan_of(trial.run("")) for trial in tune.trials()}
-    assert len(plans) == 8 * 6
+    assert len(plans) == 9 * 9
     for trial, plan in plans.items():
-        assert (plan.suite.name, plan.quality, plan.seeds) == ("cheetah_vel_tuning", "medium", (1000, 1001))
+        assert (plan.suite.name, plan.quality, plan.seeds) == ("cheetah_vel_tuning", "medium", (1000, 1001, 1002))
         assert (plan.method, value_in_force(plan, trial.method)) == (trial.method, trial.value)
     assert len({plan.cell for plan in plans.values()}) == len(plans)
 
@@ -56,7 +56,7 @@ def test_every_learner_with_a_coefficient_is_tuned() -> None:
 def test_sizes_may_change_but_neither_suite_nor_seeds() -> None:
     plan = plan_of(Trial("ewc", 10.0).run("learner.updates=50,suite=cheetah_vel_signed,seeds=0-2"))
     assert plan.parameters["learner"]["updates"] == 50
-    assert (plan.suite.name, plan.seeds) == ("cheetah_vel_tuning", (1000, 1001))
+    assert (plan.suite.name, plan.seeds) == ("cheetah_vel_tuning", (1000, 1001, 1002))
 
 
 def test_trials_wait_for_the_data_and_for_their_methods_first_one() -> None:
@@ -140,8 +140,8 @@ def finish(root: Path, plan: Plan, returns: list[list[float]]) -> None:
 
 def test_per_is_the_deployed_policys_normalised_mean_over_tasks_at_the_end(tmp_path: Path) -> None:
     plan = plan_of(Trial("si", 100.0).run(""))
-    finish(tmp_path, plan, [[100.0, 50.0, 0.0], [200.0, 200.0, -40.0]])
-    assert tune.per_by_seed(plan, tmp_path) == (25.0, 60.0)
+    finish(tmp_path, plan, [[100.0, 50.0, 0.0], [200.0, 200.0, -40.0], [100.0] * 3])
+    assert tune.per_by_seed(plan, tmp_path) == (25.0, 60.0, 50.0)
 
 
 @pytest.fixture
@@ -159,7 +159,7 @@ def tuning(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
             if job.name == "tune_si_10":
                 job.failure = "Error: task 2: the losses of seed(s) [1001] are not finite at update 300; no checkpoint"
             else:
-                finish(root, plan, [[80.0 if job.name.endswith("_10") else 20.0] * 3] * 2)
+                finish(root, plan, [[80.0 if job.name.endswith("_10") else 20.0] * 3] * 3)
 
     monkeypatch.setattr(tune, "VALUES", (0.1, 10.0))
     monkeypatch.setattr(tune, "run_all", run_all)
@@ -175,14 +175,13 @@ def test_what_tuning_writes_comes_into_force(tuning: Path) -> None:
     assert (tuning / "conf/base/tuned.yml").read_bytes() == before
     assert written.startswith(b"# Written by `make tune`")
     document = yaml.safe_load(written)
-    assert set(document) == {*tune.COEFFICIENTS, "oer"}
+    assert set(document) == set(tune.COEFFICIENTS)
     assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": 10.0}}}
     about = document["ewc"]["provenance"]
-    assert (about["suite"], about["tasks"], about["seeds"]) == ("cheetah_vel_tuning", 3, [1000, 1001])
+    assert (about["suite"], about["tasks"], about["seeds"]) == ("cheetah_vel_tuning", 3, [1000, 1001, 1002])
     assert about["values"] == {0.1: 10.0, 10.0: 40.0}
-    assert about["per_seed"][10.0] == [40.0, 40.0]
-    assert document["oer"]["parameters"] == document["er_random"]["parameters"]
-    assert document["oer"]["provenance"] == {"as": "er_random"}
+    assert about["per_seed"][10.0] == [40.0, 40.0, 40.0]
+    assert document["oer"]["parameters"] == {"learners": {"er_dbc": {"replay_weight": 10.0}}}
 
     si = document["si"]
     assert si["parameters"] == {"learners": {"si": {"penalty": 0.1}}}
@@ -209,14 +208,14 @@ def test_a_method_of_which_every_value_diverged_keeps_its_default() -> None:
 def test_a_suite_with_success_is_tuned_by_it(tmp_path: Path) -> None:
     suite = reach_suite()
     plan = replace(plan_of(Trial("er", 1.0).run("")), suite=suite, tasks=suite.tasks)
-    finish(tmp_path, plan, [[0.0, 0.0, 0.0]] * 2)
-    for seed, solved in zip(plan.seeds, ([1, 1, 0], [1, 0, 0]), strict=True):
+    finish(tmp_path, plan, [[0.0, 0.0, 0.0]] * 3)
+    for seed, solved in zip(plan.seeds, ([1, 1, 0], [1, 0, 0], [0, 0, 0]), strict=True):
         own = Path(plan.suite_folder, plan.quality_folder, plan.cell, f"seed_{seed}", "task_3_returns.parquet")
         path = tmp_path / "07_model_output" / own
         table = pd.read_parquet(path)
         flags = [task <= len(solved) and bool(solved[task - 1]) for task in table["task"]]
         table.assign(success=flags).to_parquet(path)
-    assert tune.per_by_seed(plan, tmp_path) == (66.67, 33.33)
+    assert tune.per_by_seed(plan, tmp_path) == (66.67, 33.33, 0.0)
     scores = {"er": [Score(value, (value,)) for value in tune.VALUES]}
     assert tune.tuned(scores, plan, "")["er"]["provenance"]["scale"] == "success"
     assert "scale" not in tune.tuned(scores, plan_of("method=er"), "")["er"]["provenance"]

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.atomic import atomic_path
 from oer_pipeline.bounds import MOST_UPDATES, known, whole
 from oer_pipeline.context import data_root, plans_of
 from oer_pipeline.errors import ConfigurationError, OERError
@@ -22,10 +23,14 @@ from oer_pipeline.learning_curves import POINTS, perform_all, trials_of
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.plan import Plan
 from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.learning_curves import Panel, figure
 
 PAGE = Path("docs/base_learners.md")
+PICTURES = Path("docs/pictures")
+RESULTS = Path("docs/results")
 TASKS = 2
 MOST_PROCESSES = 1_024
+COLUMNS = ("suite", "quality", "variant", "task", "seed", "updates", "return")
 
 
 @dataclass(frozen=True)
@@ -101,6 +106,8 @@ STUDIES = {
 
 Curves = Mapping[tuple[str, str, str], Sequence[Mapping[str, Any]]]
 """Per (suite, quality, variant), the result of each task (`learning_curves.perform`)."""
+Means = Mapping[tuple[str, str], Mapping[str, float]]
+"""Per (suite, quality), `data_means`."""
 
 
 def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, float]:
@@ -144,7 +151,7 @@ def chosen(curves: Curves, point: int) -> str | None:
     return None
 
 
-def table(curves: Curves, data_means: Mapping[tuple[str, str], Mapping[str, float]], point: int) -> str:
+def table(curves: Curves, data_means: Means, point: int) -> str:
     """Markdown: a row per suite and quality, the data beside every variant's return after `point` updates."""
     variants = list(dict.fromkeys(variant for _, _, variant in curves))
     references = ("data", "doing nothing", "expert")
@@ -200,17 +207,88 @@ def jobs_of(study: Study, plans: Mapping[tuple[str, str, str], Plan], more: str,
 
 
 def conclusion(study: Study, curves: Curves, point: int) -> str:
-    """For `choice`: what each variant's comparison with `bc` says, and the alpha that the rule takes."""
-    if study.block != "choice":
-        return ""
-    lines = ["| variant | below `bc` beyond noise | above `bc` beyond its interval |", "| --- | --- | --- |"]
+    """What each variant's comparison with `bc` says, and the alpha that the rule takes."""
+    title = f"after {point:,} updates"
+    lines = [
+        f"| {title} | below `bc` beyond noise | above `bc` beyond its interval |",
+        "| --- | --- | --- |",
+    ]
     for variant in study.variants:
-        if variant != "bc":
-            below, above = verdict(curves, variant, point)
-            lines.append(f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |")
+        if variant == "bc":
+            continue
+        below, above = verdict(curves, variant, point)
+        lines.append(f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |")
     alpha = chosen(curves, point)
-    lines += ["", f"After {point:,} updates the rule takes: {'none' if alpha is None else f'alpha {alpha}'}."]
+    taken = "none" if alpha is None else f"alpha {alpha}"
+    lines += ["", f"After {point:,} updates the rule takes: {taken}."]
     return "\n".join(lines)
+
+
+def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[str]:
+    """Suite and quality where a variant gains beyond its interval, paired by seed, by
+    training on from `point` to `last` updates."""
+    found = []
+    for suite, quality, name in curves:
+        if name != variant:
+            continue
+        results = curves[suite, quality, name]
+        gain = paired_difference(per_seed(results, last), per_seed(results, point))
+        if gain is not None and gain.low is not None and gain.low > 0.0:
+            found.append(f"{suite}, {quality}")
+    return found
+
+
+def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
+    """Markdown: a variant's return after every number of updates, and where it still rises."""
+    titles = [f"{variant}: suite, quality", *(f"{point:,}" for point in points)]
+    lines = [titles, ["---", *["---:"] * len(points)]]
+    for suite, quality, name in curves:
+        if name != variant:
+            continue
+        row = [f"{suite}, {quality}"]
+        for point in points:
+            values = list(per_seed(curves[suite, quality, name], point).values())
+            row.append(_shown(values) if values else "diverged")
+        lines.append(row)
+    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    for point in points[:-1]:
+        rising = "; ".join(still_rising(curves, variant, point, points[-1]))
+        text += f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
+        text += f"{rising or 'nowhere'}.\n"
+    return text
+
+
+def picture(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> bytes:
+    """The study's curves as PNG, a row per suite and a column per quality."""
+    panels = []
+    for suite in study.suites:
+        for quality in study.qualities:
+            lines = {}
+            for variant in study.variants:
+                results = curves[suite, quality, variant]
+                reached = [list(per_seed(results, point).values()) for point in points]
+                lines[variant] = [interval(values) for values in reached if values]
+            panels.append(Panel(f"{suite}, {quality}", lines, means[suite, quality]))
+    return figure(panels, len(study.qualities), points)
+
+
+def record(curves: Curves, means: Means) -> str:
+    """CSV, a row per return that tables and figure are made of; levels have no seed."""
+    rows: list[tuple[Any, ...]] = []
+    for (suite, quality, variant), results in curves.items():
+        for task, result in enumerate(results, start=1):
+            for seed, returns in result["returns"].items():
+                reached = zip(result["points"], returns, strict=False)
+                for updates, value in reached:
+                    rows.append((suite, quality, variant, task, seed, updates, value))
+    for (suite, quality), levels in means.items():
+        for name, value in levels.items():
+            rows.append((suite, quality, name, "mean", "", "", value))
+    lines = [",".join(COLUMNS)]
+    for row in rows:
+        *words, value = row
+        lines.append(",".join([*map(str, words), f"{value:.3f}"]))
+    return "\n".join(lines) + "\n"
 
 
 def parse_points(given: str) -> list[int]:
@@ -264,11 +342,41 @@ def main() -> None:
         raise SystemExit(f"Error: {error}") from error
     curves = {key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()}
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
-    tables = [f"After {point:,} updates:\n\n{table(curves, means, point)}" for point in points]
-    text = "\n".join([*tables, conclusion(study, curves, points[-1])])
+    text = report(study, curves, means, points)
     if not given.params and not given.env:
-        rewrite(PAGE, {study.block: f"{_scope(study)}\n\n{text}"})
+        publish(study, curves, means, points, text)
     print(text)
+
+
+def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> str:
+    """The study's block of the page: tables of the last point, then what follows from them."""
+    last = points[-1]
+    parts = [
+        f"![return against updates]({PICTURES.name}/{_picture_name(study)})",
+        f"After {last:,} updates:\n\n{table(curves, means, last)}",
+    ]
+    variant = "td3bc"
+    if study.block == "choice":
+        parts += [conclusion(study, curves, point) for point in points[-2:]]
+        variant = f"alpha_{chosen(curves, last) or ALPHAS[0]}"
+    parts.append(convergence(curves, variant, points))
+    return "\n\n".join(parts)
+
+
+def publish(study: Study, curves: Curves, means: Means, points: Sequence[int], text: str) -> None:
+    """Write the page's block, its figure, and the numbers that both are made of."""
+    written = {
+        PICTURES / _picture_name(study): picture(study, curves, means, points),
+        RESULTS / f"base_learners_{study.block}.csv": record(curves, means).encode(),
+    }
+    for path, content in written.items():
+        with atomic_path(path) as temporary:
+            temporary.write_bytes(content)
+    rewrite(PAGE, {study.block: f"{_scope(study)}\n\n{text}"})
+
+
+def _picture_name(study: Study) -> str:
+    return f"base_learners_{study.block}.png"
 
 
 if __name__ == "__main__":

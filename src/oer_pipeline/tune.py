@@ -1,4 +1,4 @@
-"""`make tune`: fair tuning (method, section 7), the same six values for every learner, into conf/base/tuned.yml.
+"""`make tune`: fair tuning (method, section 7), the same nine values for every method, into conf/base/tuned.yml.
 
 Tried on a suite and seeds that are never reported, chosen by PER. Each (method, value) is a `kedro run` of the
 continual pipeline; what is up to date is kept, so a stopped tuning goes on where it was.
@@ -21,10 +21,11 @@ from oer_pipeline.grid import Job, cell_seconds, data_seconds, run_all
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.plan import Plan
 
-VALUES = (0.1, 1.0, 10.0, 100.0, 1_000.0, 10_000.0)
+VALUES = (0.01, 0.1, 1.0, 10.0, 100.0, 1e3, 1e4, 1e5, 1e6)
 COEFFICIENTS = {
     "er": "learners.er.replay_weight",
     "er_random": "learners.er_dbc.replay_weight",
+    "oer": "learners.er_dbc.replay_weight",
     "ewc": "learners.ewc.penalty",
     "online_ewc": "learners.online_ewc.penalty",
     "si": "learners.si.penalty",
@@ -32,10 +33,8 @@ COEFFICIENTS = {
     "gem": "learners.gem.margin",
     "lwf": "learners.lwf.distillation_weight",
 }
-"""Methods with a coefficient, and which it is."""
-SHARED = {"oer": "er_random"}
-"""Methods that differ from a tuned one by the selector alone, and take over its value."""
-SUITE, QUALITY, SEEDS = "cheetah_vel_tuning", "medium", "1000+1001"
+"""Methods with a coefficient, and which it is; a learner's weight is another with another selector."""
+SUITE, QUALITY, SEEDS = "cheetah_vel_tuning", "medium", "1000-1002"
 DIVERGED = r"^Error: .*losses of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
 HEADER = """\
@@ -146,13 +145,7 @@ def tuned(scores: Mapping[str, Sequence[Score]], plan: Plan, changed: str) -> di
     }
     common |= {"scale": "success"} if plan.suite.has_success else {}
     common |= {"changed": changed} if changed else {}
-    found = {method: _entry(COEFFICIENTS[method], own, common) for method, own in scores.items()}
-    twins = {
-        method: {"parameters": found[twin]["parameters"], "provenance": {"as": twin}}
-        for method, twin in SHARED.items()
-        if twin in found
-    }
-    return found | twins
+    return {method: _entry(COEFFICIENTS[method], own, common) for method, own in scores.items()}
 
 
 def _entry(option: str, scores: Sequence[Score], common: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The core is a library: OER on arrays, with nothing but numpy and torch behind it."""
+"""The core is a library: the README's example runs as it stands, without frameworks."""
 
 from __future__ import annotations
 
@@ -8,54 +8,41 @@ import sys
 from pathlib import Path
 
 README = Path(__file__).parents[2] / "README.md"
-[EXAMPLE] = re.findall(r"^```python\n(.*?)^```", README.read_text(), flags=re.DOTALL | re.MULTILINE)
-SMALLER = EXAMPLE.replace("300", "50").replace("horizon=200", "horizon=20")
-
-PROGRAM = f'''
+BLOCK = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
+FRAMEWORKS = "kedro kedro_mlflow mlflow dvc lightning pytorch_lightning"
+SIMULATORS = "mujoco gymnasium stable_baselines3"
+LOADED = """
 import sys
-
-import numpy as np
-
-from oer_pipeline.dynamics.fit import fit
-from oer_pipeline.dynamics.settings import DynamicsSettings
-from oer_pipeline.learners.dbc import DualBehaviourCloning
-from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks.randomness import generator
-from oer_pipeline.selection.fill import fill
-from oer_pipeline.selection.mbes import MBES
-from oer_pipeline.selection.protocol import SelectionRequest
-from oer_pipeline.trajectories.table import Trajectories
+print(sorted(set({unwanted!r}.split()) & set(sys.modules)))
+"""
 
 
-def walk(seed, episodes=10, steps=20):
-    """Random walks pushed by the action."""
-    draw, rows = np.random.default_rng(seed), episodes * steps
-    action = draw.uniform(-1, 1, (episodes, steps, 2)).astype(np.float32)
-    push = np.concatenate((action, draw.standard_normal((episodes, steps, 1)).astype(np.float32)), axis=2)
-    state = np.concatenate((np.zeros((episodes, 1, 3), np.float32), push.cumsum(axis=1)), axis=1)
-    last = np.tile(np.arange(steps) == steps - 1, episodes)
-    return Trajectories(
-        state[:, :-1].reshape(rows, 3), action.reshape(rows, 2), state[:, 1:].reshape(rows, 3),
-        state[:, 1:, seed].reshape(rows), np.zeros(rows, bool), last,
-        np.repeat(np.arange(episodes, dtype=np.int32), steps), np.tile(np.arange(steps, dtype=np.int32), episodes),
-    )
-
-
-sequence, seeds, distance_dimensions = [walk(0), walk(1)], (0, 1), (0, 1, 2)
-settings = LearnerSettings(updates=20, batch_size=16, hidden=(16, 16))
-dynamics = DynamicsSettings(members=2, hidden=(16,), batch_size=32, max_epochs=2)
-{SMALLER}
-assert policies.tasks == 2 and policies.members == 2
-assert [[len(b) for b in members] for members in buffers] == [[50, 50], [50, 50]]
-assert np.isfinite(policies.deployed_action(1, np.zeros((2, 4, 3), np.float32))).all()
-unwanted = {{"kedro", "kedro_mlflow", "mlflow", "dvc", "lightning", "pytorch_lightning", "mujoco", "gymnasium"}}
-print(sorted(unwanted & set(sys.modules)))
-'''
-
-
-def test_oer_on_arrays_takes_some_fifteen_lines_and_no_framework() -> None:
-    assert len(EXAMPLE.strip().splitlines()) <= 16
-    done = subprocess.run([sys.executable, "-c", PROGRAM], capture_output=True, text=True, check=False)
+def run(program: str, unwanted: str) -> list[str]:
+    """The lines that a program prints, and last which unwanted packages it loaded."""
+    whole = program + LOADED.format(unwanted=unwanted)
+    command = [sys.executable, "-c", whole]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.strip() == "[]"
+    return done.stdout.splitlines()
+
+
+def test_the_readmes_example_runs_as_it_stands_without_a_framework() -> None:
+    [example] = BLOCK.findall(README.read_text(encoding="utf-8"))
+    *printed, loaded = run(example, FRAMEWORKS)
+    assert loaded == "[]"
+    told = [line.split(":")[0] for line in printed]
+    runs = [(task, seed) for task in (1, 2) for seed in (0, 1)]
+    assert told == [f"task_{task}, seed {seed}" for task, seed in runs]
+    for line in printed:
+        value = line.rpartition(" ")[2]
+        assert -1_000.0 < float(value) < 0.0
+
+
+def test_learning_on_arrays_needs_no_simulator() -> None:
+    [example] = BLOCK.findall(README.read_text(encoding="utf-8"))
+    imports = [line for line in example.splitlines() if line.startswith("from ")]
+    simulated = ("suites.", "trajectories.behaviour_data")
+    others = [line for line in imports if not any(s in line for s in simulated)]
+    assert len(others) > 5
+    *_, loaded = run("\n".join(others), f"{FRAMEWORKS} {SIMULATORS}")
+    assert loaded == "[]"

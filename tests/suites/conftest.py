@@ -114,7 +114,7 @@ def wild() -> Callable[[int, int], GaussianPolicy]:
 
 
 class Raw:
-    """One episode step by step over MuJoCo itself, after the protocol's table: nothing of the package in it."""
+    """One episode step by step over MuJoCo itself, nothing of the package in it (protocol, section 1)."""
 
     def __init__(self, asset: str, substeps: int) -> None:
         self.model = mujoco.MjModel.from_xml_path(str(ASSETS / asset))

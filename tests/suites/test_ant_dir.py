@@ -1,4 +1,4 @@
-"""Ant-Dir, held against the protocol's table and a loop over MuJoCo of its own."""
+"""Ant-Dir, held against a loop over MuJoCo of its own (protocol, section 1)."""
 
 from __future__ import annotations
 

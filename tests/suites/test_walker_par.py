@@ -1,4 +1,4 @@
-"""Walker-Par, held against the protocol's table and a loop over MuJoCo of its own; the body is the task."""
+"""Walker-Par, held against a loop over MuJoCo of its own (protocol, section 1); the body is the task."""
 
 from __future__ import annotations
 

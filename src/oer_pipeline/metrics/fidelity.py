@@ -1,4 +1,7 @@
-"""Buffer fidelity: does a buffer look like what the deployed policy visits? The paper's claim, measured (section 8)."""
+"""Buffer fidelity: does a buffer look like what the deployed policy visits?
+
+That is the paper's claim, measured (method, section 8).
+"""
 
 from __future__ import annotations
 

@@ -18,6 +18,8 @@ from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.types import FloatArray, IntArray
 
 RESAMPLES = 10_000
+FEWEST = 3
+"""Seeds that it takes for an interval."""
 Seed = TypeVar("Seed", bound=Hashable)
 
 
@@ -74,7 +76,7 @@ def paired_difference(
 
 
 def _bounds(values: FloatArray, level: float) -> tuple[str, float | None, float | None]:
-    if len(values) < 3:
+    if len(values) < FEWEST:
         return "points", None, None
     if len(values) < 10:
         return ("student_t", *_student_t(values, level))

@@ -1,4 +1,4 @@
-"""A data card for reading: one small page without scripts, figures drawn as SVG (protocol, Data)."""
+"""A data card for reading: one small page without scripts, figures drawn as SVG (protocol, section 2)."""
 
 from __future__ import annotations
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oer_pipeline.errors import ConfigurationError, choices
-from oer_pipeline.metrics.intervals import paired_difference
+from oer_pipeline.metrics.intervals import FEWEST, paired_difference
 from oer_pipeline.reports.cells import (
     UNITS,
     Cell,
@@ -61,27 +61,82 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
 
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
-    """Markdown, a row a tuned method: its option and the PER of every value, the chosen one bold."""
-    entries = {method: found["provenance"] for method, found in tuned.items() if "values" in found["provenance"]}
-    if not entries:
+    """Markdown, a row per tuned method: its option, the PER of every value, the chosen one
+    bold, and which others are within noise of it (`within_noise`)."""
+    rows = []
+    about: Mapping[str, Any] = {}
+    for method, found in tuned.items():
+        if "values" not in found.get("provenance", {}):
+            continue
+        about = found["provenance"]
+        chosen = _value_at(about["option"], found["parameters"])
+        tried = _tried(about["values"], chosen)
+        note = _note(about, chosen)
+        rows.append([method, f"`{about['option']}`", *tried, note])
+    if not rows:
         return "Nothing has been tuned yet: `make tune`."
-    rows = [[m, f"`{about['option']}`", *_tried(about, tuned[m]["parameters"])] for m, about in entries.items()]
-    about = next(iter(entries.values()))
-    where = f"{about['suite']}, {about['quality']}, {about['tasks']} tasks, {about['updates']:,} updates a task"
+    values = [f"{value:g}" for value in about["values"]]
+    titles = ["method", "option", *values, "within noise of the best"]
+    return f"{_tuned_on(about)}\n\n{_markdown(titles, rows)}"
+
+
+def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
+    """Values whose PER can't be told from the chosen one's: the interval of their
+    difference, paired by seed, holds 0. Values that diverged are never among them."""
+    per_seed = about["per_seed"]
+    best = dict(enumerate(per_seed[chosen]))
+    found = []
+    for value, scores in per_seed.items():
+        if value == chosen:
+            continue
+        difference = paired_difference(best, dict(enumerate(scores)))
+        low = None if difference is None else difference.low
+        if low is not None and low <= 0.0:
+            found.append(value)
+    return found
+
+
+def _note(about: Mapping[str, Any], chosen: float | None) -> str:
+    """What the chosen value's row has to say: the values within noise, and an edge."""
+    if chosen is None:
+        return "all diverged"
+    if len(about["seeds"]) < FEWEST:
+        return "not known: too few seeds"
+    near = within_noise(about, chosen)
+    others = len(about["per_seed"]) - 1
+    if not near:
+        text = "none"
+    elif len(near) == others:
+        text = "all"
+    else:
+        text = ", ".join(f"{value:g}" for value in near)
+    edges = (min(about["values"]), max(about["values"]))
+    return f"{text}; at the grid's edge" if chosen in edges else text
+
+
+def _tuned_on(about: Mapping[str, Any]) -> str:
+    where = f"{about['suite']}, {about['quality']}, {about['tasks']} tasks"
     seeds = ", ".join(map(str, about["seeds"]))
-    twins = [f"{m} takes over {f['provenance']['as']}'s" for m, f in tuned.items() if "as" in f["provenance"]]
-    scale_of = ", success in %" if about.get("scale") == "success" else ""
-    note = f"PER on {where}{scale_of}, seeds {seeds}{''.join(f'; {t}' for t in twins)}."
-    return f"{note}\n\n{_markdown(['method', 'option', *(f'{v:g}' for v in about['values'])], rows)}"
+    scale_of = " (success, %)" if about.get("scale") == "success" else ""
+    updates = f"{about['updates']:,} updates per task"
+    return f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
 
 
-def _tried(about: Mapping[str, Any], parameters: Mapping[str, Any]) -> list[str]:
-    """PER of every value, the chosen one bold: it stands in the parameters where the option's dotted name leads."""
-    chosen: Any = parameters
-    for key in about["option"].split("."):
-        chosen = chosen.get(key) if isinstance(chosen, Mapping) else None
-    texts = {v: "diverged" if per is None else f"{per:.1f}" for v, per in about["values"].items()}
-    return [f"**{text}**" if value == chosen else text for value, text in texts.items()]
+def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:
+    """The parameter that an option's dotted name leads to; None where there is none."""
+    found: Any = parameters
+    for key in option.split("."):
+        found = found.get(key) if isinstance(found, Mapping) else None
+    return found
+
+
+def _tried(values: Mapping[float, float | None], chosen: float | None) -> list[str]:
+    """PER of every value, the chosen one bold."""
+    texts = []
+    for value, per in values.items():
+        text = "diverged" if per is None else f"{per:.1f}"
+        texts.append(f"**{text}**" if value == chosen else text)
+    return texts
 
 
 def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

@@ -12,9 +12,9 @@ TARGETS = ("policy", "data")
 
 
 def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
-    """The chosen transitions with a_hat = pi_n(s) (`policy`, default) or the data's action (`data`; section 5).
+    """The chosen transitions with a_hat = pi_n(s) (`policy`) or the data's action (`data`).
 
-    The selection's notes become the buffer's metadata.
+    What it is for: (method, section 5). The selection's notes become the buffer's metadata.
 
     Raises:
         ConfigurationError: another `target`.

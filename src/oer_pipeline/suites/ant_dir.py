@@ -1,4 +1,4 @@
-"""Ant-Dir: the ant has to run in a given direction of the plane (PEARL, MACAW; protocol table)."""
+"""Ant-Dir: the ant has to run in a given direction of the plane (PEARL, MACAW; protocol, section 1)."""
 
 from __future__ import annotations
 

@@ -77,7 +77,7 @@ def train(task: Task, training: Training) -> BehaviourFile:
     """Train on `task`; keep `final`, `medium` and the snapshots on the way there.
 
     Medium is the first snapshot whose stochastic return reaches floor + (final - floor) / 2, where the floor is the
-    better of the random and the zero-action return (protocol, Behaviour policies).
+    better of the random and the zero-action return (protocol, section 2).
 
     Raises:
         DataError: the final policy does not clearly leave the floor, or no snapshot reaches medium.

@@ -1,4 +1,4 @@
-"""Cheetah-Vel: the half-cheetah has to run at a given signed velocity (PEARL, MACAW; protocol table)."""
+"""Cheetah-Vel: the half-cheetah has to run at a given signed velocity (PEARL, MACAW; protocol, section 1)."""
 
 from __future__ import annotations
 

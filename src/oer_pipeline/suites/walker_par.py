@@ -1,4 +1,4 @@
-"""Walker-Par: the walker walks forward with another body each task (MACAW; protocol table)."""
+"""Walker-Par: the walker walks forward with another body each task (MACAW; protocol, section 1)."""
 
 from __future__ import annotations
 

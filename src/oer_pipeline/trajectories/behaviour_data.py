@@ -1,4 +1,4 @@
-"""Raw data of one kind from a task's behaviour policies, and the task's references (protocol, Data)."""
+"""Raw data of one kind from a task's behaviour policies, and the task's references (protocol, section 2)."""
 
 from __future__ import annotations
 

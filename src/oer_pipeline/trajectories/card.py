@@ -1,4 +1,4 @@
-"""The data card: what a transition table holds, as plain JSON (protocol, Data)."""
+"""The data card: what a transition table holds, as plain JSON (protocol, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Data qualities: which raw kinds a data set is cut from (protocol, Data)."""
+"""Data qualities: which raw kinds a data set is cut from (protocol, section 2)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The transition table: one task's episodes, one row a step, as arrays and as Parquet (architecture, Transition table).
+"""The transition table: one task's episodes, one row a step, as arrays and as Parquet (architecture, section 4).
 
 Shapes: N rows, O observation, A action, E episodes.
 """

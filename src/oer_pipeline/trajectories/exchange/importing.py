@@ -42,7 +42,7 @@ READERS: dict[str, Callable[[Path, str], Draft]] = {
 
 
 def import_source(source: Source, task: Task) -> Trajectories:
-    """The data of a task's source as a sound table of that task (protocol, Imports).
+    """The data of a task's source as a sound table of that task (protocol, section 2).
 
     Only what the source allows is mended; metadata `mended` says what was. float64 becomes float32 always, and
     `mended` says what that changed. Actions stay in the environment's units.

@@ -89,7 +89,7 @@ def terminals_to_timeouts(draft: Draft, horizon: int, told: str | None) -> None:
 
 
 def derive_next_observations(draft: Draft, where: str) -> None:
-    """Take missing next observations from the next row (protocol, Imports).
+    """Take missing next observations from the next row (protocol, section 2).
 
     An episode's last row has none: it is dropped, and its time-out with it goes to the row before. A terminal row
     stays, as critics learn nothing from what follows it; its own observation fills the
