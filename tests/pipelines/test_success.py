@@ -152,3 +152,29 @@ def test_a_suite_without_success_says_nothing_of_it(finished: Project) -> None:
     assert tables
     for path in tables:
         assert list(pd.read_parquet(path)) == ["policy", "task", "episode", "return", "length", "diverged"]
+
+
+def test_reference_success_is_read_as_a_share_and_told_in_per_cent() -> None:
+    from oer_pipeline.pipelines.reporting.nodes import measure
+
+    def episodes(**solved: list[bool]) -> dict[int, pd.DataFrame]:
+        rows = []
+        for name, values in solved.items():
+            policy, _, task = name.rpartition("_")
+            about = {"policy": policy, "task": int(task), "return": -1.0, "diverged": False}
+            rows += [about | {"success": value} for value in values]
+        return {0: pd.DataFrame(rows)}
+
+    first = episodes(deployed_1=[True, True], zero_shot_2=[True, False])
+    second = episodes(deployed_1=[True, False], deployed_2=[True, True])
+    kinds = {"random": {"mean": -9.0, "success": 0.1}, "expert": {"mean": 0.0, "success": 0.95}}
+    cell = {"suite": "s", "quality": "medium", "method": "er", "cell": "er"}
+    header = {"updates": 1, "parameters": 1}
+    given = {"returns__task_1": first, "returns__task_2": second}
+    given |= {"references__task_1": kinds, "references__task_2": kinds}
+    found, summary = measure(cell, {0: (None, header)}, **given)
+    assert found["success"]["references"]["task_2"] == {"random": 10.0, "expert": 95.0}
+    assert found["per_seed"]["0"]["zero_shot_success"] == 40.0
+    assert summary["per_success"] == 75.0
+    assert summary["forgetting_success"] == 50.0
+    assert found["references"]["task_1"] == {"random": -9.0, "expert": 0.0}
