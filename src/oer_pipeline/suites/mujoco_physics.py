@@ -27,6 +27,12 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
+def finite(state: mujoco.MjData) -> bool:
+    """Whether positions and velocities are numbers that MuJoCo can go on with."""
+    qpos, qvel = state.qpos, state.qvel
+    return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+
+
 class MujocoPhysics(Physics):
     """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
 
@@ -73,8 +79,7 @@ class MujocoPhysics(Physics):
         mujoco.mj_step(self.model, state, self.frame_skip)
 
     def is_sound(self, state: mujoco.MjData) -> bool:
-        qpos, qvel = state.qpos, state.qvel
-        return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+        return finite(state)
 
     def picture(self, state: mujoco.MjData, width: int, height: int) -> NDArray[np.uint8]:
         self._renderer(width, height).update_scene(state, self._camera)
@@ -92,7 +97,7 @@ class MujocoPhysics(Physics):
         kept = self.__dict__.get("_kept_renderer")
         if kept is None or (kept.width, kept.height) != (width, height):
             if kept is None:
-                _draw_without_a_screen()
+                draw_without_a_screen()
                 _enlarge_floor(self.model)
             else:
                 kept.close()
@@ -107,7 +112,7 @@ def _enlarge_floor(model: mujoco.MjModel) -> None:
     model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
 
 
-def _draw_without_a_screen() -> None:
+def draw_without_a_screen() -> None:
     """MuJoCo chooses its way to draw when it is imported, and takes a window; a server has none, but often has EGL."""
     if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys():
         from mujoco import egl, gl_context
