@@ -11,8 +11,9 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from oer_pipeline.trajectories.table import read_trajectories
 from tests.conftest import Project
-from tests.reaching import GOALS, reach_suite, task_config, write_data
+from tests.reaching import GOALS, NEAR, reach_suite, task_config, write_data
 
 REPORTS = "test/08_reporting/reach/imported"
 OUTPUT = "data/test/07_model_output/reach/imported"
@@ -63,6 +64,16 @@ def test_every_evaluated_episode_says_whether_it_was_solved(solved: Project) -> 
     learned = returns(solved, "er", 0, 1)
     assert learned[learned["policy"] == "deployed"].query("task == 1")["success"].all()
     assert not learned[learned["policy"] == "zero_shot"]["success"].any()
+
+
+def test_visits_say_which_episodes_were_solved(solved: Project) -> None:
+    for task, goal in enumerate(GOALS, start=1):
+        path = solved.path / OUTPUT / "finetune/seed_1" / f"task_{task}_visits.parquet"
+        visits = read_trajectories(path)
+        near = np.linalg.norm(visits.next_observation - np.array(goal), axis=1) < NEAR
+        expected = np.maximum.reduceat(near, visits.starts)
+        assert visits.solved is not None
+        assert visits.solved.tolist() == expected.tolist()
 
 
 def test_metrics_are_those_of_the_episodes(solved: Project) -> None:
