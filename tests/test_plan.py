@@ -309,3 +309,25 @@ def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None
 def test_an_interval_between_checkpoints_is_a_number_of_seconds(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match=r"checkpoint_seconds is .*; it takes a number"):
         plan(checkpoint_seconds=seconds)
+
+
+def test_equal_tasks_share_their_data() -> None:
+    again = {"family": "cheetah_vel", "horizon": 200, "tasks": [{"target_velocity": v} for v in (1.0, -1.0, 1.0)]}
+    made = resolve(BASE, {"suite": "again", "tasks": 3}, {"again": again}, METHODS)
+    assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
+    assert [task.name for task in made.distinct] == ["task_1", "task_2"]
+    sources = [{"target_velocity": 1.0, "source": {"path": f"{n}.hdf5"}} for n in (1, 2, 1)]
+    imported = {"family": "cheetah_vel", "horizon": 200, "tasks": sources}
+    made = resolve(BASE, {"suite": "mine", "tasks": 3}, {"mine": imported}, METHODS)
+    assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
+
+
+def test_a_quality_that_scripts_do_not_have_is_refused_by_name() -> None:
+    pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
+    suites = yaml.safe_load((CONF / "suites_continual_world.yml").read_text())
+    for quality in ("random", "medium", "medium_random", "expert"):
+        asked = {"suite": "continual_world_3", "quality": quality}
+        assert resolve(BASE, asked, suites, METHODS).quality == quality
+    asked["quality"] = "medium_replay"
+    with pytest.raises(ConfigurationError, match=r"quality is 'medium_replay'; the behaviours of suite continual_w"):
+        resolve(BASE, asked, suites, METHODS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import DivergedError, TaskTraining
 from oer_pipeline.plan import Plan, resolve
 from oer_pipeline.tune import Score, Trial
+from tests.reaching import reach_suite
 
 CONF = Path(__file__).parents[1] / "conf" / "base"
 BASE, SUITES, METHODS = (yaml.safe_load((CONF / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods"))
@@ -201,3 +203,19 @@ def test_a_method_of_which_every_value_diverged_keeps_its_default() -> None:
     assert entry["parameters"] == {}
     assert set(entry["provenance"]["values"].values()) == {None}
     assert plan_of("method=ewc", with_tuned(METHODS, {"ewc": entry})).parameters["learners"]["ewc"]["penalty"] == 1.0
+
+
+def test_a_suite_with_success_is_tuned_by_it(tmp_path: Path) -> None:
+    suite = reach_suite()
+    plan = replace(plan_of(Trial("er", 1.0).run("")), suite=suite, tasks=suite.tasks)
+    finish(tmp_path, plan, [[0.0, 0.0, 0.0]] * 3)
+    for seed, solved in zip(plan.seeds, ([1, 1, 0], [1, 0, 0], [0, 0, 0]), strict=True):
+        own = Path(plan.suite_folder, plan.quality_folder, plan.cell, f"seed_{seed}", "task_3_returns.parquet")
+        path = tmp_path / "07_model_output" / own
+        table = pd.read_parquet(path)
+        flags = [task <= len(solved) and bool(solved[task - 1]) for task in table["task"]]
+        table.assign(success=flags).to_parquet(path)
+    assert tune.per_by_seed(plan, tmp_path) == (66.67, 33.33, 0.0)
+    scores = {"er": [Score(value, (value,)) for value in tune.VALUES]}
+    assert tune.tuned(scores, plan, "")["er"]["provenance"]["scale"] == "success"
+    assert "scale" not in tune.tuned(scores, plan_of("method=er"), "")["er"]["provenance"]

@@ -16,6 +16,7 @@ from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.trajectories.behaviour_data import kinds_of
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
 NOT_IN_NAMES = frozenset(
@@ -90,6 +91,15 @@ class Plan:
         """`{name, class, uses_model, options}` of the selector in force; None when the learner replays nothing."""
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
         return chosen
+
+    @property
+    def distinct(self) -> tuple[Task, ...]:
+        """The tasks that have data of their own: all but those that an equal one goes before."""
+        return tuple(task for task in self.tasks if self.data_of(task) == task.name)
+
+    def data_of(self, task: Task) -> str:
+        """The name of the task whose data, references and transition model a task has: the first one like it."""
+        return next(other.name for other in self.tasks if other.is_like(task))
 
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
         """The kinds of raw data that a task's data set is cut from: roll-outs of the quality, or what is imported."""
@@ -359,10 +369,20 @@ def _known(what: str, value: Any, known: Collection[str]) -> str:
 def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...]) -> str:
     """The quality in force; a suite whose tasks are all imported has just one."""
     if not all(task.source for task in tasks):
-        return _known("quality", given, QUALITIES)
+        return _collected_quality(_known("quality", given, QUALITIES), suite)
     if asked_for and given != IMPORTED:
         raise ConfigurationError(f"quality is {given!r}; the data of suite {suite.name} are imported: leave it out")
     return IMPORTED
+
+
+def _collected_quality(quality: str, suite: Suite) -> str:
+    """The quality, which has to mean something where the suite's family has its behaviours."""
+    kinds = set(kinds_of(suite.family))
+    possible = [name for name, needed in QUALITIES.items() if kinds.issuperset(needed)]
+    if quality not in possible:
+        why = f"the behaviours of suite {suite.name} are scripts, of which no training was kept"
+        raise ConfigurationError(f"quality is {quality!r}; {why}: {choices(possible, quality)}")
+    return quality
 
 
 def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]) -> Elsewhere | None:

@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.processor import float32_products
+from oer_pipeline.suites.suite import FAMILIES
 
 PACKAGE = "oer_pipeline"
 PRODUCTS = "oer_pipeline.networks.products"
@@ -31,13 +32,19 @@ def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inp
     classes = classes_named(parameters)
     recipe = {
         "code": code_hash(function, classes),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": {name: version(name) for name in (*LIBRARIES, *_of_families(parameters))},
         "parameters": parameters,
         "inputs": inputs,
     }
     if PRODUCTS in modules_used(function, classes):
         recipe["float32 products"] = float32_products()
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+
+
+def _of_families(parameters: Mapping[str, Any]) -> set[str]:
+    """Libraries that the families of the tasks among the parameters need besides."""
+    tasks = [value for value in parameters.values() if isinstance(value, Mapping) and "family" in value]
+    return {name for task in tasks for name in FAMILIES[task["family"]].libraries}
 
 
 @cache

@@ -83,7 +83,7 @@ MISTAKES = {
     "id a number": (gym({"id": 3}), "suite mine, task 1: environment 3"),
     "id missing": (
         gym({"kwargs": {}}),
-        r"task 1: missing or unknown keys \['id'\]; it takes \['id'\], and may have \['kwargs'\]",
+        r"task 1: missing or unknown keys \['id'\]; it takes \['id'\], and may have \['kwargs', 'success_key'\]",
     ),
     "kwargs unknown": (
         gym({"id": "Pendulum-v1", "kwargs": {"gg": 5}}),

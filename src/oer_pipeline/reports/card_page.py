@@ -13,6 +13,7 @@ from oer_pipeline.reports.style import PALETTE
 Card: TypeAlias = Mapping[str, Any]
 """What `trajectories.card.data_card` returns, or reads back from JSON; keys may be absent."""
 
+MADE_WITH = ("mujoco", "gymnasium", "metaworld")
 SUMMARY = ("min", "mean", "max", "std")
 NOTHING = "<p>Nothing: the data are as they came.</p>"
 MENDED = {
@@ -60,6 +61,7 @@ def _facts(card: Card) -> str:
         ("Transitions", _joined(_count(card.get("transitions")), _bytes(card.get("bytes")))),
         ("Episodes", _count(card.get("episodes"))),
         ("Rewards", "none" if "coverage" in card and "reward" not in card["coverage"] else ""),
+        ("Success", _success(card.get("success_rate"))),
         ("Next observations", _unknown(card.get("unknown_next_observations"))),
         ("Observation", _count(card.get("observation_size"), "dimensions")),
         ("Action", _joined(_count(card.get("action_size"), "dimensions"), _within(card.get("action_bounds")))),
@@ -90,6 +92,10 @@ def _count(number: Any, unit: str = "") -> str:
 
 def _bytes(number: int | None) -> str:
     return "" if number is None else f"{number / 1e6:,.1f} MB as arrays"
+
+
+def _success(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.0%} of the episodes solved the task at some step"
 
 
 def _unknown(rows: int | None) -> str:
@@ -130,6 +136,8 @@ def _collector(origin: Mapping[str, Any]) -> str:
 def _one_collector(collector: Any) -> str:
     if not isinstance(collector, Mapping):
         return str(collector)
+    if "script" in collector:
+        return f"the script of {collector['script']}, its actions with noise of sd {collector['noise']}"
     if "algorithm" not in collector:
         return _joined(*(f"{key}: {str(value)[:80]}" for key, value in collector.items()))
     steps, returns = collector.get("medium_steps"), collector.get("returns", {})
@@ -152,7 +160,7 @@ def _within(bounds: Mapping[str, Sequence[float]] | None) -> str:
 
 
 def _versions(card: Card, origin: Mapping[str, Any]) -> Mapping[str, str]:
-    found: Mapping[str, str] = card.get("versions") or {n: origin[n] for n in ("mujoco", "gymnasium") if n in origin}
+    found: Mapping[str, str] = card.get("versions") or {n: origin[n] for n in MADE_WITH if n in origin}
     return found
 
 
@@ -224,8 +232,11 @@ def _dimensions(name: str, summary: Mapping[str, Any]) -> Iterable[tuple[Any, ..
 
 def _references(card: Card) -> str:
     known = card.get("references") or {}
-    rows = [(name, of.get("episodes"), of.get("mean"), of.get("sd")) for name, of in known.items()]
-    table = _table(("returns of", "episodes", "mean", "sd"), rows) if rows else ""
+    titles = ["episodes", "mean", "sd"]
+    if any("success" in of for of in known.values()):
+        titles.append("success")
+    rows = [(name, *map(of.get, titles)) for name, of in known.items()]
+    table = _table(("returns of", *titles), rows) if rows else ""
     if "normalised_return" not in card:
         return table
     scale = "0 is the random policy's, 100 the expert's"

@@ -1,5 +1,7 @@
 """Train behaviour policies of a suite's tasks and keep the snapshots that data are collected with.
 
+Of scripted families, which train nothing, it finds the levels of `medium` (`suites.script_levels`).
+
 `python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER] [--processes=2]` is what
 `make behaviours` calls: a task whose file is there is kept, so that a stopped run goes on where it was.
 """
@@ -22,13 +24,14 @@ import numpy as np
 from safetensors.numpy import save as serialise
 
 from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
-from oer_pipeline.suites import ppo, sac
+from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
     Behaviour,
     BehaviourFile,
     TrainedPolicy,
     UniformPolicy,
     ZeroPolicy,
+    behaviour_name,
     behaviour_path,
     check_trained,
     play,
@@ -36,7 +39,7 @@ from oer_pipeline.suites.behaviour import (
 from oer_pipeline.suites.broken_off import full_returns
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
-from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.suites.suite import FAMILIES, Suite, Task
 
 ALGORITHMS: dict[str, tuple[Any, type[PPOSettings] | type[SACSettings]]] = {
     "PPO": (ppo.train, PPOSettings),
@@ -131,10 +134,15 @@ def save(behaviours: BehaviourFile, path: Path) -> None:
 
 
 def _train_one(task: Task, training: Training, path: Path) -> str:
-    behaviours = train(task, training)
-    save(behaviours, path)
-    returns = ", ".join(f"{name} {value:.1f}" for name, value in behaviours.record["returns"].items())
-    return f"{task.suite} {task.name} ({task.key}): {returns}; {behaviours.record['seconds']} s"
+    if FAMILIES[task.family].scripted:
+        record = script_levels.level(task)
+        script_levels.save(record, path)
+    else:
+        behaviours = train(task, training)
+        save(behaviours, path)
+        record = dict(behaviours.record)
+    returns = ", ".join(f"{name} {value:.1f}" for name, value in record["returns"].items())
+    return f"{task.suite} {task.name} ({task.key}): {returns}; {record['seconds']} s"
 
 
 def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: Path, processes: int) -> list[str]:
@@ -145,7 +153,7 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
     failures = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         runs = {
-            pool.submit(_train_one, t, trainings[t.family], folder / t.family / f"{t.key}.safetensors"): t
+            pool.submit(_train_one, t, trainings[t.family], folder / behaviour_name(t.family, t.key)): t
             for t in missing
         }
         for number, run in enumerate(as_completed(runs), start=1):

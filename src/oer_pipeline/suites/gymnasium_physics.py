@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.info_flag import InfoFlag
 from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
 from oer_pipeline.types import FloatArray
@@ -33,15 +34,25 @@ class EnvState:
 class GymnasiumPhysics(Physics):
     """`id` as gymnasium registers it, made with `kwargs`; the suite's horizon replaces its time limit.
 
+    `success_key`: where the `info` of every step says whether the task is solved, such as
+    `success` or `is_success`; without it the suite has no success.
+
     Raises:
         ConfigurationError: an unknown id, arguments that it does not take, spaces that are not flat boxes, an action
             space without bounds.
     """
 
-    def __init__(self, id: str, kwargs: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        id: str,
+        kwargs: Mapping[str, Any] | None = None,
+        success_key: str | None = None,
+    ) -> None:
         if kwargs is not None and not isinstance(kwargs, Mapping):
             raise ConfigurationError(f"environment {id!r}: kwargs is {kwargs!r}; it takes a mapping of arguments")
         self._id, self._kwargs = id, dict(kwargs or {})
+        self._success = InfoFlag(id, success_key)
+        self.has_success = success_key is not None
         env = self._make()
         observation = _flat(env.observation_space, f"{id}: its observation")
         action = _flat(env.action_space, f"{id}: its action")
@@ -68,9 +79,9 @@ class GymnasiumPhysics(Physics):
         action = np.clip(action, -1.0, 1.0)
         if self.bounds is not None:
             action = self.bounds.low + 0.5 * (action + 1.0) * (self.bounds.high - self.bounds.low)
-        observation, reward, terminated, _, _ = state.env.step(action.astype(space.dtype))
+        observation, reward, terminated, _, info = state.env.step(action.astype(space.dtype))
         state.observation, state.reward = np.asarray(observation, dtype=np.float64), float(reward)
-        return Transition(state.reward, bool(terminated))
+        return Transition(state.reward, bool(terminated), self._success.read(info))
 
     @cached_property
     def _layout(self) -> Layout | None:

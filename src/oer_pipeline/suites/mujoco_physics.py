@@ -42,6 +42,12 @@ def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
     return limit is not None and bool((np.abs(qvel) >= limit).any())
 
 
+def finite(state: mujoco.MjData) -> bool:
+    """Whether positions and velocities are numbers that MuJoCo can go on with."""
+    qpos, qvel = state.qpos, state.qvel
+    return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+
+
 class MujocoPhysics(Physics):
     """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
 
@@ -106,8 +112,7 @@ class MujocoPhysics(Physics):
         mujoco.mj_step(self.model, state, self.frame_skip)
 
     def is_sound(self, state: mujoco.MjData) -> bool:
-        qpos, qvel = state.qpos, state.qvel
-        return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+        return finite(state)
 
     def picture(self, state: mujoco.MjData, width: int, height: int) -> NDArray[np.uint8]:
         self._renderer(width, height).update_scene(state, self._camera)
@@ -125,7 +130,7 @@ class MujocoPhysics(Physics):
         kept = self.__dict__.get("_kept_renderer")
         if kept is None or (kept.width, kept.height) != (width, height):
             if kept is None:
-                _draw_without_a_screen()
+                draw_without_a_screen()
                 _enlarge_floor(self.model)
             else:
                 kept.close()
@@ -140,7 +145,7 @@ def _enlarge_floor(model: mujoco.MjModel) -> None:
     model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
 
 
-def _draw_without_a_screen() -> None:
+def draw_without_a_screen() -> None:
     """MuJoCo chooses its way to draw when it is imported, and takes a window; a server has none, but often has EGL."""
     if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys():
         from mujoco import egl, gl_context

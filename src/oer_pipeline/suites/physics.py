@@ -56,10 +56,23 @@ class Physics(ABC):
     action_size: int
     odometers: tuple[int, ...] = ()
     """Observation dimensions that only add up distance travelled; left out of distances between states."""
+    repeated: tuple[int, ...] = ()
+    """Observation dimensions that only repeat others, such as a last frame; left out of such distances, too."""
     has_success: bool = False
     """Whether steps say that the task is solved; an episode succeeds if any of its steps does."""
+    libraries: tuple[str, ...] = ()
+    """Packages besides MuJoCo and gymnasium whose versions the data name, and depend on."""
+    scripted: bool = False
+    """Whether its behaviours are scripts: then nothing was trained that a medium_replay could stand for."""
     bounds: Bounds | None = None
     """The environment's own action bounds where they are not +-1; `step` takes +-1 all the same."""
+
+    def held_out(self) -> Physics:
+        """The same task from starts that collection never has, to evaluate on.
+
+        This simulator itself where every episode has a start of its own, drawn from numbers without end.
+        """
+        return self
 
     @abstractmethod
     def new_state(self) -> State:

@@ -13,11 +13,14 @@ from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon
 
 BINS = 20
-VERSIONS = ("mujoco", "gymnasium")
+VERSIONS = ("mujoco", "gymnasium", "metaworld")
 """Metadata that say what the data were made with."""
 
 References = Mapping[str, Mapping[str, float]]
-"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns."""
+"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns.
+
+Also `success`, the share of episodes that solved the task, where the suite says so.
+"""
 
 
 def data_card(trajectories: Trajectories, references: References | None = None) -> dict[str, Any]:
@@ -26,7 +29,8 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
     `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
     `unknown_next_observations`, there only where some are, counts terminal rows whose file
-    does not say what followed; `normalised_return` is there only where references are.
+    does not say what followed; `success_rate`, the share of episodes that solved their task,
+    only where the suite says so; `normalised_return` only where references are.
     `plausibility` is how imported data fit the task's environment (`exchange.plausibility`).
     Data without rewards have neither `returns` nor anything else that is made of them.
 
@@ -60,6 +64,8 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         card["plausibility"] = dict(metadata["plausibility"])
     if trajectories.next_known is not None:
         card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
+    if trajectories.solved is not None:
+        card["success_rate"] = float(trajectories.solved.mean())
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
     if references and trajectories.reward is not None:

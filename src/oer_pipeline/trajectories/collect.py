@@ -21,13 +21,18 @@ DIVERGED = "diverged_episodes"
 
 
 def from_episodes(
-    episodes: Episodes, metadata: Mapping[str, Any], horizon: int, bounds: Bounds | None = None
+    episodes: Episodes,
+    metadata: Mapping[str, Any],
+    horizon: int,
+    bounds: Bounds | None = None,
+    has_success: bool = False,
 ) -> Trajectories:
     """The steps of padded episodes as a table; metadata gain `horizon` (steps) and the number of `diverged_episodes`.
 
     Roll-outs act within +-1; with `bounds` (`Physics.bounds`) the table has the environment's own units and metadata
     gain `action_low` and `action_high`. The last row of an episode that reached the horizon without a terminal state,
-    or whose physics diverged, is a time-out. An episode that diverged in its first step has no row.
+    or whose physics diverged, is a time-out. An episode that diverged in its first step has no row. `has_success`:
+    the family says which episodes solved their task (`Physics.has_success`), and the table will.
 
     Raises:
         DataError: no episode has a step.
@@ -48,6 +53,7 @@ def from_episodes(
         episode=_numbers(length[length > 0]),
         step=np.nonzero(kept)[1].astype(np.int32),
         metadata={**metadata, **units, "horizon": horizon, DIVERGED: int(episodes.diverged.sum())},
+        success=np.repeat(episodes.success, length) if has_success else None,
     )
 
 
@@ -57,7 +63,8 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     Metadata that all agree on stay, the rest is kept table by table under `parts`; `diverged_episodes` add up.
 
     Raises:
-        DataError: no table, tables of different widths or action bounds, or some without rewards.
+        DataError: no table, tables of different widths or action bounds, or some without
+            rewards or `success` that others have.
     """
     if not tables:
         raise DataError("no transition table to concatenate; give at least one")
@@ -72,11 +79,19 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
         raise DataError(f"tables of which {sum(without)} of {len(tables)} have no rewards; all have to, or none")
     columns: dict[str, Any] = {"reward": None}
     for name in TRANSITIONS.present(tables[0].arrays()):
-        if name != "next_known":
+        if name not in ("next_known", "success"):
             columns[name] = np.concatenate([getattr(t, name) for t in tables])
     columns["episode"] = _numbers(np.concatenate([t.lengths for t in tables]))
     columns["next_known"] = np.concatenate([t.known for t in tables])
+    columns["success"] = _success(tables)
     return Trajectories(**columns, metadata=_merged([t.metadata for t in tables]))
+
+
+def _success(tables: Sequence[Trajectories]) -> BoolArray | None:
+    told = [table.success for table in tables if table.success is not None]
+    if len(told) not in (0, len(tables)):
+        raise DataError(f"{len(told)} of {len(tables)} tables have the column success; all must have it, or none")
+    return np.concatenate(told) if told else None
 
 
 def _in_units(action: FloatArray, bounds: Bounds | None) -> FloatArray:

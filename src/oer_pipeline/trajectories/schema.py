@@ -71,11 +71,14 @@ False in a terminal row whose file does not tell what state it ended in: its
 `next_observation` only fills the place.
 """
 
+SUCCESS = {"success": Column("bool")}
+"""Whether the row's episode solved its task at any step; only of suites that say so."""
+
 TRANSITIONS = Schema(
     "transitions",
     1,
     {**TRANSITION, "episode": Column("int32"), "step": Column("int32")},
-    NEXT_KNOWN,
+    {**NEXT_KNOWN, **SUCCESS},
     REWARD,
 )
 """The transition table (architecture, Transition table)."""

@@ -38,6 +38,7 @@ class Trajectories:
     step: IntArray  # (N,) int32, from 0 in every episode
     metadata: Mapping[str, Any] = field(default_factory=dict)
     next_known: BoolArray | None = None  # (N,); None: all are, the only way to say so
+    success: BoolArray | None = None  # (N,) the row's episode solved its task; None: the suite does not say
 
     def __post_init__(self) -> None:
         """Say in one way that all are known, so that equal tables have equal hashes."""
@@ -112,6 +113,11 @@ class Trajectories:
     def lengths(self) -> IntArray:
         """Steps of each episode, (E,)."""
         return np.diff(np.append(self.starts, len(self)))
+
+    @property
+    def solved(self) -> BoolArray | None:
+        """Whether each episode solved its task at any step, (E,); None where the suite does not say."""
+        return None if self.success is None else self.success[self.starts]
 
     @property
     def returns(self) -> FloatArray:

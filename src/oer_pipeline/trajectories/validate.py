@@ -104,6 +104,15 @@ def _unknown_but_needed(c: Mapping[str, Array]) -> BoolArray:
     return np.asarray(~c["next_known"] & ~c["terminal"])
 
 
+def _of_two_minds(c: Mapping[str, Array]) -> BoolArray:
+    if "success" not in c:
+        return np.zeros(len(c["episode"]), dtype=bool)
+    differs = np.append(c["success"][:-1] != c["success"][1:], False)
+    return np.asarray(differs & _inside(c))
+
+
+SOLVED = (Rule("success", "must be the same in all rows of an episode", _of_two_minds),)
+"""It is the episode's: solved at any step."""
 KNOWN = (Rule("next_known", "must be true where the row is not terminal", _unknown_but_needed),)
 """Critics bootstrap from what follows; only behind a terminal row they do not."""
 
@@ -167,7 +176,7 @@ def validate(trajectories: Trajectories, where: str) -> None:
     check_widths(columns, "observation", "next_observation", where)
     low, high = action_bounds(trajectories.metadata, columns["action"].shape[1], where)
     horizon = _horizon(trajectories.metadata, where)
-    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *within(horizon))
+    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *SOLVED, *within(horizon))
     check_rules(rules, columns, where)
     at_horizon = terminal_at_horizon(trajectories)
     if at_horizon:

@@ -5,20 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oer_pipeline.suites.behaviour import BehaviourFile
+    from oer_pipeline.suites.scripted import Behaviours
     from oer_pipeline.suites.source import Source
     from oer_pipeline.trajectories.table import Trajectories
 
 
 def roll_out(
-    behaviours: BehaviourFile, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+    behaviours: Behaviours, task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> tuple[Trajectories, ...]:
     """Raw trajectories of one task, one table a kind."""
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import KINDS, collect
+    from oer_pipeline.trajectories.behaviour_data import collect, kinds_of
 
     behaviours.check_task(Task(**task))
-    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in KINDS)
+    kinds = kinds_of(task["family"])
+    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in kinds)
 
 
 def measure_references(

@@ -180,14 +180,14 @@ def evaluate(
     """Every episode's return: `deployed` on all tasks learned, `task` policy on the newest, `zero_shot` on the next.
 
     Zero-shot is the deployed policy with its newest head, on a task that it has not learned (method, section 8).
-    `diverged` episodes, which the physics broke off, count as continued (suites.broken_off).
+    Columns: `policy`, `task`, `episode` and those of `suites.outcomes`.
     """
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import ActOnTask
     from oer_pipeline.suites.evaluation import evaluate as roll_out
+    from oer_pipeline.suites.outcomes import outcomes
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
@@ -206,11 +206,6 @@ def evaluate(
         for task, by_member in zip(on, result, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
-                columns = {
-                    "return": full_returns(task, episodes),
-                    "length": episodes.length,
-                    "diverged": episodes.diverged,
-                }
                 about = {"policy": name, "task": task.index, "episode": range(evaluation["episodes"])}
-                rows[seed].append(pd.DataFrame(about | columns))
+                rows[seed].append(pd.DataFrame(about | outcomes(task, episodes)))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}
