@@ -508,6 +508,14 @@ def test_wrong_options_are_refused(options: dict[str, Any], message: str) -> Non
         PackNet(**options)
 
 
+def test_policies_of_another_learner_are_refused(tasks: Any) -> None:
+    settings = short(tasks)
+    previous = tasks.before(Finetune, 2, SEEDS, settings)
+    wanted = r"after task 1 hold no owner\.trunk\.0\.weight; .* with packnet"
+    with pytest.raises(ConfigurationError, match=wanted):
+        begun(tasks, 2, settings, previous)
+
+
 def test_more_tasks_than_were_said_to_come_are_refused(tasks: Any) -> None:
     settings = short(tasks)
     left = learned(tasks, settings, 2, tasks=2)

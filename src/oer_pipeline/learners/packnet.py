@@ -13,6 +13,8 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.bounds import between, whole
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.policy import OWNER, SHARED
@@ -86,7 +88,7 @@ class PackNet(Learner):
                 continue
             training.owners[OWNER + name] = owner_MIO
             if training.previous is not None:
-                owner_MIO.copy_(training.previous.deployed[OWNER + name])
+                owner_MIO.copy_(_known_owner(training.previous, OWNER + name))
 
     def pause_after(self, training: TaskTraining) -> int | None:
         if self._kept == 1.0:
@@ -158,6 +160,18 @@ def free_share(parameters: Parameters, task: int) -> float:
     owners = [p for name, p in parameters.items() if name.startswith(OWNER)]
     free = sum(int((owner_MIO > task).sum()) for owner_MIO in owners)
     return free / sum(owner_MIO.numel() for owner_MIO in owners)
+
+
+def _known_owner(before: Policies, name: str) -> Tensor:
+    """What the tasks before left.
+
+    Raises:
+        ConfigurationError: another learner has learned them.
+    """
+    if name not in before.deployed:
+        found = f"the policies after task {before.tasks} hold no {name}"
+        raise ConfigurationError(f"packnet: {found}; learn every task with packnet")
+    return before.deployed[name]
 
 
 def _has_owners(name: str) -> bool:

@@ -53,7 +53,11 @@ class Learner:
         return {"policy": training.continued("policy")}
 
     def start(self, training: TaskTraining) -> None:
-        """At the task's start, once the networks are there."""
+        """At the task's start, once the networks are there.
+
+        Where weights have owners (`networks.policy`), `training.owners` are their
+        numbers by name, (M, ...) each: stored with what is deployed, not looked at here.
+        """
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """Named losses (M,) whose sum the networks descend."""
