@@ -29,6 +29,20 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
     assert made.selector["uses_model"]
 
 
+def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
+    def told(**runtime: Any) -> list[Any]:
+        chosen = plan(method="packnet", **runtime).parameters["chosen"]
+        both = (chosen["learner"], chosen["first_learner"])
+        return [learner["options"]["tasks"] for learner in both]
+
+    assert told() == [3, 3]
+    assert told(tasks=5) == [5, 5]
+    assert told(learners={"packnet": {"tasks": 8}}) == [8, 8]
+    others = [entry for name, entry in BASE["learners"].items() if name != "packnet"]
+    assert not [entry for entry in others if "tasks" in entry]
+    assert "tasks" not in plan().parameters["chosen"]["learner"]["options"]
+
+
 @pytest.mark.parametrize(
     ("runtime", "folders"),
     [
@@ -122,6 +136,12 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"evaluation": {"episodes": 10**9}}, ["evaluation.episodes", "at most 100000"]),
         ({"judging": {"sizes": "0+300"}}, ["judging.sizes", "0", "at least 1"]),
         ({"learners": {"ewc": {"penalty": float("inf")}}}, ["ewc: penalty", "inf", "at most 1e+12"]),
+        (
+            {"method": "packnet", "learners": {"packnet": {"tasks": 2}}},
+            ["learners.packnet.tasks is 2", "at least 3"],
+        ),
+        ({"learners": {"packnet": {"share": 0}}}, ["packnet: share is 0", "above 0"]),
+        ({"learners": {"packnet": {"retrain": 1.0}}}, ["retrain is 1.0", "below 1"]),
         ({"selectors": {"mbes": {"walkers": 0}}}, ["mbes: walkers", "0", "at least 1"]),
         ({"selectors": {"coverage": {"radius_quantile": 2.0}}}, ["radius_quantile", "2", "at most 1"]),
     ],
@@ -236,7 +256,10 @@ def test_a_learners_options_are_its_classs_arguments_with_their_defaults(name: s
 
     chosen = plan(learner={"name": name}).parameters["chosen"]["learner"]
     arguments = signature(load_class(chosen["class"], Learner)).parameters
-    assert chosen["options"] == {argument: p.default for argument, p in arguments.items()}
+    defaults = {argument: p.default for argument, p in arguments.items()}
+    if "tasks" in defaults:
+        defaults["tasks"] = 3  # the run says so
+    assert chosen["options"] == defaults
     learner = build(chosen["class"], Learner, chosen["options"])
     assert (learner.replays, learner.together) == (chosen["replays"], chosen["together"])
 

@@ -33,7 +33,7 @@ METHODS = (
         "agem",
         "lwf",
     ),
-    *("multitask", "single_task", "frozen_trunk"),
+    *("packnet", "multitask", "single_task", "frozen_trunk"),
 )
 """The first is the reference."""
 PAGE = Path("docs/learners.md")

@@ -123,7 +123,7 @@ def resolve(
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
     layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
-    changed, chosen = _changed(preset, merged), _chosen(merged)
+    changed, chosen = _changed(preset, merged), _chosen(merged, len(tasks))
     _check_options(merged, changed)
     without = _without_rewards(tasks)
     _check_rewards(without, chosen)
@@ -404,11 +404,15 @@ def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task,
     return Elsewhere(tuple(every[n - 1] for n in numbers), after)
 
 
-def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The learner and the selector in force, with what decides the DAG's shape."""
+def _chosen(parameters: Mapping[str, Any], tasks: int) -> dict[str, Any]:
+    """The learner and the selector in force, with what decides the DAG's shape.
+
+    `tasks`: how many the run has.
+    """
     name = _known("learner", parameters["learner"]["name"], parameters["learners"])
     base = _base(parameters["learner"]["base"], parameters["bases"])
-    learner, first = ({**told, "base": base} for told in _learner(name, parameters["learners"]))
+    both = _learner(name, parameters["learners"], tasks)
+    learner, first = ({**told, "base": base} for told in both)
     chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
     return {"learner": learner, "first_learner": first, "selector": chosen if learner["replays"] else None}
 
@@ -426,19 +430,34 @@ def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     return {"sizes": sizes, "shown": given["shown"]}, chosen
 
 
-def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _learner(
+    name: str,
+    known: Mapping[str, Any],
+    tasks: int = 1,
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """`{name, class, replays, together, options}` of a learner, and the same as the first task is told it.
 
     Without the options that act from the second task on (`later`), so that their values share what the first one makes.
+    An option `tasks` that is null becomes the number of tasks of the run.
     """
     entry = dict(known[name])
     fixed = {"name": name, "class": entry.pop("class")}
     fixed |= {flag: entry.pop(flag, False) for flag in ("replays", "together")}
     later = entry.pop("later", [])
+    if "tasks" in entry:
+        entry["tasks"] = _enough(f"learners.{name}.tasks", entry["tasks"], tasks)
     for option in later:
         _known(f"option in learners.{name}.later", option, entry)
     first = {option: value for option, value in entry.items() if option not in later}
     return {**fixed, "options": entry}, {**fixed, "options": first}
+
+
+def _enough(name: str, given: Any, tasks: int) -> int:
+    """How many tasks a learner is to expect: those of the run, unless more are given."""
+    if given is None:
+        return tasks
+    whole(name, given, tasks, MOST_NUMBERS)
+    return int(given)
 
 
 def _base(name: str, known: Mapping[str, Any]) -> dict[str, Any]:

@@ -89,6 +89,7 @@ class TaskTraining:
         self._start_draws()
         self.kept = {} if previous is None else {n: t.to(self.device) for n, t in previous.kept.items()}
         self.fixed: Parameters = {}
+        self.owners: Parameters = {}
         self.networks = {name: FlatParameters(p) for name, p in learner.networks(self).items()}
         self._optimisers = {name: Adam(n, settings.learning_rate) for name, n in self.networks.items()}
         self.target_policy = self.networks[learner.learning].copy()
@@ -124,6 +125,10 @@ class TaskTraining:
     def parameters(self, network: str) -> Parameters:
         """A network's parameters, those included that are not trained."""
         return {**self.fixed, **self.networks[network].views}
+
+    def restart_optimiser(self, network: str) -> None:
+        """Forget the moments of a network's optimiser, in place."""
+        self._optimisers[network].restart()
 
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
         """Actions (F, B, A) on the tasks being learned."""
@@ -200,9 +205,21 @@ class TaskTraining:
             done = f"{self.updates} updates done, {updates} more asked for"
             raise OERError(f"task {self.task}: {done}; it takes {self.length} (learner.updates)")
         draws = Draws.of(updates, self.settings.batch_size, self.tables, self._replay, self._generators)
-        means = _means(self.perform(draws) if self._graph is None else self._graph.perform(draws))
+        means = _means(self._performed(draws))
         self._check(means)
         return means
+
+    def _performed(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
+        """As `perform`, replayed where there is a graph; with the learner's pause."""
+        perform = self.perform if self._graph is None else self._graph.perform
+        pause = self.learner.pause_after(self)
+        left = 0 if pause is None else pause - self._done
+        if not 0 < left <= len(draws):
+            yield from perform(draws)
+            return
+        yield from perform(draws.part(0, left))
+        self.learner.on_pause(self)
+        yield from perform(draws.part(left, len(draws) - left))
 
     def perform(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
         """One update per draw, as they are asked for; the losses (M,) of each."""
@@ -230,7 +247,7 @@ class TaskTraining:
         """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks."""
         learner, last_twins = self.learner, slice(-2 * len(self.seeds), None)
         return Policies(
-            deployed=_settled(self.parameters(learner.deployed)),
+            deployed=_settled(self.owners | self.parameters(learner.deployed)),
             task=None if learner.learning == learner.deployed else _settled(self.parameters(learner.learning)),
             critic=_settled({name: view[last_twins] for name, view in self.critic.views.items()}),
             standardisers=self.standardisers,
