@@ -93,10 +93,11 @@ class Configuration(NamedTuple):
     parameters: Mapping[str, Any]
     suites: Mapping[str, Any]
     methods: Mapping[str, Any]
+    project: Path
 
     def plan(self, runtime: Mapping[str, Any]) -> Plan:
         """The plan with runtime parameters on top."""
-        return plans.resolve(self.parameters, runtime, self.suites, self.methods)
+        return plans.resolve(self.parameters, runtime, self.suites, self.methods, self.project)
 
 
 def _configuration(loader: OmegaConfigLoader) -> Configuration:
@@ -108,11 +109,16 @@ def _configuration(loader: OmegaConfigLoader) -> Configuration:
     given, loader.runtime_params = loader.runtime_params, {}
     try:
         methods = with_tuned(loader["methods"], _tuned(loader))
-        return Configuration(loader["parameters"], loader["suites"], methods)
+        return Configuration(loader["parameters"], loader["suites"], methods, _project(loader))
     except YAMLError as error:
         raise ConfigurationError(str(error)) from error
     finally:
         loader.runtime_params = given
+
+
+def _project(loader: OmegaConfigLoader) -> Path:
+    """The folder beside whose `conf` everything else lies."""
+    return Path(loader.conf_source).absolute().parent
 
 
 def _loader(project: Path, env: str | None) -> OmegaConfigLoader:

@@ -18,6 +18,12 @@ class DataError(OERError, ValueError):
     """A file or table that breaks a rule of the project's formats."""
 
 
+def one_line(error: BaseException) -> str:
+    """The kind of an error and what it says, on one line: for errors of code that is not ours."""
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
 def choices(known: Iterable[object], given: str = "") -> str:
     """`choose one of a, b, c`, with a guess at what was meant when `given` is close to one of them."""
     names = sorted(str(k) for k in known)

@@ -10,10 +10,12 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.behaviour import behaviour_path
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
@@ -34,6 +36,8 @@ DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 LARGEST_SEED = 10**18
 LONGEST_NAME = 60
+BEHAVIOURS = Path("data/01_raw/behaviours")
+"""Where a project's own behaviour policies lie, as the catalog has it."""
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
 PRECISIONS = ("highest", "high", "medium")
@@ -58,7 +62,10 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another."""
+    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another.
+
+    `untrained` names the tasks without behaviour policies of a run that needs none.
+    """
 
     suite: Suite
     tasks: tuple[Task, ...]
@@ -72,6 +79,7 @@ class Plan:
     compared_cells: tuple[str, ...]
     comparison_folder: str
     elsewhere: Elsewhere | None
+    untrained: frozenset[str]
     parameters: Mapping[str, Any]
 
     @property
@@ -96,9 +104,15 @@ class Plan:
 
 
 def resolve(
-    base: Mapping[str, Any], runtime: Mapping[str, Any], suites: Mapping[str, Any], methods: Mapping[str, Any]
+    base: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    suites: Mapping[str, Any],
+    methods: Mapping[str, Any],
+    project: Path = Path(),
 ) -> Plan:
     """Merge base parameters, the method's preset and runtime parameters (the later wins) into a checked plan.
+
+    `project` is the folder that `data` lies in.
 
     Raises:
         ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
@@ -139,6 +153,7 @@ def resolve(
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
         elsewhere=elsewhere,
+        untrained=_untrained(quality, tasks, project / BEHAVIOURS),
         comparison_folder=_comparison_folder(base, runtime),
         parameters=merged,
     )
@@ -306,6 +321,15 @@ def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...])
     if asked_for and given != IMPORTED:
         raise ConfigurationError(f"quality is {given!r}; the data of suite {suite.name} are imported: leave it out")
     return IMPORTED
+
+
+def _untrained(quality: str, tasks: tuple[Task, ...], behaviours: Path) -> frozenset[str]:
+    """Of a quality that nobody trained has to act for, the tasks that have no behaviour file."""
+    if QUALITIES.get(quality) != ("random",):
+        return frozenset()
+    collected = [task for task in tasks if task.source is None]
+    paths = {task.name: behaviour_path(task.family, task.key, behaviours) for task in collected}
+    return frozenset(name for name, path in paths.items() if not path.is_file())
 
 
 def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]) -> Elsewhere | None:

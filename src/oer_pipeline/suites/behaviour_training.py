@@ -117,8 +117,12 @@ def train(task: Task, training: Training) -> BehaviourFile:
 def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
     reached = [number for number, value in enumerate(scores) if value >= wanted]
     if not reached:
-        best = max(scores)
-        raise DataError(f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; the best is {best:.1f}")
+        best = f"the best is {max(scores):.1f} as it samples its actions"
+        remedy = "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+        raise DataError(
+            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; {best}; {remedy}: "
+            f"{task.family} in conf/base/behaviours.yml"
+        )
     return reached[0]
 
 

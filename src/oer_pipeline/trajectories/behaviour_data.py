@@ -13,8 +13,9 @@ from oer_pipeline.suites.behaviour import Behaviour, BehaviourFile, UniformPolic
 from oer_pipeline.suites.broken_off import continuation, full_returns
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.collect import DIVERGED, concatenate, from_episodes
+from oer_pipeline.trajectories.collect import broken_off, concatenate, from_episodes
 from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.trajectories.validate import DIVERGED
 from oer_pipeline.types import FloatArray
 
 REFERENCES = ("random", "medium", "expert")
@@ -24,23 +25,24 @@ ROUND = 25
 """Episodes rolled out together; more rounds follow until there are transitions enough."""
 
 
-def collect(task: Task, behaviours: BehaviourFile, kind: str, transitions: int, data_seed: int) -> Trajectories:
+def collect(task: Task, behaviours: BehaviourFile | None, kind: str, transitions: int, data_seed: int) -> Trajectories:
     """At least `transitions` rows of whole episodes of `kind`: all kinds sample, but expert takes the mean action.
 
     `medium_replay` stands for what training saw until medium: equal shares of the policies kept on the way, episodes
     in random order. (What an on-policy algorithm sees are roll-outs of its successive policies.)
+    `random` needs no behaviours.
 
     Raises:
-        ConfigurationError: an unknown kind.
+        ConfigurationError: an unknown kind, or one that needs behaviours where there are none.
     """
-    policies = _policies(behaviours, kind)
+    policies, collector = _policies(behaviours, kind)
     metadata = {
         "suite": task.suite,
         "task": task.index,
         "family": task.family,
         "parameters": dict(task.parameters),
         "kind": kind,
-        "collector": "uniform actions" if kind == "random" else dict(behaviours.record),
+        "collector": collector,
         "data_seed": data_seed,
         "mujoco": version("mujoco"),
         "gymnasium": version("gymnasium"),
@@ -79,12 +81,14 @@ def _in_random_order(table: Trajectories, generator: np.random.Generator) -> Tra
 def references(
     task: Task, raw: Mapping[str, Trajectories], data_seed: int, episodes: int
 ) -> dict[str, dict[str, float]]:
-    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data.
+    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the rest is in the raw data,
+
+    random alone where the task has no trained behaviours.
 
     Episodes that the physics broke off count as evaluation counts them (suites.broken_off).
     """
     zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed)
-    returns = {kind: rolled_out_returns(task, raw[kind]) for kind in REFERENCES}
+    returns = {kind: rolled_out_returns(task, raw[kind]) for kind in REFERENCES if kind in raw}
     returns["zero"] = full_returns(task, zero)
     return {k: {"episodes": len(r), "mean": float(r.mean()), "sd": float(r.std(ddof=1))} for k, r in returns.items()}
 
@@ -92,11 +96,11 @@ def references(
 def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
     """Returns (E,) float64 of the episodes that `from_episodes` made a table of.
 
-    Those that the physics broke off, time-outs before the horizon, are continued to it,
-    and those that broke off in their first step, which have no row, follow at the end.
+    Those that the physics broke off are continued to the horizon, and those that broke
+    off in their first step, which have no row, follow at the end. An episode that the
+    environment itself cut short counts as it is.
     """
-    returns, ends = table.returns, table.starts + table.lengths - 1
-    broken = table.timeout[ends] & (table.lengths < task.horizon)
+    returns, broken = table.returns, broken_off(table)
     at_once = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(broken))
     if not broken.any() and at_once <= 0:
         return returns
@@ -107,11 +111,15 @@ def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
     return np.concatenate((returns, whole))
 
 
-def _policies(behaviours: BehaviourFile, kind: str) -> list[Behaviour]:
+def _policies(behaviours: BehaviourFile | None, kind: str) -> tuple[list[Behaviour], Any]:
+    """Who acts, and what the data say of them."""
     if kind not in KINDS:
         raise ConfigurationError(f"unknown raw kind {kind!r}; {choices(KINDS, kind)}")
     if kind == "random":
-        return [UniformPolicy()]
+        return [UniformPolicy()], "uniform actions"
+    if behaviours is None:
+        raise ConfigurationError(f"raw kind {kind} needs trained behaviours; only random needs none")
+    record = dict(behaviours.record)
     if kind == "medium_replay":
-        return list(behaviours.replay)
-    return [behaviours.policies["medium"] if kind == "medium" else behaviours.expert]
+        return list(behaviours.replay), record
+    return [behaviours.policies["medium"] if kind == "medium" else behaviours.expert], record

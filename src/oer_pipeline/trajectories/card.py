@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.collect import broken_off
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon
@@ -26,10 +27,12 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
     `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
     `unknown_next_observations`, there only where some are, counts terminal rows whose file
-    does not say what followed; `normalised_return` is there only where references are.
+    does not say what followed, and `timeouts_before_horizon` episodes that something else than
+    the horizon cut short; `normalised_return` is there only where a random and an expert
+    reference are.
 
     Raises:
-        DataError: the references name no random or expert return, or the two are equal.
+        DataError: the random and the expert reference are equal.
     """
     returns, metadata = trajectories.returns, trajectories.metadata
     low, high = trajectories.bounds
@@ -56,10 +59,23 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     }
     if trajectories.next_known is not None:
         card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
+    if early := _timeouts_before_horizon(trajectories):
+        card["timeouts_before_horizon"] = early
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
+    if references and {"random", "expert"} <= set(references):
         card["normalised_return"] = normalised(float(returns.mean()), references)
     return card
+
+
+def _timeouts_before_horizon(trajectories: Trajectories) -> int:
+    """Episodes that timed out before the horizon in the metadata, those left out that the physics broke off."""
+    horizon = trajectories.metadata.get("horizon")
+    if horizon is None:
+        return 0
+    last = trajectories.starts + trajectories.lengths - 1
+    early = trajectories.timeout[last] & (trajectories.step[last] < horizon - 1)
+    return int(np.count_nonzero(early & ~broken_off(trajectories)))
 
 
 def normalised(value: float, references: References) -> float:
