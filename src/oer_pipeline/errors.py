@@ -14,6 +14,14 @@ class ConfigurationError(OERError, ValueError):
     """A parameter, name or suite that does not exist or does not fit."""
 
 
+class UnknownNameError(ConfigurationError):
+    """A name that the configuration does not have; `name` is it."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class DataError(OERError, ValueError):
     """A file or table that breaks a rule of the project's formats."""
 

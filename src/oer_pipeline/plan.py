@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.classes import check_own, own_module
+from oer_pipeline.errors import ConfigurationError, UnknownNameError, choices
 from oer_pipeline.suites.behaviour import behaviour_path
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
@@ -117,7 +118,7 @@ def resolve(
     Raises:
         ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
     """
-    method = _known("method", runtime.get("method", base["method"]), methods)
+    method = _method(runtime.get("method", base["method"]), methods, base)
     preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
@@ -128,6 +129,7 @@ def resolve(
     layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
     changed, chosen = _changed(preset, merged), _chosen(merged)
     _check_options(merged, changed)
+    _check_classes(chosen)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
@@ -137,7 +139,7 @@ def resolve(
     merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
     merged["suite_facts"] = {"horizon": suite.horizon, "distance_dimensions": list(suite.distance_dimensions)}
-    compare = tuple(_known("method", m, methods) for m in str(merged["compare"]).split("+"))
+    compare = tuple(_method(m, methods, base) for m in str(merged["compare"]).split("+"))
     cells = {m: _cell_folder(m, base, runtime, methods) for m in (method, *compare)}
     cell = cells[method]
     merged["cell"] = {"suite": suite_folder, "quality": quality_folder, "method": method, "cell": cell}
@@ -259,6 +261,35 @@ def _check_options(parameters: Mapping[str, Any], changed: Mapping[str, Any]) ->
             build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
 
 
+def _check_classes(chosen: Mapping[str, Any]) -> None:
+    """Refuse a class that cannot be loaded, or is of another kind, before anything is done.
+
+    Of the classes that the run uses alone. Those of this package are looked up without
+    importing them, which would bring torch along; somebody else's are imported and made.
+    """
+    from oer_pipeline.loading import build
+
+    learner, selector = chosen["learner"], chosen["selector"]
+    entries = {"learners": learner, "bases": learner["base"], "selectors": selector}
+    for group, entry in entries.items():
+        if entry is None:
+            continue
+        if own_module(entry["class"]):
+            check_own(f"{group}.{entry['name']}", group, entry["class"])
+        elif group == "learners":
+            from oer_pipeline.learners.configured import configured
+
+            configured(entry)
+        elif group == "bases":
+            from oer_pipeline.learners.bases.protocol import Base
+
+            build(entry["class"], Base, entry["options"])
+        else:
+            from oer_pipeline.selection.protocol import Selector
+
+            build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
+
+
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
     """What a run changes of its preset, as far as names tell it."""
     return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
@@ -310,8 +341,25 @@ def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> s
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:
     if value not in known:
-        raise ConfigurationError(f"unknown {what} {value!r}; {choices(known, str(value))}")
+        raise UnknownNameError(f"unknown {what} {value!r}; {choices(known, str(value))}", str(value))
     return str(value)
+
+
+def _method(given: Any, methods: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    """The preset's name; of something else that has the name, how a method takes it."""
+    places = {"learners": "learner.name", "bases": "learner.base", "selectors": "selector"}
+    for group, parameter in places.items():
+        if given not in methods and given in base[group]:
+            how = f"it is one of the {group}: give a method and {parameter}={given}"
+            raise UnknownNameError(f"unknown method {given!r}; {how}", str(given))
+    return _known("method", given, methods)
+
+
+def with_learners(methods: Mapping[str, Any], learners: Mapping[str, Any]) -> dict[str, Any]:
+    """The presets, and for every learner that none of them names one of its own name."""
+    named = {(preset or {}).get("learner", {}).get("name") for preset in methods.values()}
+    own = {name: {"learner": {"name": name}} for name in learners if name not in named}
+    return {**own, **methods}
 
 
 def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...]) -> str:
@@ -378,9 +426,9 @@ def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
 
     Without the options that act from the second task on (`later`), so that their values share what the first one makes.
     """
-    entry = dict(known[name])
+    entry = _entry("learners", name, known)
     fixed = {"name": name, "class": entry.pop("class")}
-    fixed |= {flag: entry.pop(flag, False) for flag in ("replays", "together")}
+    fixed |= {flag: _flag(f"learners.{name}", flag, entry) for flag in ("replays", "together")}
     later = entry.pop("later", [])
     for option in later:
         _known(f"option in learners.{name}.later", option, entry)
@@ -390,15 +438,33 @@ def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[
 
 def _base(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """`{name, class, options}` of a base learner."""
-    entry = dict(known[_known("learner.base", name, known)])
+    entry = _entry("bases", _known("learner.base", name, known), known)
     return {"name": name, "class": entry.pop("class"), "options": entry}
 
 
 def _selector(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """`{name, class, uses_model, options}` of a selector."""
-    entry = dict(known[name])
-    fixed = {"name": name, "class": entry.pop("class"), "uses_model": entry.pop("uses_model", False)}
+    entry = _entry("selectors", name, known)
+    uses_model = _flag(f"selectors.{name}", "uses_model", entry)
+    fixed = {"name": name, "class": entry.pop("class"), "uses_model": uses_model}
     return {**fixed, "options": entry}
+
+
+def _entry(group: str, name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of what the configuration says of one learner, base or selector."""
+    given = known[name]
+    if not isinstance(given, Mapping) or "class" not in given:
+        form = "it takes a group with class: package.module:Class and its options"
+        raise ConfigurationError(f"{group}.{name} is {given!r}; {form}")
+    return dict(given)
+
+
+def _flag(where: str, flag: str, entry: dict[str, Any]) -> bool:
+    """Take true or false out of an entry; false where it is left out."""
+    value = entry.pop(flag, False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where}.{flag} is {value!r}; it takes true or false")
+    return value
 
 
 def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path: str = "") -> None:
@@ -406,7 +472,8 @@ def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
-            raise ConfigurationError(f"unknown {where} {name!r}; {choices((f'{path}{k}' for k in target), name)}")
+            known = choices((f"{path}{k}" for k in target), name)
+            raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
         if isinstance(target[key], dict):
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where} {name} is {value!r}; it is a group of {sorted(target[key])}")

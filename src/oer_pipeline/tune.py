@@ -36,7 +36,7 @@ COEFFICIENTS = {
 SHARED = {"oer": "er_random"}
 """Methods that differ from a tuned one by the selector alone, and take over its value."""
 SUITE, QUALITY, SEEDS = "cheetah_vel_tuning", "medium", "1000+1001"
-DIVERGED = r"^Error: .*losses of seed\(s\) .*(not finite|mean Q is beyond)"
+DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
 HEADER = """\
 # Written by `make tune`, not by hand: the coefficient of every learner that has one, tried at the same values on a

@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as serialise
 
+from oer_pipeline import plugins
 from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
 from oer_pipeline.suites import ppo, sac
 from oer_pipeline.suites.behaviour import (
@@ -163,9 +164,10 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
 
 
 def configuration(conf: Path, name: str) -> dict[str, Any]:
-    """`name*.yml` of the base and the local configuration, the later file on top."""
+    """`name*.yml` of the base and the local configuration, the later file on top; its plug-ins are importable then."""
     import yaml
 
+    plugins.use(conf.absolute().parent)
     merged: dict[str, Any] = {}
     for file in [f for folder in ("base", "local") for f in sorted((conf / folder).glob(f"{name}*.yml"))]:
         merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}

@@ -11,6 +11,7 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from oer_pipeline import plugins
 from oer_pipeline.errors import ConfigurationError, DataError, choices, one_line
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
 from oer_pipeline.types import FloatArray
@@ -120,14 +121,23 @@ class GymnasiumPhysics(Physics):
             raise DataError(f"{self._named}: its step returned the reward {state.reward}; {wanted}")
 
     def _make(self) -> gymnasium.Env[Any, Any]:
+        if ":" in self._id:
+            plugins.use_nearest()
         try:
             return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
         except gymnasium.error.Error as error:
             known = choices(gymnasium.registry, self._id).split("?")[0]
-            hint = f" ({known}?)" if known.startswith("did you mean") else ""
+            own = "; one of your own is module:Name-v0, of the module that registers it"
+            hint = f" ({known}?)" if known.startswith("did you mean") else own
             raise ConfigurationError(f"environment {self._id!r}: {error}{hint}") from error
         except Exception as error:  # of its constructor, or of the module that registers it
-            raise ConfigurationError(f"environment {self._id!r} with {self._kwargs}: {one_line(error)}") from error
+            raise ConfigurationError(f"{self._named}: {one_line(error)}{self._advice(error)}") from error
+
+    def _advice(self, error: Exception) -> str:
+        """Where the module belongs that registers the environment, if it is not found."""
+        module = self._id.partition(":")[0] if ":" in self._id else ""
+        missing = isinstance(error, ModuleNotFoundError) and f"No module named {module!r}" in str(error)
+        return f"; {plugins.advice(module)}" if module and missing else ""
 
 
 def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:

@@ -31,8 +31,8 @@ def from_episodes(
 
     Roll-outs act within +-1; with `bounds` (`Physics.bounds`) the table has the environment's own units and metadata
     gain `action_low` and `action_high`. An episode's last row without a terminal state is a time-out, at the horizon or
-    before it: the environment's own, or that of physics which diverged, marked by `broken_off`. An episode that diverged
-    in its first step has no row.
+    before it: the environment's own, or that of physics which diverged (`broken_off`). An episode that diverged in its
+    first step has no row.
 
     Raises:
         DataError: no episode has a step.

@@ -1,0 +1,23 @@
+"""The learner that a configuration names."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.loading import build
+
+
+def configured(chosen: Mapping[str, Any]) -> Learner:
+    """The learner of `{name, class, replays, together, options}`.
+
+    Raises:
+        ConfigurationError: as `loading.build`; it wants what its configuration does not give it.
+    """
+    learner = build(chosen["class"], Learner, chosen["options"])
+    for flag in ("replays", "together"):
+        if getattr(learner, flag) and not chosen[flag]:
+            raise ConfigurationError(f"learners.{chosen['name']}: {chosen['class']} needs {flag}: true beside it")
+    return learner
