@@ -71,16 +71,15 @@ def test_a_package_of_the_page_passes_its_test_and_runs(resumed: Any, section: s
         said = shell(project, line)
         assert " passed" in said or "Pipeline execution completed" in said
     if section == "A selector":
-        _a_helpers_edit_makes_its_results_stale(project, lines[1])
+        _a_helpers_edit_makes_its_results_stale(project)
 
 
-def _a_helpers_edit_makes_its_results_stale(project: Any, line: str) -> None:
+def _a_helpers_edit_makes_its_results_stale(project: Any) -> None:
+    """After the run in a process of its own, this one sees the edited code alone."""
     helper = project.path / "plugins/far_apart/distances.py"
     before = helper.read_text()
     helper.write_text(before.replace("np.square(", "np.abs("))
     assert helper.read_text() != before
-    said = shell(project, line)
-    assert "task_1.select" in said
-    assert "task_2.train" in said
-    assert "task_1.train" not in said
-    assert "roll_out" not in said
+    ran = project.run("continual", method="er", selector="far_apart", tasks=2)
+    assert {"task_1.select", "task_2.train"} <= set(ran)
+    assert "task_1.train" not in ran
