@@ -1,4 +1,4 @@
-"""Classes of this package that the configuration names, looked up without importing them."""
+"""Classes of this package that the configuration names, looked up without an import."""
 
 from __future__ import annotations
 
@@ -27,19 +27,22 @@ def own_module(path: Any) -> bool:
 
 
 def check_own(where: str, group: str, path: str) -> None:
-    """Refuse a path into this package that leads nowhere, or to something of another group.
+    """Refuse a path into this package that leads nowhere, or into another group.
 
     Raises:
         ConfigurationError: names `where`, the path and what would be right.
     """
     module, name = split(path)
+    wrong = f"{where}: class {path!r}"
     tree = source_tree(module)
     if tree is None:
-        raise ConfigurationError(f"{where}: class {path!r} cannot be loaded: there is no module {module}")
+        raise ConfigurationError(f"{wrong} cannot be loaded: there is no module {module}")
     defined = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if name not in defined:
         known = choices(defined, name) if defined else "it has no class"
-        raise ConfigurationError(f"{where}: class {path!r} cannot be loaded: {module} has no {name}; {known}")
+        missing = f"{module} has no {name}"
+        raise ConfigurationError(f"{wrong} cannot be loaded: {missing}; {known}")
     fitting = [g for g, place in PLACES.items() if module.startswith(f"{place}.")]
     if fitting[-1:] != [group]:
-        raise ConfigurationError(f"{where}: class {path!r} is none of the {group}; they lie in {PLACES[group]}")
+        place = PLACES[group]
+        raise ConfigurationError(f"{wrong} is none of the {group}; they lie in {place}")

@@ -1,4 +1,4 @@
-"""Classes by dotted path, so that a third party's learner or selector is one line of configuration."""
+"""Classes by dotted path: a third party's learner or selector is a line of configuration."""
 
 from __future__ import annotations
 
@@ -22,18 +22,19 @@ def load_class(path: str, base: type[T]) -> type[T]:
     """The class at `package.module:Class`.
 
     Raises:
-        ConfigurationError: no such module or name, a module that fails when it is imported, or not a subclass of
-            `base`.
+        ConfigurationError: no such module or name, a module that fails when it is
+            imported, or not a subclass of `base`.
     """
     name, module = split(path)[1], _module(path)
     found = getattr(module, name, None)
     if found is None:
         file, there = getattr(module, "__file__", None), _classes(module)
         known = choices(there, name) if there else "it has no class"
-        raise ConfigurationError(f"class {path!r} cannot be loaded: {file} has no {name}; {known}; {FORM}")
+        raise _refused(path, f"{file} has no {name}; {known}; {FORM}")
     if not (isinstance(found, type) and issubclass(found, base)):
         wanted = f"{base.__module__}.{base.__qualname__}"
-        raise ConfigurationError(f"class {path!r} is not a {base.__name__}; subclass {wanted}")
+        kind = f"is not a {base.__name__}"
+        raise ConfigurationError(f"class {path!r} {kind}; subclass {wanted}")
     return found
 
 
@@ -43,9 +44,10 @@ def split(path: Any) -> tuple[str, str]:
     Raises:
         ConfigurationError: it is none.
     """
-    module, colon, name = path.partition(":") if isinstance(path, str) else ("", "", "")
-    if not colon or not name.isidentifier() or not module.replace(".", "").isidentifier():
-        raise ConfigurationError(f"class {path!r} cannot be loaded: it is no dotted path; {FORM}")
+    module, _, name = str(path).partition(":")
+    names = [*module.split("."), name]
+    if not isinstance(path, str) or not all(part.isidentifier() for part in names):
+        raise _refused(path, f"it is no dotted path; {FORM}")
     return module, name
 
 
@@ -53,22 +55,23 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
     """An instance of the class at `path`, made with its options.
 
     Raises:
-        ConfigurationError: as `load_class`; an unknown option, a value that the class refuses, or a class that cannot
-            be made.
+        ConfigurationError: as `load_class`; an unknown option, a value that the class
+            refuses, or a class that cannot be made.
     """
     found = load_class(path, base)
     arguments = inspect.signature(found).parameters
-    if not any(argument.kind is argument.VAR_KEYWORD for argument in arguments.values()):
-        for option in options:
-            if option not in arguments:
-                takes = choices(arguments, option) if arguments else "it takes none"
-                raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
+    takes_any = any(a.kind is a.VAR_KEYWORD for a in arguments.values())
+    for option in options:
+        if option not in arguments and not takes_any:
+            takes = choices(arguments, option) if arguments else "it takes none"
+            raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
     try:
         return found(**options)
     except OERError:
         raise
     except Exception as error:  # somebody else's constructor
-        raise ConfigurationError(f"{path} cannot be made with {dict(options)}: {one_line(error)}") from error
+        cause = f"{path} cannot be made with {dict(options)}: {one_line(error)}"
+        raise ConfigurationError(cause) from error
 
 
 def check_options(parameters: Any, name: str = "") -> None:
@@ -108,29 +111,41 @@ def _kind(entry: Mapping[str, Any], name: str) -> type[Any]:
 
 
 def _module(path: str) -> ModuleType:
-    """The module of a dotted path; every failure is one line that says what would be right."""
+    """The module of a dotted path; every failure is one line that says what is right."""
     name, _ = split(path)
     plugins.use_nearest()
     try:
         return import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
-            advice = plugins.advice(name)
-            raise ConfigurationError(f"class {path!r} cannot be loaded ({error}); {advice}; {FORM}") from error
-        raise _failed(path, error) from error
     except OERError:
         raise
     except Exception as error:  # somebody else's code
-        raise _failed(path, error) from error
+        if _is_missing(name, error):
+            advice = plugins.advice(name)
+            raise _refused(path, f"{error}; {advice}; {FORM}") from error
+        where = _line(error)
+        raise _refused(path, f"importing it fails: {one_line(error)}{where}") from error
 
 
-def _failed(path: str, error: Exception) -> ConfigurationError:
-    """That importing the module failed, and on which line."""
-    where = traceback.extract_tb(error.__traceback__)[-1]
-    at = "" if isinstance(error, SyntaxError) else f" ({Path(where.filename).name}, line {where.lineno})"
-    return ConfigurationError(f"class {path!r} cannot be loaded: importing it fails: {one_line(error)}{at}")
+def _is_missing(module: str, error: Exception) -> bool:
+    """Whether it is `module` itself, or a package around it, that is not there."""
+    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+        return False
+    return f"{module}.".startswith(f"{error.name}.")
+
+
+def _line(error: Exception) -> str:
+    """Where code failed; a SyntaxError says so itself."""
+    if isinstance(error, SyntaxError):
+        return ""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f" ({Path(last.filename).name}, line {last.lineno})"
+
+
+def _refused(path: Any, cause: str) -> ConfigurationError:
+    return ConfigurationError(f"class {path!r} cannot be loaded: {cause}")
 
 
 def _classes(module: ModuleType) -> list[str]:
     """The classes that a module defines itself."""
-    return [n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__]
+    named = {n: v for n, v in vars(module).items() if isinstance(v, type)}
+    return [n for n, v in named.items() if v.__module__ == module.__name__]

@@ -1,7 +1,7 @@
-"""The folder `plugins` beside `conf`: packages of the user's own, importable without being installed.
+"""The folder `plugins` beside `conf`: packages of the user's own that need no installing.
 
-Whatever reads the configuration puts it on the import path; processes that are spawned from
-there inherit the path. Installed packages come first, so that no plug-in hides one.
+Whatever reads the configuration puts it on the import path; processes that are spawned
+from there inherit the path. Installed packages come first: no plug-in hides one.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def use(project: Path) -> bool:
 
 
 def use_nearest() -> None:
-    """Where no configuration was read, use the plug-ins of the project around the working directory.
+    """Where no configuration was read, use those of the project around the working folder.
 
     That is for notebooks and scripts that take the core alone.
     """

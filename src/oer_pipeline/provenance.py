@@ -3,11 +3,13 @@
 The code of a function is the syntax (no comments, no docstrings) of the function itself, of what it calls in its own
 module, and of every module of this package that those import, directly or through one another.
 
-Of a class of somebody else's that parameters name (`class: module:Class`, or `id: module:Name-v0` of an environment) it
-is the syntax of its module, of every module of the same package that this imports, in whatever form, directly or
-through one another, of the packages' `__init__`, and of modules and packages beside it in the same folder (unless it is
-installed, where everything lies in one folder). A dotted path such as `module:Class` or the name of a file beside the
-module, written out as a text in that code, counts as an import of the module or as a use of the file.
+Of a class of somebody else's that parameters name (`class: module:Class`, or `id:
+module:Name-v0` of an environment) it is the syntax of its module; of every module of
+the same package that this imports, in whatever form, directly or through one another,
+with the packages' `__init__`; and of modules and packages that lie beside it in the
+same folder and that it imports (unless it is installed, where everything lies in one
+folder). A dotted path `module:Class`, or the name of a file beside the module, that
+stands in this code as a text counts as an import of the module, or the file's content.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
-"""What learners and bases hand to a training, held against what it takes; each error is one line that names them.
+"""What learners and bases hand to a training, held against what it takes.
 
-Only shapes and dtypes are looked at in updates, which are captured and replayed; numbers where a task starts and ends.
+Each error is one line that names them. In updates, which are captured and replayed,
+shapes and dtypes are looked at alone; numbers where a task starts and ends.
 Shapes: M members, F folded members, B batch, N rows of the data, C columns.
 """
 
@@ -23,18 +24,22 @@ def name_of(plugin: object) -> str:
 
 
 def check_networks(who: str, networks: Any, members: int, needed: Sequence[str]) -> None:
-    """Named networks of named float32 tensors, finite, with a leading axis of the members (M, ...).
+    """Named networks of named parameters, as `check_tensors` takes them.
 
     Raises:
         ConfigurationError: they are not, or one of the `needed` is missing.
     """
-    if not isinstance(networks, Mapping) or not set(needed) <= set(networks):
-        found = sorted(networks) if isinstance(networks, Mapping) else type(networks).__name__
-        raise ConfigurationError(f"{who}: its networks are {found}; it takes {sorted(set(needed))}")
+    wanted = f"it takes {sorted(set(needed))}"
+    if not isinstance(networks, Mapping):
+        found = type(networks).__name__
+        raise ConfigurationError(f"{who}: its networks are a {found}; {wanted}")
+    if not set(needed) <= set(networks):
+        found = str(sorted(networks))
+        raise ConfigurationError(f"{who}: its networks are {found}; {wanted}")
     for name, parameters in networks.items():
-        if not isinstance(parameters, Mapping) or not parameters:
-            raise ConfigurationError(f"{who}: its network {name} is empty; it takes parameters by name")
         check_tensors(who, f"network {name}", parameters, members)
+        if not parameters:
+            raise ConfigurationError(f"{who}: its network {name} is empty")
 
 
 def check_tensors(who: str, what: str, tensors: Any, members: int) -> None:
@@ -44,13 +49,15 @@ def check_tensors(who: str, what: str, tensors: Any, members: int) -> None:
         ConfigurationError: they are not.
     """
     if not isinstance(tensors, Mapping):
-        raise ConfigurationError(f"{who}: its {what} is a {type(tensors).__name__}; it takes tensors by name")
+        found = f"its {what} is a {type(tensors).__name__}"
+        raise ConfigurationError(f"{who}: {found}; it takes tensors by name")
+    wanted = f"it takes float32 of shape ({members}, ...), a part for each seed"
     for name, tensor in tensors.items():
-        if not isinstance(tensor, Tensor) or tensor.dtype != torch.float32 or tensor.shape[:1] != (members,):
-            wanted = f"it takes float32 of shape ({members}, ...), a part for each seed"
-            raise ConfigurationError(f"{who}: {name} in its {what} is {_shown(tensor)}; {wanted}")
+        where = f"{name} in its {what}"
+        if not _is_of_members(tensor, members):
+            raise ConfigurationError(f"{who}: {where} is {_shown(tensor)}; {wanted}")
         if not bool(tensor.isfinite().all()):
-            raise ConfigurationError(f"{who}: {name} in its {what} is not finite; it takes finite numbers")
+            raise ConfigurationError(f"{who}: {where} is not finite")
 
 
 def check_losses(who: str, losses: Any, members: int, where: str) -> None:
@@ -60,11 +67,14 @@ def check_losses(who: str, losses: Any, members: int, where: str) -> None:
         ConfigurationError: they are not.
     """
     if not isinstance(losses, Mapping):
-        raise ConfigurationError(f"{who}: {where} gave a {type(losses).__name__}; it takes losses by name")
+        found = f"{where} gave a {type(losses).__name__}"
+        raise ConfigurationError(f"{who}: {found}; it takes losses by name")
     for name, loss in losses.items():
-        if not isinstance(loss, Tensor) or loss.shape != (members,) or not loss.is_floating_point():
-            wanted = f"it takes float32 of shape ({members},), a loss for each seed"
-            raise ConfigurationError(f"{who}: {where} gave {name} as {_shown(loss)}; {wanted}")
+        if isinstance(loss, Tensor) and loss.shape == (members,):
+            continue
+        wanted = f"it takes float32 of shape ({members},), a loss for each seed"
+        found = f"{where} gave {name} as {_shown(loss)}"
+        raise ConfigurationError(f"{who}: {found}; {wanted}")
 
 
 def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
@@ -74,7 +84,8 @@ def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
         ConfigurationError: there is none.
     """
     if not any(loss.requires_grad for loss in losses.values()):
-        raise ConfigurationError(f"{who}: none of its losses {sorted(losses)} depends on a network; one has to")
+        found = f"none of its losses {sorted(losses)} depends on a network"
+        raise ConfigurationError(f"{who}: {found}; one has to")
 
 
 def check_targets(who: str, targets: Any, updates: int, folded: int, batch: int) -> None:
@@ -83,13 +94,19 @@ def check_targets(who: str, targets: Any, updates: int, folded: int, batch: int)
     Raises:
         ConfigurationError: it is something else.
     """
-    if not isinstance(targets, Sequence) or len(targets) != updates:
-        found = len(targets) if isinstance(targets, Sequence) else f"a {type(targets).__name__}"
-        raise ConfigurationError(f"{who}: targets gave {found}; it takes one of each of {updates} minibatches")
+    found = f"a {type(targets).__name__}"
+    if isinstance(targets, Sequence):
+        found = str(len(targets))
+    if found != str(updates):
+        wanted = f"it takes one of each of {updates} minibatches"
+        raise ConfigurationError(f"{who}: targets gave {found}; {wanted}")
     for target in targets:
-        if target is not None and (not isinstance(target, Tensor) or target.shape != (folded, batch)):
+        if target is None:
+            continue
+        if not isinstance(target, Tensor) or target.shape != (folded, batch):
             wanted = f"it takes None or shape ({folded}, {batch})"
-            raise ConfigurationError(f"{who}: targets gave {_shown(target)}; {wanted}")
+            found = f"targets gave {_shown(target)}"
+            raise ConfigurationError(f"{who}: {found}; {wanted}")
 
 
 def check_columns(who: str, columns: Any, rows: int) -> None:
@@ -98,13 +115,14 @@ def check_columns(who: str, columns: Any, rows: int) -> None:
     Raises:
         ConfigurationError: it is something else.
     """
-    found = np.asarray(columns)
-    if found.ndim != 2 or len(found) != rows or found.dtype.kind != "f":
+    given = np.asarray(columns)
+    if given.ndim != 2 or len(given) != rows or given.dtype.kind != "f":
+        found = f"further_columns gave {given.dtype} of shape {given.shape}"
         wanted = f"it takes float32 of shape ({rows}, C)"
-        raise ConfigurationError(f"{who}: further_columns gave {found.dtype} of shape {found.shape}; {wanted}")
-    if not np.isfinite(found).all():
-        row = int(np.flatnonzero(~np.isfinite(found).all(axis=1))[0])
-        raise ConfigurationError(f"{who}: further_columns is not finite in row {row}; it takes finite numbers")
+        raise ConfigurationError(f"{who}: {found}; {wanted}")
+    odd = np.flatnonzero(~np.isfinite(given).all(axis=1))
+    if len(odd):
+        raise ConfigurationError(f"{who}: further_columns is not finite in row {odd[0]}")
 
 
 def check_delay(who: str, delay: Any) -> None:
@@ -114,10 +132,18 @@ def check_delay(who: str, delay: Any) -> None:
         ConfigurationError: it is none.
     """
     if isinstance(delay, bool) or not isinstance(delay, int) or delay < 1:
-        raise ConfigurationError(f"{who}: policy_delay gave {delay!r}; it takes a number of updates, 1 or more")
+        wanted = "it takes a number of updates, 1 or more"
+        raise ConfigurationError(f"{who}: policy_delay gave {delay!r}; {wanted}")
+
+
+def _is_of_members(tensor: Any, members: int) -> bool:
+    if not isinstance(tensor, Tensor):
+        return False
+    return tensor.dtype == torch.float32 and tensor.shape[:1] == (members,)
 
 
 def _shown(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"{str(value.dtype).removeprefix('torch.')} of shape {tuple(value.shape)}"
-    return f"a {type(value).__name__}"
+    if not isinstance(value, Tensor):
+        return f"a {type(value).__name__}"
+    dtype = str(value.dtype).removeprefix("torch.")
+    return f"{dtype} of shape {tuple(value.shape)}"

@@ -14,10 +14,12 @@ def configured(chosen: Mapping[str, Any]) -> Learner:
     """The learner of `{name, class, replays, together, options}`.
 
     Raises:
-        ConfigurationError: as `loading.build`; it wants what its configuration does not give it.
+        ConfigurationError: as `loading.build`; it wants what its configuration does not
+            give it.
     """
     learner = build(chosen["class"], Learner, chosen["options"])
     for flag in ("replays", "together"):
         if getattr(learner, flag) and not chosen[flag]:
-            raise ConfigurationError(f"learners.{chosen['name']}: {chosen['class']} needs {flag}: true beside it")
+            where, wants = f"learners.{chosen['name']}", f"needs {flag}: true beside it"
+            raise ConfigurationError(f"{where}: {chosen['class']} {wants}")
     return learner
