@@ -105,10 +105,10 @@ def perform(trial: Trial) -> dict[str, Any]:
         try:
             while training.updates < point:
                 training.block(min(100, point - training.updates))
+            policies = training.result()
         except DivergedError as error:
             diverged = str(error)
             break
-        policies = training.result()
         act = partial(_act, policies)
         [by_member] = evaluate([task], act, len(trial.seeds), trial.episodes, "evaluation")
         for seed, episodes in zip(trial.seeds, by_member, strict=True):

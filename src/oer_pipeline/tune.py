@@ -35,7 +35,7 @@ COEFFICIENTS = {
 }
 """Methods with a coefficient, and which it is; a learner's weight is another with another selector."""
 SUITE, QUALITY, SEEDS = "cheetah_vel_tuning", "medium", "1000-1002"
-DIVERGED = r"^Error: .*losses of seed\(s\) .*(not finite|mean Q is beyond)"
+DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
 HEADER = """\
 # Written by `make tune`, not by hand: the coefficient of every learner that has one, tried at the same values on a

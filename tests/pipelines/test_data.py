@@ -105,6 +105,39 @@ def test_a_missing_source_or_behaviour_is_named_before_any_work(project: Any) ->
     assert not (project.path / "data").exists()
 
 
+def test_random_data_need_no_trained_behaviours(project: Any) -> None:
+    tasks = [{"target_velocity": 1.45}, {"target_velocity": 1.5}]  # the second has behaviours, the first has none
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    ran = project.run(suite="mine", tasks=2, quality="random", method="finetune")
+    assert {"task_1.roll_out", "task_1.references", "task_2.train"} <= set(ran)
+    raw = project.files("data/test/01_raw/mine")
+    assert {name for name in raw if name.startswith("task_1/") and "/.made/" not in name} == {
+        "task_1/random.parquet",
+        "task_1/references.json",
+    }
+    assert "task_2/medium_replay.parquet" in raw
+    assert set(json.loads(raw["task_1/references.json"])) == {"random", "zero"}
+    files = project.files()
+    assert "normalised_return" not in json.loads(files["test/03_primary/mine/random/task_1_card.json"])
+    metrics = json.loads(files["test/08_reporting/mine/random/finetune-tasks=2/metrics.json"])
+    assert metrics["references"] is None
+    assert project.run(suite="mine", tasks=2, quality="random", method="finetune") == []
+    trained = project.path / "data/01_raw/behaviours/cheetah_vel/target_velocity=1.45.safetensors"
+    from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
+    from oer_pipeline.suites.behaviour_training import save
+
+    one = BehaviourFile.load(behaviour_path("cheetah_vel", "id_19"))
+    save(BehaviourFile(one.policies, {**one.record, "task": {"target_velocity": 1.45}}), trained)
+    again = project.run("collection", suite="mine", tasks=2, quality="random", data_seed=1)
+    assert "task_1.roll_out" in again  # with behaviours, all kinds and references as ever
+
+
+def test_other_qualities_say_that_random_needs_no_behaviours(project: Any) -> None:
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=[{"target_velocity": 9.0}])
+    with pytest.raises(OERError, match=r"make behaviours SUITE=mine.*quality=random needs none"):
+        project.run(suite="mine", tasks=1)
+
+
 def test_every_quality_of_every_named_suite_can_be_ingested(project: Any) -> None:
     for suite in ("ant_dir", "walker_par", "cheetah_vel_spread"):
         project.run("collection", suite=suite, tasks=1)

@@ -20,7 +20,7 @@ class BehaviourDataset(AbstractDataset[Any, Any]):
     def __init__(self, task: str, sequence: str, path: str, metadata: dict[str, Any] | None = None) -> None:
         self._name, self._task, self._folder = task, json.loads(unquote(sequence))[task], Path(path)
         self.metadata = metadata
-        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing"
+        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing; quality=random needs none"
 
     def load(self) -> Behaviours:
         from oer_pipeline.suites.scripted import load_behaviours

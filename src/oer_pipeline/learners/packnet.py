@@ -33,7 +33,7 @@ class PackNet(Learner):
     """L = L_pi(D_n) in the weights that are free, on top of those that old tasks own.
 
     Task n trains all free weights. Near its end it keeps, layer by layer, the largest
-    of them by magnitude; the others become 0 and are free for later tasks (section 3,
+    of them by magnitude; the others become 0 and are free for later tasks (pruned in
     one shot). Then it retrains what it kept: `retrain` of its updates, which are
     `LearnerSettings.updates` in all. Task j goes through the weights of tasks 1 to j:
     its actions stay, bit for bit, what they were.

@@ -210,6 +210,7 @@ def _endings(card: Card) -> str:
     counts = {
         "ended by a terminal state": card.get("terminal_episodes"),
         "ended by the clock": card.get("timeout_episodes"),
+        "of these before the horizon": card.get("timeouts_before_horizon"),
         "with a terminal flag at the horizon": card.get("terminal_at_horizon") or None,
         "broken off, because the physics diverged": diverged or None,
     }

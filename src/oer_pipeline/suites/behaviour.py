@@ -167,7 +167,7 @@ def check_trained(task: Task, floor: float, final: float) -> None:
     if final < needed:
         raise DataError(
             f"{task.suite} {task.name} ({task.key}) is untrained: final return {final:.1f}, but leaving the floor of "
-            f"{floor:.1f} takes {needed:.1f}; train it longer"
+            f"{floor:.1f} takes {needed:.1f}; train it longer (steps of {task.family} in conf/base/behaviours.yml)"
         )
 
 
@@ -235,7 +235,8 @@ def check_there(path: Path) -> None:
     """Raise a ConfigurationError unless there is a file."""
     if not path.is_file():
         raise ConfigurationError(
-            f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing"
+            f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing; "
+            "quality=random needs none"
         )
 
 

@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as serialise
 
+from oer_pipeline import plugins
 from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
 from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
@@ -120,8 +121,12 @@ def train(task: Task, training: Training) -> BehaviourFile:
 def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
     reached = [number for number, value in enumerate(scores) if value >= wanted]
     if not reached:
-        best = max(scores)
-        raise DataError(f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; the best is {best:.1f}")
+        best = f"the best is {max(scores):.1f} as it samples its actions"
+        remedy = "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+        raise DataError(
+            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; {best}; {remedy}: "
+            f"{task.family} in conf/base/behaviours.yml"
+        )
     return reached[0]
 
 
@@ -167,9 +172,10 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
 
 
 def configuration(conf: Path, name: str) -> dict[str, Any]:
-    """`name*.yml` of the base and the local configuration, the later file on top."""
+    """`name*.yml` of the base and the local configuration, the later file on top; its plug-ins are importable then."""
     import yaml
 
+    plugins.use(conf.absolute().parent)
     merged: dict[str, Any] = {}
     for file in [f for folder in ("base", "local") for f in sorted((conf / folder).glob(f"{name}*.yml"))]:
         merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}

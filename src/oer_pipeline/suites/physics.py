@@ -32,11 +32,14 @@ class Transition(NamedTuple):
     """What one environment step returns: the reward and whether the MDP (not the clock) ended.
 
     `success`: the task is solved at this step, where the family says so (`Physics.has_success`).
+    `truncated`: the environment ends the episode here by itself, before the suite's horizon,
+    without an end of the MDP: a time-out. An end of the MDP at the same step counts more.
     """
 
     reward: float
     terminal: bool
     success: bool = False
+    truncated: bool = False
 
 
 class Bounds(NamedTuple):

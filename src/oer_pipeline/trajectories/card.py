@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.collect import broken_off
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon
@@ -29,13 +30,14 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
     `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
     `unknown_next_observations`, there only where some are, counts terminal rows whose file
-    does not say what followed; `success_rate`, the share of episodes that solved their task,
-    only where the suite says so; `normalised_return` only where references are.
+    does not say what followed, and `timeouts_before_horizon` episodes that something else than
+    the horizon cut short; `success_rate`, the share of episodes that solved their task, only
+    where the suite says so; `normalised_return` only where a random and an expert reference are.
     `plausibility` is how imported data fit the task's environment (`exchange.plausibility`).
     Data without rewards have neither `returns` nor anything else that is made of them.
 
     Raises:
-        DataError: the references name no random or expert return, or the two are equal.
+        DataError: the random and the expert reference are equal.
     """
     metadata = trajectories.metadata
     low, high = trajectories.bounds
@@ -66,9 +68,11 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
     if trajectories.solved is not None:
         card["success_rate"] = float(trajectories.solved.mean())
+    if early := _timeouts_before_horizon(trajectories):
+        card["timeouts_before_horizon"] = early
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
-    if references and trajectories.reward is not None:
+    if references and {"random", "expert"} <= set(references) and trajectories.reward is not None:
         mean = float(trajectories.returns.mean())
         card["normalised_return"] = normalised(mean, references)
     return card
@@ -86,6 +90,16 @@ def _coverage(trajectories: Trajectories) -> dict[str, Any]:
     columns = trajectories.arrays()
     names = ("observation", "action", "reward")
     return {name: _summary(columns[name]) for name in names if name in columns}
+
+
+def _timeouts_before_horizon(trajectories: Trajectories) -> int:
+    """Episodes that timed out before the horizon in the metadata, those left out that the physics broke off."""
+    horizon = trajectories.metadata.get("horizon")
+    if horizon is None:
+        return 0
+    last = trajectories.starts + trajectories.lengths - 1
+    early = trajectories.timeout[last] & (trajectories.step[last] < horizon - 1)
+    return int(np.count_nonzero(early & ~broken_off(trajectories)))
 
 
 def normalised(value: float, references: References) -> float:

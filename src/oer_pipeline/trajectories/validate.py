@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 LOW, HIGH = "action_low", "action_high"
 """Metadata of a table whose actions are in an environment's own units."""
+DIVERGED = "diverged_episodes"
+"""How many episodes the physics broke off; metadata of every table that we rolled out, and of no other."""
 ONE = np.ones(1, dtype=np.float32)
 
 
@@ -168,6 +170,8 @@ def check_widths(columns: Mapping[str, Array], first: str, second: str, where: s
 def validate(trajectories: Trajectories, where: str) -> None:
     """Hold a table against every rule; a terminal flag at the horizon is no fault, but logged.
 
+    Not of tables that we rolled out: there the environment itself said that the MDP ended.
+
     Raises:
         DataError: names `where`, column, row and rule; action bounds or a horizon in the metadata that are none.
     """
@@ -179,7 +183,7 @@ def validate(trajectories: Trajectories, where: str) -> None:
     rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *SOLVED, *within(horizon))
     check_rules(rules, columns, where)
     at_horizon = terminal_at_horizon(trajectories)
-    if at_horizon:
+    if at_horizon and DIVERGED not in trajectories.metadata:
         logger.warning("%s: %d episodes are terminal at the horizon; a time-out was probably meant", where, at_horizon)
 
 

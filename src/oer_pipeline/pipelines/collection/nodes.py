@@ -22,6 +22,24 @@ def roll_out(
     return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in kinds)
 
 
+def roll_out_random(task: dict[str, Any], collection: dict[str, Any], data_seed: int) -> Trajectories:
+    """Random trajectories of a task without behaviour policies."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import collect
+
+    return collect(Task(**task), None, "random", collection["transitions"], data_seed)
+
+
+def measure_random_references(
+    random: Trajectories, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+) -> dict[str, Any]:
+    """Returns of random and zero behaviour, all that a task without behaviour policies has."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import references
+
+    return references(Task(**task), {"random": random}, data_seed, collection["reference_episodes"])
+
+
 def measure_references(
     random: Trajectories,
     medium: Trajectories,
