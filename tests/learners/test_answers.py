@@ -132,7 +132,7 @@ def test_a_loss_that_is_not_finite_is_named_with_its_curve_and_seed() -> None:
         poisoned = torch.tensor([0.0, torch.nan])
         return Learner.losses(self, training, step) | {"own": poisoned}
 
-    with pytest.raises(DivergedError, match=r"losses of seed\(s\) \[5\] are not finite at update 4 \(curves own\)"):
+    with pytest.raises(DivergedError, match=r"losses of seed\(s\) \[5\] are not finite \(curves own\) at update 4"):
         train(with_methods(Learner, losses=losses), BehaviourCloning(), False)
 
 

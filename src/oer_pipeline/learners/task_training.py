@@ -392,7 +392,7 @@ class TaskTraining:
                 odd = [name for name, mean in means.items() if not bool(mean.isfinite().all())]
                 curves = f" (curves {', '.join(odd)})" if odd else ""
                 raise DivergedError(
-                    f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}{curves}"
+                    f"task {self.task}: the losses of seed(s) {lost} are {what}{curves} at update {self.updates}"
                 )
         for name, good_M in zip(doubtful, good, strict=True):
             seeds = zip(self.seeds, good_M, strict=True)

@@ -150,7 +150,7 @@ class GymnasiumPhysics(Physics):
             raise DataError(f"{self._named}: its step returned the reward {state.reward}; {wanted}")
 
     def _make(self) -> gymnasium.Env[Any, Any]:
-        if ":" in self._id:
+        if ":" in str(self._id):
             plugins.use_nearest()
         try:
             return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
@@ -163,9 +163,9 @@ class GymnasiumPhysics(Physics):
 
     def _advice(self, error: Exception) -> str:
         """Where the module belongs that registers the environment, if it is not found."""
-        module = self._id.partition(":")[0] if ":" in self._id else ""
+        module, colon, _ = str(self._id).partition(":")
         missing = isinstance(error, ModuleNotFoundError) and f"No module named {module!r}" in str(error)
-        return f"; {plugins.advice(module)}" if module and missing else ""
+        return f"; {plugins.advice(module)}" if colon and missing else ""
 
 
 def _registered_by(id: str) -> str:
