@@ -12,7 +12,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners bases base-choice test test-slow lint bench gpu behaviours behaviours-again study viz ui notebook package
+.PHONY: help env run tune learners bases base-choice test test-slow lint bench gpu behaviours behaviours-again clones study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -54,6 +54,9 @@ lint: env ## ruff, mypy (strict), import contracts
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+clones: env ## clones of the scripted behaviours' medium data, on goals not collected: their column in docs/data.md
+	$(BIN)/kedro clones $(ARGS)
+
 study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; some 25 minutes)
 	$(BIN)/kedro grid selectors $(ARGS)
 
@@ -68,7 +71,7 @@ behaviours: env ## train the behaviour policies that a suite lacks (SUITE=name) 
 
 behaviours-again: env ## train all the package's behaviour policies again (over an hour; removes the old ones first)
 	rm -rf $(BEHAVIOURS)
-	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread cheetah_vel_tuning ant_dir ant_dir_tuning walker_par walker_par_tuning
+	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread cheetah_vel_tuning ant_dir ant_dir_tuning walker_par walker_par_tuning continual_world_10 continual_world_tuning
 
 ui: env ## MLflow's pages: cells side by side
 	$(BIN)/kedro mlflow ui

@@ -29,6 +29,20 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
     assert made.selector["uses_model"]
 
 
+def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
+    def told(**runtime: Any) -> list[Any]:
+        chosen = plan(method="packnet", **runtime).parameters["chosen"]
+        both = (chosen["learner"], chosen["first_learner"])
+        return [learner["options"]["tasks"] for learner in both]
+
+    assert told() == [3, 3]
+    assert told(tasks=5) == [5, 5]
+    assert told(learners={"packnet": {"tasks": 8}}) == [8, 8]
+    others = [entry for name, entry in BASE["learners"].items() if name != "packnet"]
+    assert not [entry for entry in others if "tasks" in entry]
+    assert "tasks" not in plan().parameters["chosen"]["learner"]["options"]
+
+
 @pytest.mark.parametrize(
     ("runtime", "folders"),
     [
@@ -122,6 +136,12 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"evaluation": {"episodes": 10**9}}, ["evaluation.episodes", "at most 100000"]),
         ({"judging": {"sizes": "0+300"}}, ["judging.sizes", "0", "at least 1"]),
         ({"learners": {"ewc": {"penalty": float("inf")}}}, ["ewc: penalty", "inf", "at most 1e+12"]),
+        (
+            {"method": "packnet", "learners": {"packnet": {"tasks": 2}}},
+            ["learners.packnet.tasks is 2", "at least 3"],
+        ),
+        ({"learners": {"packnet": {"share": 0}}}, ["packnet: share is 0", "above 0"]),
+        ({"learners": {"packnet": {"retrain": 1.0}}}, ["retrain is 1.0", "below 1"]),
         ({"selectors": {"mbes": {"walkers": 0}}}, ["mbes: walkers", "0", "at least 1"]),
         ({"selectors": {"coverage": {"radius_quantile": 2.0}}}, ["radius_quantile", "2", "at most 1"]),
     ],
@@ -236,7 +256,10 @@ def test_a_learners_options_are_its_classs_arguments_with_their_defaults(name: s
 
     chosen = plan(learner={"name": name}).parameters["chosen"]["learner"]
     arguments = signature(load_class(chosen["class"], Learner)).parameters
-    assert chosen["options"] == {argument: p.default for argument, p in arguments.items()}
+    defaults = {argument: p.default for argument, p in arguments.items()}
+    if "tasks" in defaults:
+        defaults["tasks"] = 3  # the run says so
+    assert chosen["options"] == defaults
     learner = build(chosen["class"], Learner, chosen["options"])
     assert (learner.replays, learner.together) == (chosen["replays"], chosen["together"])
 
@@ -309,3 +332,25 @@ def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None
 def test_an_interval_between_checkpoints_is_a_number_of_seconds(seconds: float) -> None:
     with pytest.raises(ConfigurationError, match=r"checkpoint_seconds is .*; it takes a number"):
         plan(checkpoint_seconds=seconds)
+
+
+def test_equal_tasks_share_their_data() -> None:
+    again = {"family": "cheetah_vel", "horizon": 200, "tasks": [{"target_velocity": v} for v in (1.0, -1.0, 1.0)]}
+    made = resolve(BASE, {"suite": "again", "tasks": 3}, {"again": again}, METHODS)
+    assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
+    assert [task.name for task in made.distinct] == ["task_1", "task_2"]
+    sources = [{"target_velocity": 1.0, "source": {"path": f"{n}.hdf5"}} for n in (1, 2, 1)]
+    imported = {"family": "cheetah_vel", "horizon": 200, "tasks": sources}
+    made = resolve(BASE, {"suite": "mine", "tasks": 3}, {"mine": imported}, METHODS)
+    assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
+
+
+def test_a_quality_that_scripts_do_not_have_is_refused_by_name() -> None:
+    pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
+    suites = yaml.safe_load((CONF / "suites_continual_world.yml").read_text())
+    for quality in ("random", "medium", "medium_random", "expert"):
+        asked = {"suite": "continual_world_3", "quality": quality}
+        assert resolve(BASE, asked, suites, METHODS).quality == quality
+    asked["quality"] = "medium_replay"
+    with pytest.raises(ConfigurationError, match=r"quality is 'medium_replay'; the behaviours of suite continual_w"):
+        resolve(BASE, asked, suites, METHODS)

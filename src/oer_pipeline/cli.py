@@ -1,11 +1,11 @@
-"""What this project adds to `kedro`: `kedro grid`, `kedro bases`.
+"""What this project adds to `kedro`: grids of cells, and the studies made of them.
 
 Kedro reads `cli` and `run` from here.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -22,11 +22,9 @@ def cli() -> None:
     """Grids of cells, and the studies made of them."""
 
 
-def _shared(command: Callable[..., None]) -> Callable[..., None]:
-    """The options that all commands over many jobs have."""
+def _workers(command: Callable[..., None]) -> Callable[..., None]:
+    """Where jobs run."""
     options = (
-        click.option("--env", "-e", help="Another environment than local, such as test."),
-        click.option("--params", default="", help="Below what the grid says, such as learner.updates=4000,seeds=0-4."),
         click.option(
             "--jobs",
             "-j",
@@ -38,6 +36,19 @@ def _shared(command: Callable[..., None]) -> Callable[..., None]:
             help="A Dask scheduler's address or file, such as tcp://host:8786; this machine without.",
         ),
     )
+    return _with(options, command)
+
+
+def _told(command: Callable[..., None]) -> Callable[..., None]:
+    """What all cells are told."""
+    options = (
+        click.option("--env", "-e", help="Another environment than local, such as test."),
+        click.option("--params", default="", help="Below what the grid says, such as learner.updates=4000,seeds=0-4."),
+    )
+    return _with(options, command)
+
+
+def _with(options: Sequence[Callable[..., Any]], command: Callable[..., None]) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
@@ -59,7 +70,8 @@ def _one_line() -> Iterator[None]:
 
 @cli.command()
 @click.argument("name", default="default")
-@_shared
+@_told
+@_workers
 @click.option("--suites", callback=_names, help="Some of the grid's, +-joined.")
 @click.option("--qualities", callback=_names, help="Some of the grid's, +-joined.")
 @click.option("--methods", callback=_names, help="Some of the grid's, such as finetune+oer.")
@@ -78,7 +90,8 @@ def grid(name: str, **given: Any) -> None:
 
 
 @cli.command()
-@_shared
+@_told
+@_workers
 def tune(**given: Any) -> None:
     """Tune every method's coefficient: `kedro grid tuning`.
 
@@ -93,7 +106,8 @@ def tune(**given: Any) -> None:
 
 @cli.command()
 @click.argument("study", default="bases")
-@_shared
+@_told
+@_workers
 @click.option("--suites", callback=_names, help="Some of the study's, +-joined.")
 @click.option("--qualities", callback=_names, help="Some of the study's, +-joined.")
 @click.option("--points", default="", help="Numbers of updates, such as 1000+4000.")
@@ -110,3 +124,19 @@ def bases(study: str, **given: Any) -> None:
 
     with _one_line():
         click.echo(run_study(study, **given))
+
+
+@cli.command()
+@_workers
+def clones(**given: Any) -> None:
+    """Clone the scripted behaviours' medium data (Continual World) and evaluate the clones.
+
+    Their success on goals that were not collected stands beside the data's in docs/data.md.
+
+    \b
+    Example: kedro clones --jobs=2
+    """
+    from oer_pipeline.studies.clones import run_clones
+
+    with _one_line():
+        click.echo(run_clones(**given))

@@ -14,10 +14,11 @@ from kedro.config import MissingConfigException, OmegaConfigLoader
 from kedro.framework.context import KedroContext
 from kedro.framework.project import pipelines, settings
 from kedro.utils import find_kedro_project
-from yaml import YAMLError
+from yaml import YAMLError, safe_load
 
 from oer_pipeline import plan as plans
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline import plugins, provenance
+from oer_pipeline.errors import ConfigurationError, UnknownNameError, choices
 from oer_pipeline.plan import Plan
 
 REGISTRY = "oer_pipeline.pipeline_registry"
@@ -91,10 +92,28 @@ class Configuration(NamedTuple):
     suites: Mapping[str, Any]
     methods: Mapping[str, Any]
     presets: Mapping[str, Any]
+    project: Path
+    source: Path
+    environment: str
 
     def plan(self, runtime: Mapping[str, Any]) -> Plan:
-        """The plan with runtime parameters on top."""
-        return plans.resolve(self.parameters, runtime, self.suites, self.methods)
+        """The plan with runtime parameters on top.
+
+        Raises:
+            ConfigurationError: as `plan.resolve`; of a name that `conf/local` alone has, that this environment does
+                not read it.
+        """
+        try:
+            return self._resolved(runtime)
+        except UnknownNameError as error:
+            file = None if self.environment == "local" else _file_with(self.source / "local", error.name)
+            if file is None:
+                raise
+            unread = f"--env={self.environment} does not read {file}, which has it; move it to conf/base"
+            raise ConfigurationError(f"{error}; {unread}") from error
+
+    def _resolved(self, runtime: Mapping[str, Any]) -> Plan:
+        return plans.resolve(self.parameters, runtime, self.suites, self.methods, self.project)
 
 
 def _configuration(loader: OmegaConfigLoader) -> Configuration:
@@ -103,19 +122,46 @@ def _configuration(loader: OmegaConfigLoader) -> Configuration:
     Raises:
         ConfigurationError: a file that is no YAML.
     """
+    if plugins.use(_project(loader)):
+        provenance.forget()
     given, loader.runtime_params = loader.runtime_params, {}
     try:
-        presets = loader["methods"]
+        parameters = loader["parameters"]
+        presets = plans.with_learners(loader["methods"], parameters["learners"])
         methods = with_tuned(presets, _tuned(loader))
-        return Configuration(loader["parameters"], loader["suites"], methods, presets)
+        source, environment = Path(loader.conf_source), loader.env or "local"
+        return Configuration(parameters, loader["suites"], methods, presets, _project(loader), source, environment)
     except YAMLError as error:
         raise ConfigurationError(str(error)) from error
     finally:
         loader.runtime_params = given
 
 
+def _project(loader: OmegaConfigLoader) -> Path:
+    """The folder beside whose `conf` everything else lies."""
+    return Path(loader.conf_source).absolute().parent
+
+
 def _loader(project: Path, env: str | None) -> OmegaConfigLoader:
     return OmegaConfigLoader(str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
+
+
+def _file_with(folder: Path, name: str) -> str | None:
+    """The file of a folder of configuration that has `name` as a key, anywhere; None where none has."""
+    for path in sorted(folder.rglob("*.yml")):
+        try:
+            content = safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, YAMLError):
+            continue
+        if _has_key(content, name):
+            return f"{folder.parent.name}/{path.relative_to(folder.parent).as_posix()}"
+    return None
+
+
+def _has_key(content: Any, name: str) -> bool:
+    if not isinstance(content, Mapping):
+        return False
+    return name in content or any(_has_key(value, name) for value in content.values())
 
 
 def _check_environment(source: Path, environment: str) -> None:

@@ -14,8 +14,22 @@ class ConfigurationError(OERError, ValueError):
     """A parameter, name or suite that does not exist or does not fit."""
 
 
+class UnknownNameError(ConfigurationError):
+    """A name that the configuration does not have; `name` is it."""
+
+    def __init__(self, message: str, name: str = "") -> None:
+        super().__init__(message)
+        self.name = name
+
+
 class DataError(OERError, ValueError):
     """A file or table that breaks a rule of the project's formats."""
+
+
+def one_line(error: BaseException) -> str:
+    """The kind of an error and what it says, on one line: for errors of code that is not ours."""
+    said = " ".join(str(error).split())[:300]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def choices(known: Iterable[object], given: str = "") -> str:

@@ -10,11 +10,16 @@ from collections.abc import Collection, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from math import inf
+from pathlib import Path
 from typing import Any
 
 from oer_pipeline.bounds import MOST_EPISODES, MOST_ROWS, layers, whole
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.classes import check_own, own_module
+from oer_pipeline.errors import ConfigurationError, UnknownNameError, choices
+from oer_pipeline.suites.behaviour import behaviour_path
+from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.trajectories.behaviour_data import kinds_of
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
 
 NOT_IN_NAMES = frozenset(
@@ -34,6 +39,8 @@ DATA_SCOPE = ("collection", "data_seed", "order_seed")
 MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 LARGEST_SEED = 10**18
 LONGEST_NAME = 60
+BEHAVIOURS = Path("data/01_raw/behaviours")
+"""Where a project's own behaviour policies lie, as the catalog has it."""
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
 PRECISIONS = ("highest", "high", "medium")
@@ -58,7 +65,10 @@ class Elsewhere:
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another."""
+    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another.
+
+    `untrained` names the tasks without behaviour policies of a run that needs none.
+    """
 
     suite: Suite
     tasks: tuple[Task, ...]
@@ -72,6 +82,7 @@ class Plan:
     compared_cells: tuple[str, ...]
     comparison_folder: str
     elsewhere: Elsewhere | None
+    untrained: frozenset[str]
     parameters: Mapping[str, Any]
 
     @property
@@ -90,20 +101,35 @@ class Plan:
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
         return chosen
 
+    @property
+    def distinct(self) -> tuple[Task, ...]:
+        """The tasks that have data of their own: all but those that an equal one goes before."""
+        return tuple(task for task in self.tasks if self.data_of(task) == task.name)
+
+    def data_of(self, task: Task) -> str:
+        """The name of the task whose data, references and transition model a task has: the first one like it."""
+        return next(other.name for other in self.tasks if other.is_like(task))
+
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
         """The kinds of raw data that a task's data set is cut from: roll-outs of the quality, or what is imported."""
         return (IMPORTED,) if task.source else QUALITIES[self.quality]
 
 
 def resolve(
-    base: Mapping[str, Any], runtime: Mapping[str, Any], suites: Mapping[str, Any], methods: Mapping[str, Any]
+    base: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    suites: Mapping[str, Any],
+    methods: Mapping[str, Any],
+    project: Path = Path(),
 ) -> Plan:
     """Merge base parameters, the method's preset and runtime parameters (the later wins) into a checked plan.
+
+    `project` is the folder that `data` lies in.
 
     Raises:
         ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
     """
-    method = _known("method", runtime.get("method", base["method"]), methods)
+    method = _method(runtime.get("method", base["method"]), methods, base)
     preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
@@ -112,18 +138,24 @@ def resolve(
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
     layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
-    changed, chosen = _changed(preset, merged), _chosen(merged)
+    changed, chosen = _changed(preset, merged), _chosen(merged, len(tasks))
     _check_options(merged, changed)
+    _check_classes(chosen)
+    without = _without_rewards(tasks)
+    _check_rewards(without, chosen)
     suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
     quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
     merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
     merged["hardware"] = _hardware(merged)
     merged["judging"], merged["judging_selectors"] = _judging(merged)
+    if without:
+        asked = "selectors" in runtime.get("judging", {})
+        merged["judging_selectors"] = _judged_without(without, merged["judging_selectors"], asked)
     elsewhere = _elsewhere(merged, suite, tasks)
     merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
     merged["suite_facts"] = {"horizon": suite.horizon, "distance_dimensions": list(suite.distance_dimensions)}
-    compare = tuple(_known("method", m, methods) for m in str(merged["compare"]).split("+"))
+    compare = tuple(_method(m, methods, base) for m in str(merged["compare"]).split("+"))
     cells = {m: _cell_folder(m, base, runtime, methods) for m in (method, *compare)}
     cell = cells[method]
     merged["cell"] = {"suite": suite_folder, "quality": quality_folder, "method": method, "cell": cell}
@@ -139,6 +171,7 @@ def resolve(
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
         elsewhere=elsewhere,
+        untrained=_untrained(quality, tasks, project / BEHAVIOURS),
         comparison_folder=_comparison_folder(base, runtime),
         parameters=merged,
     )
@@ -244,6 +277,86 @@ def _check_options(parameters: Mapping[str, Any], changed: Mapping[str, Any]) ->
             build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
 
 
+def _without_rewards(tasks: tuple[Task, ...]) -> str:
+    """The name of the first task whose data have no rewards, as far as files of
+    configuration say; or empty."""
+    for task in tasks:
+        if task.source is not None and not Source(**task.source).has_rewards:
+            return f"suite {task.suite}, task {task.index}"
+    return ""
+
+
+def _check_rewards(without: str, chosen: Mapping[str, Any]) -> None:
+    """Refuse, before anything is done, what would learn from rewards that are not
+    there."""
+    if not without:
+        return
+    from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.protocol import Learner
+    from oer_pipeline.loading import load_class
+
+    learner, selector = chosen["learner"], chosen["selector"]
+    base = learner["base"]
+    if load_class(base["class"], Base).needs_rewards:
+        name = base["name"]
+        raise ConfigurationError(f"learner.base is {name!r}; {_asks(without)}: clone them by learner.base=bc")
+    if load_class(learner["class"], Learner).needs_rewards:
+        name = learner["name"]
+        raise ConfigurationError(f"learner.name is {name!r}; {_asks(without)}: choose another learner")
+    if selector is not None and _selector_needs_rewards(selector):
+        name = selector["name"]
+        raise ConfigurationError(f"selector is {name!r}; {_asks(without)}: choose another selector")
+
+
+def _judged_without(without: str, selectors: Mapping[str, Any], asked: bool) -> dict[str, Any]:
+    """The selectors to judge that do without rewards: one that was asked for and does
+    not is refused."""
+    needing = [name for name, entry in selectors.items() if _selector_needs_rewards(entry)]
+    if asked and needing:
+        raise ConfigurationError(f"judging.selectors: {needing[0]!r}: {_asks(without)}: leave it out")
+    return {name: entry for name, entry in selectors.items() if name not in needing}
+
+
+def _asks(without: str) -> str:
+    return f"it asks for rewards, and the data of {without}, have none"
+
+
+def _selector_needs_rewards(selector: Mapping[str, Any]) -> bool:
+    from oer_pipeline.loading import load_class
+    from oer_pipeline.selection.protocol import Selector
+
+    return load_class(selector["class"], Selector).needs_rewards  # type: ignore[type-abstract]
+
+
+def _check_classes(chosen: Mapping[str, Any]) -> None:
+    """Refuse a class that cannot be loaded, or is of another kind, before anything is done.
+
+    Of the classes that the run uses alone. Those of this package are looked up without
+    importing them, which would bring torch along; somebody else's are imported and made.
+    """
+    from oer_pipeline.loading import build
+
+    learner, selector = chosen["learner"], chosen["selector"]
+    entries = {"learners": learner, "bases": learner["base"], "selectors": selector}
+    for group, entry in entries.items():
+        if entry is None:
+            continue
+        if own_module(entry["class"]):
+            check_own(f"{group}.{entry['name']}", group, entry["class"])
+        elif group == "learners":
+            from oer_pipeline.learners.configured import configured
+
+            configured(entry)
+        elif group == "bases":
+            from oer_pipeline.learners.bases.protocol import Base
+
+            build(entry["class"], Base, entry["options"])
+        else:
+            from oer_pipeline.selection.protocol import Selector
+
+            build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
+
+
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
     """What a run changes of its preset, as far as names tell it."""
     return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
@@ -295,17 +408,53 @@ def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> s
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:
     if value not in known:
-        raise ConfigurationError(f"unknown {what} {value!r}; {choices(known, str(value))}")
+        raise UnknownNameError(f"unknown {what} {value!r}; {choices(known, str(value))}", str(value))
     return str(value)
+
+
+def _method(given: Any, methods: Mapping[str, Any], base: Mapping[str, Any]) -> str:
+    """The preset's name; of something else that has the name, how a method takes it."""
+    places = {"learners": "learner.name", "bases": "learner.base", "selectors": "selector"}
+    for group, parameter in places.items():
+        if given not in methods and given in base[group]:
+            how = f"it is one of the {group}: give a method and {parameter}={given}"
+            raise UnknownNameError(f"unknown method {given!r}; {how}", str(given))
+    return _known("method", given, methods)
+
+
+def with_learners(methods: Mapping[str, Any], learners: Mapping[str, Any]) -> dict[str, Any]:
+    """The presets, and for every learner that none of them names one of its own name."""
+    named = {(preset or {}).get("learner", {}).get("name") for preset in methods.values()}
+    own = {name: {"learner": {"name": name}} for name in learners if name not in named}
+    return {**own, **methods}
 
 
 def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...]) -> str:
     """The quality in force; a suite whose tasks are all imported has just one."""
     if not all(task.source for task in tasks):
-        return _known("quality", given, QUALITIES)
+        return _collected_quality(_known("quality", given, QUALITIES), suite)
     if asked_for and given != IMPORTED:
         raise ConfigurationError(f"quality is {given!r}; the data of suite {suite.name} are imported: leave it out")
     return IMPORTED
+
+
+def _collected_quality(quality: str, suite: Suite) -> str:
+    """The quality, which has to mean something where the suite's family has its behaviours."""
+    kinds = set(kinds_of(suite.family))
+    possible = [name for name, needed in QUALITIES.items() if kinds.issuperset(needed)]
+    if quality not in possible:
+        why = f"the behaviours of suite {suite.name} are scripts, of which no training was kept"
+        raise ConfigurationError(f"quality is {quality!r}; {why}: {choices(possible, quality)}")
+    return quality
+
+
+def _untrained(quality: str, tasks: tuple[Task, ...], behaviours: Path) -> frozenset[str]:
+    """Of a quality that nobody trained has to act for, the tasks that have no behaviour file."""
+    if QUALITIES.get(quality) != ("random",):
+        return frozenset()
+    collected = [task for task in tasks if task.source is None]
+    paths = {task.name: behaviour_path(task.family, task.key, behaviours) for task in collected}
+    return frozenset(name for name, path in paths.items() if not path.is_file())
 
 
 def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]) -> Elsewhere | None:
@@ -327,11 +476,15 @@ def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task,
     return Elsewhere(tuple(every[n - 1] for n in numbers), after)
 
 
-def _chosen(parameters: Mapping[str, Any]) -> dict[str, Any]:
-    """The learner and the selector in force, with what decides the DAG's shape."""
+def _chosen(parameters: Mapping[str, Any], tasks: int) -> dict[str, Any]:
+    """The learner and the selector in force, with what decides the DAG's shape.
+
+    `tasks`: how many the run has.
+    """
     name = _known("learner", parameters["learner"]["name"], parameters["learners"])
     base = _base(parameters["learner"]["base"], parameters["bases"])
-    learner, first = ({**told, "base": base} for told in _learner(name, parameters["learners"]))
+    both = _learner(name, parameters["learners"], tasks)
+    learner, first = ({**told, "base": base} for told in both)
     chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
     return {"learner": learner, "first_learner": first, "selector": chosen if learner["replays"] else None}
 
@@ -349,33 +502,66 @@ def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, A
     return {"sizes": sizes, "shown": given["shown"]}, chosen
 
 
-def _learner(name: str, known: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+def _learner(
+    name: str,
+    known: Mapping[str, Any],
+    tasks: int = 1,
+) -> tuple[dict[str, Any], dict[str, Any]]:
     """`{name, class, replays, together, options}` of a learner, and the same as the first task is told it.
 
     Without the options that act from the second task on (`later`), so that their values share what the first one makes.
+    An option `tasks` that is null becomes the number of tasks of the run.
     """
-    entry = dict(known[name])
+    entry = _entry("learners", name, known)
     fixed = {"name": name, "class": entry.pop("class")}
-    fixed |= {flag: entry.pop(flag, False) for flag in ("replays", "together")}
+    fixed |= {flag: _flag(f"learners.{name}", flag, entry) for flag in ("replays", "together")}
     later = entry.pop("later", [])
     entry.pop("tuned", None)  # which option tuning is about; grids read it
+    if "tasks" in entry:
+        entry["tasks"] = _enough(f"learners.{name}.tasks", entry["tasks"], tasks)
     for option in later:
         _known(f"option in learners.{name}.later", option, entry)
     first = {option: value for option, value in entry.items() if option not in later}
     return {**fixed, "options": entry}, {**fixed, "options": first}
 
 
+def _enough(name: str, given: Any, tasks: int) -> int:
+    """How many tasks a learner is to expect: those of the run, unless more are given."""
+    if given is None:
+        return tasks
+    whole(name, given, tasks, MOST_NUMBERS)
+    return int(given)
+
+
 def _base(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """`{name, class, options}` of a base learner."""
-    entry = dict(known[_known("learner.base", name, known)])
+    entry = _entry("bases", _known("learner.base", name, known), known)
     return {"name": name, "class": entry.pop("class"), "options": entry}
 
 
 def _selector(name: str, known: Mapping[str, Any]) -> dict[str, Any]:
     """`{name, class, uses_model, options}` of a selector."""
-    entry = dict(known[name])
-    fixed = {"name": name, "class": entry.pop("class"), "uses_model": entry.pop("uses_model", False)}
+    entry = _entry("selectors", name, known)
+    uses_model = _flag(f"selectors.{name}", "uses_model", entry)
+    fixed = {"name": name, "class": entry.pop("class"), "uses_model": uses_model}
     return {**fixed, "options": entry}
+
+
+def _entry(group: str, name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+    """A copy of what the configuration says of one learner, base or selector."""
+    given = known[name]
+    if not isinstance(given, Mapping) or "class" not in given:
+        form = "it takes a group with class: package.module:Class and its options"
+        raise ConfigurationError(f"{group}.{name} is {given!r}; {form}")
+    return dict(given)
+
+
+def _flag(where: str, flag: str, entry: dict[str, Any]) -> bool:
+    """Take true or false out of an entry; false where it is left out."""
+    value = entry.pop(flag, False)
+    if not isinstance(value, bool):
+        raise ConfigurationError(f"{where}.{flag} is {value!r}; it takes true or false")
+    return value
 
 
 def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path: str = "") -> None:
@@ -383,7 +569,8 @@ def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
-            raise ConfigurationError(f"unknown {where} {name!r}; {choices((f'{path}{k}' for k in target), name)}")
+            known = choices((f"{path}{k}" for k in target), name)
+            raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
         if isinstance(target[key], dict):
             if not isinstance(value, Mapping):
                 raise ConfigurationError(f"{where} {name} is {value!r}; it is a group of {sorted(target[key])}")

@@ -81,7 +81,7 @@ def finish(
 def _log_seed(
     cell: CellRun, seed: int, catalog: CatalogProtocol[Any, Any], produced: Sequence[str], status: str
 ) -> None:
-    """A child run with the seed's returns by task (step: tasks learned), metrics and curves."""
+    """A child run with the seed's success and returns by task (step: tasks learned), metrics and curves."""
     curves = [(n, t) for n in produced if n.endswith(".curves") for t in _of_seed(catalog, n, seed)]
     returns = [(n, t) for n in produced if n.endswith(".returns") for t in _of_seed(catalog, n, seed)]
     if not curves and not returns:
@@ -105,9 +105,13 @@ def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
-    means = table.groupby(["policy", "task"], as_index=False)["return"].mean()
-    for policy, task, value in means.itertuples(index=False):
-        yield _metric(f"return_{policy}.task_{task}", value, learned)
+    from oer_pipeline.reports.returns_table import task_means
+
+    columns = [name for name in ("success", "return") if name in table]
+    for policy in sorted(set(table["policy"])):
+        for column in columns:
+            for task, value in task_means(table, policy, column).items():
+                yield _metric(f"{column}_{policy}.task_{task}", value, learned)
 
 
 def _aggregates(catalog: CatalogProtocol[Any, Any]) -> dict[str, float]:

@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from benchmarks.plain import Actor, Critic, PlainBatch
+from benchmarks.plain import (
+    TD3BC,
+    Actor,
+    Constants,
+    Critic,
+    PlainBatch,
+    PlainIQL,
+    PlainReBRAC,
+    layers,
+)
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
@@ -57,6 +66,53 @@ def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: Learne
             scale, shift = parameters[f"{i}.scale"][row, 0], parameters[f"{i}.shift"][row, 0]
             norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
     return critic
+
+
+def plain_value(training: TaskTraining, member: int) -> nn.Module:
+    """IQL's V with the weights that `member` has now."""
+    [value] = training.base.networks()
+    normalised = training.settings.critic_norm == "layer"
+    network = nn.Sequential(*layers((5, *training.settings.hidden, 1), normalised))
+    for i, layer in enumerate(linears(network)):
+        load(layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member])
+    norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
+    for i, norm in enumerate(norms):
+        scale, shift = value.views[f"{i}.scale"][member, 0], value.views[f"{i}.shift"][member, 0]
+        norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
+    return network
+
+
+def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None) -> TD3BC:
+    """The plain agent of the base in force, with the weights that `member` has now."""
+    s = training.settings
+    constants = Constants(
+        s.learning_rate,
+        s.discount,
+        s.polyak,
+        s.policy_delay,
+        s.target_noise,
+        s.target_noise_clip,
+        s.alpha,
+        use_q=s.base != "bc",
+    )
+    if actor is None:
+        actor = plain_actor(training.parameters("policy"), member, s)
+    critic = plain_critic(training.critic.views, member, s)
+    if s.base == "iql":
+        return PlainIQL(actor, critic, plain_value(training, member), training.task, constants)
+    kind = PlainReBRAC if s.base == "rebrac" else TD3BC
+    return kind(actor, critic, training.task, constants)
+
+
+def with_next(batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int) -> PlainBatch:
+    """The minibatch with the next actions of its rows."""
+    data, rows = tasks.data(training.task), draws.index[0, member].numpy()
+    following = np.minimum(rows + 1, len(data) - 1)
+    has_next = (following > rows) & (data.episode[following] == data.episode[rows])
+    return batch._replace(
+        next_action=torch.from_numpy(data.action[following]),
+        has_next=torch.from_numpy(has_next[:, None].astype(np.float32)),
+    )
 
 
 class Minibatches:

@@ -9,15 +9,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from benchmarks.plain import TD3BC, Constants, PlainBatch, PlainIQL, PlainReBRAC, layers
+from benchmarks.plain import PlainIQL
 from oer_pipeline.errors import ConfigurationError
 from oer_pipeline.learners.bases.built_in import BUILT_IN, built_in
 from oer_pipeline.learners.bases.iql import IQL
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.bases.rebrac import ReBRAC
-from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.graphs import Graph
@@ -28,55 +27,22 @@ from tests.learners.plain_networks import (
     SEEDS,
     Minibatches,
     compare_weights,
-    linears,
-    load,
     plain_actor,
+    plain_agent,
     plain_critic,
+    plain_value,
+    with_next,
 )
 
 VALUED = ["rebrac", "iql"]
 Same = Callable[[Policies, Policies], bool]
 
 
-def plain_value(training: TaskTraining, member: int) -> nn.Module:
-    """IQL's V with the weights that `member` has now."""
-    [value] = training.base.networks()
-    network = nn.Sequential(*layers((5, *training.settings.hidden, 1), training.settings.critic_norm == "layer"))
-    for i, layer in enumerate(linears(network)):
-        load(layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member])
-    norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
-    for i, norm in enumerate(norms):
-        scale, shift = value.views[f"{i}.scale"][member, 0], value.views[f"{i}.shift"][member, 0]
-        norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
-    return network
-
-
-def plain(training: TaskTraining, member: int) -> TD3BC:
-    s = training.settings
-    constants = Constants(s.learning_rate, s.discount, s.polyak, s.policy_delay, s.target_noise, s.target_noise_clip)
-    actor = plain_actor(training.networks["policy"].views, member, s)
-    critic = plain_critic(training.critic.views, member, s)
-    if s.base == "iql":
-        return PlainIQL(actor, critic, plain_value(training, member), training.task, constants)
-    return PlainReBRAC(actor, critic, training.task, constants)
-
-
-def with_next(batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int) -> PlainBatch:
-    """The minibatch with the next actions of its rows."""
-    data, rows = tasks.data(training.task), draws.index[0, member].numpy()
-    following = np.minimum(rows + 1, len(data) - 1)
-    has_next = (following > rows) & (data.episode[following] == data.episode[rows])
-    return batch._replace(
-        next_action=torch.from_numpy(data.action[following]),
-        has_next=torch.from_numpy(has_next[:, None].astype(np.float32)),
-    )
-
-
 @pytest.mark.parametrize("change", [{}, {"critic_norm": "layer"}, {"batch_size": 13, "hidden": (11, 7)}])
 @pytest.mark.parametrize("base", VALUED)
 def test_updates_are_those_of_plain_networks(tasks: Any, base: str, change: dict[str, Any]) -> None:
     training = tasks.learner(Finetune, 2, SEEDS, replace(tasks.settings, base=base, **change))
-    agents = [plain(training, m) for m in range(len(SEEDS))]
+    agents = [plain_agent(training, m) for m in range(len(SEEDS))]
     batches = Minibatches(tasks, training)
     for _ in range(20):
         draws, losses = batches.draw(), training.block(1)

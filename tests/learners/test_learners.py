@@ -209,6 +209,43 @@ def test_settings_refuse_what_cannot_be_trained(change: dict[str, Any], message:
         LearnerSettings(**change)
 
 
+class Pausing(Finetune):
+    """Halves the policy's weights once, and notes after which update."""
+
+    def __init__(self, after: int | None) -> None:
+        self.after, self.noted = after, []
+
+    def pause_after(self, training: TaskTraining) -> int | None:
+        return self.after
+
+    def on_pause(self, training: TaskTraining) -> None:
+        self.noted.append(training.updates)
+        training.networks["policy"].buffer.mul_(0.5)
+
+
+@pytest.mark.parametrize("replayed", [False, True])
+def test_a_pause_comes_once_wherever_blocks_begin_and_end(tasks: Any, replayed: bool) -> None:
+    results = []
+    for lengths in ((12,), (7, 5), (6, 1, 5), (8, 4), (1,) * 12):
+        how = replace(tasks, hardware={"graphs": replayed})
+        training = how.learner(Pausing, after=7)
+        for length in lengths:
+            training.block(length)
+        assert training.learner.noted == [7]
+        results.append(training.networks["policy"].buffer)
+    assert all(buffer.equal(results[0]) for buffer in results)
+
+
+def test_without_a_pause_or_before_it_nothing_comes(tasks: Any) -> None:
+    for after in (None, 9, 100):
+        training = tasks.learner(Pausing, after=after)
+        training.block(8)
+        assert training.learner.noted == []
+    training.load_state(training.state(), 100)  # the pause is behind what is loaded
+    training.block(4)
+    assert training.learner.noted == []
+
+
 def test_parameter_count_is_policies_and_twin_critics_of_one_member(tasks: Any) -> None:
     trunk_, head = (5 * 24 + 24) + (24 * 16 + 16), 16 * 2 + 2
     critic = (7 * 24 + 24) + (24 * 16 + 16) + (16 + 1)

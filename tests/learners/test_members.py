@@ -23,7 +23,9 @@ ODD = {"batch_size": 13, "hidden": (11, 7)}  # nothing is a multiple of a vector
 BLOCK = 10
 
 
-def compare(tasks: Any, same: Same, kind: type[Learner], task: int, settings: LearnerSettings, **options: Any) -> None:
+def compare(
+    tasks: Any, same: Same, kind: type[Learner], task: int, settings: LearnerSettings, /, **options: Any
+) -> None:
     """Three blocks of every seed alone against all seeds at once: losses and all that a task leaves behind."""
     together = tasks.learner(kind, task, SEEDS, settings, **options)
     means = [together.block(BLOCK) for _ in range(3)]

@@ -123,3 +123,33 @@ def test_wrong_lengths_are_refused() -> None:
         continual.summary(R, References(np.zeros(3), np.ones(3)), next_task_returns=[1.0, 2.0, 3.0])
     with pytest.raises(DataError, match="references has shape"):
         continual.summary(R, References(np.zeros(1), np.ones(1)))
+
+
+def test_success_has_the_same_metrics_in_per_cent_under_names_of_its_own() -> None:
+    found = continual.success_summary(R, [5.0, 10.0, 0.0], [85.0, 60.0, 100.0], [30.0, 40.0])
+    assert found["per_success"] == pytest.approx(220 / 3)
+    assert found["bwt_paper_success"] == pytest.approx(10)
+    assert found["plasticity_success"] == pytest.approx(80)
+    assert found["forgetting_success"] == pytest.approx(20)
+    assert found["cloning_gap_success"] == pytest.approx(5 / 3)
+    assert found["zero_shot_success"] == pytest.approx((20 + 40) / 2)
+    assert {name.removesuffix("_success") for name in found} == set(continual.summary(R))
+
+
+def test_zero_shot_success_needs_the_random_policys() -> None:
+    assert continual.success_summary(R, None, None, [30.0, 40.0])["zero_shot_success"] is None
+    assert continual.success_summary(R, [0.0] * 3)["zero_shot_success"] is None
+
+
+@pytest.mark.parametrize("value", [-0.1, 100.5])
+def test_success_beyond_what_a_share_can_be_is_refused(value: float) -> None:
+    wrong = R.copy()
+    wrong[2, 1] = value
+    with pytest.raises(DataError, match=rf"success has {value} at row 2, column 1; .*between 0 and 100"):
+        continual.success_summary(wrong)
+
+
+def test_success_has_ends_and_returns_have_none() -> None:
+    assert continual.possible("per_success") == (0.0, 100.0)
+    assert continual.possible("bwt_paper_success") == (-100.0, 100.0)
+    assert continual.possible("per_normalised") == (-np.inf, np.inf)

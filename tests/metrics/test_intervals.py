@@ -108,3 +108,15 @@ def test_values_that_say_nothing_are_refused(values: list[float]) -> None:
 def test_a_level_in_per_cent_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="95"):
         interval([1.0, 2.0, 3.0], level=95)
+
+
+def test_an_interval_is_cut_where_the_mean_cannot_lie() -> None:
+    values = [100.0, 90.0, 100.0]
+    free, cut = interval(values), interval(values, possible=(0.0, 100.0))
+    assert free.high is not None
+    assert free.high > 100.0
+    assert (cut.low, cut.high) == (free.low, 100.0)
+    assert (cut.mean, cut.values) == (free.mean, free.values)
+    low = interval([0.0, 10.0, 0.0], possible=(0.0, 100.0))
+    assert low.low == 0.0
+    assert interval([100.0, 90.0], possible=(0.0, 100.0)).high is None

@@ -10,7 +10,7 @@ import pytest
 
 from oer_pipeline.errors import DataError
 from oer_pipeline.metrics.fidelity import Fidelity
-from oer_pipeline.metrics.report import cell_metrics
+from oer_pipeline.metrics.report import Success, cell_metrics
 
 NAN = np.nan
 ARGUMENTS: dict[str, Any] = {
@@ -95,3 +95,63 @@ def test_headlines_are_normalised_where_there_are_references() -> None:
     assert shown["per_normalised"] == 2.0
     assert "per" not in shown
     assert shown["cloning_gap"] is None
+
+
+SUCCESS = Success(
+    matrices={0: np.array([[80.0, NAN], [40.0, 90.0]]), 1: np.array([[100.0, NAN], [60.0, 100.0]])},
+    references={t: {"random": 10.0, "expert": 100.0} for t in "ab"},
+    task_policy={0: np.array([90.0, 90.0]), 1: np.array([100.0, 100.0])},
+    next_task={0: np.array([20.0])},
+)
+
+
+def test_success_stands_beside_returns() -> None:
+    plain, found = cell_metrics(**ARGUMENTS), cell_metrics(**ARGUMENTS, success=SUCCESS)
+    assert json.loads(json.dumps(found, allow_nan=False)) == found
+    success = found["success"]
+    assert success["matrix"] == {"0": [[80.0, None], [40.0, 90.0]], "1": [[100.0, None], [60.0, 100.0]]}
+    assert success["task_policy"]["0"] == [90.0, 90.0]
+    assert success["next_task"] == {"0": [20.0], "1": None}
+    assert success["references"]["b"] == {"random": 10.0, "expert": 100.0}
+    assert [found["per_seed"][s]["per_success"] for s in "01"] == [65.0, 80.0]
+    assert found["aggregate"]["forgetting_success"]["mean"] == 40.0
+    assert found["per_seed"]["0"]["zero_shot_success"] == 10.0
+    for name in plain:
+        if name not in ("per_seed", "aggregate"):
+            assert found[name] == plain[name]
+    assert plain["aggregate"].items() <= found["aggregate"].items()
+
+
+def test_without_success_nothing_says_so() -> None:
+    assert "success" not in json.dumps(cell_metrics(**ARGUMENTS, references=REFERENCES))
+
+
+def test_intervals_of_success_end_where_success_does() -> None:
+    seeds = {s: np.array([[100.0, NAN], [100.0, 90.0 + 5.0 * s]]) for s in range(3)}
+    arguments = ARGUMENTS | {"matrices": dict.fromkeys(range(3), ARGUMENTS["matrices"][0])}
+    found = cell_metrics(**arguments, success=Success(seeds, {}))["aggregate"]
+    assert found["plasticity_success"]["high"] == 100.0
+    assert found["plasticity_success"]["low"] > 90.0
+    assert found["zero_shot_success"] is None
+
+
+@pytest.mark.parametrize(
+    ("matrices", "named"),
+    [
+        ({0: SUCCESS.matrices[0]}, r"seed 1: no success, but of seeds \[0\]; every seed"),
+        ({0: np.zeros((3, 3)), 1: np.zeros((2, 2))}, r"seed 0: matrix of success has shape \(3, 3\); 2 tasks"),
+    ],
+)
+def test_success_that_does_not_fit_is_refused(matrices: Any, named: str) -> None:
+    with pytest.raises(DataError, match=named):
+        cell_metrics(**ARGUMENTS, success=Success(matrices, {}))
+
+
+def test_headlines_are_success_first_with_returns_beside() -> None:
+    from oer_pipeline.metrics.report import headlines
+
+    shown = headlines(cell_metrics(**ARGUMENTS, references=REFERENCES, success=SUCCESS)["aggregate"])
+    assert next(iter(shown)) == "per_success"
+    assert shown["per_success"] == 72.5
+    assert shown["per_normalised"] == pytest.approx(55.0)
+    assert "fidelity_visits_to_buffer_success" not in shown

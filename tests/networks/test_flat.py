@@ -161,6 +161,21 @@ def test_adam_goes_on_from_a_copied_state() -> None:
     assert again.buffer.equal(flat.buffer)
 
 
+def test_adam_restarted_steps_as_one_that_is_new() -> None:
+    flat, (first, *rest) = FlatParameters(parameters()), batches(3, 3)
+    adam = Adam(flat, 0.1)
+    kept = adam.state["mean"]
+    descend(mlp(flat.views, first).square().sum(), (flat, adam))
+    adam.restart()
+    assert adam.state["mean"] is kept  # in place: a graph may hold it
+    twin = FlatParameters(flat.constants)
+    new = Adam(twin, 0.1)
+    for x in rest:
+        descend(mlp(flat.views, x).square().sum(), (flat, adam))
+        descend(mlp(twin.views, x).square().sum(), (twin, new))
+    assert flat.buffer.equal(twin.buffer)
+
+
 def test_adam_learns_at_the_rate_it_is_given() -> None:
     flat = FlatParameters(parameters())
     before = flat.buffer.clone()

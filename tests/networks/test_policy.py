@@ -138,6 +138,57 @@ def test_a_trunk_of_its_own_does_not_pass_for_that_of_a_task_whose_number_it_sta
     assert set(policy.trunk_layers(p, 1)) == {"0.weight", "0.bias", "1.weight", "1.bias"}
 
 
+def owned(parameters: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """The weights of all layers but a task's own belong to tasks 1 to 3, by turns."""
+    found = dict(parameters)
+    for name, tensor in parameters.items():
+        if name.startswith(("trunk", f"head.{SHARED}")) and name.endswith("weight"):
+            turns = torch.arange(tensor.numel()).view(tensor.shape) % 3 + 1
+            found[policy.OWNER + name] = turns.to(torch.int16)
+    return found
+
+
+@pytest.mark.parametrize("parameters", [two_heads, one_head])
+def test_where_weights_have_owners_a_task_goes_through_those_up_to_its_own(
+    parameters: object,
+) -> None:
+    assert callable(parameters)
+    p, x = owned(parameters()), torch.randn(3, 7, OBSERVATION)
+    for task in (1, 2):
+        by_hand = {n: t for n, t in p.items() if not n.startswith(policy.OWNER)}
+        for name in p.keys() - by_hand.keys():
+            own = p[name] <= task
+            by_hand[name.removeprefix(policy.OWNER)] *= own
+        torch.testing.assert_close(policy.act(p, task, x), policy.act(by_hand, task, x))
+        features = policy.trunk(by_hand, task, x)
+        torch.testing.assert_close(policy.trunk(p, task, x), features)
+        whole = {n: parameters()[n] for n in by_hand}
+        assert not torch.allclose(policy.act(whole, task, x), policy.act(p, task, x))
+
+
+@pytest.mark.parametrize("parameters", [two_heads, one_head])
+def test_where_weights_have_owners_nothing_of_later_tasks_is_looked_at(
+    parameters: object,
+) -> None:
+    """Whatever stands there, not a number even, changes no bit."""
+    assert callable(parameters)
+    p, x = owned(parameters()), torch.randn(3, 7, OBSERVATION)
+    later = dict(p)
+    for name in [n for n in p if n.startswith(policy.OWNER)]:
+        weight = name.removeprefix(policy.OWNER)
+        later[weight] = torch.where(p[name] > 1, torch.nan, p[weight])
+    if "identity.1" in p:
+        nothing = torch.full_like(p["identity.1"], torch.nan)
+        later |= {"identity.2": nothing, "identity.3": nothing}
+    assert policy.act(later, 1, x).equal(policy.act(p, 1, x))
+    assert policy.trunk(later, 1, x).equal(policy.trunk(p, 1, x))
+
+
+def test_a_policy_without_owners_is_itself() -> None:
+    p = one_head()
+    assert policy.of_task(p, 1) is p
+
+
 @pytest.mark.parametrize("parameters", [two_heads, one_head])
 @pytest.mark.parametrize("tasks", [(2, 1), (1,), (2, 2)])
 def test_all_at_once_is_task_by_task(parameters: object, tasks: tuple[int, ...]) -> None:

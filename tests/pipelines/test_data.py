@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.errors import DataError, OERError
+from oer_pipeline.errors import ConfigurationError, DataError, OERError
 from oer_pipeline.trajectories.qualities import QUALITIES
 
 DATA = "test/03_primary/{}/{}/task_{}.parquet"
@@ -105,6 +105,39 @@ def test_a_missing_source_or_behaviour_is_named_before_any_work(project: Any) ->
     assert not (project.path / "data").exists()
 
 
+def test_random_data_need_no_trained_behaviours(project: Any) -> None:
+    tasks = [{"target_velocity": 1.45}, {"target_velocity": 1.5}]  # the second has behaviours, the first has none
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    ran = project.run(suite="mine", tasks=2, quality="random", method="finetune")
+    assert {"task_1.roll_out", "task_1.references", "task_2.train"} <= set(ran)
+    raw = project.files("data/test/01_raw/mine")
+    assert {name for name in raw if name.startswith("task_1/") and "/.made/" not in name} == {
+        "task_1/random.parquet",
+        "task_1/references.json",
+    }
+    assert "task_2/medium_replay.parquet" in raw
+    assert set(json.loads(raw["task_1/references.json"])) == {"random", "zero"}
+    files = project.files()
+    assert "normalised_return" not in json.loads(files["test/03_primary/mine/random/task_1_card.json"])
+    metrics = json.loads(files["test/08_reporting/mine/random/finetune-tasks=2/metrics.json"])
+    assert metrics["references"] is None
+    assert project.run(suite="mine", tasks=2, quality="random", method="finetune") == []
+    trained = project.path / "data/01_raw/behaviours/cheetah_vel/target_velocity=1.45.safetensors"
+    from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
+    from oer_pipeline.suites.behaviour_training import save
+
+    one = BehaviourFile.load(behaviour_path("cheetah_vel", "id_19"))
+    save(BehaviourFile(one.policies, {**one.record, "task": {"target_velocity": 1.45}}), trained)
+    again = project.run("collection", suite="mine", tasks=2, quality="random", data_seed=1)
+    assert "task_1.roll_out" in again  # with behaviours, all kinds and references as ever
+
+
+def test_other_qualities_say_that_random_needs_no_behaviours(project: Any) -> None:
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=[{"target_velocity": 9.0}])
+    with pytest.raises(OERError, match=r"make behaviours SUITE=mine.*quality=random needs none"):
+        project.run(suite="mine", tasks=1)
+
+
 def test_every_quality_of_every_named_suite_can_be_ingested(project: Any) -> None:
     for suite in ("ant_dir", "walker_par", "cheetah_vel_spread"):
         project.run("collection", suite=suite, tasks=1)
@@ -163,3 +196,134 @@ def test_a_flawed_file_stops_the_run_and_leaves_nothing(project: Any, finished: 
     with pytest.raises(DataError, match=r"clip_actions"):
         project.run("collection", suite="mine", tasks=1)
     assert not [name for name in project.files() if name.endswith(".parquet")]
+
+
+@pytest.fixture
+def rewardless(project: Any, finished: Any) -> Any:
+    """A suite of two tasks whose data have no rewards."""
+    (project.path / "mine").mkdir()
+    tasks = []
+    for task in (1, 2):
+        raw = table_of(finished, f"test/01_raw/cheetah_vel_signed/task_{task}/medium.parquet")
+        names = ("observation", "action", "next_observation", "terminal", "timeout")
+        np.savez(project.path / f"mine/{task}.npz", **{f"{n}s": getattr(raw, n) for n in names})
+        file = {"path": f"mine/{task}.npz", "columns": {"rewards": None}}
+        tasks.append({"target_velocity": 1.5 if task == 1 else -1.5, "source": file})
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    return project
+
+
+def test_data_without_rewards_are_cloned(rewardless: Any) -> None:
+    """Rewards and what is made of them are absent, not zero, from import to report."""
+    import pyarrow.parquet as pq
+
+    cloning = {"suite": "mine", "tasks": 2, "learner": {"base": "bc"}}
+    ran = rewardless.run(**cloning)
+    assert {"task_1.fit_dynamics", "task_2.train", "task_1.select"} <= set(ran)
+    cell = "oer-learner.base=bc-tasks=2"
+    files = rewardless.files()
+    [out] = {n.split("/")[4] for n in files if n.startswith("test/07_model_output/mine/imported/")}
+    assert out == cell
+    parquet = [n for n in files if n.endswith(("task_1.parquet", "imported.parquet", "_buffer.parquet"))]
+    assert len(parquet) > 3
+    for name in parquet:
+        assert "reward" not in pq.read_schema(rewardless.path / "data" / name).names, name
+    card = json.loads(files["test/03_primary/mine/imported/task_1_card.json"])
+    assert set(card["coverage"]) == {"observation", "action"}
+    assert not {"returns", "normalised_return"} & set(card)
+    assert card["plausibility"]["error"] < 1e-5
+    assert "reward_error" not in card["plausibility"]
+    page = files["test/08_reporting/mine/imported/data/task_1_card.html"].decode()
+    assert "Rewards</th><td" in page
+    assert "undiscounted return" not in page
+    [report] = [c for n, c in files.items() if n.endswith("task_1_report.json")]
+    dynamics = json.loads(report)
+    assert len(dynamics["rmse"]["ensemble"]) == len(dynamics["nll"]["ensemble"]) == 20
+    metrics = json.loads(files[f"test/08_reporting/mine/imported/{cell}/metrics.json"])
+    assert metrics["references"] is None
+    assert not [name for name in metrics["aggregate"] if name.endswith("_normalised")]
+    assert b"normalised" not in files[f"test/08_reporting/mine/imported/{cell}/table.md"]
+    assert rewardless.run(**cloning) == []
+    rewardless.run("judging", **cloning)
+    [judged] = [n for n in rewardless.files() if n.endswith("seed_0/task_1_judged.parquet")]
+    columns = pq.read_schema(rewardless.path / "data" / judged).names
+    assert not [name for name in columns if "return" in name or "reward" in name]
+    chosen = pq.read_table(rewardless.path / "data" / judged)["selector"].to_pylist()
+    assert "mbes" in chosen
+    assert not {"reward", "surprise"} & set(chosen)
+
+
+NEEDY = {
+    "the default base": ({}, "learner.base is 'td3bc'"),
+    "another base": ({"learner": {"base": "iql"}}, "learner.base is 'iql'"),
+    "a selector": (
+        {"learner": {"base": "bc"}, "selector": "surprise"},
+        "selector is 'surprise'",
+    ),
+    "a selector to judge": (
+        {"learner": {"base": "bc"}, "judging": {"selectors": "uniform+reward"}},
+        "judging.selectors: 'reward'",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", NEEDY)
+def test_what_needs_rewards_is_refused_before_any_work(rewardless: Any, case: str) -> None:
+    chosen, says = NEEDY[case]
+    with pytest.raises(ConfigurationError) as caught:
+        rewardless.run(suite="mine", tasks=2, **chosen)
+    assert str(caught.value).startswith(says)
+    assert "asks for rewards, and the data of suite mine, task 1, have none" in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert not (rewardless.path / "data").exists()
+
+
+def test_one_episode_is_no_transition_model_and_the_task_is_named(project: Any, finished: Any) -> None:
+    raw = table_of(finished, "test/01_raw/cheetah_vel_signed/task_1/medium.parquet")
+    from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
+
+    write_d4rl(project.path / "one.hdf5", raw.select(raw.episode == 0))
+    tasks = [{"target_velocity": 1.5, "source": {"path": "one.hdf5"}}]
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    with pytest.raises(DataError, match=r"suite mine, task 1: a transition model needs 2 episodes"):
+        project.run(suite="mine", tasks=1)
+
+
+MISSING = {
+    "an id": ({"path": "D4RL/none-v0"}, "no Minari data set of that id is installed", "minari download D4RL/none-v0"),
+    "a folder": ({"path": "mine"}, "mine holds 0.npz, 1.npz", "say format: npz_episodes"),
+    "a folder of none": ({"path": "empty", "format": "npz_episodes"}, "empty has to hold 0.npz, 1.npz"),
+}
+
+
+@pytest.mark.parametrize("case", MISSING)
+def test_what_a_missing_source_lacks_is_said(project: Any, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MINARI_DATASETS_PATH", str(project.path / "none"))
+    for name in ("mine", "empty"):
+        (project.path / name).mkdir()
+    for number in range(2):
+        np.savez(project.path / f"mine/{number}.npz", actions=np.zeros(1))
+    source, *says = MISSING[case]
+    tasks = [{"target_velocity": 1.0, "source": source}]
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    with pytest.raises(OERError, match=r"suite mine names it as the source of task_1") as caught:
+        project.run(suite="mine", tasks=1)
+    for part in says:
+        assert part in str(caught.value)
+    assert not (project.path / "data").exists()
+
+
+def test_a_changed_episode_of_a_folder_is_imported_again(project: Any, finished: Any) -> None:
+    raw = table_of(finished, "test/01_raw/cheetah_vel_signed/task_1/medium.parquet")
+    names = ("observation", "action", "next_observation", "reward", "terminal", "timeout")
+    (project.path / "mine").mkdir()
+    for number in range(2):
+        own = raw.select(raw.episode == number)
+        np.savez(project.path / f"mine/{number}.npz", **{f"{n}s": getattr(own, n) for n in names})
+    source = {"path": "mine", "format": "npz_episodes"}
+    tasks = [{"target_velocity": 1.5, "source": source}]
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    assert project.run("collection", suite="mine", tasks=1) == ["task_1.import"]
+    assert project.run("collection", suite="mine", tasks=1) == []
+    (project.path / "mine/1.npz").unlink()
+    assert project.run("collection", suite="mine", tasks=1) == ["task_1.import"]

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 import pytest
 import yaml
+from safetensors.torch import load_file
 
 from oer_pipeline.errors import ConfigurationError
 
@@ -108,6 +109,31 @@ def test_forward_transfer_is_in_a_comparison_with_independent_networks(resumed: 
     assert "| forward transfer | zero shot |" in table
     R = metrics(resumed, "single_task")["matrix"]["0"]
     assert [R[2][i] for i in range(3)] == [R[i][i] for i in range(3)]  # nothing is forgotten
+
+
+def test_packnet_keeps_every_task_exactly_through_all_stages(resumed: Any) -> None:
+    """Its masks are in the stored policies, from which the pipelines evaluate."""
+    resumed.run(method="packnet")
+    for seed in ("0", "1"):
+        R = metrics(resumed, "packnet")["matrix"][seed]
+        assert [R[2][i] for i in range(3)] == [R[i][i] for i in range(3)]
+        assert R[1][0] == R[0][0]
+    owners = []
+    for task in (1, 2, 3):
+        folder = resumed.path / FOLDER.format("06_models", "packnet/seed_1")
+        tensors = load_file(folder / f"task_{task}_policies.safetensors")
+        owners.append(tensors["deployed/owner.trunk.1.weight"])
+    free = [float((owner > task).float().mean()) for task, owner in enumerate(owners, 1)]
+    assert free == pytest.approx([2 / 3, 1 / 3, 0], abs=0.01)
+    tables = resumed.path / FOLDER.format("07_model_output", "packnet/seed_1")
+    of_first_two = []
+    for after in (2, 3):
+        asked = {"tasks": "1-2", "after": after}
+        resumed.run("evaluation", method="packnet", elsewhere=asked)
+        names = [f"after_{after}_on_1+2_task_{i}_returns.parquet" for i in (1, 2)]
+        read = [pd.read_parquet(tables / name)["return"].tolist() for name in names]
+        of_first_two.append(read)
+    assert of_first_two[0] == of_first_two[1]
 
 
 @pytest.fixture

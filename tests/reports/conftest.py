@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.metrics.fidelity import Fidelity
-from oer_pipeline.metrics.report import cell_metrics
+from oer_pipeline.metrics.report import Success, cell_metrics
 
 REFERENCES = {
     "run": {"random": -200.0, "zero": -100.0, "medium": -50.0, "expert": 0.0},
@@ -33,5 +33,18 @@ def cell() -> Callable[..., dict[str, Any]]:
             "cost": {"updates": 1, "parameters": 2, "replay_bytes": 3},
         }
         return cell_metrics(**(arguments | changes))
+
+    return make
+
+
+@pytest.fixture
+def solving(cell: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """The same with success: 90 % when learned, `kept` % of the first task at the end, one more a seed."""
+
+    def make(name: str = "oer", kept: float = 60.0, seeds: int = 3, **changes: Any) -> dict[str, Any]:
+        rates = {s: np.array([[90.0 + s, np.nan], [kept + s, 90.0]]) for s in range(seeds)}
+        references = {task: {"random": 0.0, "zero": 5.0} for task in ("run", "back")}
+        success = Success(rates, references, next_task={s: [20.0 + s] for s in rates})
+        return cell(name, **({"seeds": seeds, "success": success} | changes))
 
     return make

@@ -128,3 +128,38 @@ def test_projection_needs_two_dimensions_that_vary() -> None:
         plane(Panel("t", data, data))
     with pytest.raises(DataError, match="fewer than two"):
         plane(Panel("t", data, data), dimensions=(0,))
+
+
+def test_figures_lead_with_success_and_can_show_returns(solving: Make) -> None:
+    cell = solving()
+    (heat,) = heatmap.figure(cell).data
+    assert list(heat.z[0]) == [pytest.approx(91), None]
+    assert list(heat.z[1]) == pytest.approx([61, 90])
+    assert (heat.zmin, heat.zmax) == (0, 100)
+    assert heat.colorbar.title.text == "success (%)"
+    assert heatmap.figure(cell).layout.xaxis.title.text == "success on"
+    assert heatmap.figure(cell, "normalised").data[0].z[0][0] == pytest.approx(89)
+    curves = returns.figure(cell)
+    assert curves.layout.yaxis.title.text == "success (% of episodes)"
+    assert [list(line.y) for line in curves.data if line.name == "run"] == [pytest.approx([91, 61])]
+    assert returns.figure(cell, "raw").layout.yaxis.title.text == "undiscounted return"
+
+
+def test_pictures_show_success_above_returns(solving: Make) -> None:
+    for draw in (heatmap.png, returns.png):
+        both, alone = draw(solving()), draw(solving(success=None))
+        heights = [struct.unpack(">II", picture[16:24])[1] for picture in (both, alone)]
+        assert heights[0] == 2 * heights[1]
+        assert both == draw(solving())
+        assert both != draw(solving(kept=50.0))
+
+
+def test_a_comparison_is_drawn_in_success(solving: Make) -> None:
+    cells = [solving("er", 20.0), solving("oer", 80.0, lost=160.0)]
+    plot = comparison.figure(cells)
+    assert [note.text for note in plot.layout.annotations] == [
+        "PER (higher is better), success (%)",
+        "forgetting (lower is better), success (%)",
+    ]
+    assert list(plot.layout.yaxis.ticktext) == ["oer", "er"]
+    assert next(trace.x[0] for trace in plot.data if trace.name == "oer") == pytest.approx(85.5)

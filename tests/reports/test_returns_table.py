@@ -7,7 +7,13 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from oer_pipeline.reports.returns_table import diverged_episodes, matrix, next_task_returns, task_policy_returns
+from oer_pipeline.reports.returns_table import (
+    diverged_episodes,
+    has_success,
+    matrix,
+    next_task_returns,
+    task_policy_returns,
+)
 
 NAN = np.nan
 
@@ -44,3 +50,25 @@ def test_all_tasks_at_once() -> None:
 
 def test_one_task_has_no_next() -> None:
     assert next_task_returns([table(deployed_1=[1.0])], 1) is None
+
+
+def solved(**shares: list[bool]) -> pd.DataFrame:
+    """`deployed_2=[True, False]`: two episodes on task 2, one of them a success."""
+    rows: list[dict[str, Any]] = []
+    for name, values in shares.items():
+        policy, _, task = name.rpartition("_")
+        rows += [{"policy": policy, "task": int(task), "return": 0.0, "success": v} for v in values]
+    return pd.DataFrame(rows)
+
+
+def test_success_is_the_share_of_episodes_in_per_cent() -> None:
+    tables = [
+        solved(deployed_1=[True, True, True, False], zero_shot_2=[False, True], task_1=[True]),
+        solved(deployed_1=[False], deployed_2=[True, False], task_2=[True, True]),
+    ]
+    assert has_success(tables)
+    np.testing.assert_array_equal(matrix(tables, 2, "success"), [[75, NAN], [0, 50]])
+    np.testing.assert_array_equal(task_policy_returns(tables, 2, "success"), [100, 100])
+    np.testing.assert_array_equal(next_task_returns(tables, 2, "success"), [50])
+    np.testing.assert_array_equal(matrix(tables, 2), [[0, NAN], [0, 0]])
+    assert not has_success([*tables, ONE_BY_ONE[0]])

@@ -183,3 +183,52 @@ def test_a_learner_of_all_tasks_at_once_has_per_alone(cell: Make) -> None:
     found = rows(comparison_table([cell("oer"), multitask, cell("single_task")], "oer"))
     assert found["multitask", "raw"] == ("-15.0", "-", "-", "-", "-", "-", "-")
     assert found["multitask - oer", "normalised, paired by seed"][0] == "5.0"
+
+
+def test_success_leads_and_returns_stand_beside(solving: Make) -> None:
+    table = cell_table(solving())
+    assert list(dict.fromkeys(row[1] for row in table.rows)) == ["success (%)", "normalised", "raw"]
+    found = rows(table)
+    assert found["oer", "success (%)"][0] == "75.5\n[74.3, 76.7]"  # (60 + 90) / 2 and half a point a seed
+    assert found["oer, seed 2", "success (%)"][:2] == ("76.0", "30.0")
+    assert found["doing nothing", "success (%)"][0] == "5.0"
+    without = rows(cell_table(solving(success=None)))
+    assert found["oer", "normalised"][:4] == without["oer", "normalised"][:4]
+    notes = dict(table.notes)
+    assert "some step solved the task" in notes["success (%)"]
+    assert "normalised" in notes
+    assert table.html().count("<tbody>") == 3
+    assert table.html().index("success (%)") < table.html().index("normalised")
+
+
+def test_methods_are_ranked_by_success_where_all_have_it(solving: Make, cell: Make) -> None:
+    able = solving("able", 80.0, lost=160.0)  # worse in return
+    cells = [solving("er", 20.0, lost=0.0), able]
+    table = comparison_table(cells, "er")
+    assert [row[0] for row in table.rows if row[1] == "raw"] == ["able", "er", "doing nothing"]
+    found = rows(table)
+    assert found["able - er", "success (%), paired by seed"][0] == "30.0\n[30.0, 30.0]"
+    mixed = comparison_table([*cells, cell("before", 20.0)], "er")
+    assert [row[0] for row in mixed.rows if row[1] == "raw"] == ["er", "before", "able", "doing nothing"]
+    assert rows(mixed)["before", "success (%)"][0] == "-"
+    assert ("able - er", "normalised, paired by seed") in rows(mixed)
+
+
+def test_transfer_is_told_in_success_too(solving: Make) -> None:
+    alone = solving("single_task", 90.0)
+    table = comparison_table([solving("oer", 60.0), alone], "oer")
+    assert shown(table, "zero\nshot")["oer", "success (%)"] == "21.0\n[18.5, 23.5]"
+    assert shown(table, "forward\ntransfer")["oer", "success (%)"] == "0.0\n[0.0, 0.0]"
+    assert shown(table, "forward\ntransfer")["single_task", "success (%)"] == "-"
+
+
+def test_the_brief_form_is_in_success_and_says_where_returns_are(solving: Make) -> None:
+    brief = comparison_table([solving("oer"), solving("er", 20.0)], "oer", brief=True)
+    assert {row[1] for row in brief.rows} == {"success (%)", "success (%), paired by seed"}
+    assert "returns too, normalised and raw" in dict(brief.notes)["in full"]
+    assert "success (%):\n" in brief.text()
+
+
+def test_where_all_succeed_alike_returns_decide_the_rank(solving: Make) -> None:
+    table = comparison_table([solving("slow", 90.0, lost=40.0), solving("fast", 90.0, lost=10.0)])
+    assert [row[0] for row in table.rows if row[1] == "success (%)"][:2] == ["fast", "slow"]

@@ -1,4 +1,4 @@
-"""`kedro package` gives a wheel that runs where there is no project, with the packaged configuration."""
+"""`kedro package` gives a wheel that runs where there is no project, with the packaged configuration and a plug-in."""
 
 from __future__ import annotations
 
@@ -15,6 +15,18 @@ pytestmark = pytest.mark.slow
 ROOT = Path(__file__).parents[2]
 
 
+THEIRS = """
+import numpy as np
+
+from oer_pipeline.selection.protocol import Selection, Selector
+
+
+class First(Selector):
+    def select(self, request):
+        return Selection.unwalked(np.arange(request.size))
+"""
+
+
 def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
     source = tmp_path / "source"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
@@ -26,13 +38,17 @@ def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
     elsewhere.mkdir()
     with tarfile.open(source / "dist" / "conf-oer_pipeline.tar.gz") as archive:
         archive.extractall(elsewhere, filter="data")
-    done = subprocess.run(
-        [sys.executable, "-m", "oer_pipeline", "--env=test", "--conf-source=conf"],
-        cwd=elsewhere,
-        env={**os.environ, "PYTHONPATH": str(target)},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert (elsewhere / "data/test/08_reporting/cheetah_vel_signed/medium/oer/metrics.json").is_file()
+    (elsewhere / "plugins").mkdir()
+    (elsewhere / "plugins/theirs.py").write_text(THEIRS)
+    (elsewhere / "conf/base/parameters_theirs.yml").write_text("selectors: { first: { class: 'theirs:First' } }\n")
+    for run, cell in (("", "oer"), ("--params=method=er_random,selector=first", "er_random-selector=first")):
+        done = subprocess.run(
+            [sys.executable, "-m", "oer_pipeline", "--env=test", "--conf-source=conf", *filter(None, [run])],
+            cwd=elsewhere,
+            env={**os.environ, "PYTHONPATH": str(target)},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert (elsewhere / f"data/test/08_reporting/cheetah_vel_signed/medium/{cell}/metrics.json").is_file()

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.metrics.report import cell_metrics
+from oer_pipeline.metrics.report import Success, cell_metrics
 from oer_pipeline.reports.block import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table
 from oer_pipeline.reports.learners import learners_table as table_of
@@ -23,7 +23,9 @@ BASE = yaml.safe_load((ROOT / "conf/base/parameters.yml").read_text())
 TASKS = ("task_1", "task_2")
 
 
-def cell(method: str, ends: list[list[float]], name: str | None = None) -> dict[str, Any]:
+def cell(
+    method: str, ends: list[list[float]], name: str | None = None, success: Success | None = None
+) -> dict[str, Any]:
     """A cell of seeds 0, 1, ...: right after learning every task is at 60, at the end at `ends[seed]`; 100 kB."""
     matrices = {s: np.array([[60.0, np.nan], [first, second]]) for s, (first, second) in enumerate(ends)}
     references = {task: {"random": 0.0, "expert": 200.0, "zero": 1.0} for task in TASKS}
@@ -31,7 +33,13 @@ def cell(method: str, ends: list[list[float]], name: str | None = None) -> dict[
     about = {"suite": "cheetah_vel_signed", "quality": "medium", "method": method, "cell": name or method}
     ahead = {seed: [20.0] for seed in matrices}
     return cell_metrics(
-        **about, tasks=TASKS, matrices=matrices, cost=cost, references=references, next_task_returns=ahead
+        **about,
+        tasks=TASKS,
+        matrices=matrices,
+        cost=cost,
+        references=references,
+        next_task_returns=ahead,
+        success=success,
     )
 
 
@@ -147,3 +155,26 @@ def test_the_page_knows_every_method_and_learner() -> None:
     assert [name for name in {*METHODS, *BASE["learners"]} if f"`{name}`" not in page] == []
     options = {o for learner in BASE["learners"].values() for o in set(learner) - {"class", "later", "tuned"}}
     assert [option for option in options if option not in page] == []
+
+
+def test_success_leads_with_returns_beside() -> None:
+    def solving(method: str, kept: float) -> dict[str, Any]:
+        ends = [[0.0, 60.0], [20.0, 80.0], [40.0, 100.0]]
+        rates = {s: np.array([[100.0, np.nan], [kept, 80.0 + s]]) for s in range(3)}
+        return cell(method, ends, success=Success(rates, {}))
+
+    table = table_of([solving("finetune", 20.0), solving("er", 60.0)], "finetune")
+    assert "success (% of episodes)." in table
+    titles = row(table, "method")
+    er = dict(zip(titles, row(table, "er"), strict=True))
+    assert er["PER"] == "70.5 [69.3, 71.7]"
+    assert er["PER, normalised return"].startswith("25.0 [")
+    assert er["PER - finetune"] == "20.0 [20.0, 20.0]"
+    assert table.index("| er |") < table.index("| finetune |")
+
+
+def test_tuning_on_success_says_so() -> None:
+    plain = entry("learners.er.replay_weight", 1.0, {1.0: [55.0, 60.0]})
+    told = {**plain, "provenance": {**plain["provenance"], "scale": "success"}}
+    assert tuning_table({"er": told}).startswith("PER (success, %) on s, medium, 3 tasks,")
+    assert "success" not in tuning_table({"er": plain})

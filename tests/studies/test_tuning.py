@@ -24,6 +24,7 @@ from oer_pipeline.studies.cells import DIVERGED, Cells, cells_of
 from oer_pipeline.studies.grids import coefficient_of, read
 from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.tuning import Score
+from tests.reaching import reach_suite
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "base"
@@ -184,3 +185,19 @@ def test_a_method_of_which_every_value_diverged_keeps_its_default() -> None:
     assert entry["parameters"] == {}
     assert set(entry["provenance"]["values"].values()) == {None}
     assert plan_of("method=ewc", with_tuned(METHODS, {"ewc": entry})).parameters["learners"]["ewc"]["penalty"] == 1.0
+
+
+def test_a_suite_with_success_is_tuned_by_it(tmp_path: Path) -> None:
+    suite = reach_suite()
+    plan = replace(plan_of("method=er,suite=cheetah_vel_tuning,seeds=1000-1002"), suite=suite, tasks=suite.tasks)
+    finish(tmp_path, plan, [[0.0, 0.0, 0.0]] * 3)
+    for seed, solved in zip(plan.seeds, ([1, 1, 0], [1, 0, 0], [0, 0, 0]), strict=True):
+        own = Path(plan.suite_folder, plan.quality_folder, plan.cell, f"seed_{seed}", "task_3_returns.parquet")
+        path = tmp_path / "07_model_output" / own
+        table = pd.read_parquet(path)
+        flags = [task <= len(solved) and bool(solved[task - 1]) for task in table["task"]]
+        table.assign(success=flags).to_parquet(path)
+    assert tuning.per_by_seed(plan, tmp_path) == (66.67, 33.33, 0.0)
+    scores = {"er": [Score(value, (value,)) for value in (0.1, 1.0)]}
+    assert tuning.tuned(scores, {"er": "x.y.z"}, plan, "")["er"]["provenance"]["scale"] == "success"
+    assert "scale" not in tuning.tuned(scores, {"er": "x.y.z"}, plan_of("method=er"), "")["er"]["provenance"]

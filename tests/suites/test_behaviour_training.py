@@ -142,7 +142,8 @@ def test_scores_of_episodes_that_the_physics_breaks_off_are_continued(curve: lis
 
 def test_a_curve_without_a_medium_is_named(signed: Suite) -> None:
     with pytest.raises(
-        DataError, match=r"cheetah_vel_signed task_1: no snapshot reaches medium, -50.0; the best is -60.0"
+        DataError,
+        match=r"cheetah_vel_signed task_1: no snapshot reaches medium, -50.0; the best is -60.0 .*behaviours.yml",
     ):
         behaviour_training._medium([-90.0, -60.0, -70.0], -50.0, signed.tasks[0])
     assert behaviour_training._medium([-90.0, -50.0, -10.0], -50.0, signed.tasks[0]) == 1

@@ -83,7 +83,7 @@ MISTAKES = {
     "id a number": (gym({"id": 3}), "suite mine, task 1: environment 3"),
     "id missing": (
         gym({"kwargs": {}}),
-        r"task 1: missing or unknown keys \['id'\]; it takes \['id'\], and may have \['kwargs'\]",
+        r"task 1: missing or unknown keys \['id'\]; it takes \['id'\], and may have \['kwargs', 'success_key'\]",
     ),
     "kwargs unknown": (
         gym({"id": "Pendulum-v1", "kwargs": {"gg": 5}}),
@@ -112,12 +112,79 @@ MISTAKES = {
     ),
     "source format": (
         sourced({"path": "a.h5", "format": "csv"}),
-        "unknown format 'csv'; choose one of d4rl, minari, parquet",
+        "unknown format 'csv'; choose one of d4rl, minari, npz, npz_episodes, ogbench, parquet, robomimic",
     ),
     "source clip": (sourced({"path": "a.h5", "clip_actions": "yes"}), "clip_actions is 'yes'; it takes true or false"),
     "source terminals": (
         sourced({"path": "a.h5", "terminals_at_horizon": "drop"}),
         "terminals_at_horizon is 'drop'; it takes timeout",
+    ),
+    "an environment of another package": (
+        changed(family="gymnasium", tasks=[{"id": "Unheard-v0"}]),
+        "task 1: environment 'Unheard-v0': .*doesn't exist.*; if another package registers it, name that one's module "
+        "before it, id: package.module:Unheard-v0",
+    ),
+    "an environment of a module that is not there": (
+        changed(family="gymnasium", tasks=[{"id": "no_such_module:Unheard-v0"}]),
+        "environment 'no_such_module:Unheard-v0' .*: No module named 'no_such_module'",
+    ),
+    "source pickle": (
+        sourced({"path": "a/b.pickle"}),
+        "source: path is 'a/b.pickle'; .pickle files are read by unpickling, which runs what is in them, and nothing "
+        "is unpickled here: docs/data.md says how you make an .npz of one",
+    ),
+    "source ending": (sourced({"path": "a/b.csv"}), "path is 'a/b.csv'; the ending .csv tells no format: give one of"),
+    "source reversed": (
+        sourced({"path": "a.h5", "reversed": "yes"}),
+        "reversed is 'yes'; it takes true or false",
+    ),
+    "source reversed episodes": (
+        sourced({"path": "a", "reversed": True}),
+        "reversed is true; format minari has whole episodes: d4rl and npz take it",
+    ),
+    "source columns": (
+        sourced({"path": "a.h5", "columns": "obs"}),
+        "columns are 'obs'; give the file's names, such as {observations: obs}",
+    ),
+    "source columns key": (
+        sourced({"path": "a.h5", "columns": {"observation": "obs"}}),
+        "columns: unknown 'observation'; did you mean observations",
+    ),
+    "source columns value": (
+        sourced({"path": "a.h5", "columns": {"rewards": 3}}),
+        "columns: rewards is 3; give what the file calls it, or null for none",
+    ),
+    "source columns null": (
+        sourced({"path": "a.h5", "columns": {"actions": None}}),
+        "columns: actions is null; there are no data without them",
+    ),
+    "source columns twice": (
+        sourced({"path": "a.npz", "columns": {"terminals": "dones", "timeouts": "dones"}}),
+        "columns: 'dones' is named twice; each is one column",
+    ),
+    "source columns of Minari": (
+        sourced({"path": "a/b-v0", "columns": {"rewards": "r"}}),
+        "rewards is 'r'; in format minari columns have one name each: only rewards: null can be said",
+    ),
+    "source columns of OGBench": (
+        sourced({"path": "a.npz", "format": "ogbench", "columns": {"timeouts": "t"}}),
+        "timeouts is 't'; format ogbench has observations, actions, terminals",
+    ),
+    "source keys": (
+        sourced({"path": "a.h5", "format": "robomimic", "observation_keys": "object"}),
+        "observation_keys are 'object'; give a list of names, each once, in the order to join them",
+    ),
+    "source keys of another format": (
+        sourced({"path": "a.h5", "observation_keys": ["object"]}),
+        "observation_keys are given; format d4rl has one column of observations: robomimic takes them",
+    ),
+    "source dimensions": (
+        sourced({"path": "a.h5", "observation_dimensions": "0-"}),
+        "observation_dimensions is '0-'; give a range 0-26, numbers 0.2, or a list of numbers, each once",
+    ),
+    "source dimensions twice": (
+        sourced({"path": "a.h5", "observation_dimensions": [1, 1]}),
+        "observation_dimensions is .1, 1.; give a range",
     ),
     "source references": (sourced({"path": "a", "references": 5}), "references are 5; give mean returns by name"),
     "source references half": (
@@ -245,7 +312,7 @@ def test_a_source_stays_with_its_task() -> None:
     assert source is not None
     assert (source["path"], source["format"], source["clip_actions"]) == ("a/b.h5", "d4rl", True)
     assert source["references"] == {"random": 1, "expert": 2}
-    formats = {"x.hdf5": "d4rl", "x.parquet": "parquet", "D4RL/pen/expert-v2": "minari"}
+    formats = {"x.hdf5": "d4rl", "x.parquet": "parquet", "x.npz": "npz", "D4RL/pen/expert-v2": "minari"}
     for path, expected in formats.items():
         [task] = Suite.from_config("mine", sourced({"path": path})).tasks
         assert task.source is not None

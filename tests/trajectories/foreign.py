@@ -10,7 +10,9 @@ from typing import Any
 
 import h5py
 import numpy as np
+import pytest
 
+from oer_pipeline.errors import DataError
 from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.exchange.importing import import_source
@@ -23,7 +25,7 @@ class SmallTask(Task):
     """Five observation dimensions, two action dimensions within +-1, horizon 4, as `make_table` has them."""
 
     def physics(self) -> Any:
-        return SimpleNamespace(observation_size=5, action_size=2, bounds=None)
+        return SimpleNamespace(observation_size=5, action_size=2, bounds=None, state_dimensions=())
 
 
 TASK = SmallTask("own", 2, "gymnasium", {"id": "Own-v0"}, 4)
@@ -79,3 +81,30 @@ def write_minari_folder(folder: Path, episodes: list[Columns], **metadata: Any) 
 
 def imported(path: Path, format: str, **allowed: Any) -> Trajectories:
     return import_source(Source(str(path), format, **allowed), TASK)
+
+
+def refused(path: Path, format: str, **allowed: Any) -> str:
+    """What the import of `path` says: one line that names it, and nothing was
+    written."""
+    before = files_below(path.parent)
+    with pytest.raises(DataError) as caught:
+        imported(path, format, **allowed)
+    message = str(caught.value)
+    assert str(path) in message
+    assert "\n" not in message
+    assert len(message) < 1_000
+    assert files_below(path.parent) == before
+    return message
+
+
+def files_below(folder: Path) -> dict[str, bytes]:
+    found = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): path.read_bytes() for path in found}
+
+
+def same(found: Trajectories, expected: Trajectories) -> None:
+    """Equal columns, bit for bit, and no others."""
+    assert set(found.arrays()) == set(expected.arrays())
+    for name, array in expected.arrays().items():
+        assert getattr(found, name).dtype == array.dtype, name
+        np.testing.assert_array_equal(getattr(found, name), array, err_msg=name)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.errors import DataError
-from oer_pipeline.trajectories.card import data_card
+from oer_pipeline.trajectories.card import data_card, normalised
 from oer_pipeline.trajectories.table import Trajectories
 
 REFERENCES = {"random": {"mean": -100.0}, "expert": {"mean": 100.0}}
@@ -56,8 +56,14 @@ def test_normalised_return(table: Trajectories) -> None:
     assert data_card(fixed, REFERENCES)["normalised_return"] == pytest.approx(54.0)
 
 
+def test_without_an_expert_reference_nothing_is_normalised(table: Trajectories) -> None:
+    card = data_card(table, {"random": {"mean": 0.0}, "zero": {"mean": 1.0}})
+    assert card["references"] == {"random": {"mean": 0.0}, "zero": {"mean": 1.0}}
+    assert "normalised_return" not in card
+
+
 def test_useless_references(table: Trajectories) -> None:
     with pytest.raises(DataError, match="references have no 'expert'"):
-        data_card(table, {"random": {"mean": 0.0}})
+        normalised(1.0, {"random": {"mean": 0.0}})
     with pytest.raises(DataError, match="both 5"):
         data_card(table, {"random": {"mean": 5.0}, "expert": {"mean": 5.0}})

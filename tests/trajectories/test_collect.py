@@ -44,7 +44,7 @@ def test_rows_of_episodes(episodes: Episodes) -> None:
     np.testing.assert_array_equal(table.next_observation[5], episodes.observation[1, 2])
     np.testing.assert_array_equal(table.action[6:9], episodes.action[2, :3])
     np.testing.assert_allclose(table.returns, episodes.returns[[0, 1, 2, 4]], rtol=1e-6)
-    assert table.metadata == {"suite": "s", "horizon": 4, "diverged_episodes": 2}
+    assert table.metadata == {"suite": "s", "horizon": 4, "diverged_episodes": 2, "broken_off": [2]}
 
 
 def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:

@@ -11,21 +11,21 @@ from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
 
 if TYPE_CHECKING:
-    from oer_pipeline.suites.behaviour import BehaviourFile
+    from oer_pipeline.suites.scripted import Behaviours
 
 
 class BehaviourDataset(AbstractDataset[Any, Any]):
-    """One task's `BehaviourFile`, the user's own in the folder `path`, or the package's."""
+    """One task's behaviours, the user's own in the folder `path`, or the package's."""
 
     def __init__(self, task: str, sequence: str, path: str, metadata: dict[str, Any] | None = None) -> None:
         self._name, self._task, self._folder = task, json.loads(unquote(sequence))[task], Path(path)
         self.metadata = metadata
-        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing"
+        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing; quality=random needs none"
 
-    def load(self) -> BehaviourFile:
-        from oer_pipeline.suites.behaviour import BehaviourFile
+    def load(self) -> Behaviours:
+        from oer_pipeline.suites.scripted import load_behaviours
 
-        return BehaviourFile.load(self.paths()[None])
+        return load_behaviours(self.paths()[None])
 
     def save(self, data: Any) -> None:
         raise DatasetError("behaviour policies are trained by `make behaviours`; no node may save them")

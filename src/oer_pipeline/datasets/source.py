@@ -20,7 +20,12 @@ class SourceDataset(AbstractDataset[Any, Any]):
     def __init__(self, task: str, sequence: str, project: str, metadata: dict[str, Any] | None = None) -> None:
         self._name, self._task, self._project = task, json.loads(unquote(sequence))[task], project
         self.metadata = metadata
-        self.remedy = f"suite {self._task['suite']} names it as the source of {task}"
+
+    @property
+    def remedy(self) -> str:
+        """Who names the file, and what to do where it is missing."""
+        suite, source = self._task["suite"], self.load()
+        return f"suite {suite} names it as the source of {self._name}; {source.remedy}"
 
     def load(self) -> Source:
         from oer_pipeline.suites.source import Source
@@ -31,11 +36,14 @@ class SourceDataset(AbstractDataset[Any, Any]):
         raise DatasetError("imported data are somebody else's; no node may save them")
 
     def paths(self) -> dict[int | None, Path]:
-        """The one file."""
-        return {None: self.load().file}
+        """The one file, or the files of a folder, numbered."""
+        files = self.load().files
+        if len(files) == 1:
+            return {None: files[0]}
+        return dict(enumerate(files))
 
     def _exists(self) -> bool:
-        return self.paths()[None].is_file()
+        return all(path.is_file() for path in self.paths().values())
 
     def _describe(self) -> dict[str, Any]:
         return {"task": self._name}

@@ -69,7 +69,8 @@ def _ensemble_mean(model: TransitionModel, data: Trajectories) -> FloatArray:
 
 def _no_change(training: Trajectories) -> FloatArray:
     change = np.zeros((1, training.observation.shape[1] + 1))
-    change[0, -1] = training.reward.mean(dtype=np.float64)
+    if training.reward is not None:
+        change[0, -1] = training.reward.mean(dtype=np.float64)
     return change
 
 

@@ -26,7 +26,8 @@ def report(model: TransitionModel, data: Trajectories, heldout: BoolArray, seed:
 
     `rmse`, `standardised_rmse` and `nll` per predictor (accuracy.py), `calibration`, `open_loop` and `uncertainty`
     (doubt.py), all over rows whose s' is known. The model has not been trained on
-    held-out episodes, but they did decide when its training stopped.
+    held-out episodes, but they did decide when its training stopped. Data without rewards:
+    lists per dimension end with s', and `rewards` is false.
 
     Raises:
         DataError: a mask that does not fit the data or leaves one side empty; a model of other sizes.
@@ -42,12 +43,21 @@ def report(model: TransitionModel, data: Trajectories, heldout: BoolArray, seed:
     training = data.select(_some(~heldout & known, TRAINING_ROWS, draws))
     judged = data.select(_some(heldout & known, HELDOUT_ROWS, draws))
     linear = LinearModel.fit(model.inputs, training)
-    return {
+    made = {
         **accuracy(model, linear, training, judged),
         "calibration": calibration(model, judged),
         "open_loop": open_loop(model, linear, data.select(heldout & known), draws),
         "uncertainty": doubt(model, judged, draws),
     }
+    return made if data.reward is not None else _without_reward(made)
+
+
+def _without_reward(made: dict[str, Any]) -> dict[str, Any]:
+    """The report without the reward's place in what it lists per dimension of (s', r)."""
+    measured = made["calibration"]
+    shorter = {**measured, "by_dimension": measured["by_dimension"][:-1]}
+    lists = {key: {n: v[:-1] for n, v in made[key].items()} for key in ("rmse", "nll")}
+    return {**made, **lists, "calibration": shorter, "rewards": False}
 
 
 def _some(mask: BoolArray, most: int, draws: torch.Generator) -> BoolArray:

@@ -14,5 +14,11 @@ def inputs_of(data: Trajectories) -> FloatArray:
 
 
 def targets_of(data: Trajectories) -> FloatArray:
-    """(s' - s, r), (N, O + 1) float32."""
-    return np.concatenate((data.next_observation - data.observation, data.reward[:, None]), axis=1)
+    """(s' - s, r), (N, O + 1) float32.
+
+    Where the data have no rewards, r is 0 throughout: a constant output, which no model
+    predicts and no error, likelihood or distance counts.
+    """
+    change = data.next_observation - data.observation
+    reward = np.zeros(len(data), np.float32) if data.reward is None else data.reward
+    return np.concatenate((change, reward[:, None]), axis=1)

@@ -54,12 +54,17 @@ class TaskTable:
 
     @classmethod
     def of(cls, data: Trajectories, standardise: Standardiser, device: torch.device, further: FloatArray) -> TaskTable:
-        """Gathering one row brings a whole transition, and the row's `further` columns (N, C)."""
+        """Gathering one row brings a whole transition, and the row's `further` columns (N, C).
+
+        The reward is NaN where the data have none.
+        """
+        absent = np.full(len(data), np.nan, np.float32)  # what is made of it spoils a training at once
+        reward = absent if data.reward is None else data.reward
         columns = (
             standardise(data.observation),
             data.action,
             standardise(data.next_observation),
-            data.reward[:, None],
+            reward[:, None],
             1.0 - data.terminal[:, None],
             further,
         )

@@ -29,16 +29,18 @@ class Learner:
     """Learns the new task by TD3+BC and protects nothing; subclasses override what they do differently.
 
     One object serves one task: `networks`, `start`, then for every policy update `losses`, `on_gradient` and
-    `after_update`, then `finish`. What outlives the task is what `finish` returns; the next task finds it in
-    `training.kept`. Hooks do tensor work only, the same in every update, and change in place what they keep, also what
-    only `finish` reads: updates are captured once and replayed. Options of a subclass are the arguments of its
-    `__init__`.
+    `after_update`, then `finish`; in between, where `pause_after` says so, `on_pause`. What outlives the task is what
+    `finish` returns; the next task finds it in `training.kept`. Hooks do tensor work only, the same in every update,
+    and change in place what they keep, also what only `finish` reads: updates are captured once and replayed. Options
+    of a subclass are the arguments of its `__init__`.
     """
 
     replays: bool = False
     """Whether it wants a batch of every old task's buffer in each policy update."""
     together: bool = False
     """Whether it learns all tasks at once instead of one after the other."""
+    needs_rewards: bool = False
+    """Whether it asks for rewards itself, whatever the base learner asks for."""
     learning: str = "policy"
     """The network that learns the new task by TD3+BC."""
     deployed: str = "policy"
@@ -53,7 +55,11 @@ class Learner:
         return {"policy": training.continued("policy")}
 
     def start(self, training: TaskTraining) -> None:
-        """At the task's start, once the networks are there."""
+        """At the task's start, once the networks are there.
+
+        Where weights have owners (`networks.policy`), `training.owners` are their
+        numbers by name, (M, ...) each: stored with what is deployed, not looked at here.
+        """
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """Named losses (M,) whose sum the networks descend."""
@@ -68,6 +74,16 @@ class Learner:
 
     def after_update(self, training: TaskTraining) -> None:
         """After the optimiser stepped."""
+
+    def pause_after(self, training: TaskTraining) -> int | None:
+        """After which update (from 1) `on_pause` comes; None: never."""
+        return None
+
+    def on_pause(self, training: TaskTraining) -> None:
+        """Once, between two updates: no part of what is replayed.
+
+        It may ask for values; what it changes, it changes in place.
+        """
 
     def running(self) -> dict[str, Tensor]:
         """Tensors that change during the task, for checkpoints; restored by copying into them."""

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.errors import OERError
-from oer_pipeline.learners import td3bc
+from oer_pipeline.learners import answers, td3bc
 from oer_pipeline.learners.bases.built_in import built_in
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.batches import Batch, Draws, ReplayTable, TaskTable, take
@@ -30,6 +30,7 @@ from oer_pipeline.networks.stacked import Parameters, init_mlp
 from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
+from oer_pipeline.types import FloatArray
 
 logger = logging.getLogger(__name__)
 
@@ -72,23 +73,29 @@ class TaskTraining:
         self.learner, self.settings, self.seeds, self.previous = learner, settings, tuple(seeds), previous
         self.device, self._done, self._numbered = torch.device(device), 0, True
         self.base = base or built_in(settings.base)
+        self._who, self._base_name = answers.name_of(learner), answers.name_of(self.base)
         self.policy_delay = self.base.policy_delay(settings)
+        answers.check_delay(self._base_name, self.policy_delay)
         new = [data] if isinstance(data, Trajectories) else list(data)
         old = () if previous is None else previous.standardisers
         self.tasks = tuple(range(len(old) + 1, len(old) + len(new) + 1))
         self.standardisers = (*old, *_statistics(settings, new, old))
         self.tables = [
-            TaskTable.of(d, s, self.device, self.base.further_columns(d))
+            TaskTable.of(d, s, self.device, self._further_columns(d))
             for d, s in zip(new, self.standardisers[len(old) :], strict=True)
         ]
         self._replay = ReplayTable.of(buffers, old, self.device) if learner.replays else None
         self._sizes = (new[0].observation.shape[1], new[0].action.shape[1])
-        largest_return = max(float(abs(d.reward).max()) for d in new) / (1.0 - settings.discount + 1e-6)
+        largest = max(_largest_reward(d, self.base.needs_rewards) for d in new)
+        largest_return = largest / (1.0 - settings.discount + 1e-6)
         self._largest_value = EXPLODED * max(1.0, largest_return)
         self._start_draws()
         self.kept = {} if previous is None else {n: t.to(self.device) for n, t in previous.kept.items()}
         self.fixed: Parameters = {}
-        self.networks = {name: FlatParameters(p) for name, p in learner.networks(self).items()}
+        self.owners: Parameters = {}
+        networks = learner.networks(self)
+        answers.check_networks(self._who, networks, len(self.seeds), (learner.learning, learner.deployed))
+        self.networks = {name: FlatParameters(p) for name, p in networks.items()}
         self._optimisers = {name: Adam(n, settings.learning_rate) for name, n in self.networks.items()}
         self.target_policy = self.networks[learner.learning].copy()
         self._start_critic()
@@ -124,6 +131,10 @@ class TaskTraining:
         """A network's parameters, those included that are not trained."""
         return {**self.fixed, **self.networks[network].views}
 
+    def restart_optimiser(self, network: str) -> None:
+        """Forget the moments of a network's optimiser, in place."""
+        self._optimisers[network].restart()
+
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
         """Actions (F, B, A) on the tasks being learned."""
         if len(self.tasks) == 1:
@@ -133,7 +144,9 @@ class TaskTraining:
 
     def base_losses(self, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
         """L_pi of the base learner in its parts, (M,), means over the tasks learned at once."""
-        return self.base.losses(self, step, action_FBA)
+        losses = self.base.losses(self, step, action_FBA)
+        answers.check_losses(self._base_name, losses, len(self.seeds), "losses")
+        return losses
 
     def continued(self, purpose: str) -> Parameters:
         """The deployed policy as the last task left it, with what the new tasks add to it."""
@@ -199,9 +212,21 @@ class TaskTraining:
             done = f"{self.updates} updates done, {updates} more asked for"
             raise OERError(f"task {self.task}: {done}; it takes {self.length} (learner.updates)")
         draws = Draws.of(updates, self.settings.batch_size, self.tables, self._replay, self._generators)
-        means = _means(self.perform(draws) if self._graph is None else self._graph.perform(draws))
+        means = _means(self._performed(draws))
         self._check(means)
         return means
+
+    def _performed(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
+        """As `perform`, replayed where there is a graph; with the learner's pause."""
+        perform = self.perform if self._graph is None else self._graph.perform
+        pause = self.learner.pause_after(self)
+        left = 0 if pause is None else pause - self._done
+        if not 0 < left <= len(draws):
+            yield from perform(draws)
+            return
+        yield from perform(draws.part(0, left))
+        self.learner.on_pause(self)
+        yield from perform(draws.part(left, len(draws) - left))
 
     def perform(self, draws: Draws) -> Iterator[dict[str, Tensor]]:
         """One update per draw, as they are asked for; the losses (M,) of each."""
@@ -226,14 +251,19 @@ class TaskTraining:
             self._numbered = True
 
     def result(self) -> Policies:
-        """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks."""
+        """The policies as they stand, on the CPU, without gradients, and what the learner keeps for later tasks.
+
+        Raises:
+            DivergedError: weights are not finite; what the last update did, its losses did not show.
+        """
+        self._check_weights()
         learner, last_twins = self.learner, slice(-2 * len(self.seeds), None)
         return Policies(
-            deployed=_settled(self.parameters(learner.deployed)),
+            deployed=_settled(self.owners | self.parameters(learner.deployed)),
             task=None if learner.learning == learner.deployed else _settled(self.parameters(learner.learning)),
             critic=_settled({name: view[last_twins] for name, view in self.critic.views.items()}),
             standardisers=self.standardisers,
-            kept=_settled(learner.finish(self)),
+            kept=_settled(self._to_keep()),
         )
 
     def parameter_count(self) -> int:
@@ -274,6 +304,16 @@ class TaskTraining:
 
     # ------------------------------------------------------------------------------------------------------------
 
+    def _to_keep(self) -> Mapping[str, Tensor]:
+        kept = self.learner.finish(self)
+        answers.check_tensors(self._who, "finish", kept, len(self.seeds))
+        return kept
+
+    def _further_columns(self, data: Trajectories) -> FloatArray:
+        columns = self.base.further_columns(data)
+        answers.check_columns(self._base_name, columns, len(data))
+        return columns
+
     def _start_draws(self) -> None:
         def of_each(purpose: str, tasks: Sequence[int]) -> list[torch.Generator]:
             return [g for task in tasks for g in generators(purpose, self.seeds, task, self.device)]
@@ -293,9 +333,12 @@ class TaskTraining:
         """
         together = take(self.tables, draws.index)
         targets = self.base.targets(self, together, draws.noise)
+        folded, batch_size = draws.index.shape[1:]
+        answers.check_targets(self._base_name, targets, len(draws), folded, batch_size)
         for k, batch in enumerate(together.split(len(draws))):
             self._done += 1
             losses = self.base.update_values(self, batch, targets[k])
+            answers.check_losses(self._base_name, losses, len(self.seeds), "update_values")
             if self._done % self.policy_delay == 0:
                 losses |= self._policy_update(self._step(draws, k, batch))
             yield losses
@@ -306,6 +349,8 @@ class TaskTraining:
             self._done += 1
             name, step = self.learner.deployed, self._step(draws, k, batch)
             losses = self.learner.extra_losses(self, step)
+            answers.check_losses(self._who, losses, len(self.seeds), "extra_losses")
+            answers.check_reached(self._who, losses)
             differentiate(list(losses.values()), [self.networks[name]])
             self._optimisers[name].step()
             yield {name: loss.detach() for name, loss in losses.items()}
@@ -317,6 +362,8 @@ class TaskTraining:
     def _policy_update(self, step: Step) -> dict[str, Tensor]:
         self.watched = {}
         losses = self.learner.losses(self, step)
+        answers.check_losses(self._who, losses, len(self.seeds), "losses")
+        answers.check_reached(self._who, losses)
         differentiate(list(losses.values()), list(self.networks.values()))
         self.learner.on_gradient(self, step)
         for optimiser in self._optimisers.values():
@@ -342,12 +389,21 @@ class TaskTraining:
             (small, f"finite, but mean Q is beyond {self._largest_value:.3g}"),
         ):
             if lost := [seed for seed, ok in zip(self.seeds, ok_M, strict=True) if not ok]:
+                odd = [name for name, mean in means.items() if not bool(mean.isfinite().all())]
+                curves = f" (curves {', '.join(odd)})" if odd else ""
                 raise DivergedError(
-                    f"task {self.task}: the losses of seed(s) {lost} are {what} at update {self.updates}"
+                    f"task {self.task}: the losses of seed(s) {lost} are {what}{curves} at update {self.updates}"
                 )
         for name, good_M in zip(doubtful, good, strict=True):
             seeds = zip(self.seeds, good_M, strict=True)
             self._warn(name, [seed for seed, is_good in seeds if not is_good])
+
+    def _check_weights(self) -> None:
+        for name, network in self.networks.items():
+            finite_M = network.buffer.isfinite().all(dim=1).tolist()
+            if lost := [seed for seed, finite in zip(self.seeds, finite_M, strict=True) if not finite]:
+                what = f"the weights of seed(s) {lost} are not finite"
+                raise DivergedError(f"task {self.task}: {what} after update {self.updates} (network {name})")
 
     def _warn(self, curve: str, seeds: Sequence[int]) -> None:
         """Say what a curve that is not 0 means, once a seed."""
@@ -363,6 +419,16 @@ class TaskTraining:
                 what,
                 curve,
             )
+
+
+def _largest_reward(data: Trajectories, needed: bool) -> float:
+    """The largest absolute reward; 0 where the data have none and none are needed.
+
+    Raises:
+        DataError: the data have none, and the base learner needs them.
+    """
+    rewards = data.rewards if needed else data.reward
+    return 0.0 if rewards is None else float(abs(rewards).max())
 
 
 def _statistics(

@@ -3,6 +3,9 @@
 `R` has shape (N, N): R[k, i] is the mean undiscounted return on task i after learning tasks 0..k. Entries above the
 diagonal (k < i) are NaN and never read. A row that was never evaluated (a learner of all tasks at once has only the
 last one) is NaN too, and every metric that needs it is None, as is one that a single task does not define.
+
+Where a suite has success, a second matrix of the same shape holds the share of episodes, in per cent, in which some
+step solved the task; the metrics of that one are called `<name>_success`.
 """
 
 from __future__ import annotations
@@ -15,6 +18,11 @@ from numpy.typing import ArrayLike
 
 from oer_pipeline.errors import DataError
 from oer_pipeline.types import FloatArray
+
+SUCCESS = "_success"
+"""What the names of metrics on the success scale end in."""
+NEVER_NEGATIVE = ("per", "plasticity", "forgetting")
+"""Shares of episodes, and a loss from the best."""
 
 
 @dataclass(frozen=True)
@@ -125,6 +133,44 @@ def summary(
         raw["zero_shot"] = zero_shot(next_task_returns, references.random)
         scaled["zero_shot"] = zero_shot(_scaled_next(next_task_returns, references), np.zeros_like(references.random))
     return raw | {f"{name}_normalised": value for name, value in scaled.items()}
+
+
+def success_summary(
+    success: ArrayLike,
+    random: ArrayLike | None = None,
+    task_policy: ArrayLike | None = None,
+    next_task: ArrayLike | None = None,
+) -> dict[str, float | None]:
+    """Every metric of one seed on the success scale, as `<name>_success`.
+
+    All in per cent of episodes: `success` (N, N) as R, `random` (N,) of the random policy,
+    `task_policy` (N,) and `next_task` (N - 1,) as in `summary`. `zero_shot` is None without
+    `random` or `next_task`.
+
+    Raises:
+        DataError: as `summary`; a value outside 0 to 100.
+    """
+    rates = _checked(success)
+    outside = np.argwhere((rates < 0.0) | (rates > 100.0))
+    if len(outside):
+        k, i = outside[0]
+        raise DataError(
+            f"matrix of success has {rates[k, i]} at row {k}, column {i}; "
+            "a share of episodes lies between 0 and 100 per cent"
+        )
+    found = _metrics(rates, task_policy) | {"zero_shot": None}
+    if random is not None and next_task is not None:
+        found["zero_shot"] = zero_shot(next_task, random)
+    return {name + SUCCESS: value for name, value in found.items()}
+
+
+def possible(metric: str) -> tuple[float, float]:
+    """Between which values a metric's mean can lie; success has ends, returns have none."""
+    name = metric.removesuffix(SUCCESS)
+    if name == metric:
+        return -np.inf, np.inf
+    least = 0.0 if name in NEVER_NEGATIVE else -100.0
+    return least, 100.0
 
 
 def _metrics(R: ArrayLike, task_policy_returns: ArrayLike | None) -> dict[str, float | None]:

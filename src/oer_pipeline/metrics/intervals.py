@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import inf, sqrt
 from typing import TypeVar
 
 import numpy as np
@@ -36,8 +36,14 @@ class Estimate:
     values: tuple[float, ...]  # one a seed, in the order given
 
 
-def interval(seed_values: Sequence[float], level: float = 0.95) -> Estimate:
+def interval(
+    seed_values: Sequence[float],
+    level: float = 0.95,
+    possible: tuple[float, float] = (-inf, inf),
+) -> Estimate:
     """Estimate the mean over seeds with an interval of confidence `level`; the seeds' order changes nothing.
+
+    It is cut where the mean cannot lie (outside `possible`), which costs no coverage.
 
     Raises:
         DataError: no value, or one that is not finite.
@@ -51,6 +57,8 @@ def interval(seed_values: Sequence[float], level: float = 0.95) -> Estimate:
     if not values.size or not np.isfinite(values).all():
         raise DataError(f"seed values are {list(seed_values)}; at least one is needed and all have to be finite")
     method, low, high = _bounds(values, level)
+    if low is not None and high is not None:
+        low, high = max(low, possible[0]), min(high, possible[1])
     given = tuple(float(v) for v in seed_values)
     return Estimate(float(values.mean()), float(trim_mean(values, 0.25)), low, high, method, len(given), given)
 

@@ -91,6 +91,7 @@ def judge(
       100 cells hold a buffer state, a cell being what is nearest to one of 100 rows of D_n (a fixed draw).
     - `return_mean`, `_sd`, `_q10`, `_q50`, `_q90`: of the episodes that rows come from, each row counting once;
       `reward_mean` of the rows; `data_...`: the same of all rows of D_n, what a uniform buffer has on average.
+      None of these keys is there where the data have no rewards.
     - `action_gap`: mean |a - pi(s)| over rows and action dimensions.
     - `random_share`: the share of rows from the random policy's episodes, null in data of one kind.
 
@@ -109,10 +110,7 @@ def judge(
         **_fidelity(space, buffer.observation, visits),
         "visits_to_data": float(space.distances(visits, data.observation).mean()),
         **_coverage(space, data.observation, buffer.observation),
-        **_distribution("return", data.returns[episode[buffer.row]]),
-        **_distribution("data_return", data.returns[episode]),
-        "reward_mean": float(buffer.reward.mean(dtype=np.float64)),
-        "data_reward_mean": float(data.reward.mean(dtype=np.float64)),
+        **_rewards(buffer, data, episode),
         "action_gap": float(np.abs(buffer.action - policy_action).mean(dtype=np.float64)),
         "random_share": _random_share(data, episode[buffer.row]),
     }
@@ -179,6 +177,19 @@ def _distribution(name: str, values: FloatArray) -> Judgement:
         f"{name}_q{100 * q:.0f}": float(v) for q, v in zip(QUANTILES, np.quantile(values, QUANTILES), strict=True)
     }
     return {f"{name}_mean": float(values.mean()), f"{name}_sd": float(values.std()), **quantiles}
+
+
+def _rewards(buffer: ReplayBuffer, data: Trajectories, episode_of_row: IntArray) -> Judgement:
+    """What returns and rewards say of a buffer; nothing where the data have none."""
+    if buffer.reward is None or data.reward is None:
+        return {}
+    returns = data.returns
+    return {
+        **_distribution("return", returns[episode_of_row[buffer.row]]),
+        **_distribution("data_return", returns[episode_of_row]),
+        "reward_mean": float(buffer.reward.mean(dtype=np.float64)),
+        "data_reward_mean": float(data.reward.mean(dtype=np.float64)),
+    }
 
 
 def _random_share(data: Trajectories, episode_of_row: IntArray) -> float | None:

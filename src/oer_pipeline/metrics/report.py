@@ -12,9 +12,13 @@
      "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},     # intervals.Estimate
      "buffers": {seed: [{"rows", "walked"}, ...]},                 # one a task; rows - walked were filled uniformly
      "diverged_episodes": {seed: int},                             # evaluation episodes that the physics broke off
-     "cost": {"updates", "parameters", "replay_bytes"}}
+     "cost": {"updates", "parameters", "replay_bytes"},
+     "success": {                                                  # in per cent; absent where the suite has none
+         "matrix", "task_policy", "next_task",                     # {seed: ...} of the shapes above
+         "references": {task: {"random", "expert", ...: per cent}}}}
 
-Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each `_normalised` where references exist) plus
+Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each `_normalised` where references exist) and of
+`continual.success_summary` (each `_success` where the suite has it), plus
 `fidelity_visits_to_buffer` and `fidelity_buffer_to_visits`, the mean over the tasks that have a buffer. What is
 undefined is null, never NaN and never zero. There are no dates and no wall times: equal inputs give equal bytes.
 """
@@ -22,14 +26,20 @@ undefined is null, never NaN and never zero. There are no dates and no wall time
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from oer_pipeline.errors import DataError
-from oer_pipeline.metrics.continual import References, summary
+from oer_pipeline.metrics.continual import (
+    SUCCESS,
+    References,
+    possible,
+    success_summary,
+    summary,
+)
 from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.intervals import interval
 
@@ -38,6 +48,37 @@ HEADLINES = (
     *("per", "bwt_paper", "plasticity", "forgetting", "zero_shot", "cloning_gap"),
     *(f"fidelity_{d}" for d in DIRECTIONS),
 )
+
+
+@dataclass(frozen=True)
+class Success:
+    """A cell's success in per cent of episodes; keys are seeds, shapes those of the returns."""
+
+    matrices: Mapping[int, ArrayLike]
+    references: Mapping[str, Mapping[str, float]]
+    """`{task: {"random", "expert", ...}}`, as far as they were measured."""
+    task_policy: Mapping[int, ArrayLike] = field(default_factory=dict)
+    next_task: Mapping[int, ArrayLike] = field(default_factory=dict)
+
+    def summary(self, seed: int, tasks: Sequence[str]) -> dict[str, float | None]:
+        """One seed's metrics; `zero_shot` needs every task's random policy."""
+        random = [self.references.get(task, {}).get("random") for task in tasks]
+        return success_summary(
+            self.matrices[seed],
+            None if None in random else np.array(random, np.float64),
+            self.task_policy.get(seed),
+            self.next_task.get(seed),
+        )
+
+    def document(self) -> dict[str, Any]:
+        """Its part of the cell's document."""
+        seeds = sorted(self.matrices)
+        return {
+            "matrix": {str(s): _jsonable(_lower(self.matrices[s])) for s in seeds},
+            "task_policy": {str(s): _jsonable(self.task_policy.get(s)) for s in seeds},
+            "next_task": {str(s): _jsonable(self.next_task.get(s)) for s in seeds},
+            "references": {t: _numbers(kinds) for t, kinds in self.references.items()},
+        }
 
 
 def cell_metrics(
@@ -55,6 +96,7 @@ def cell_metrics(
     fidelity: Mapping[int, Sequence[Fidelity | None]] | None = None,
     buffers: Mapping[int, Sequence[Mapping[str, int]]] | None = None,
     diverged_episodes: Mapping[int, int] | None = None,
+    success: Success | None = None,
 ) -> dict[str, Any]:
     """The document above from each seed's matrix R (N, N), task policy returns (N,) and buffer fidelity per task (N).
 
@@ -71,12 +113,16 @@ def cell_metrics(
     policies = {s: (task_policy_returns or {}).get(s) for s in seeds}
     ahead = {s: (next_task_returns or {}).get(s) for s in seeds}
     judged = {s: (fidelity or {}).get(s) for s in seeds}
+    per_seed = {}
     for seed in seeds:
-        _check_tasks(f"cell {cell}, seed {seed}", len(tasks), matrices[seed], judged[seed])
-    per_seed = {
-        str(s): summary(matrices[s], measured, policies[s], ahead[s]) | _mean_fidelity(judged[s]) for s in seeds
-    }
-    return {
+        where = f"cell {cell}, seed {seed}"
+        _check_tasks(where, len(tasks), matrices[seed], judged[seed])
+        found = summary(matrices[seed], measured, policies[seed], ahead[seed])
+        if success is not None:
+            _check_success(where, len(tasks), success, seed)
+            found |= success.summary(seed, tasks)
+        per_seed[str(seed)] = found | _mean_fidelity(judged[seed])
+    document = {
         "suite": suite,
         "quality": quality,
         "method": method,
@@ -94,25 +140,30 @@ def cell_metrics(
         "diverged_episodes": {str(s): (diverged_episodes or {}).get(s, 0) for s in seeds},
         "cost": dict(cost),
     }
+    return document if success is None else document | {"success": success.document()}
 
 
 def aggregate(per_seed: Mapping[str, Mapping[str, float | None]]) -> dict[str, dict[str, Any] | None]:
     """Each metric's estimate over the seeds that define it, None where none does."""
     names = next(iter(per_seed.values()))
-    return {name: _estimate([values[name] for values in per_seed.values()]) for name in names}
+    return {name: _estimate(name, [values[name] for values in per_seed.values()]) for name in names}
 
 
 def headlines(aggregates: Mapping[str, Mapping[str, Any] | None]) -> dict[str, float | None]:
-    """The mean of each headline metric, normalised where there are references: what `dvc metrics` shows."""
-    names = [f"{name}_normalised" if f"{name}_normalised" in aggregates else name for name in HEADLINES]
+    """The mean of each headline metric: what `dvc metrics` shows.
+
+    On the success scale where there is one; and as return, normalised where there are references.
+    """
+    names = [name + SUCCESS for name in HEADLINES if name + SUCCESS in aggregates]
+    names += [f"{name}_normalised" if f"{name}_normalised" in aggregates else name for name in HEADLINES]
     return {name: None if (found := aggregates[name]) is None else found["mean"] for name in names}
 
 
-def _estimate(values: Sequence[float | None]) -> dict[str, Any] | None:
+def _estimate(name: str, values: Sequence[float | None]) -> dict[str, Any] | None:
     defined = [v for v in values if v is not None]
     if not defined:
         return None
-    estimate = asdict(interval(defined))
+    estimate = asdict(interval(defined, possible=possible(name)))
     del estimate["values"]  # they are in per_seed
     return estimate
 
@@ -144,6 +195,15 @@ def _jsonable(values: ArrayLike | None) -> Any:
     array = np.asarray(values, np.float64).astype(object)
     array[array != array] = None  # NaN is the value that differs from itself
     return array.tolist()
+
+
+def _check_success(where: str, tasks: int, success: Success, seed: int) -> None:
+    if seed not in success.matrices:
+        have = sorted(success.matrices)
+        raise DataError(f"{where}: no success, but of seeds {have}; every seed has to have it")
+    shape = np.shape(success.matrices[seed])
+    if shape != (tasks, tasks):
+        raise DataError(f"{where}: matrix of success has shape {shape}; {tasks} tasks want {(tasks, tasks)}")
 
 
 def _check_tasks(where: str, tasks: int, R: ArrayLike, fidelity: Sequence[Fidelity | None] | None) -> None:

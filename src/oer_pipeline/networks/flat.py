@@ -82,6 +82,11 @@ class Adam:
             "steps": torch.zeros((), device=network.buffer.device),
         }
 
+    def restart(self) -> None:
+        """As at the start: no step was done."""
+        for tensor in self.state.values():
+            tensor.zero_()
+
     def step(self) -> None:
         """One step down `network.gradient`."""
         self.state["steps"].add_(1.0)

@@ -1,7 +1,8 @@
 """Deterministic tanh policies (method, section 2): a trunk and a head per task, or one head that is told the task.
 
 What a policy is follows from the names of its parameters: `trunk.*` is shared and `trunk_{task}.*` a task's own,
-`head.{task}.*` a head per task and `head.shared.*` with `identity.{task}` the single head.
+`head.{task}.*` a head per task and `head.shared.*` with `identity.{task}` the single head. `owner.{name}` beside a
+parameter of that name says from which task on each of its weights is used (PackNet).
 
 Shapes: M members, B batch, D observation, H trunk features, A action.
 """
@@ -20,6 +21,7 @@ from oer_pipeline.types import FloatArray
 
 EPSILON = 1e-3
 SHARED = "shared"
+OWNER = "owner."
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,24 @@ def trunk_layers(parameters: Mapping[str, Tensor], task: int) -> Parameters:
     return layers
 
 
+def of_task(parameters: Mapping[str, Tensor], task: int) -> Mapping[str, Tensor]:
+    """The policy that task `task` goes through, where weights have owners.
+
+    Weights of later tasks are 0, and later tasks' one-hot inputs are not there: not a bit
+    of it changes when these learn. Any other policy is returned as it is.
+    """
+    owners = [name for name in parameters if name.startswith(OWNER)]
+    if not owners:
+        return parameters
+    later = {f"identity.{j}" for j in identities(parameters) if j > task}
+    without = later.union(owners)
+    found = {name: p for name, p in parameters.items() if name not in without}
+    for owner in owners:
+        name = owner.removeprefix(OWNER)
+        found[name] = found[name].masked_fill(parameters[owner] > task, 0.0)
+    return found
+
+
 def inputs(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
     """What enters the trunk: standardised observations, with a one-hot task id where there is a single head."""
     known = identities(parameters)
@@ -98,6 +118,7 @@ def inputs(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor)
 
 def trunk(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
     """Trunk features (M, B, H) of task `task`'s standardised observations."""
+    parameters = of_task(parameters, task)
     entering = inputs(parameters, task, observation_MBD)
     return mlp(trunk_layers(parameters, task), entering, last_activation=True)
 
@@ -115,6 +136,7 @@ def head(parameters: Mapping[str, Tensor], task: int, features_MBH: Tensor) -> T
 
 def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
     """Actions (M, B, A) for standardised observations; `task` counts from 1."""
+    parameters = of_task(parameters, task)
     layers, name = trunk_layers(parameters, task), head_name(parameters, task)
     last = depth(layers)
     layers |= {f"{last}.weight": parameters[f"{name}.weight"], f"{last}.bias": parameters[f"{name}.bias"]}

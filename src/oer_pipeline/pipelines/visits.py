@@ -15,9 +15,13 @@ from oer_pipeline.types import FloatArray
 def visits_of(
     act: Callable[[FloatArray], FloatArray], task: Mapping[str, Any], episodes: int, seeds: Sequence[int], kind: str
 ) -> dict[int, Trajectories]:
-    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all seeds -> actions (M, E, A)."""
+    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all seeds -> actions (M, E, A).
+
+    Where the suite has success, the tables say which episodes solved the task.
+    """
     target = Task(**task)
     [by_member] = evaluate([target], lambda _, observation: act(observation), len(seeds), episodes, "visits")
     metadata = {"suite": target.suite, "task": target.index, "kind": kind}
-    bounds = target.physics().bounds
-    return {s: from_episodes(e, metadata, target.horizon, bounds) for s, e in zip(seeds, by_member, strict=True)}
+    physics = target.physics()
+    facts = (metadata, target.horizon, physics.bounds, physics.has_success)
+    return {s: from_episodes(e, *facts) for s, e in zip(seeds, by_member, strict=True)}

@@ -13,6 +13,7 @@ from oer_pipeline.reports.style import PALETTE
 Card: TypeAlias = Mapping[str, Any]
 """What `trajectories.card.data_card` returns, or reads back from JSON; keys may be absent."""
 
+MADE_WITH = ("mujoco", "gymnasium", "metaworld")
 SUMMARY = ("min", "mean", "max", "std")
 NOTHING = "<p>Nothing: the data are as they came.</p>"
 MENDED = {
@@ -20,6 +21,8 @@ MENDED = {
     "terminals_to_timeouts": "{n} episodes had a terminal flag at the horizon; it was made a time-out.",
     "split_at_horizon": "{n} episodes were ended by the horizon, because the file has no time-outs.",
     "next_observations_derived": "{n} next observations were missing and taken from the next row.",
+    "ends_to_timeouts": "{n} ends of episodes that are not terminal became time-outs, because the file has none.",
+    "reversed": "{n} rows were turned round, because the file's last row came first.",
     "rows_dropped": "{n} last rows of episodes were dropped, because nobody knows their next observation.",
 }
 WIDTH, HEIGHT, FOOT = 640, 150, 22  # of a histogram, in pixels
@@ -31,6 +34,8 @@ def card_page(card: Card, title: str) -> str:
         ("What it is", _facts(card), None),
         ("What was mended", _mended(card.get("mended") or card.get("provenance", {}).get("mended") or {}), None),
     ]
+    if "plausibility" in card:
+        sections.append(("Does it fit the environment?", _plausibility(card["plausibility"]), None))
     if "returns" in card:
         sections.append(("Returns", _distribution(card["returns"], "return", "episodes by undiscounted return"), None))
     if "episode_lengths" in card:
@@ -55,6 +60,8 @@ def _facts(card: Card) -> str:
         ("Horizon", _count(origin.get("horizon"), "steps")),
         ("Transitions", _joined(_count(card.get("transitions")), _bytes(card.get("bytes")))),
         ("Episodes", _count(card.get("episodes"))),
+        ("Rewards", "none" if "coverage" in card and "reward" not in card["coverage"] else ""),
+        ("Success", _success(card.get("success_rate"))),
         ("Next observations", _unknown(card.get("unknown_next_observations"))),
         ("Observation", _count(card.get("observation_size"), "dimensions")),
         ("Action", _joined(_count(card.get("action_size"), "dimensions"), _within(card.get("action_bounds")))),
@@ -85,6 +92,10 @@ def _count(number: Any, unit: str = "") -> str:
 
 def _bytes(number: int | None) -> str:
     return "" if number is None else f"{number / 1e6:,.1f} MB as arrays"
+
+
+def _success(rate: float | None) -> str:
+    return "" if rate is None else f"{rate:.0%} of the episodes solved the task at some step"
 
 
 def _unknown(rows: int | None) -> str:
@@ -125,6 +136,8 @@ def _collector(origin: Mapping[str, Any]) -> str:
 def _one_collector(collector: Any) -> str:
     if not isinstance(collector, Mapping):
         return str(collector)
+    if "script" in collector:
+        return f"the script of {collector['script']}, its actions with noise of sd {collector['noise']}"
     if "algorithm" not in collector:
         return _joined(*(f"{key}: {str(value)[:80]}" for key, value in collector.items()))
     steps, returns = collector.get("medium_steps"), collector.get("returns", {})
@@ -147,7 +160,7 @@ def _within(bounds: Mapping[str, Sequence[float]] | None) -> str:
 
 
 def _versions(card: Card, origin: Mapping[str, Any]) -> Mapping[str, str]:
-    found: Mapping[str, str] = card.get("versions") or {n: origin[n] for n in ("mujoco", "gymnasium") if n in origin}
+    found: Mapping[str, str] = card.get("versions") or {n: origin[n] for n in MADE_WITH if n in origin}
     return found
 
 
@@ -160,10 +173,31 @@ def _mended(record: Mapping[str, Any]) -> str:
         f"{how.get('largest_error', 0.0):.2g}."
         for column, how in (record.get("narrowed") or {}).items()
     ]
-    known = {*MENDED, "largest_excess", "narrowed"}
+    if chosen := record.get("observation_dimensions"):
+        kept = ", ".join(map(str, chosen["kept"]))
+        sentences.append(f"Of {chosen['of']} observation dimensions these were kept: {kept}.")
+    known = {*MENDED, "largest_excess", "narrowed", "observation_dimensions"}
     sentences += [f"{key}: {value}" for key, value in record.items() if key not in known and value]
     items = "".join(f"<li>{escape(sentence)}</li>" for sentence in sentences)
     return f"<ul>{items}</ul>" if items else NOTHING
+
+
+def _plausibility(found: Mapping[str, Any]) -> str:
+    """How far the environment's own steps lead from what the file says, or why nobody
+    tried."""
+    if "skipped" in found:
+        text = f"Not tried: {found['skipped']}."
+    else:
+        text = (
+            f"{_count(found['rows'])} rows were set into the task's environment and stepped by their actions. What "
+            f"followed is {found['error']:g} of a step's length away from what the file says (0: the same; 1: as far "
+            "off as if nothing had moved)."
+        )
+    if "reward_error" in found:
+        text += f" Rewards differ by {found['reward_error']:g} of their standard deviation."
+    if "action_space" in found:
+        text += f" The file says that its action space is {found['action_space']}."
+    return f"<p>{escape(text)}</p>"
 
 
 def _distribution(summary: Mapping[str, Any], quantity: str, what: str) -> str:
@@ -176,6 +210,7 @@ def _endings(card: Card) -> str:
     counts = {
         "ended by a terminal state": card.get("terminal_episodes"),
         "ended by the clock": card.get("timeout_episodes"),
+        "of these before the horizon": card.get("timeouts_before_horizon"),
         "with a terminal flag at the horizon": card.get("terminal_at_horizon") or None,
         "broken off, because the physics diverged": diverged or None,
     }
@@ -198,8 +233,11 @@ def _dimensions(name: str, summary: Mapping[str, Any]) -> Iterable[tuple[Any, ..
 
 def _references(card: Card) -> str:
     known = card.get("references") or {}
-    rows = [(name, of.get("episodes"), of.get("mean"), of.get("sd")) for name, of in known.items()]
-    table = _table(("returns of", "episodes", "mean", "sd"), rows) if rows else ""
+    titles = ["episodes", "mean", "sd"]
+    if any("success" in of for of in known.values()):
+        titles.append("success")
+    rows = [(name, *map(of.get, titles)) for name, of in known.items()]
+    table = _table(("returns of", *titles), rows) if rows else ""
     if "normalised_return" not in card:
         return table
     scale = "0 is the random policy's, 100 the expert's"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.reports.cells import Cell, estimate, ranked, scale
+from oer_pipeline.reports.cells import TITLES, Cell, estimate, ranked, scale
 from oer_pipeline.reports.style import PALETTE, canvas, layout, png_bytes, tidy
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ def _estimates(cells: Sequence[Cell], metric: str) -> list[tuple[str, Estimate |
 
 
 def _titles(cells: Sequence[Cell]) -> list[str]:
-    return [f"{title}, {scale(cells)}" for title in PANELS.values()]
+    return [f"{title}, {TITLES[scale(cells)]}" for title in PANELS.values()]
 
 
 def _title(cells: Sequence[Cell]) -> str:

@@ -64,15 +64,17 @@ def _by_dimension(measure: str, label: str) -> Callable[[Axes, Reports], None]:
     """A mark per dimension and predictor, the mean over tasks; a bar from the lowest task to the highest."""
 
     def draw(axes: Axes, reports: Reports) -> None:
+        rewards = any(report.get("rewards", True) for report in reports.values())
         for n, (name, tint) in enumerate(PREDICTORS.items()):
             values = np.array([_errors(report, measure, name) for report in reports.values()])
+            values = values if rewards else values[:, :-1]
             at = np.arange(values.shape[1]) + 0.22 * (n - 1)
             axes.vlines(at, values.min(axis=0), values.max(axis=0), color=tint, linewidth=1.2, alpha=0.6)
             axes.plot(at, values.mean(axis=0), "o", color=tint, markersize=3.5, label=name.replace("_", " "))
         last = values.shape[1] - 1
         shown = range(0, last, 1 + last // 20)
-        axes.set_xticks([*shown, last], [*map(str, shown), "r"])
-        axes.set(xlabel="dimension of s' (r: reward)", ylabel=label)
+        axes.set_xticks([*shown, last], [*map(str, shown), "r" if rewards else str(last)])
+        axes.set(xlabel=f"dimension of s'{' (r: reward)' if rewards else ''}", ylabel=label)
         if measure == "rmse":
             _logarithmic(axes)
 
@@ -80,12 +82,17 @@ def _by_dimension(measure: str, label: str) -> Callable[[Axes, Reports], None]:
 
 
 def _errors(report: Mapping[str, Any], measure: str, predictor: str) -> FloatArray:
-    """Per dimension, NaN where constant; root mean squares relative to those of no change."""
-    values = np.array([np.nan if v is None else v for v in report[measure][predictor]], np.float64)
+    """Per dimension of (s', r), NaN where constant; root mean squares relative to those of no change.
+
+    The place of r is NaN where the data have no rewards.
+    """
+    absent = [] if report.get("rewards", True) else [None]
+    found = [*report[measure][predictor], *absent]
+    values = np.array([np.nan if v is None else v for v in found], np.float64)
     if measure != "rmse":
         return values
-    reference = np.array(report["rmse"]["no_change"], np.float64)
-    constant = np.array([v is None for v in report["nll"]["ensemble"]])
+    reference = np.array([*report["rmse"]["no_change"], *(0.0 for _ in absent)], np.float64)
+    constant = np.array([v is None for v in [*report["nll"]["ensemble"], *absent]])
     return np.divide(values, reference, out=np.full_like(values, np.nan), where=~constant & (reference > 0))
 
 

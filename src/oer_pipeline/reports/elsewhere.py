@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from oer_pipeline.metrics.intervals import interval
+from oer_pipeline.metrics.intervals import Estimate, interval
+from oer_pipeline.reports.cells import TITLES
 from oer_pipeline.reports.tables import INTERVALS, Table, number
 
 if TYPE_CHECKING:
@@ -13,8 +14,12 @@ if TYPE_CHECKING:
 
 
 def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: int) -> Table:
-    """One row a task from every seed's episodes (columns `return`, `length`, `diverged`, `head`); raw returns."""
+    """One row a task from every seed's episodes: success in %, where the suite has it, and raw returns.
+
+    Columns that are read: `return`, `length`, `diverged`, `head`, and `success` if it is there.
+    """
     rows, methods = [], set()
+    succeeds = all("success" in table for by_seed in returns.values() for table in by_seed.values())
     for task, by_seed in returns.items():
         first = next(iter(by_seed.values()))
         means = interval([float(t["return"].mean()) for t in by_seed.values()])
@@ -22,12 +27,17 @@ def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: 
         diverged = sum(int(t["diverged"].sum()) for t in by_seed.values())
         position, head = int(task.removeprefix("task_")), int(first["head"].iloc[0])
         known = "learned" if position <= learned else "not learned"
-        rows.append((task, "raw", known, str(head), number(means, 1), number(steps, 0), str(diverged)))
+        success = (number(_success(by_seed.values()), 1),) if succeeds else ()
+        numbers = (*success, number(means, 1), number(steps, 0), str(diverged))
+        rows.append((task, "raw", known, str(head), *numbers))
         methods.add(means.method)
-    titles = ("task", "scale", "by then", "head", "return", "steps", "diverged")
+    leading = (TITLES["success"],) if succeeds else ()
+    titles = ("task", "scale", "by then", "head", *leading, "return", "steps", "diverged")
+    explained = ((TITLES["success"], "share of episodes in which some step solved the task"),) if succeeds else ()
     notes = (
         ("by then", f"whether the policy has learned the task, having learned {learned}"),
         ("head", "a learned task's own; the newest for one that was not learned (zero shot)"),
+        *explained,
         (
             "diverged",
             "episodes that the physics broke off, over all seeds; continued at the worst reward of random actions",
@@ -35,3 +45,8 @@ def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: 
         ("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)),
     )
     return Table(titles, tuple(rows), notes)
+
+
+def _success(tables: Iterable[pd.DataFrame]) -> Estimate:
+    rates = [100.0 * float(table["success"].mean()) for table in tables]
+    return interval(rates, possible=(0.0, 100.0))

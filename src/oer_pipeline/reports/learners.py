@@ -7,7 +7,16 @@ from typing import Any
 
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.metrics.intervals import FEWEST, paired_difference
-from oer_pipeline.reports.cells import Cell, estimate, ranked, scale, seed_values, with_forward_transfer
+from oer_pipeline.reports.cells import (
+    UNITS,
+    Cell,
+    drawn_scales,
+    estimate,
+    ranked,
+    scale,
+    seed_values,
+    with_forward_transfer,
+)
 from oer_pipeline.reports.tables import number
 
 METRICS = {
@@ -23,6 +32,8 @@ METRICS = {
 def learners_table(cells: Sequence[Cell], reference: str) -> str:
     """Markdown, a row a cell by rank: metrics, PER minus that of the cell `reference` paired by seed, and cost.
 
+    On the success scale where the suite has it, with PER as return beside.
+
     Raises:
         ConfigurationError: no cell is called `reference`.
         DataError: cells that may not be compared (`cells.ranked`).
@@ -33,16 +44,20 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
     if reference not in by_name:
         raise ConfigurationError(f"no cell is called {reference!r}; {choices(by_name, reference)}")
     base = seed_values(by_name[reference], "per", shown)
+    beside = drawn_scales(order[0])[1:] if shown == "success" else ()
     rows = []
     for name, cell in by_name.items():
         values = [number(estimate(cell, metric, shown), 1) for metric in METRICS]
+        values += [number(estimate(cell, "per", name), 1) for name in beside]
         difference = None if name == reference else paired_difference(seed_values(cell, "per", shown), base)
         cost = [f"{cell['cost']['parameters']:,}", f"{cell['cost']['replay_bytes'] / 1000:,.0f}"]
         rows.append([name, *values, number(difference, 1), *cost])
-    titles = ["method", *METRICS.values(), f"PER - {reference}", "parameters", "replay kB"]
+    returns = [f"PER, {name} return" for name in beside]
+    titles = ["method", *METRICS.values(), *returns, f"PER - {reference}", "parameters", "replay kB"]
     first, seeds = order[0], ", ".join(map(str, order[0]["seeds"]))
     where = f"{first['suite']}, {first['quality']}, {len(first['tasks'])} tasks, seeds {seeds}"
-    return f"{where}; {shown} returns.\n\n{_markdown(titles, rows)}"
+    measure = UNITS[shown] if shown == "success" else f"{shown} returns"
+    return f"{where}; {measure}.\n\n{_markdown(titles, rows)}"
 
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
@@ -102,7 +117,9 @@ def _note(about: Mapping[str, Any], chosen: float | None) -> str:
 def _tuned_on(about: Mapping[str, Any]) -> str:
     where = f"{about['suite']}, {about['quality']}, {about['tasks']} tasks"
     seeds = ", ".join(map(str, about["seeds"]))
-    return f"PER on {where}, {about['updates']:,} updates per task, seeds {seeds}."
+    scale_of = " (success, %)" if about.get("scale") == "success" else ""
+    updates = f"{about['updates']:,} updates per task"
+    return f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
 
 
 def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:

@@ -1,23 +1,36 @@
-"""Return on each task over the sequence, every seed visible."""
+"""Success and return on each task over the sequence, every seed visible."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oer_pipeline.reports.cells import UNITS, Cell, matrices, scale
+from oer_pipeline.reports.cells import (
+    MEASURED,
+    UNITS,
+    Cell,
+    drawn_scales,
+    matrices,
+    scale,
+)
 from oer_pipeline.reports.style import canvas, colour, layout, png_bytes, tidy
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
+    from matplotlib.axes import Axes
 
 
-def figure(metrics: Cell) -> go.Figure:
-    """A line a task from when it was learned to the end: the mean bold, each seed thin behind it."""
+def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
+    """A line a task from when it was learned to the end: the mean bold, each seed thin behind it.
+
+    In the scale that leads if none is given.
+    """
     import plotly.graph_objects as go
 
-    returns, tasks = matrices(metrics), list(metrics["tasks"])
+    shown = in_scale or scale([metrics])
+    returns, tasks = matrices(metrics, shown), list(metrics["tasks"])
     plot = go.Figure()
     for i, task in enumerate(tasks):
         common = {"x": tasks[i:], "legendgroup": task, "line": {"color": colour(i), "width": 1}}
@@ -36,29 +49,38 @@ def figure(metrics: Cell) -> go.Figure:
         hover = f"{task}, mean: %{{y:.1f}} after %{{x}}<extra></extra>"
         mean = returns[:, i:, i].mean(axis=0).tolist()
         plot.add_scatter(**common, y=mean, mode="lines+markers", marker={"size": 9}, name=task, hovertemplate=hover)
-    plot.update_layout(**layout(_title(metrics), 460, legend={"title": {"text": "return on"}}))
+    legend = {"title": {"text": f"{MEASURED[shown]} on"}}
+    plot.update_layout(**layout(_title(metrics, (shown,)), 460, legend=legend))
     plot.update_xaxes(title="after learning", type="category", categoryorder="array", categoryarray=tasks)
-    plot.update_yaxes(title=UNITS[scale([metrics])])
+    plot.update_yaxes(title=UNITS[shown])
     return plot
 
 
 def png(metrics: Cell) -> bytes:
-    """The same as PNG."""
-    returns, tasks = matrices(metrics), list(metrics["tasks"])
-    drawing, (axes,) = canvas(max(7.0, 3.0 + 1.2 * len(tasks)), 4.2)
+    """The same as PNG: success, where there is any, above return."""
+    shown, width = drawn_scales(metrics), max(7.0, 3.0 + 1.2 * len(metrics["tasks"]))
+    drawing, panels = canvas(width, 4.2 * len(shown), rows=len(shown))
+    for axes, name in zip(panels, shown, strict=True):
+        _draw(axes, metrics, name)
+    lines, names = panels[0].get_legend_handles_labels()
+    title = "return on" if len(shown) == 1 else "on"
+    drawing.legend(lines, names, title=title, loc="outside right center", frameon=False)
+    drawing.suptitle(_title(metrics, shown), fontsize=12)
+    return png_bytes(drawing)
+
+
+def _draw(axes: Axes, metrics: Cell, in_scale: str) -> None:
+    returns, tasks = matrices(metrics, in_scale), list(metrics["tasks"])
     for i, task in enumerate(tasks):
         steps = np.arange(i, len(tasks))
         axes.plot(steps, returns[:, i:, i].T, color=colour(i), linewidth=1, alpha=0.4, marker="o", markersize=3.5)
         mean = returns[:, i:, i].mean(axis=0)
         axes.plot(steps, mean, color=colour(i), linewidth=2.5, marker="o", markersize=7, label=task)
     axes.set_xticks(range(len(tasks)), tasks)
-    axes.set(xlabel="after learning", ylabel=UNITS[scale([metrics])])
+    axes.set(xlabel="after learning", ylabel=UNITS[in_scale])
     tidy(axes)
-    drawing.legend(title="return on", loc="outside right center", frameon=False)
-    drawing.suptitle(_title(metrics), fontsize=12)
-    return png_bytes(drawing)
 
 
-def _title(metrics: Cell) -> str:
-    count = len(metrics["seeds"])
-    return f"{metrics['cell']}: return per task over the sequence (bold: mean, thin: {count} seed{'s' * (count != 1)})"
+def _title(metrics: Cell, shown: Sequence[str]) -> str:
+    count, what = len(metrics["seeds"]), " and ".join(MEASURED[name] for name in shown)
+    return f"{metrics['cell']}: {what} per task over the sequence (bold: mean, thin: {count} seed{'s' * (count != 1)})"

@@ -9,7 +9,16 @@ from html import escape
 from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.metrics.intervals import Estimate, paired_difference
-from oer_pipeline.reports.cells import Cell, estimate, ranked, scale, seed_values, with_forward_transfer
+from oer_pipeline.reports.cells import (
+    TITLES,
+    Cell,
+    estimate,
+    ranked,
+    scale,
+    scales,
+    seed_values,
+    with_forward_transfer,
+)
 
 Row = tuple[str, ...]
 
@@ -84,7 +93,19 @@ INTERVALS = {
     "bootstrap": "10 seeds or more: mean [95 % bootstrap interval over whole seeds]",
 }
 
+SUCCESS_EXPLAINED = (
+    "share of episodes in which some step solved the task; the columns then read success "
+    "for return, and methods are ranked by it; an interval ends where success does, and has "
+    "no width where all seeds agree, which is not certainty"
+)
+
 IN_FULL = (("in full", "table.md beside this file: raw returns too, forward transfer and zero-shot returns"),)
+IN_FULL_WITH_SUCCESS = (
+    (
+        "in full",
+        "table.md beside this file: returns too, normalised and raw, forward transfer and zero-shot success",
+    ),
+)
 
 
 @dataclass(frozen=True)
@@ -127,7 +148,7 @@ class Table:
 def cell_table(metrics: Cell) -> Table:
     """One cell: its estimate over seeds, then every seed."""
     rows, columns = [], _columns([metrics])
-    for shown in _scales([metrics]):
+    for shown in scales([metrics]):
         rows.append(_estimates(metrics, shown, columns))
         rows += [_seed_row(metrics, str(seed), shown, columns) for seed in metrics["seeds"]]
         rows += _zero_action(metrics, shown, columns)
@@ -146,10 +167,12 @@ def comparison_table(cells: Sequence[Cell], reference: str | None = None, brief:
     order = with_forward_transfer(ranked(cells))
     columns = [column for column in _columns(order) if column.brief or not brief]
     rows: list[Row] = []
-    for shown in [scale(order)] if brief else _scales(order):
+    for shown in [scale(order)] if brief else scales(order):
         rows += [_estimates(cell, shown, columns) for cell in order]
         rows += _zero_action(order[0], shown, columns)
-    notes = _notes(order, columns, reference) + (IN_FULL if brief else ())
+    notes = _notes(order, columns, reference)
+    if brief:
+        notes += IN_FULL_WITH_SUCCESS if scale(order) == "success" else IN_FULL
     return Table(_titles(columns), (*rows, *_differences(order, columns, reference)), notes)
 
 
@@ -166,16 +189,12 @@ def _differences(cells: Sequence[Cell], columns: Columns, reference: str | None)
 def _difference(cell: Cell, base: Cell, shown: str, columns: Columns) -> Row:
     pairs = [(seed_values(cell, c.metric, shown), seed_values(base, c.metric, shown)) for c in columns]
     numbers = [number(paired_difference(*pair), c.digits) for pair, c in zip(pairs, columns, strict=True)]
-    return (f"{cell['cell']} - {base['cell']}", f"{shown}, paired by seed", *numbers)
+    return (f"{cell['cell']} - {base['cell']}", f"{TITLES[shown]}, paired by seed", *numbers)
 
 
 def _columns(cells: Sequence[Cell]) -> list[Column]:
     """The columns that some cell has a value for."""
-    return [c for c in COLUMNS if c.always or any(estimate(x, c.metric, s) for x in cells for s in _scales([x]))]
-
-
-def _scales(cells: Sequence[Cell]) -> tuple[str, ...]:
-    return ("normalised", "raw") if any(cell["references"] for cell in cells) else ("raw",)
+    return [c for c in COLUMNS if c.always or any(estimate(x, c.metric, s) for x in cells for s in scales([x]))]
 
 
 def _titles(columns: Columns) -> Row:
@@ -183,7 +202,8 @@ def _titles(columns: Columns) -> Row:
 
 
 def _estimates(cell: Cell, shown: str, columns: Columns) -> Row:
-    return (cell["cell"], shown, *(number(estimate(cell, c.metric, shown), c.digits) for c in columns))
+    numbers = [number(estimate(cell, c.metric, shown), c.digits) for c in columns]
+    return (cell["cell"], TITLES[shown], *numbers)
 
 
 def number(value: Estimate | None, digits: int) -> str:
@@ -202,26 +222,30 @@ def _fixed(value: float, digits: int) -> str:
 def _seed_row(cell: Cell, seed: str, shown: str, columns: Columns) -> Row:
     values = [seed_values(cell, c.metric, shown)[seed] for c in columns]
     numbers = ("-" if v is None else _fixed(v, c.digits) for v, c in zip(values, columns, strict=True))
-    return (f"{cell['cell']}, seed {seed}", shown, *numbers)
+    return (f"{cell['cell']}, seed {seed}", TITLES[shown], *numbers)
 
 
 def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
     """What doing nothing scores, where it was measured: a method below it has learned less than nothing."""
-    table = cell["references"]
-    if table is None or any(table[task].get("zero") is None for task in cell["tasks"]):
+    source = cell.get("success", {}) if shown == "success" else cell
+    table = source.get("references") or {}
+    earned = [table.get(task, {}).get("zero") for task in cell["tasks"]]
+    if None in earned:
         return []
-    returns = [table[task]["zero"] for task in cell["tasks"]]
-    references = References.of(cell["tasks"], table)
+    references = References.of(cell["tasks"], cell["references"])
     if shown == "normalised" and references is not None:
-        returns = normalise(returns, references.random, references.expert).tolist()
-    mean = _fixed(sum(returns) / len(returns), columns[0].digits)
-    return [("doing nothing", shown, mean, *["-"] * (len(columns) - 1))]
+        earned = normalise(earned, references.random, references.expert).tolist()
+    mean = _fixed(sum(earned) / len(earned), columns[0].digits)
+    return [("doing nothing", TITLES[shown], mean, *["-"] * (len(columns) - 1))]
 
 
 def _notes(cells: Sequence[Cell], columns: Columns, reference: str | None = None) -> tuple[tuple[str, str], ...]:
     methods = {cell["aggregate"]["per"]["method"] for cell in cells}
     notes = [(column.title, column.explanation) for column in columns]
-    if len(_scales(cells)) > 1:
+    shown = scales(cells)
+    if "success" in shown:
+        notes.append((TITLES["success"], SUCCESS_EXPLAINED))
+    if "normalised" in shown:
         notes.append(
             ("normalised", "100 (return - random) / (expert - random), per task; 0 = random policy, 100 = expert")
         )

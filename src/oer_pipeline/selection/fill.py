@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.selection.answers import check_selection
 from oer_pipeline.selection.protocol import Selection, SelectionRequest
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 
@@ -18,8 +19,10 @@ def fill(request: SelectionRequest, selection: Selection, target: str) -> Replay
 
     Raises:
         ConfigurationError: another `target`.
-        DataError: the policy's actions have the wrong shape or are not finite.
+        DataError: the selection is none of the request's size, distinct rows of its data; the policy's actions have
+            the wrong shape or are not finite.
     """
+    check_selection("of this buffer", selection, request)
     if target not in TARGETS:
         raise ConfigurationError(f"replay.target_action is {target!r}; {choices(TARGETS, target)}")
     chosen = request.data.select(selection.rows)

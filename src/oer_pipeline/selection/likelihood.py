@@ -8,6 +8,7 @@ from math import log, pi
 import numpy as np
 import torch
 
+from oer_pipeline.dynamics.table import targets_of
 from oer_pipeline.selection.protocol import SelectionRequest, needed
 from oer_pipeline.selection.scores import ScoreSelector
 from oer_pipeline.trajectories.table import Trajectories
@@ -34,8 +35,7 @@ class Likelihood(ScoreSelector):
         model, data = needed(request.model, self.name, "a transition model"), request.data.select(rows)
         s, a = (torch.from_numpy(x).to(request.device) for x in (data.observation, data.action))
         mean_EBD, std_EBD = (moment.double() for moment in model.predict(s, a))
-        outcome = np.concatenate((data.next_observation - data.observation, data.reward[:, None]), axis=1)
-        error_EBD = torch.from_numpy(outcome).to(request.device) - mean_EBD
+        error_EBD = torch.from_numpy(targets_of(data)).to(request.device) - mean_EBD
         density_EBD = -0.5 * (error_EBD / std_EBD).square() - std_EBD.log() - 0.5 * log(2.0 * pi)
         density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(dim=2)  # a constant output has no density
         return np.asarray((density_EB.logsumexp(dim=0) - log(len(density_EB))).cpu().numpy())

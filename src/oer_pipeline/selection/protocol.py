@@ -8,7 +8,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 import torch
@@ -110,6 +110,17 @@ def needed(value: T | None, selector: str, what: str) -> T:
     return value
 
 
+RECORD = {
+    "order": "int32",
+    "rollout": "int32",
+    "step": "int32",
+    "distance": "float32",
+    "uncertainty": "float32",
+    "walked": "bool",
+}
+"""The dtypes of what a selection records per row."""
+
+
 @dataclass(frozen=True)
 class Selection:
     """Chosen rows in the order of their choice; `record` says per row how it was chosen, (M,) each.
@@ -126,7 +137,14 @@ class Selection:
 
     @classmethod
     def unwalked(cls, rows: IntArray, notes: Mapping[str, Any] | None = None) -> Selection:
-        """Rows (M,) that were all chosen without a walk."""
+        """Rows (M,) that were all chosen without a walk.
+
+        Raises:
+            DataError: they are no whole numbers, which a cast would hide.
+        """
+        rows = np.asarray(rows)
+        if rows.dtype.kind not in "iu" or rows.ndim != 1:
+            raise DataError(f"chosen rows are {rows.dtype} of shape {rows.shape}; they take int64 of shape (M,)")
         size = len(rows)
         record = {
             "order": np.arange(size, dtype=np.int32),
@@ -142,9 +160,12 @@ class Selection:
 class Selector(ABC):
     """Fills a replay buffer from one task's data."""
 
+    needs_rewards: ClassVar[bool] = False
+    """Whether it asks for the data's rewards; refused by name, before any work, where there are none."""
+
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:
-        """Exactly `request.size` distinct rows."""
+        """Exactly `request.size` distinct rows; what asks for them holds the answer against that (`answers`)."""
 
     def select_all(self, requests: Sequence[SelectionRequest]) -> list[Selection]:
         """A selection for each request, the same as `select` alone would give."""

@@ -16,6 +16,7 @@ class Reward(ScoreSelector):
     """Highest reward; per episode, highest mean reward (method, section 6)."""
 
     name = "reward"
+    needs_rewards = True
 
     def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
-        return request.data.reward[rows].astype(np.float64)
+        return request.data.rewards[rows].astype(np.float64)

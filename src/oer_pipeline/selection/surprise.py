@@ -16,6 +16,7 @@ class Surprise(ScoreSelector):
     """Largest |r + gamma (1 - terminal) Q(s', pi_n(s')) - Q(s, a)| (method, section 6)."""
 
     name = "surprise"
+    needs_rewards = True
 
     def check(self, request: SelectionRequest) -> None:
         needed(request.critic, self.name, "a critic")
@@ -28,4 +29,4 @@ class Surprise(ScoreSelector):
         action = request.actions(data.next_observation, rows)
         then = discount * request.values(critic, data.next_observation, action, rows)
         now = request.values(critic, data.observation, data.action, rows)
-        return np.asarray(np.abs(data.reward + np.where(data.terminal, 0.0, then) - now))
+        return np.asarray(np.abs(data.rewards + np.where(data.terminal, 0.0, then) - now))

@@ -14,6 +14,7 @@ import threading
 from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 WARM = (
     "kedro.framework.cli.project",
@@ -56,7 +57,7 @@ def _run(arguments: tuple[str, ...], log: Path) -> None:
     from kedro.framework.startup import bootstrap_project
 
     project = bootstrap_project(Path.cwd())
-    command = find_run_command(project.package_name)
+    command: Any = find_run_command(project.package_name)
     command.main(list(arguments), prog_name="kedro run")
 
 

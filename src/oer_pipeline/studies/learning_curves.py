@@ -76,7 +76,10 @@ def trials_of(plan: Plan, variant: str, root: Path, points: Sequence[int] = POIN
 
 
 def perform(trial: Trial) -> dict[str, Any]:
-    """Mean return per seed after each number of updates: `points` and `returns` (seed -> one per point)."""
+    """Mean return per seed after each number of updates: `points` and `returns` (seed -> one per point).
+
+    Where the task says so, also `success`, the share of episodes that solved it, in the same form.
+    """
     from oer_pipeline.learners.bases.protocol import Base
     from oer_pipeline.learners.finetune import Finetune
     from oer_pipeline.learners.settings import LearnerSettings
@@ -94,20 +97,23 @@ def perform(trial: Trial) -> dict[str, Any]:
     settings, task = LearnerSettings(**trial.settings), Task(**trial.place)
     training = TaskTraining(Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base)
     returns: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
+    success: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
     diverged = ""
     for point in trial.points:
         try:
             while training.updates < point:
                 training.block(min(100, point - training.updates))
+            policies = training.result()
         except DivergedError as error:
             diverged = str(error)
             break
-        policies = training.result()
         act = partial(_act, policies)
         [by_member] = evaluate([task], act, len(trial.seeds), trial.episodes, "evaluation")
         for seed, episodes in zip(trial.seeds, by_member, strict=True):
             returns[str(seed)].append(float(full_returns(task, episodes).mean()))
-    return {"points": list(trial.points), "returns": returns, "diverged": diverged}
+            success[str(seed)].append(float(episodes.success.mean()))
+    told = {"success": success} if task.physics().has_success else {}
+    return {"points": list(trial.points), "returns": returns, "diverged": diverged, **told}
 
 
 def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:

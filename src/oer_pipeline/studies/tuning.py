@@ -18,16 +18,16 @@ from oer_pipeline.studies.jobs import Outcome, Status
 
 HEADER = """\
 # Written by `make tune`, not by hand: the coefficient of every learner that has one, tried at the same values on a
-# suite and seeds that are never reported, chosen by PER (normalised, mean over tasks and seeds; of equal ones the
-# smaller value) and frozen (method, section 7). `parameters` come on top of the method's preset in
-# conf/base/methods.yml; a value given on the command line wins over them. `provenance` has the PER of every value and
-# of each seed; null: training diverged.
+# suite and seeds that are never reported, chosen by PER (success where the suite has it, else normalised; mean over
+# tasks and seeds; of equal ones the smaller value) and frozen (method, section 7). `parameters` come on top of the
+# method's preset in conf/base/methods.yml; a value given on the command line wins over them. `provenance` has the PER
+# of every value and of each seed; null: training diverged.
 """
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a trial came to: PER per seed, normalised and to two decimals, or what made it diverge."""
+    """What a trial came to: PER per seed to two decimals (`per_by_seed`), or what made it diverge."""
 
     value: float
     per_seed: tuple[float, ...]
@@ -64,21 +64,34 @@ def _coefficient(cell: Cell) -> list[tuple[str, float]]:
 
 
 def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
-    """PER of a finished cell, one a seed: the mean normalised return over all tasks after the last one."""
+    """PER of a finished cell, one a seed: the mean over all tasks after the last one.
+
+    Of success in per cent where the suite has it, else of the normalised return.
+    """
     import pandas as pd
 
+    from oer_pipeline.reports.returns_table import task_means
+
     names = [task.name for task in plan.tasks]
-    measured = {n: json.loads((root / "01_raw" / plan.suite_folder / n / "references.json").read_text()) for n in names}
-    means = {name: {kind: found["mean"] for kind, found in kinds.items()} for name, kinds in measured.items()}
-    references = References.of(names, means)
-    assert references is not None
+    column = "success" if plan.suite.has_success else "return"
+    references = None if plan.suite.has_success else _references(plan, root)
     cell = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
     scores = []
     for seed in plan.seeds:
         table = pd.read_parquet(cell / f"seed_{seed}" / f"{names[-1]}_returns.parquet")
-        returns = table[table["policy"] == "deployed"].groupby("task")["return"].mean().sort_index().to_numpy()
-        scores.append(round(float(normalise(returns, references.random, references.expert).mean()), 2))
+        values = task_means(table, "deployed", column).to_numpy()
+        if references is not None:
+            values = normalise(values, references.random, references.expert)
+        scores.append(round(float(values.mean()), 2))
     return tuple(scores)
+
+
+def _references(plan: Plan, root: Path) -> References | None:
+    names = [task.name for task in plan.tasks]
+    folder = root / "01_raw" / plan.suite_folder
+    measured = {n: json.loads((folder / n / "references.json").read_text()) for n in names}
+    means = {n: {kind: found["mean"] for kind, found in kinds.items()} for n, kinds in measured.items()}
+    return References.of(names, means)
 
 
 def chosen(scores: Sequence[Score]) -> float | None:
@@ -102,6 +115,7 @@ def tuned(
         "seeds": list(plan.seeds),
         "updates": plan.parameters["learner"]["updates"],
     }
+    common |= {"scale": "success"} if plan.suite.has_success else {}
     common |= {"changed": changed} if changed else {}
     return {method: _entry(options[method], own, common) for method, own in scores.items()}
 

@@ -22,6 +22,7 @@ class AntDir(MujocoPhysics):
 
     asset = "ant.xml"
     frame_skip = 5
+    skipped_positions = 2
     observation_size = 27
     action_size = 8
 

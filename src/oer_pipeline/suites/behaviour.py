@@ -15,14 +15,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
-from typing import Any, Protocol, TypeAlias
+from typing import Any, ClassVar, Protocol, TypeAlias
 
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from oer_pipeline.errors import ConfigurationError, DataError, choices
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
-from oer_pipeline.suites.suite import Task
+from oer_pipeline.suites.suite import FAMILIES, Task
 from oer_pipeline.types import FloatArray
 
 Weights: TypeAlias = Mapping[str, FloatArray]
@@ -35,7 +35,12 @@ That is far coarser than float64's rounding, far finer than noise, and exact in 
 
 
 class Behaviour(Protocol):
-    """A policy to collect with: (observations (B, O), noise (B, A) standard normal) -> actions (B, A), unclipped."""
+    """A policy to collect with: (observations (B, O), noise (B, A + D) standard normal) -> actions (B, A), unclipped.
+
+    The first A are drawn anew at every step, the last D, `episode_draws`, once an episode.
+    """
+
+    episode_draws: ClassVar[int] = 0
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray: ...
 
@@ -62,6 +67,7 @@ def layers(weights: Weights, inputs: FloatArray, activation: Any) -> FloatArray:
 class GaussianPolicy:
     """PPO's diagonal Gaussian: standardised observation -> tanh layers -> mean; noise scaled by exp(log_std)."""
 
+    episode_draws: ClassVar[int] = 0
     weights: Weights
     deterministic: bool = False
 
@@ -77,6 +83,7 @@ class GaussianPolicy:
 class SquashedPolicy:
     """SAC's squashed Gaussian: ReLU layers -> (mean, log standard deviation); tanh of the sample."""
 
+    episode_draws: ClassVar[int] = 0
     weights: Weights
     deterministic: bool = False
 
@@ -97,6 +104,8 @@ POLICIES: dict[str, type[GaussianPolicy] | type[SquashedPolicy]] = {"PPO": Gauss
 class UniformPolicy:
     """Actions uniform in [-1, 1]: the error function turns standard normal noise into uniform noise."""
 
+    episode_draws: ClassVar[int] = 0
+
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
         from scipy.special import ndtr
 
@@ -106,6 +115,8 @@ class UniformPolicy:
 @dataclass(frozen=True)
 class ZeroPolicy:
     """Doing nothing; its return is the reference that a standing robot would earn."""
+
+    episode_draws: ClassVar[int] = 0
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
         return np.zeros_like(noise)
@@ -120,14 +131,22 @@ class Acting:
     """
 
     behaviour: Behaviour
-    noise: FloatArray  # (B, T, A)
+    noise: FloatArray  # (B, T, A + D)
 
     @classmethod
     def of(cls, behaviour: Behaviour, generators: Sequence[np.random.Generator], horizon: int, actions: int) -> Acting:
-        return cls(behaviour, np.stack([g.standard_normal((horizon, actions)) for g in generators]))
+        drawn = [_drawn(g, horizon, actions, behaviour.episode_draws) for g in generators]
+        return cls(behaviour, np.stack(drawn))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
         return on_grid(in_blocks(self.behaviour.act, observation, self.noise[:, step]))
+
+
+def _drawn(generator: np.random.Generator, steps: int, each: int, once: int) -> FloatArray:
+    """Standard normal noise (T, each + once), the last columns the same in all rows."""
+    noise = generator.standard_normal((steps, each))
+    kept = generator.standard_normal(once)
+    return np.concatenate((noise, np.tile(kept, (steps, 1))), axis=1)
 
 
 def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: int = 0, first: int = 0) -> Episodes:
@@ -148,7 +167,7 @@ def check_trained(task: Task, floor: float, final: float) -> None:
     if final < needed:
         raise DataError(
             f"{task.suite} {task.name} ({task.key}) is untrained: final return {final:.1f}, but leaving the floor of "
-            f"{floor:.1f} takes {needed:.1f}; train it longer"
+            f"{floor:.1f} takes {needed:.1f}; train it longer (steps of {task.family} in conf/base/behaviours.yml)"
         )
 
 
@@ -181,11 +200,7 @@ class BehaviourFile:
         Raises:
             DataError: they were not.
         """
-        if self.record["task"] != dict(task.parameters):
-            raise DataError(
-                f"behaviours of {task.suite} {task.name}: trained on {self.record['task']}; the task is "
-                f"{dict(task.parameters)}"
-            )
+        check_same(task, self.record, "trained")
 
     @classmethod
     def load(cls, path: Path) -> BehaviourFile:
@@ -195,10 +210,7 @@ class BehaviourFile:
             ConfigurationError: the file is missing.
             DataError: it is no behaviour file.
         """
-        if not path.is_file():
-            raise ConfigurationError(
-                f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing"
-            )
+        check_there(path)
         try:
             with safe_open(path, framework="numpy") as file:
                 record = json.loads(file.metadata()["record"])
@@ -212,9 +224,31 @@ class BehaviourFile:
         return cls({stage: policy(weights) for stage, weights in grouped.items()}, record)
 
 
+def check_same(task: Task, record: Mapping[str, Any], made: str) -> None:
+    """Raise a DataError unless the behaviours of `record` were `made` on the task."""
+    here = dict(task.parameters)
+    if record["task"] != here:
+        raise DataError(f"behaviours of {task.suite} {task.name}: {made} on {record['task']}; the task is {here}")
+
+
+def check_there(path: Path) -> None:
+    """Raise a ConfigurationError unless there is a file."""
+    if not path.is_file():
+        raise ConfigurationError(
+            f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing; "
+            "quality=random needs none"
+        )
+
+
+def behaviour_name(family: str, key: str) -> Path:
+    """A task's behaviour file, relative to the folder of all."""
+    ending = "json" if FAMILIES[family].scripted else "safetensors"
+    return Path(family) / f"{key}.{ending}"
+
+
 def behaviour_path(family: str, key: str, own: Path | None = None) -> Path:
     """Where a task's behaviour file lies: in the folder `own` if it is there, otherwise among those of the package."""
-    name = Path(family) / f"{key}.safetensors"
+    name = behaviour_name(family, key)
     if own is not None and (own / name).is_file():
         return own / name
     return Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / name

@@ -1,5 +1,7 @@
 """Train behaviour policies of a suite's tasks and keep the snapshots that data are collected with.
 
+Of scripted families, which train nothing, it finds the levels of `medium` (`suites.script_levels`).
+
 `python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER] [--processes=2]` is what
 `make behaviours` calls: a task whose file is there is kept, so that a stopped run goes on where it was.
 """
@@ -21,14 +23,16 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as serialise
 
+from oer_pipeline import plugins
 from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
-from oer_pipeline.suites import ppo, sac
+from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
     Behaviour,
     BehaviourFile,
     TrainedPolicy,
     UniformPolicy,
     ZeroPolicy,
+    behaviour_name,
     behaviour_path,
     check_trained,
     play,
@@ -36,7 +40,7 @@ from oer_pipeline.suites.behaviour import (
 from oer_pipeline.suites.broken_off import full_returns
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
-from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.suites.suite import FAMILIES, Suite, Task
 
 ALGORITHMS: dict[str, tuple[Any, type[PPOSettings] | type[SACSettings]]] = {
     "PPO": (ppo.train, PPOSettings),
@@ -117,8 +121,12 @@ def train(task: Task, training: Training) -> BehaviourFile:
 def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
     reached = [number for number, value in enumerate(scores) if value >= wanted]
     if not reached:
-        best = max(scores)
-        raise DataError(f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; the best is {best:.1f}")
+        best = f"the best is {max(scores):.1f} as it samples its actions"
+        remedy = "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+        raise DataError(
+            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; {best}; {remedy}: "
+            f"{task.family} in conf/base/behaviours.yml"
+        )
     return reached[0]
 
 
@@ -131,10 +139,15 @@ def save(behaviours: BehaviourFile, path: Path) -> None:
 
 
 def _train_one(task: Task, training: Training, path: Path) -> str:
-    behaviours = train(task, training)
-    save(behaviours, path)
-    returns = ", ".join(f"{name} {value:.1f}" for name, value in behaviours.record["returns"].items())
-    return f"{task.suite} {task.name} ({task.key}): {returns}; {behaviours.record['seconds']} s"
+    if FAMILIES[task.family].scripted:
+        record = script_levels.level(task)
+        script_levels.save(record, path)
+    else:
+        behaviours = train(task, training)
+        save(behaviours, path)
+        record = dict(behaviours.record)
+    returns = ", ".join(f"{name} {value:.1f}" for name, value in record["returns"].items())
+    return f"{task.suite} {task.name} ({task.key}): {returns}; {record['seconds']} s"
 
 
 def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: Path, processes: int) -> list[str]:
@@ -145,7 +158,7 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
     failures = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         runs = {
-            pool.submit(_train_one, t, trainings[t.family], folder / t.family / f"{t.key}.safetensors"): t
+            pool.submit(_train_one, t, trainings[t.family], folder / behaviour_name(t.family, t.key)): t
             for t in missing
         }
         for number, run in enumerate(as_completed(runs), start=1):
@@ -159,9 +172,10 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
 
 
 def configuration(conf: Path, name: str) -> dict[str, Any]:
-    """`name*.yml` of the base and the local configuration, the later file on top."""
+    """`name*.yml` of the base and the local configuration, the later file on top; its plug-ins are importable then."""
     import yaml
 
+    plugins.use(conf.absolute().parent)
     merged: dict[str, Any] = {}
     for file in [f for folder in ("base", "local") for f in sorted((conf / folder).glob(f"{name}*.yml"))]:
         merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}

@@ -51,7 +51,8 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         if not self._physics.is_sound(self._state):
             return self._seen, 0.0, False, True, {"diverged": True}
         self._seen = self._physics.observe(self._state)
-        truncated = self._horizon is not None and self._step >= self._horizon
+        at_horizon = self._horizon is not None and self._step >= self._horizon
+        truncated = at_horizon or outcome.truncated
         info = {"diverged": False}
         if self._physics.has_success:
             info["success"] = outcome.success

@@ -21,10 +21,10 @@ def evaluate(tasks: Sequence[Task], act: ActOnTask, members: int, episodes: int,
     """Roll every member out on every task: result[k][m] holds E episodes.
 
     Start states are a function of (purpose, task, episode), the same for all members and methods, and of another
-    purpose than collection's, so never those of the data.
+    purpose than collection's, so never those of the data; where a task has a list of starts, those held out.
     """
     each = members * episodes
-    physics = [p for task in tasks for p in [task.physics()] * each]
+    physics = [p for task in tasks for p in [task.physics().held_out()] * each]
     generators = [g for t in tasks for _ in range(members) for g in episode_generators(purpose, 0, t.index, episodes)]
 
     def act_on_all(observation: FloatArray, _step: int) -> FloatArray:

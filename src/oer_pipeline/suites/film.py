@@ -21,7 +21,6 @@ from oer_pipeline.errors import ConfigurationError, OERError, choices
 from oer_pipeline.suites.behaviour import (
     Acting,
     Behaviour,
-    BehaviourFile,
     UniformPolicy,
     ZeroPolicy,
     behaviour_path,
@@ -29,6 +28,7 @@ from oer_pipeline.suites.behaviour import (
 from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.physics import Physics, State, Transition
 from oer_pipeline.suites.rollout import episode_generators, rollout
+from oer_pipeline.suites.scripted import load_behaviours
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.types import FloatArray
 
@@ -176,7 +176,7 @@ def _task(suite: str, number: int) -> Task:
 def _behaviour(task: Task, stage: str, folder: Path) -> Behaviour:
     if stage in WITHOUT_FILE:
         return WITHOUT_FILE[stage]
-    file = BehaviourFile.load(behaviour_path(task.family, task.key, folder))
+    file = load_behaviours(behaviour_path(task.family, task.key, folder))
     file.check_task(task)
     return file.expert if stage == "final" else file.policies[stage]
 

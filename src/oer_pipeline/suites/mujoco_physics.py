@@ -27,6 +27,27 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
+def split(observation: FloatArray, positions: int, velocities: int, skipped: int) -> tuple[FloatArray, FloatArray]:
+    """qpos (positions,) and qvel (velocities,) of an observation that starts with them.
+
+    The first `skipped` positions, which it leaves out, are 0.
+    """
+    told = positions - skipped
+    qpos = np.concatenate((np.zeros(skipped), observation[:told]))
+    return qpos, observation[told : told + velocities]
+
+
+def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
+    """Whether some velocity stands at the limit, where observations clip it, so that it may be higher."""
+    return limit is not None and bool((np.abs(qvel) >= limit).any())
+
+
+def finite(state: mujoco.MjData) -> bool:
+    """Whether positions and velocities are numbers that MuJoCo can go on with."""
+    qpos, qvel = state.qpos, state.qvel
+    return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+
+
 class MujocoPhysics(Physics):
     """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
 
@@ -56,6 +77,24 @@ class MujocoPhysics(Physics):
         self.disturb(state, generator)
         mujoco.mj_forward(self.model, state)
 
+    skipped_positions: ClassVar[int] = 1
+    """Leading positions, odometers all, that observations leave out; the rest of qpos, then qvel, start them."""
+    velocity_limit: ClassVar[float | None] = None
+    """Where observations clip velocities: such a one does not tell the state."""
+
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        return tuple(range(self.model.nq - self.skipped_positions + self.model.nv))
+
+    def restore(self, state: mujoco.MjData, observation: FloatArray) -> bool:
+        qpos, qvel = split(observation, self.model.nq, self.model.nv, self.skipped_positions)
+        if is_clipped(qvel, self.velocity_limit):
+            return False
+        mujoco.mj_resetData(self.model, state)
+        state.qpos[:], state.qvel[:] = qpos, qvel
+        mujoco.mj_forward(self.model, state)
+        return True
+
     @abstractmethod
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
         """Add the family's initial noise to positions and velocities."""
@@ -73,8 +112,7 @@ class MujocoPhysics(Physics):
         mujoco.mj_step(self.model, state, self.frame_skip)
 
     def is_sound(self, state: mujoco.MjData) -> bool:
-        qpos, qvel = state.qpos, state.qvel
-        return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+        return finite(state)
 
     def picture(self, state: mujoco.MjData, width: int, height: int) -> NDArray[np.uint8]:
         self._renderer(width, height).update_scene(state, self._camera)
@@ -92,7 +130,7 @@ class MujocoPhysics(Physics):
         kept = self.__dict__.get("_kept_renderer")
         if kept is None or (kept.width, kept.height) != (width, height):
             if kept is None:
-                _draw_without_a_screen()
+                draw_without_a_screen()
                 _enlarge_floor(self.model)
             else:
                 kept.close()
@@ -107,7 +145,7 @@ def _enlarge_floor(model: mujoco.MjModel) -> None:
     model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
 
 
-def _draw_without_a_screen() -> None:
+def draw_without_a_screen() -> None:
     """MuJoCo chooses its way to draw when it is imported, and takes a window; a server has none, but often has EGL."""
     if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys():
         from mujoco import egl, gl_context

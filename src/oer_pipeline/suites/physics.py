@@ -32,11 +32,14 @@ class Transition(NamedTuple):
     """What one environment step returns: the reward and whether the MDP (not the clock) ended.
 
     `success`: the task is solved at this step, where the family says so (`Physics.has_success`).
+    `truncated`: the environment ends the episode here by itself, before the suite's horizon,
+    without an end of the MDP: a time-out. An end of the MDP at the same step counts more.
     """
 
     reward: float
     terminal: bool
     success: bool = False
+    truncated: bool = False
 
 
 class Bounds(NamedTuple):
@@ -56,10 +59,23 @@ class Physics(ABC):
     action_size: int
     odometers: tuple[int, ...] = ()
     """Observation dimensions that only add up distance travelled; left out of distances between states."""
+    repeated: tuple[int, ...] = ()
+    """Observation dimensions that only repeat others, such as a last frame; left out of such distances, too."""
     has_success: bool = False
     """Whether steps say that the task is solved; an episode succeeds if any of its steps does."""
+    libraries: tuple[str, ...] = ()
+    """Packages besides MuJoCo and gymnasium whose versions the data name, and depend on."""
+    scripted: bool = False
+    """Whether its behaviours are scripts: then nothing was trained that a medium_replay could stand for."""
     bounds: Bounds | None = None
     """The environment's own action bounds where they are not +-1; `step` takes +-1 all the same."""
+
+    def held_out(self) -> Physics:
+        """The same task from starts that collection never has, to evaluate on.
+
+        This simulator itself where every episode has a start of its own, drawn from numbers without end.
+        """
+        return self
 
     @abstractmethod
     def new_state(self) -> State:
@@ -76,6 +92,19 @@ class Physics(ABC):
     @abstractmethod
     def step(self, state: State, action: FloatArray) -> Transition:
         """Apply `action`, shape (action_size,), clipped to +-1."""
+
+    @property
+    def state_dimensions(self) -> tuple[int, ...]:
+        """Dimensions of an observation that together tell the state, odometers aside; none where they do not."""
+        return ()
+
+    def restore(self, state: State, observation: FloatArray) -> bool:
+        """Put `state` where it was observed as `observation`, (observation_size,); odometers become 0.
+
+        False, and `state` is nowhere in particular, where this observation does not tell. Only
+        asked where there are `state_dimensions`; `reset` before use.
+        """
+        return False
 
     @abstractmethod
     def is_sound(self, state: State) -> bool:

@@ -22,7 +22,11 @@ BLOCK = 32
 
 @dataclass(frozen=True)
 class Episodes:
-    """Padded episodes: everything after `length` in an episode is zero. Actions are the applied, clipped ones."""
+    """Padded episodes: everything after `length` in an episode is zero. Actions are the applied, clipped ones.
+
+    An episode that neither ended terminal nor diverged timed out: at the horizon, or before
+    it where the environment truncated it (`Transition.truncated`).
+    """
 
     observation: FloatArray  # (B, T + 1, O)
     action: FloatArray  # (B, T, A)
@@ -79,8 +83,8 @@ def rollout(physics: Sequence[Physics], generators: Sequence[np.random.Generator
                 continue
             success[b] |= outcome.success
             observation[b, t + 1], reward[b, t] = physics[b].observe(states[b]), outcome.reward
-            if outcome.terminal:
-                terminal[b], length[b] = True, t + 1
+            if outcome.terminal or outcome.truncated:
+                terminal[b], length[b] = outcome.terminal, t + 1
         running = [b for b in running if length[b] > t + 1]
         if not running:
             break

@@ -16,6 +16,7 @@ from oer_pipeline.errors import ConfigurationError, choices
 from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.cheetah_vel import CheetahVel
 from oer_pipeline.suites.gymnasium_physics import GymnasiumPhysics
+from oer_pipeline.suites.meta_world import MetaWorld
 from oer_pipeline.suites.physics import Physics
 from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.task_lists import list_id, listed
@@ -25,6 +26,7 @@ FAMILIES: dict[str, type[Physics]] = {
     "ant_dir": AntDir,
     "cheetah_vel": CheetahVel,
     "gymnasium": GymnasiumPhysics,
+    "meta_world": MetaWorld,
     "walker_par": WalkerPar,
 }
 
@@ -51,9 +53,19 @@ class Task:
         except (TypeError, ValueError) as error:
             raise ConfigurationError(f"suite {self.suite}, task {self.index}: {error}") from error
 
+    @cached_property
+    def has_success(self) -> bool:
+        """Whether its steps say that it is solved (`Physics.has_success`)."""
+        return self.physics().has_success
+
     @property
     def name(self) -> str:
         return f"task_{self.index}"
+
+    def is_like(self, other: Task) -> bool:
+        """Whether both are the same MDP with the same source of data, wherever they stand in a sequence."""
+        here = self.family, dict(self.parameters), self.horizon, self.source
+        return here == (other.family, dict(other.parameters), other.horizon, other.source)
 
     @property
     def key(self) -> str:
@@ -89,9 +101,15 @@ class Suite:
         return self._physics.action_size
 
     @property
+    def has_success(self) -> bool:
+        """Whether its steps say that a task is solved; all tasks agree on it."""
+        return self._physics.has_success
+
+    @property
     def distance_dimensions(self) -> tuple[int, ...]:
-        """Observation dimensions that count in distances between states: all but odometers."""
-        return tuple(d for d in range(self.observation_size) if d not in self._physics.odometers)
+        """Observation dimensions that count in distances between states: all but odometers and what is repeated."""
+        left_out = {*self._physics.odometers, *self._physics.repeated}
+        return tuple(d for d in range(self.observation_size) if d not in left_out)
 
     def sequence(self, number: Any, order_seed: int | None = None) -> tuple[Task, ...]:
         """The first `number` tasks, after a shuffle by `order_seed` if there is one; indices follow the sequence.
@@ -169,7 +187,9 @@ def _renumbered(tasks: Sequence[Task]) -> tuple[Task, ...]:
 
 def _spaces(physics: Physics) -> str:
     bounds = "+-1" if physics.bounds is None else f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
-    return f"{physics.observation_size} observation and {physics.action_size} action dimensions within {bounds}"
+    success = ", with success" if physics.has_success else ""
+    sizes = f"{physics.observation_size} observation and {physics.action_size} action"
+    return f"{sizes} dimensions within {bounds}{success}"
 
 
 def _check_keys(where: str, found: set[str], needed: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]

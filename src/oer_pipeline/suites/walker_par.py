@@ -25,6 +25,7 @@ class WalkerPar(MujocoPhysics):
 
     asset = "walker2d_v5.xml"
     frame_skip = 4
+    velocity_limit = 10.0
     observation_size = 17
     action_size = 6
 

@@ -15,6 +15,7 @@ import numpy as np
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import (
     NEXT_KNOWN,
+    REWARD,
     TRANSITION,
     Array,
     Column,
@@ -47,6 +48,7 @@ BUFFER = Schema(
         "walked": Column("bool"),
     },
     NEXT_KNOWN,
+    REWARD,
 )
 
 
@@ -74,7 +76,7 @@ class ReplayBuffer:
     observation: FloatArray  # (M, O) float32
     action: FloatArray  # (M, A) float32
     next_observation: FloatArray  # (M, O) float32
-    reward: FloatArray  # (M,) float32
+    reward: FloatArray | None  # (M,) float32; None: the data have none
     terminal: BoolArray  # (M,)
     timeout: BoolArray  # (M,)
     target_action: FloatArray  # (M, A) float32, a_hat
@@ -97,16 +99,15 @@ class ReplayBuffer:
         return len(self.row)
 
     def arrays(self) -> dict[str, Array]:
-        """The columns by name, in the schema's order; `next_known` where it is not None."""
-        columns = {name: getattr(self, name) for name in BUFFER.columns}
-        if self.next_known is not None:
-            columns["next_known"] = self.next_known
-        return columns
+        """The columns by name, in the schema's order, without those that are None."""
+        every = {name: getattr(self, name) for name in (*BUFFER.columns, *BUFFER.optional)}
+        return {name: column for name, column in every.items() if column is not None}
 
     @property
     def replay_bytes(self) -> int:
         """Bytes of what replay keeps: the transitions and their target actions, without the record."""
-        return sum(getattr(self, name).nbytes for name in (*TRANSITION, "target_action"))
+        kept = (*TRANSITION, "target_action")
+        return sum(array.nbytes for name, array in self.arrays().items() if name in kept)
 
     def content_hash(self) -> str:
         """SHA-256 of the arrays; the metadata does not count."""
@@ -143,6 +144,7 @@ def read_buffer(path: Path) -> ReplayBuffer:
         DataError: the file is not a sound buffer.
     """
     arrays, metadata = arrow.read(path, BUFFER)
-    buffer = ReplayBuffer(**arrays, metadata=metadata)
+    columns: dict[str, Any] = {"reward": None, **arrays}
+    buffer = ReplayBuffer(**columns, metadata=metadata)
     validate_buffer(buffer, str(path))
     return buffer

@@ -8,16 +8,20 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.errors import DataError
+from oer_pipeline.trajectories.collect import broken_off
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon
 
 BINS = 20
-VERSIONS = ("mujoco", "gymnasium")
+VERSIONS = ("mujoco", "gymnasium", "metaworld")
 """Metadata that say what the data were made with."""
 
 References = Mapping[str, Mapping[str, float]]
-"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns."""
+"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns.
+
+Also `success`, the share of episodes that solved the task, where the suite says so.
+"""
 
 
 def data_card(trajectories: Trajectories, references: References | None = None) -> dict[str, Any]:
@@ -26,12 +30,16 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
     `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
     `unknown_next_observations`, there only where some are, counts terminal rows whose file
-    does not say what followed; `normalised_return` is there only where references are.
+    does not say what followed, and `timeouts_before_horizon` episodes that something else than
+    the horizon cut short; `success_rate`, the share of episodes that solved their task, only
+    where the suite says so; `normalised_return` only where a random and an expert reference are.
+    `plausibility` is how imported data fit the task's environment (`exchange.plausibility`).
+    Data without rewards have neither `returns` nor anything else that is made of them.
 
     Raises:
-        DataError: the references name no random or expert return, or the two are equal.
+        DataError: the random and the expert reference are equal.
     """
-    returns, metadata = trajectories.returns, trajectories.metadata
+    metadata = trajectories.metadata
     low, high = trajectories.bounds
     action = trajectories.action
     card: dict[str, Any] = {
@@ -41,25 +49,57 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         "schema_version": TRANSITIONS.version,
         "sha256": trajectories.content_hash(),
         "transitions": len(trajectories),
-        "episodes": len(returns),
+        "episodes": len(trajectories.lengths),
         "observation_size": trajectories.observation.shape[1],
         "action_size": action.shape[1],
         "action_bounds": {"low": low.tolist(), "high": high.tolist()},
         "bytes": sum(array.nbytes for array in trajectories.arrays().values()),
-        "returns": {**_summary(returns), "histogram": _histogram(returns)},
+        **_returns(trajectories),
         "episode_lengths": {**_summary(trajectories.lengths), "histogram": _histogram(trajectories.lengths)},
         "terminal_episodes": int(np.count_nonzero(trajectories.terminal)),
         "timeout_episodes": int(np.count_nonzero(trajectories.timeout)),
         "terminal_at_horizon": terminal_at_horizon(trajectories),
-        "coverage": {name: _summary(getattr(trajectories, name)) for name in ("observation", "action", "reward")},
+        "coverage": _coverage(trajectories),
         "at_bounds": float(((action <= low) | (action >= high)).any(axis=1).mean()),
     }
+    if "plausibility" in metadata:
+        card["plausibility"] = dict(metadata["plausibility"])
     if trajectories.next_known is not None:
         card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
+    if trajectories.solved is not None:
+        card["success_rate"] = float(trajectories.solved.mean())
+    if early := _timeouts_before_horizon(trajectories):
+        card["timeouts_before_horizon"] = early
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
-        card["normalised_return"] = normalised(float(returns.mean()), references)
+    if references and {"random", "expert"} <= set(references) and trajectories.reward is not None:
+        mean = float(trajectories.returns.mean())
+        card["normalised_return"] = normalised(mean, references)
     return card
+
+
+def _returns(trajectories: Trajectories) -> dict[str, Any]:
+    """The card's entry on returns; none without rewards."""
+    if trajectories.reward is None:
+        return {}
+    returns = trajectories.returns
+    return {"returns": {**_summary(returns), "histogram": _histogram(returns)}}
+
+
+def _coverage(trajectories: Trajectories) -> dict[str, Any]:
+    columns = trajectories.arrays()
+    names = ("observation", "action", "reward")
+    return {name: _summary(columns[name]) for name in names if name in columns}
+
+
+def _timeouts_before_horizon(trajectories: Trajectories) -> int:
+    """Episodes that timed out before the horizon in the metadata, those left out that the physics broke off."""
+    horizon = trajectories.metadata.get("horizon")
+    if horizon is None:
+        return 0
+    last = trajectories.starts + trajectories.lengths - 1
+    early = trajectories.timeout[last] & (trajectories.step[last] < horizon - 1)
+    return int(np.count_nonzero(early & ~broken_off(trajectories)))
 
 
 def normalised(value: float, references: References) -> float:

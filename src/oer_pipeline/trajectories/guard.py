@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oer_pipeline.errors import DataError, OERError
+from oer_pipeline.errors import DataError, OERError, one_line
 
 BEST_COMPRESSION = 1032
 """deflate's limit, the tightest of the codecs in use: no file holds more than so many times its own bytes."""
@@ -25,7 +25,7 @@ def reading(where: str, what: str) -> Iterator[None]:
     except OERError:
         raise
     except Exception as error:  # a damaged file makes Arrow and HDF5 raise nearly every kind there is
-        cause = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
+        cause = one_line(error)
         raise DataError(f"{where}: not a readable {what} (truncated or corrupt?): {cause}") from error
 
 

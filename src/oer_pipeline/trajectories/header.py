@@ -17,7 +17,8 @@ NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
 def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str) -> dict[str, str]:
     """The header of arrays and their metadata, which are kept as sorted JSON.
 
-    It names the optional columns that are there; without any it says nothing of them.
+    It names the optional columns that are there, and those that are left out; without any it
+    says nothing of them.
 
     Raises:
         DataError: metadata that JSON cannot hold.
@@ -27,8 +28,10 @@ def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[s
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: metadata must be plain JSON: {error}") from error
     also = [name for name in schema.optional if name in arrays]
+    without = [name for name in schema.columns if name not in arrays]
     return {
         **({"optional": " ".join(also)} if also else {}),
+        **({"absent": " ".join(without)} if without else {}),
         "kind": schema.kind,
         "schema_version": str(schema.version),
         "metadata": text,
@@ -60,7 +63,8 @@ def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
 
 def columns_told(header: Header, schema: Schema) -> dict[str, Column]:
     """The columns that a file with this header has."""
-    return schema.present(header.get("optional", "").split())
+    also, without = (set(header.get(key, "").split()) for key in ("optional", "absent"))
+    return schema.present({*schema.columns, *also} - without)
 
 
 def check_content(header: Header, schema: Schema, arrays: Mapping[str, Array], where: str) -> None:

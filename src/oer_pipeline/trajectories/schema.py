@@ -33,19 +33,22 @@ class Column:
 class Schema:
     """What one kind of file holds; `version` rises with every change that an older reader would misread.
 
-    An `optional` column is there only where it says something. It counts in the content's
-    hash, so that an older reader refuses the file instead of misreading it.
+    An `optional` column is there only where it says something, and a file may lack those that
+    `may_lack` names. Either counts in the content's hash, so that an older reader refuses the
+    file instead of misreading it.
     """
 
     kind: str
     version: int
     columns: Mapping[str, Column]
     optional: Mapping[str, Column] = field(default_factory=dict)
+    may_lack: frozenset[str] = frozenset()
 
     def present(self, names: Container[str]) -> dict[str, Column]:
-        """Every column, without the optional ones that are not among `names`."""
-        there = {name: column for name, column in self.optional.items() if name in names}
-        return {**self.columns, **there}
+        """Every column, but only those of `optional` and `may_lack` that are among `names`."""
+        by_choice = {*self.optional, *self.may_lack}
+        every = {**self.columns, **self.optional}
+        return {n: column for n, column in every.items() if n in names or n not in by_choice}
 
 
 TRANSITION = {
@@ -58,6 +61,9 @@ TRANSITION = {
 }
 """What every stored transition has; tables and replay buffers start with these columns."""
 
+REWARD = frozenset({"reward"})
+"""What data to clone may lack: absent then, never zero."""
+
 NEXT_KNOWN = {"next_known": Column("bool")}
 """Whether a row's next observation is that which followed; without the column all are.
 
@@ -65,11 +71,15 @@ False in a terminal row whose file does not tell what state it ended in: its
 `next_observation` only fills the place.
 """
 
+SUCCESS = {"success": Column("bool")}
+"""Whether the row's episode solved its task at any step; only of suites that say so."""
+
 TRANSITIONS = Schema(
     "transitions",
     1,
     {**TRANSITION, "episode": Column("int32"), "step": Column("int32")},
-    NEXT_KNOWN,
+    {**NEXT_KNOWN, **SUCCESS},
+    REWARD,
 )
 """The transition table (architecture, Transition table)."""
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array, content_hash
 from oer_pipeline.trajectories.validate import HIGH, LOW, action_bounds, validate
@@ -30,13 +31,14 @@ class Trajectories:
     observation: FloatArray  # (N, O) float32
     action: FloatArray  # (N, A) float32, as applied, within `bounds`
     next_observation: FloatArray  # (N, O) float32
-    reward: FloatArray  # (N,) float32
+    reward: FloatArray | None  # (N,) float32; None: the data have none
     terminal: BoolArray  # (N,) the MDP ended: no bootstrap
     timeout: BoolArray  # (N,) the clock ended: bootstraps
     episode: IntArray  # (N,) int32
     step: IntArray  # (N,) int32, from 0 in every episode
     metadata: Mapping[str, Any] = field(default_factory=dict)
     next_known: BoolArray | None = None  # (N,); None: all are, the only way to say so
+    success: BoolArray | None = None  # (N,) the row's episode solved its task; None: the suite does not say
 
     def __post_init__(self) -> None:
         """Say in one way that all are known, so that equal tables have equal hashes."""
@@ -44,14 +46,28 @@ class Trajectories:
             object.__setattr__(self, "next_known", None)
 
     def __len__(self) -> int:
-        return len(self.reward)
+        return len(self.terminal)
 
     def arrays(self) -> dict[str, Array]:
-        """The columns by name, in the schema's order; `next_known` where it is not None."""
-        columns = {name: getattr(self, name) for name in TRANSITIONS.columns}
-        if self.next_known is not None:
-            columns["next_known"] = self.next_known
-        return columns
+        """The columns by name, in the schema's order, without those that are None."""
+        names = (*TRANSITIONS.columns, *TRANSITIONS.optional)
+        every = {name: getattr(self, name) for name in names}
+        return {name: column for name, column in every.items() if column is not None}
+
+    @property
+    def rewards(self) -> FloatArray:
+        """`reward` for those who cannot do without, (N,) float32.
+
+        Raises:
+            DataError: the data have none.
+        """
+        if self.reward is None:
+            suite, task = (self.metadata.get(key, "?") for key in ("suite", "task"))
+            raise DataError(
+                f"the data of suite {suite}, task {task} have no rewards; they can be cloned "
+                "(learner.base=bc), and nothing can be asked of their rewards"
+            )
+        return self.reward
 
     @property
     def known(self) -> BoolArray:
@@ -99,9 +115,18 @@ class Trajectories:
         return np.diff(np.append(self.starts, len(self)))
 
     @property
+    def solved(self) -> BoolArray | None:
+        """Whether each episode solved its task at any step, (E,); None where the suite does not say."""
+        return None if self.success is None else self.success[self.starts]
+
+    @property
     def returns(self) -> FloatArray:
-        """Undiscounted return of each episode, (E,) float64."""
-        return np.asarray(np.add.reduceat(self.reward, self.starts, dtype=np.float64))
+        """Undiscounted return of each episode, (E,) float64.
+
+        Raises:
+            DataError: the data have no rewards.
+        """
+        return np.asarray(np.add.reduceat(self.rewards, self.starts, dtype=np.float64))
 
 
 def write_trajectories(path: Path, trajectories: Trajectories, where: str = "") -> None:
@@ -121,6 +146,7 @@ def read_trajectories(path: Path) -> Trajectories:
         DataError: the file is not a sound transition table (`arrow.read`, `validate`).
     """
     arrays, metadata = arrow.read(path, TRANSITIONS)
-    trajectories = Trajectories(**arrays, metadata=metadata)
+    columns: dict[str, Any] = {"reward": None, **arrays}
+    trajectories = Trajectories(**columns, metadata=metadata)
     validate(trajectories, str(path))
     return trajectories

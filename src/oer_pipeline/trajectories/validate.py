@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 LOW, HIGH = "action_low", "action_high"
 """Metadata of a table whose actions are in an environment's own units."""
+DIVERGED = "diverged_episodes"
+"""How many episodes the physics broke off; metadata of every table that we rolled out, and of no other."""
 ONE = np.ones(1, dtype=np.float32)
 
 
@@ -104,6 +106,15 @@ def _unknown_but_needed(c: Mapping[str, Array]) -> BoolArray:
     return np.asarray(~c["next_known"] & ~c["terminal"])
 
 
+def _of_two_minds(c: Mapping[str, Array]) -> BoolArray:
+    if "success" not in c:
+        return np.zeros(len(c["episode"]), dtype=bool)
+    differs = np.append(c["success"][:-1] != c["success"][1:], False)
+    return np.asarray(differs & _inside(c))
+
+
+SOLVED = (Rule("success", "must be the same in all rows of an episode", _of_two_minds),)
+"""It is the episode's: solved at any step."""
 KNOWN = (Rule("next_known", "must be true where the row is not terminal", _unknown_but_needed),)
 """Critics bootstrap from what follows; only behind a terminal row they do not."""
 
@@ -118,11 +129,12 @@ def within(horizon: int | None) -> tuple[Rule, ...]:
 def flaws(rules: Sequence[Rule], columns: Mapping[str, Array], names: Mapping[str, str] | None = None) -> list[str]:
     """One sentence a broken rule: column, first row, rule, value found, how many rows; one rule a column is enough.
 
+    Rules about columns that are not there do not count: whether they have to be is the schema's.
     `names` are what the columns are called where they come from.
     """
     told: dict[str, str] = {}
     for rule in rules:
-        if rule.column in told:
+        if rule.column in told or rule.column not in columns:
             continue
         rows = np.flatnonzero(rule.broken(columns))
         if rows.size:
@@ -158,6 +170,8 @@ def check_widths(columns: Mapping[str, Array], first: str, second: str, where: s
 def validate(trajectories: Trajectories, where: str) -> None:
     """Hold a table against every rule; a terminal flag at the horizon is no fault, but logged.
 
+    Not of tables that we rolled out: there the environment itself said that the MDP ended.
+
     Raises:
         DataError: names `where`, column, row and rule; action bounds or a horizon in the metadata that are none.
     """
@@ -166,10 +180,10 @@ def validate(trajectories: Trajectories, where: str) -> None:
     check_widths(columns, "observation", "next_observation", where)
     low, high = action_bounds(trajectories.metadata, columns["action"].shape[1], where)
     horizon = _horizon(trajectories.metadata, where)
-    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *within(horizon))
+    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *SOLVED, *within(horizon))
     check_rules(rules, columns, where)
     at_horizon = terminal_at_horizon(trajectories)
-    if at_horizon:
+    if at_horizon and DIVERGED not in trajectories.metadata:
         logger.warning("%s: %d episodes are terminal at the horizon; a time-out was probably meant", where, at_horizon)
 
 

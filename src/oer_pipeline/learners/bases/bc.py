@@ -17,5 +17,7 @@ if TYPE_CHECKING:
 class BehaviourCloning(Base):
     """L_pi = MSE(pi(s), a)."""
 
+    needs_rewards = False
+
     def losses(self, training: TaskTraining, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
         return {"behaviour": training.per_member(cloning_loss(action_FBA, step.batch.action))}

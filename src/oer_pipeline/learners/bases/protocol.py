@@ -31,6 +31,12 @@ class Base:
     every update, and change in place what they keep: updates are captured once and replayed.
     """
 
+    needs_rewards: bool = True
+    """Whether it learns from rewards; data without them are refused by name, before any work.
+
+    Their `Batch.reward` is NaN.
+    """
+
     def policy_delay(self, settings: LearnerSettings) -> int:
         """After how many updates of the values policies and targets move once."""
         return settings.policy_delay

@@ -5,20 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from oer_pipeline.suites.behaviour import BehaviourFile
+    from oer_pipeline.suites.scripted import Behaviours
     from oer_pipeline.suites.source import Source
     from oer_pipeline.trajectories.table import Trajectories
 
 
 def roll_out(
-    behaviours: BehaviourFile, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+    behaviours: Behaviours, task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> tuple[Trajectories, ...]:
     """Raw trajectories of one task, one table a kind."""
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import KINDS, collect
+    from oer_pipeline.trajectories.behaviour_data import collect, kinds_of
 
     behaviours.check_task(Task(**task))
-    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in KINDS)
+    kinds = kinds_of(task["family"])
+    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in kinds)
+
+
+def roll_out_random(task: dict[str, Any], collection: dict[str, Any], data_seed: int) -> Trajectories:
+    """Random trajectories of a task without behaviour policies."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import collect
+
+    return collect(Task(**task), None, "random", collection["transitions"], data_seed)
+
+
+def measure_random_references(
+    random: Trajectories, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+) -> dict[str, Any]:
+    """Returns of random and zero behaviour, all that a task without behaviour policies has."""
+    from oer_pipeline.suites.suite import Task
+    from oer_pipeline.trajectories.behaviour_data import references
+
+    return references(Task(**task), {"random": random}, data_seed, collection["reference_episodes"])
 
 
 def measure_references(

@@ -7,13 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.errors import ConfigurationError
-
 if TYPE_CHECKING:
     import pandas as pd
     from torch import Tensor
 
-    from oer_pipeline.learners.protocol import Learner
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
 
@@ -74,6 +71,7 @@ def _train(
     import pandas as pd
 
     from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.configured import configured
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.learners.settings import LearnerSettings
     from oer_pipeline.loading import build
@@ -82,7 +80,7 @@ def _train(
 
     before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
     trained = fit(
-        _learner(chosen),
+        configured(chosen),
         LearnerSettings(**settings),
         [d.scaled() for d in data],
         [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed],
@@ -96,22 +94,6 @@ def _train(
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
     weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
     return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
-
-
-def _learner(chosen: dict[str, Any]) -> Learner:
-    """The learner in force.
-
-    Raises:
-        ConfigurationError: it wants what its configuration does not give it.
-    """
-    from oer_pipeline.learners.protocol import Learner
-    from oer_pipeline.loading import build
-
-    learner = build(chosen["class"], Learner, chosen["options"])
-    for flag in ("replays", "together"):
-        if getattr(learner, flag) and not chosen[flag]:
-            raise ConfigurationError(f"learners.{chosen['name']}: {chosen['class']} needs {flag}: true beside it")
-    return learner
 
 
 def select_without_model(
@@ -157,6 +139,7 @@ def _select(
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.loading import build
+    from oer_pipeline.selection.answers import selected
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
@@ -165,7 +148,7 @@ def _select(
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
     policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
     requests = requests_of(policies, data.scaled(), replay["size"], model, facts, task["index"], discount)
-    selections = choose.select_all(list(requests.values()))
+    selections = selected(selector["name"], choose, list(requests.values()))
     for seed, selection in zip(seeds, selections, strict=True):
         logger.info("task %d, seed %d: %s %s", task["index"], seed, selector["name"], dict(selection.notes) or "")
     return {
@@ -180,14 +163,14 @@ def evaluate(
     """Every episode's return: `deployed` on all tasks learned, `task` policy on the newest, `zero_shot` on the next.
 
     Zero-shot is the deployed policy with its newest head, on a task that it has not learned (method, section 8).
-    `diverged` episodes, which the physics broke off, count as continued (suites.broken_off).
+    Columns: `policy`, `task`, `episode` and those of `suites.outcomes`.
     """
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import ActOnTask
     from oer_pipeline.suites.evaluation import evaluate as roll_out
+    from oer_pipeline.suites.outcomes import outcomes
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
@@ -206,11 +189,6 @@ def evaluate(
         for task, by_member in zip(on, result, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
-                columns = {
-                    "return": full_returns(task, episodes),
-                    "length": episodes.length,
-                    "diverged": episodes.diverged,
-                }
                 about = {"policy": name, "task": task.index, "episode": range(evaluation["episodes"])}
-                rows[seed].append(pd.DataFrame(about | columns))
+                rows[seed].append(pd.DataFrame(about | outcomes(task, episodes)))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

@@ -21,10 +21,15 @@ def fit_dynamics(
     accelerator: str,
     precision: Literal["highest", "high", "medium"],
 ) -> tuple[tuple[dict[str, Tensor], dict[str, Any]], dict[str, Any]]:
-    """The transition model of one task, as tensors and header, and its report."""
+    """The transition model of one task, as tensors and header, and its report.
+
+    Raises:
+        DataError: the task, and why no model can be fitted to its data.
+    """
     from oer_pipeline.dynamics.fit import fit, heldout_rows
     from oer_pipeline.dynamics.report import report
     from oer_pipeline.dynamics.settings import DynamicsSettings
+    from oer_pipeline.errors import DataError
     from oer_pipeline.training.hardware import Hardware
 
     settings, scaled = DynamicsSettings(**dynamics), data.scaled()
@@ -33,7 +38,11 @@ def fit_dynamics(
         logger.info("task %d, %s", task["index"], line)
 
     device = Hardware(accelerator, precision=precision).device()
-    model, record = fit(scaled, settings, data_seed, task["index"], tell, device)
+    try:
+        model, record = fit(scaled, settings, data_seed, task["index"], tell, device)
+    except DataError as error:
+        name = f"suite {task['suite']}, task {task['index']}"
+        raise DataError(f"{name}: {error}; selectors without a model need none") from error
     judged = report(model, scaled, heldout_rows(scaled, settings, data_seed, task["index"]), data_seed)
     return (model.tensors(), model.header()), {**record, **judged}
 

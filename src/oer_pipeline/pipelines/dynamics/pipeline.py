@@ -10,10 +10,10 @@ from oer_pipeline.plan import Plan
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node a task, and one that draws their reports."""
-    reports = {task.name: f"{task.name}.dynamics_report" for task in plan.tasks}
+    reports = {task.name: f"{task.name}.dynamics_report" for task in plan.distinct}
     drawn = ["dynamics.page", "dynamics.png"]
     return Pipeline(
-        [*(_task(task.name) for task in plan.tasks), Node(draw_dynamics, reports, drawn, name="draw_dynamics")]
+        [*(_task(task.name) for task in plan.distinct), Node(draw_dynamics, reports, drawn, name="draw_dynamics")]
     )
 
 

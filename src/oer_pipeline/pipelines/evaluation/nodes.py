@@ -41,8 +41,8 @@ def run_elsewhere(
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.outcomes import outcomes
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
@@ -57,12 +57,8 @@ def run_elsewhere(
     )
     tables = {}
     for seed, episodes in zip(seeds, by_member, strict=True):
-        columns = {
-            "return": full_returns(target, episodes),
-            "length": episodes.length,
-            "diverged": episodes.diverged,
-        }
-        tables[seed] = pd.DataFrame({"head": head, "episode": range(evaluation["episodes"]), **columns})
+        about = {"head": head, "episode": range(evaluation["episodes"])}
+        tables[seed] = pd.DataFrame(about | outcomes(target, episodes))
     return tables
 
 

@@ -10,8 +10,8 @@ from oer_pipeline.plan import Plan
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node a task that makes the data set, one that makes its page."""
-    made = [_ingest(t.name, plan.raw_kinds(t), bool(t.source)) for t in plan.tasks]
-    return Pipeline([*made, *(_describe(t.name) for t in plan.tasks)])
+    made = [_ingest(t.name, plan.raw_kinds(t), bool(t.source)) for t in plan.distinct]
+    return Pipeline([*made, *(_describe(t.name) for t in plan.distinct)])
 
 
 def _ingest(task: str, kinds: tuple[str, ...], imported: bool) -> Node:

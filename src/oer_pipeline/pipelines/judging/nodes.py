@@ -46,6 +46,7 @@ def judge_selectors(
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.loading import build
     from oer_pipeline.metrics.judging import judge
+    from oer_pipeline.selection.answers import selected
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
@@ -61,7 +62,8 @@ def judge_selectors(
                 policies, scaled, size, model, facts, task["index"], discount,
                 {seed: visits_by_seed[seed].observation for seed in seeds},
             )  # fmt: skip
-            for seed, selection in zip(seeds, selector.select_all(list(requests.values())), strict=True):
+            selections = selected(name, selector, list(requests.values()))
+            for seed, selection in zip(seeds, selections, strict=True):
                 buffer = fill(requests[seed], selection, "policy")
                 verdict = judge(
                     buffer, scaled, visits_by_seed[seed].observation, buffer.target_action, facts["distance_dimensions"]

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from oer_pipeline.metrics.report import Success
+    from oer_pipeline.reports.page import Section
 
 
 def measure(
@@ -43,9 +47,38 @@ def measure(
         next_task_returns=ahead or None,
         fidelity=kept,
         diverged_episodes={s: diverged_episodes(tables) for s, tables in by_seed.items()},
+        success=_success(by_seed, given["references"]),
         buffers={s: [{"rows": len(b[s]), "walked": int(b[s].walked.sum())} for b in buffers.values()] for s in seeds},
     )
     return metrics, headlines(metrics["aggregate"])
+
+
+def _success(by_seed: dict[int, list[Any]], references: dict[str, Any]) -> Success | None:
+    """Success in per cent, where every episode says whether it solved its task."""
+    from oer_pipeline.metrics.report import Success
+    from oer_pipeline.reports.returns_table import (
+        has_success,
+        matrix,
+        next_task_returns,
+        task_policy_returns,
+    )
+
+    if not all(has_success(tables) for tables in by_seed.values()):
+        return None
+    tasks, column = len(references), "success"
+    dual = {s: task_policy_returns(tables, tasks, column) for s, tables in by_seed.items()}
+    ahead = {s: next_task_returns(tables, tasks, column) for s, tables in by_seed.items()}
+    return Success(
+        matrices={s: matrix(tables, tasks, column) for s, tables in by_seed.items()},
+        references={task: _rates(kinds) for task, kinds in references.items()},
+        task_policy={s: rates for s, rates in dual.items() if rates is not None},
+        next_task={s: rates for s, rates in ahead.items() if rates is not None},
+    )
+
+
+def _rates(kinds: dict[str, dict[str, float]]) -> dict[str, float]:
+    """A task's reference success in per cent, as far as it was measured."""
+    return {k: 100.0 * r["success"] for k, r in kinds.items() if r.get("success") is not None}
 
 
 def _grouped(by_task: dict[str, Any]) -> dict[str, dict[str, Any]]:
@@ -82,8 +115,7 @@ def draw(
         f"{metrics['cell']} on {metrics['suite']}, {metrics['quality']}",
         [
             ("Metrics", table.html(), None),
-            ("Matrix R", "<p>Return on each task after learning each task.</p>", heatmap.figure(metrics)),
-            ("Return over the sequence", "", returns.figure(metrics)),
+            *_over_the_sequence(metrics),
             ("How the buffers were chosen", buffer_table(metrics), None),
             ("What data, buffer and deployed policy cover", f"<p>Seed {seed}, states on the first two principal "
              "components of each task's data.</p>", projection.figure(panels, dimensions)),
@@ -93,12 +125,31 @@ def draw(
     return table.markdown(), document, _plot_rows(metrics), *pictures
 
 
+def _over_the_sequence(metrics: dict[str, Any]) -> list[Section]:
+    """R as map and as curves: success first where there is any, then return."""
+    from oer_pipeline.reports import heatmap, returns
+    from oer_pipeline.reports.cells import MEASURED, drawn_scales
+
+    sections: list[Section] = []
+    for name in drawn_scales(metrics):
+        what = MEASURED[name].capitalize()
+        heading = "Matrix R" if name != "success" else "Matrix R of success"
+        text = f"<p>{what} on each task after learning each task.</p>"
+        sections.append((heading, text, heatmap.figure(metrics, name)))
+        sections.append((f"{what} over the sequence", "", returns.figure(metrics, name)))
+    return sections
+
+
 def _plot_rows(metrics: dict[str, Any]) -> list[dict[str, Any]]:
-    """R as rows for `dvc plots`: {seed, task, learned, return}."""
-    return [
-        {"seed": int(seed), "task": task, "learned": k + 1, "return": R[k][i]}
-        for seed, R in metrics["matrix"].items()
-        for i, task in enumerate(metrics["tasks"])
-        for k in range(i, len(R))
-        if R[k][i] is not None
-    ]
+    """R as rows for `dvc plots`: {seed, task, learned, return} and, where there is any, success in per cent."""
+    rows = []
+    for seed, R in metrics["matrix"].items():
+        for i, task in enumerate(metrics["tasks"]):
+            for k in range(i, len(R)):
+                if R[k][i] is None:
+                    continue
+                row = {"seed": int(seed), "task": task, "learned": k + 1, "return": R[k][i]}
+                if "success" in metrics:
+                    row["success"] = metrics["success"]["matrix"][seed][k][i]
+                rows.append(row)
+    return rows

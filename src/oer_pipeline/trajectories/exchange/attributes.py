@@ -20,8 +20,10 @@ PATIENCE = 20.0
 """Seconds; attributes are read in a fraction of one."""
 
 
-def attributes(file: Any, path: Path, where: str) -> dict[str, Any]:
+def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str, Any]:
     """The attributes of an open HDF5 file, sorted by name; what JSON cannot hold is given as text.
+
+    Of its `group` where `file` is one. Nothing is unpickled: an attribute of bytes is text.
 
     Raises:
         DataError: attributes that cannot be read.
@@ -34,7 +36,7 @@ def attributes(file: Any, path: Path, where: str) -> dict[str, Any]:
         isinstance(t, harmless) or (isinstance(t, h5py.h5t.TypeStringID) and not t.is_variable_str()) for t in types
     ):
         return _plain_attributes(file)
-    command = [sys.executable, "-m", __name__, str(path.absolute())]
+    command = [sys.executable, "-m", __name__, str(path.absolute()), group]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
     except subprocess.TimeoutExpired as error:
@@ -61,4 +63,4 @@ if __name__ == "__main__":
     import h5py
 
     with h5py.File(sys.argv[1], "r") as opened:
-        print(json.dumps(_plain_attributes(opened)))
+        print(json.dumps(_plain_attributes(opened[sys.argv[2]])))

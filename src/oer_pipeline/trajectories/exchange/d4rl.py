@@ -7,27 +7,36 @@ under `infos/`, and the attribute `oer_pipeline` holds their header.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.suites.source import Source
 from oer_pipeline.trajectories.exchange.attributes import attributes
-from oer_pipeline.trajectories.exchange.filling import Filling, filling
+from oer_pipeline.trajectories.exchange.flat import columns_read, places_of, read_flat
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, INFOS, Found
-from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, blocks, open_column, shape_of
-from oer_pipeline.trajectories.exchange.ours import Ours, header_of, info_columns, parse_header
-from oer_pipeline.trajectories.guard import check_claim, check_file, reading
-from oer_pipeline.trajectories.schema import TRANSITION, Column
+from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, HDF5Store
+from oer_pipeline.trajectories.exchange.ours import (
+    Ours,
+    absent_columns,
+    header_of,
+    info_columns,
+    parse_header,
+)
+from oer_pipeline.trajectories.exchange.robomimic import has_demonstrations
+from oer_pipeline.trajectories.guard import check_file, reading
+from oer_pipeline.trajectories.schema import TRANSITION
 
-OPTIONAL = ("timeout", "next_observation")
 CHUNK = 8_192
 
 
-def read_d4rl(path: Path, where: str = "") -> Found:
-    """Read a file block by block; float64 becomes float32, and that is counted. Errors call the file `where`.
+def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Found:
+    """Read a file block by block; float64 becomes float32, and that is counted.
+
+    Args:
+        path: the file.
+        where: what errors call it; `path` when empty.
+        source: what the file calls its columns; None: as D4RL does.
 
     Raises:
         DataError: no such file, not HDF5, a column that is missing, of another dtype or shape, in another file, or
@@ -37,23 +46,25 @@ def read_d4rl(path: Path, where: str = "") -> Found:
 
     check_file(path)
     where = where or str(path)
+    source = source or Source(str(path), "d4rl")
     with reading(where, "HDF5 file"), h5py.File(path, "r") as file:
         says = attributes(file, path, where)
         header = parse_header(says.pop(HEADER, None), where)
-        needed = {n: c for n, c in TRANSITION.items() if n not in OPTIONAL or D4RL_NAMES[n] in file}
-        columns = {_place(name): column for name, column in {**needed, **info_columns(header)}.items()}
-        items = _open(file, columns, path.stat().st_size, where)
-        read = {place: _column(items[place], column, where) for place, column in columns.items()}
-    optional: dict[str, Any] = {D4RL_NAMES[name]: None for name in OPTIONAL}
-    given = {place: filled.array for place, filled in read.items() if "/" not in place}
+        infos = {name: f"{INFOS}/{name}" for name in info_columns(header)}
+        found, without = places_of(source, HDF5Store(file)), absent_columns(header)
+        places = {ours: place for ours, place in found.items() if ours not in without} | infos
+        columns = {**TRANSITION, **info_columns(header)}
+        grouped = not HDF5Store(file).has(places["observation"]) and has_demonstrations(file)
+        hint = "; for a group an episode say format: robomimic" if grouped else ""
+        read = read_flat(HDF5Store(file), places, columns, path.stat().st_size, where, hint)
     return Found(
         where,
-        D4RL_NAMES,
-        **{**optional, **given},
-        narrowed={place: filled.record for place, filled in read.items() if filled.record},
+        {**D4RL_NAMES, **places},
+        **columns_read(read),
+        narrowed={places[name]: filled.record for name, filled in read.items() if filled.record},
         says=says or None,
         header=header,
-        infos={name: read[_place(name)].array for name in info_columns(header)},
+        infos={name: read[name].array for name in infos},
     )
 
 
@@ -86,30 +97,3 @@ def write_d4rl(path: Path, data: Ours) -> None:
 
 def _place(name: str) -> str:
     return D4RL_NAMES.get(name, f"{INFOS}/{name}")
-
-
-def _open(file: Any, columns: Mapping[str, Column], file_size: int, where: str) -> dict[str, Any]:
-    """The columns' data sets: each what it has to be, all with as many rows, the file large enough to hold them."""
-    opened = {place: open_column(file, place, column) for place, column in columns.items()}
-    flaws = [flaw for _, flaw in opened.values() if flaw]
-    if flaws:
-        raise DataError(f"{where}: {'; '.join(flaws)}")
-    items = {place: item for place, (item, _) in opened.items()}
-    rows, width = items["observations"].shape
-    flaws = [f"column {p}: found {len(i)} rows; observations have {rows}" for p, i in items.items() if len(i) != rows]
-    following = items.get("next_observations", items["observations"]).shape[1]
-    if following != width:
-        flaws.append(f"column next_observations: found {following} dimensions; observations have {width}")
-    if not rows:
-        flaws.append("column observations: found 0 rows; a data set needs at least one")
-    if flaws:
-        raise DataError(f"{where}: {'; '.join(flaws)}")
-    check_claim(where, rows, sum(item.nbytes for item in items.values()), file_size)
-    return items
-
-
-def _column(item: Any, column: Column, where: str) -> Filling:
-    filled = filling(f"{where}: column {item.name[1:]}", column, shape_of(item, column))
-    for start, block in blocks(item):
-        filled.put(start, block)
-    return filled

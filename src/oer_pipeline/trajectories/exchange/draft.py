@@ -35,6 +35,8 @@ class Draft:
     """What the file says of itself; of a table of ours its metadata."""
     mended: dict[str, Any] = field(default_factory=nothing_mended)
     flaws: list[str] = field(default_factory=list)
+    action_space: tuple[list[float], list[float]] | None = None
+    """Lowest and highest action as the file itself says its space."""
 
     @classmethod
     def of_table(cls, columns: Mapping[str, Array], metadata: Mapping[str, Any]) -> Draft:
@@ -53,7 +55,9 @@ class Draft:
             if not isinstance(table, Trajectories):
                 raise DataError(f"{found.where}: it holds a replay buffer; a task's source is a transition table")
             return cls.of_table(table.arrays(), table.metadata)
-        draft = cls(found.columns(), found.names, False, found.says)
+        columns = found.columns()
+        columns.setdefault("terminal", np.zeros(len(found.observations), dtype=bool))
+        draft = cls(columns, found.names, False, found.says, action_space=found.action_space)
         draft.mended["narrowed"] = {name: dict(record) for name, record in found.narrowed.items()}
         if found.episodes is not None:
             draft.number(found.episodes)

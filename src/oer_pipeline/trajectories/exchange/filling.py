@@ -13,10 +13,13 @@ LARGEST = np.finfo(np.float32).max
 
 
 class Filling:
-    """An array of our dtype, (N,) or (N, D), that is filled in blocks of rows."""
+    """An array of our dtype, (N,) or (N, D), that is filled in blocks of rows.
 
-    def __init__(self, where: str, column: Column, shape: tuple[int, ...]) -> None:
-        self.array = np.empty(shape, dtype=column.dtype)
+    `into` is an array of that shape to fill, a view of another one for instance.
+    """
+
+    def __init__(self, where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> None:
+        self.array = np.empty(shape, dtype=column.dtype) if into is None else into
         self._where = where
 
     def put(self, start: int, block: Array) -> None:
@@ -54,8 +57,8 @@ class Filling:
 class Floats(Filling):
     """float32 of float32 or float64."""
 
-    def __init__(self, where: str, column: Column, shape: tuple[int, ...]) -> None:
-        super().__init__(where, column, shape)
+    def __init__(self, where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> None:
+        super().__init__(where, column, shape, into)
         self._wide, self._changed, self._largest = False, 0, 0.0
 
     def _compare(self, start: int, block: Array, part: Array) -> None:
@@ -77,6 +80,7 @@ class Floats(Filling):
         return {"from": "float64", "changed": self._changed, "largest_error": self._largest} if self._wide else None
 
 
-def filling(where: str, column: Column, shape: tuple[int, ...]) -> Filling:
-    """What fills a column; errors call it `where`."""
-    return (Floats if column.dtype == "float32" else Filling)(where, column, shape)
+def filling(where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> Filling:
+    """What fills a column, or the part `into` of one; errors call it `where`."""
+    kind = Floats if column.dtype == "float32" else Filling
+    return kind(where, column, shape, into)

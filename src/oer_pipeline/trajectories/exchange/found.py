@@ -37,8 +37,8 @@ class Found:
     names: Mapping[str, str]  # our columns as the format calls them
     observations: FloatArray  # (N, O) float32
     actions: FloatArray  # (N, A) float32, in the file's units
-    rewards: FloatArray  # (N,) float32
-    terminals: BoolArray  # (N,)
+    rewards: FloatArray | None  # (N,) float32; None: the file has none
+    terminals: BoolArray | None  # (N,); None: the file says of none
     timeouts: BoolArray | None  # (N,)
     next_observations: FloatArray | None  # (N, O) float32
     episodes: IntArray | None = None  # (N,) int32, where the format has episodes
@@ -50,6 +50,8 @@ class Found:
     """Of a file that we exported (`trajectories.header`)."""
     infos: Mapping[str, Array] = field(default_factory=dict)
     """What a file of ours has besides."""
+    action_space: tuple[list[float], list[float]] | None = None
+    """Lowest and highest action, (A,) each, as the file itself says its space."""
 
     def columns(self) -> dict[str, Array]:
         """What is there, by our names, in the schema's order."""

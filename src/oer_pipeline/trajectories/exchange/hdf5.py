@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from oer_pipeline.trajectories.exchange.store import told
 from oer_pipeline.trajectories.schema import Array, Column
 
 BLOCK = 65_536
@@ -44,6 +46,49 @@ def open_column(group: Any, name: str, column: Column) -> tuple[Any, str | None]
     if item.shape is None or len(shape_of(item, column)) != 1 + column.vector:
         return None, f"column {name}: found shape {item.shape}; it takes {'(N, D)' if column.vector else '(N,)'}"
     return item, None
+
+
+@dataclass(frozen=True)
+class HDF5Column:
+    """A data set as an `Item`."""
+
+    item: Any
+    shape: tuple[int, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return int(self.item.nbytes)
+
+    def blocks(self) -> Iterator[tuple[int, Array]]:
+        return blocks(self.item)
+
+
+@dataclass(frozen=True)
+class HDF5Store:
+    """An open file or a group of one."""
+
+    group: Any
+
+    def has(self, name: str) -> bool:
+        return self.group.get(name, getlink=True) is not None
+
+    def column(self, name: str, column: Column) -> tuple[Any, str | None]:
+        item, flaw = open_column(self.group, name, column)
+        return (None, flaw) if flaw else (HDF5Column(item, shape_of(item, column)), None)
+
+    def holdings(self) -> str:
+        return told([self._shown(name) for name in self.group])
+
+    def _shown(self, name: str) -> str:
+        """A name with the shape of what it is, `/` behind a group's; links are not followed."""
+        import h5py
+
+        if not _is_inside(self.group, name):
+            return name
+        item = self.group[name]
+        if isinstance(item, h5py.Dataset):
+            return f"{name} {item.shape}"
+        return name if name[-1:].isdigit() else f"{name}/"
 
 
 def is_group(parent: Any, name: str) -> bool:

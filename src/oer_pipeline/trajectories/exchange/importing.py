@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from oer_pipeline.errors import ConfigurationError, DataError, choices
-from oer_pipeline.suites.physics import Physics
+from oer_pipeline.suites.physics import Bounds, Physics
 from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories import arrow
@@ -17,6 +18,11 @@ from oer_pipeline.trajectories.exchange import mending
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
 from oer_pipeline.trajectories.exchange.draft import Draft
 from oer_pipeline.trajectories.exchange.minari import read_minari
+from oer_pipeline.trajectories.exchange.npz import read_npz
+from oer_pipeline.trajectories.exchange.npz_episodes import read_npz_episodes
+from oer_pipeline.trajectories.exchange.ogbench import read_ogbench
+from oer_pipeline.trajectories.exchange.plausibility import plausibility, space_differs, warn
+from oer_pipeline.trajectories.exchange.robomimic import read_robomimic
 from oer_pipeline.trajectories.guard import reading
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import Trajectories
@@ -34,10 +40,14 @@ from oer_pipeline.types import FloatArray
 
 logger = logging.getLogger(__name__)
 
-READERS: dict[str, Callable[[Path, str], Draft]] = {
-    "d4rl": lambda path, where: Draft.of_found(read_d4rl(path, where)),
-    "minari": lambda path, where: Draft.of_found(read_minari(path, where)),
-    "parquet": lambda path, _: Draft.of_table(*arrow.read(path, TRANSITIONS)),
+READERS: dict[str, Callable[[Source], Draft]] = {
+    "d4rl": lambda source: Draft.of_found(read_d4rl(source.file, source.path, source)),
+    "minari": lambda source: Draft.of_found(read_minari(source.file, source.path)),
+    "npz": lambda source: Draft.of_found(read_npz(source.file, source.path, source)),
+    "npz_episodes": lambda source: Draft.of_found(read_npz_episodes(source, source.path)),
+    "ogbench": lambda source: Draft.of_found(read_ogbench(source.file, source.path, source)),
+    "parquet": lambda source: Draft.of_table(*arrow.read(source.file, TRANSITIONS)),
+    "robomimic": lambda source: Draft.of_found(read_robomimic(source.file, source.path, source)),
 }
 
 
@@ -54,19 +64,52 @@ def import_source(source: Source, task: Task) -> Trajectories:
     """
     if source.format not in READERS:
         raise ConfigurationError(f"unknown format {source.format!r}; {choices(READERS, str(source.format))}")
-    physics, where = task.physics(), source.path
-    draft = READERS[source.format](source.file, where)
-    _check_spaces(draft, physics, where)
+    physics, where = task.physics(), _called(source)
+    draft = READERS[source.format](source)
+    _shape(draft, source)
+    if not draft.flaws:
+        _check_spaces(draft, physics, where)
     if not draft.flaws:
         _mend(draft, source, task.horizon, *_bounds(physics))
     if draft.flaws:
         raise DataError(f"{where}: {'; '.join(draft.flaws)}{_narrowing(draft)}")
     mending.derive_next_observations(draft, where)
     columns = {name: draft.columns[name] for name in TRANSITIONS.present(draft.columns)}
-    table = Trajectories(**columns, metadata=_metadata(draft, source, task, physics))
+    every: dict[str, Any] = {"reward": None, **columns}
+    table = Trajectories(**every, metadata=_metadata(draft, source, task, physics))
     validate(table, where)
+    table = _held_against(table, physics, draft, where)
     logger.info("%s: imported %d rows; mended: %s", where, len(table), draft.mended)
     return table
+
+
+def _held_against(table: Trajectories, physics: Physics, draft: Draft, where: str) -> Trajectories:
+    """The table, its metadata with how it fits the task's environment; what does not is a warning."""
+    found = plausibility(table, physics)
+    space = space_differs(draft.action_space, Bounds(*_bounds(physics)))
+    if space is not None:
+        found["action_space"] = space
+    told = table.metadata
+    name = told["parameters"].get("id", f"{told['family']}, task {told['task']} of suite {told['suite']}")
+    warn(found, where, f"environment {name}")
+    return replace(table, metadata={**table.metadata, "plausibility": found})
+
+
+def _called(source: Source) -> str:
+    """What errors call the file; where rows are turned round, that they count from its end."""
+    return f"{source.path} (reversed: rows count from its end)" if source.reversed else source.path
+
+
+def _shape(draft: Draft, source: Source) -> None:
+    """What the suite says of the file's columns: their order, which dimensions, no rewards."""
+    if source.reversed:
+        mending.reverse(draft)
+    if source.dimensions is not None:
+        mending.choose_dimensions(draft, source.dimensions)
+    if not source.has_rewards:
+        draft.columns.pop("reward", None)
+    elif "reward" not in draft.columns:
+        draft.flaws.append("it has no rewards; say columns: {rewards: null} to clone them (learner.base=bc)")
 
 
 def _check_spaces(draft: Draft, physics: Physics, where: str) -> None:
@@ -75,8 +118,9 @@ def _check_spaces(draft: Draft, physics: Physics, where: str) -> None:
     for column, wanted in {**sizes, "action": physics.action_size}.items():
         found = draft.columns[column].shape[1] if column in draft.columns else wanted
         if found != wanted:
+            choose = ": choose them by observation_dimensions" if found > wanted and column in sizes else ""
             draft.flaws.append(
-                f"column {draft.name(column)}: found {found} dimensions; the task's environment has {wanted}"
+                f"column {draft.name(column)}: found {found} dimensions; the task's environment has {wanted}{choose}"
             )
     if draft.ours and draft.says is not None and not draft.flaws:
         (low, high), given = _bounds(physics), action_bounds(draft.says, physics.action_size, where)
@@ -89,8 +133,12 @@ def _check_spaces(draft: Draft, physics: Physics, where: str) -> None:
 
 def _mend(draft: Draft, source: Source, horizon: int, low: FloatArray, high: FloatArray) -> None:
     """Mend what is allowed; everything else that is wrong becomes a flaw."""
+    mending.refuse_backwards(draft)
+    if draft.flaws:
+        return
     if "episode" not in draft.columns:
         mending.split_episodes(draft, horizon)
+    mending.end_episodes(draft)
     mending.check_lengths(draft, horizon)
     mending.clip_actions(draft, low, high, source.clip_actions)
     mending.terminals_to_timeouts(draft, horizon, source.terminals_at_horizon)
@@ -113,6 +161,7 @@ def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dic
     says = draft.says or {}
     licence = says.get("licence") or says.get("license")
     bounds = physics.bounds
+    files = {"path": source.path, "format": source.format, "sha256": _sha256(source)}
     return {
         "suite": task.suite,
         "task": task.index,
@@ -120,7 +169,7 @@ def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dic
         "parameters": dict(task.parameters),
         "kind": "imported",
         "collector": draft.says,
-        "source": {"path": source.path, "format": source.format, "sha256": _sha256(source.file, source.path)},
+        "source": files,
         "horizon": task.horizon,
         "mended": draft.mended,
         **({"licence": str(licence)} if licence else {}),
@@ -128,6 +177,15 @@ def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dic
     }
 
 
-def _sha256(path: Path, where: str) -> str:
-    with reading(where, "file"), path.open("rb") as file:
+def _sha256(source: Source) -> str:
+    """Of the file, or of the hashes of a folder's files in their order."""
+    with reading(source.path, "file"):
+        each = [_file_sha256(path) for path in source.files]
+    if len(each) == 1:
+        return each[0]
+    return hashlib.sha256("\n".join(each).encode()).hexdigest()
+
+
+def _file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

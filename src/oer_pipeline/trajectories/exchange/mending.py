@@ -5,6 +5,8 @@ Shapes: N rows, A action.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from oer_pipeline.errors import DataError
@@ -20,7 +22,7 @@ def split_episodes(draft: Draft, horizon: int) -> None:
     that the episode went on.
     """
     columns = draft.columns
-    timeout = columns.setdefault("timeout", np.zeros(len(columns["reward"]), dtype=bool))
+    timeout = columns.setdefault("timeout", np.zeros(len(columns["terminal"]), dtype=bool))
     if not timeout.any():
         _, step = numbered(columns["terminal"])
         at_horizon = (step % horizon == horizon - 1) & ~columns["terminal"]
@@ -28,6 +30,63 @@ def split_episodes(draft: Draft, horizon: int) -> None:
             timeout |= at_horizon
             draft.mended["split_at_horizon"] = int(np.count_nonzero(at_horizon))
     columns["episode"], columns["step"] = numbered(columns["terminal"] | timeout)
+
+
+def end_episodes(draft: Draft) -> None:
+    """Where a file knows its episodes but no time-outs, the end of one that is not
+    terminal is one."""
+    columns = draft.columns
+    if "timeout" in columns:
+        return
+    last = np.append(columns["episode"][1:] != columns["episode"][:-1], True)
+    columns["timeout"] = last & ~columns["terminal"]
+    draft.mended["ends_to_timeouts"] = int(np.count_nonzero(columns["timeout"]))
+
+
+def reverse(draft: Draft) -> None:
+    """Turn the rows round: the file's last row came first."""
+    for name, column in draft.columns.items():
+        draft.columns[name] = np.ascontiguousarray(column[::-1])
+    draft.mended["reversed"] = len(draft.columns["terminal"])
+
+
+def refuse_backwards(draft: Draft) -> None:
+    """A flaw where what follows a row stands before it, throughout: the file runs
+    backwards."""
+    columns = draft.columns
+    if draft.ours or "next_observation" not in columns or len(columns["terminal"]) < 3:
+        return
+    before = (columns["next_observation"][1:] == columns["observation"][:-1]).all(axis=1)
+    after = (columns["next_observation"][:-1] == columns["observation"][1:]).all(axis=1)
+    if before.mean() > 0.5 > after.mean():
+        turned = "reversed" in draft.mended
+        remedy = (
+            "leave reversed out: the file's first row came first"
+            if turned
+            else "say reversed: true for a file whose last row came first"
+        )
+        draft.flaws.append(
+            f"column {draft.name('next_observation')}, row {int(np.argmax(before)) + 1}: must be followed by what it "
+            f"holds; found it in the row before ({int(before.sum())} such rows): {remedy}"
+        )
+
+
+def choose_dimensions(draft: Draft, chosen: Sequence[int]) -> None:
+    """Keep the chosen dimensions of observations, in this order; one that is not there
+    is a flaw."""
+    observed = ("observation", "next_observation")
+    width = draft.columns["observation"].shape[1]
+    odd = [dimension for dimension in chosen if dimension >= width]
+    if odd:
+        draft.flaws.append(
+            f"column {draft.name('observation')}: found dimensions 0 to {width - 1}; observation_dimensions "
+            f"asks for {odd[0]}"
+        )
+        return
+    for name in observed:
+        if name in draft.columns:
+            draft.columns[name] = np.ascontiguousarray(draft.columns[name][:, list(chosen)])
+    draft.mended["observation_dimensions"] = {"kept": list(chosen), "of": width}
 
 
 def _goes_on(draft: Draft, ends: BoolArray) -> bool:

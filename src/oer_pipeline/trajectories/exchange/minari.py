@@ -16,8 +16,9 @@ import numpy as np
 from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.exchange.filling import Filling, filling
 from oer_pipeline.trajectories.exchange.found import INFOS, MINARI_NAMES, Found
-from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, is_group, open_column, shape_of
+from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, HDF5Store, is_group, open_column, shape_of
 from oer_pipeline.trajectories.exchange.ours import Ours, header_of, info_columns, parse_header
+from oer_pipeline.trajectories.exchange.store import told
 from oer_pipeline.trajectories.guard import check_claim, check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION, Array, Column
 from oer_pipeline.trajectories.table import Trajectories
@@ -32,7 +33,7 @@ STEPS = {name: column for name, column in TRANSITION.items() if name != "next_ob
 
 
 def read_minari(path: Path, where: str = "") -> Found:
-    """Read the data set whose `data/main_data.hdf5` is `path`; errors call it `where`.
+    """Read the data set whose `data/main_data.hdf5` is `path`, or stands beside it; errors call it `where`.
 
     Raises:
         DataError: no such file, not Minari's layout, another storage format, columns that are missing, of another
@@ -46,9 +47,10 @@ def read_minari(path: Path, where: str = "") -> Found:
     with reading(where, "Minari data set"):
         header = parse_header(says.get(HEADER), where)
         columns = {**STEPS, **info_columns(header)}
-        check_file(path)
-        with h5py.File(path, "r") as file:
-            filled, lengths = _read(file, columns, says, path.stat().st_size, where)
+        main = path.with_name("main_data.hdf5")
+        check_file(main)
+        with h5py.File(main, "r") as file:
+            filled, lengths = _read(file, columns, says, main.stat().st_size, where)
     return Found(
         where,
         MINARI_NAMES,
@@ -61,6 +63,7 @@ def read_minari(path: Path, where: str = "") -> Found:
         episodes=np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
         narrowed={_place(name): record for name in columns if (record := filled[name].record)},
         says={name: says[name] for name in SAID if name in says} or None,
+        action_space=_bounds_said(says.get("action_space")),
         header=header,
         infos={name: filled[name].array for name in info_columns(header)},
     )
@@ -72,10 +75,12 @@ def write_minari(folder: Path, data: Ours, dataset_id: str) -> None:
     Every row of a buffer is an episode of one step.
 
     Raises:
-        DataError: data that break a rule of their kind.
+        DataError: data that break a rule of their kind, or without rewards, which Minari's layout has.
     """
     import h5py
 
+    if data.reward is None:
+        raise DataError(f"{folder}: these data have no rewards, and every Minari data set has: export to .hdf5")
     header, place = header_of(data, str(folder)), folder / "data"
     place.mkdir(parents=True)
     ends = _ends(data)
@@ -123,16 +128,45 @@ def _place(name: str) -> str:
     return MINARI_NAMES.get(name, f"{INFOS}/{name}")
 
 
+def _beside(metadata: Path) -> str:
+    """What is there where a data set should be."""
+    place = metadata.parents[1]
+    if place.is_file():
+        return "found a file"
+    if not place.is_dir():
+        return "nothing is there"
+    return f"the folder holds {told(sorted(found.name for found in place.iterdir()))}"
+
+
+def _bounds_said(space: Any) -> tuple[list[float], list[float]] | None:
+    """Lowest and highest action as a Minari data set says its space; None where it says no flat box."""
+    try:
+        box = json.loads(space) if isinstance(space, str) else None
+    except ValueError:
+        return None
+    if not isinstance(box, dict) or box.get("type") != "Box":
+        return None
+    bounds = [box.get("low"), box.get("high")]
+    sound = all(isinstance(b, list) and all(isinstance(v, int | float) for v in b) for b in bounds)
+    return (bounds[0], bounds[1]) if sound else None  # type: ignore[return-value]
+
+
 def _metadata(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
-        raise DataError(f"{where}: no Minari data set: it takes a folder with data/metadata.json, or an installed id")
+        raise DataError(
+            f"{where}: no Minari data set: it takes a folder with data/metadata.json, or an installed id; "
+            f"{_beside(path)}"
+        )
     with reading(f"{where}: {path.name}", "Minari data set"):
         found = json.loads(path.read_text(encoding="utf-8"))
         odd = [name for name, kind in NEEDED.items() if not isinstance(found.get(name), kind)]
     if odd:
         raise DataError(f"{where}: {path.name}: {odd} are missing or wrong; a Minari data set has {list(NEEDED)}")
     if found["data_format"] != "hdf5":
-        raise DataError(f"{where}: {path.name}: data_format is {found['data_format']!r}; only hdf5 is read")
+        raise DataError(
+            f"{where}: {path.name}: data_format is {found['data_format']!r}; only hdf5 is read: make it anew by Minari "
+            "with data_format='hdf5' (docs/data.md)"
+        )
     return dict(found)
 
 
@@ -169,7 +203,7 @@ def _open(group: Any, columns: Mapping[str, Column], where: str) -> dict[str, An
     opened = {name: open_column(group, _place(name), column) for name, column in columns.items()}
     flaws = [flaw for _, flaw in opened.values() if flaw]
     if flaws:
-        raise DataError(f"{where}: {'; '.join(flaws)}")
+        raise DataError(f"{where}: {'; '.join(flaws)}; the episode holds {HDF5Store(group).holdings()}")
     items = {name: item for name, (item, _) in opened.items()}
     steps = len(items["action"])
     wanted = {name: steps + (name == "observation") for name in items}

@@ -61,6 +61,13 @@ def info_columns(header: Mapping[str, str] | None) -> dict[str, Column]:
     return {name: column for name, column in columns.items() if name not in TRANSITION}
 
 
+def absent_columns(header: Mapping[str, str] | None) -> set[str]:
+    """The columns of a transition that a file with this header lacks."""
+    if header is None:
+        return set()
+    return set(TRANSITION) - set(columns_told(header, KINDS[header["kind"]][0]))
+
+
 def restore(found: Found) -> Ours:
     """The table or the buffer that was exported, and its metadata.
 
@@ -78,6 +85,6 @@ def restore(found: Found) -> Ours:
     arrays = {name: columns[name] for name in wanted}
     check_arrays(schema, arrays, found.where)
     check_content(found.header, schema, arrays, found.where)
-    data = make(**arrays, metadata=metadata)
+    data = make(**{"reward": None, **arrays}, metadata=metadata)
     check(data, found.where)
     return data

@@ -1,0 +1,79 @@
+"""`kedro clones`: what clones of the scripted behaviours' `medium` data do on goals that were not collected.
+
+Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside the
+behaviours, and `python -m oer_pipeline.suites.behaviour_table` shows them beside the data.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.atomic import atomic_path
+from oer_pipeline.context import data_root, plans_of
+from oer_pipeline.plan import Plan
+from oer_pipeline.studies.cells import data_seconds
+from oer_pipeline.studies.command import run_all, say, workers
+from oer_pipeline.studies.jobs import Job
+from oer_pipeline.studies.learning_curves import Trial, perform_all, trials_of
+from oer_pipeline.suites.behaviour_table import CLONES, SCRIPTED
+
+UPDATES = 4_000
+HIDDEN = (256, 256)
+EPISODES = 50
+
+
+def run_of(suite: str) -> str:
+    """What `kedro run --params` is told of all tasks of a suite."""
+    tasks = SCRIPTED[suite]
+    return f"suite={suite},tasks={tasks},quality=medium,method=bc,seeds=0-2,evaluation.episodes={EPISODES}"
+
+
+def job_of(suite: str, plan: Plan) -> Job:
+    """Collection and ingestion of a suite."""
+    arguments = ("--pipelines=collection,ingestion", f"--params={run_of(suite)}")
+    return Job(f"data_{suite}", arguments, (), 4 * data_seconds(plan))
+
+
+def clones_of(plan: Plan, root: Path) -> list[Trial]:
+    """A clone of each task's data."""
+    trials = trials_of(plan, "clone", root, [UPDATES])
+    return [replace(trial, settings={**trial.settings, "hidden": HIDDEN}) for trial in trials]
+
+
+def record_of(trials: Sequence[Trial], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    """Each task's clone: mean return and success over its seeds, and of how many seeds."""
+    found = {}
+    for trial in trials:
+        result = results[trial.name]
+        returns, success = ([values[-1] for values in result[what].values()] for what in ("returns", "success"))
+        task = str(trial.place["parameters"]["env_name"])
+        found[task] = {
+            "return": sum(returns) / len(returns),
+            "success": sum(success) / len(success),
+            "seeds": len(returns),
+            "updates": UPDATES,
+        }
+    return found
+
+
+def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
+    """Train and evaluate all clones, and write their record; returns where it is.
+
+    Raises:
+        ConfigurationError: whatever `kedro run` would refuse, before any work.
+        SystemExit: data could not be made.
+    """
+    runs = [run_of(suite) for suite in SCRIPTED]
+    plans = dict(zip(SCRIPTED, plans_of(runs, None), strict=True))
+    root = Path(data_root(None))
+    with workers(jobs, scheduler) as client:
+        run_all([job_of(suite, plan) for suite, plan in plans.items()], client)
+        trials = [trial for plan in plans.values() for trial in clones_of(plan, root)]
+        results = perform_all(trials, root / "08_reporting" / "learning_curves", client, say)
+    with atomic_path(CLONES) as temporary:
+        temporary.write_text(json.dumps(record_of(trials, results), indent=1, sort_keys=True) + "\n")
+    return str(CLONES)

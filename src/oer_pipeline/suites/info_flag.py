@@ -1,0 +1,47 @@
+"""Where a gymnasium environment's `info` says that its task is solved."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from oer_pipeline.errors import ConfigurationError
+
+
+class InfoFlag:
+    """The entry `key` of every step's `info`: true or false, 1 or 0; False without a key.
+
+    Raises:
+        ConfigurationError: a key that is no text.
+    """
+
+    def __init__(self, environment: str, key: str | None) -> None:
+        if key is not None and not isinstance(key, str):
+            raise ConfigurationError(
+                f"environment {environment!r}: success_key is {key!r}; it takes a key of info, such as is_success"
+            )
+        self._environment, self._key = environment, key
+
+    def read(self, info: Mapping[str, Any]) -> bool:
+        """What a step's `info` says.
+
+        Raises:
+            ConfigurationError: no such key, or something else than a flag.
+        """
+        if self._key is None:
+            return False
+        if self._key not in info:
+            known = ", ".join(sorted(map(str, info))) or "nothing"
+            raise ConfigurationError(
+                f"environment {self._environment!r}: success_key is {self._key!r}, "
+                f"but a step's info has {known}; every step has to say it"
+            )
+        value = np.asarray(info[self._key])
+        if value.size != 1 or value.item() not in (False, True):
+            raise ConfigurationError(
+                f"environment {self._environment!r}: info[{self._key!r}] is "
+                f"{info[self._key]!r}; it has to be true or false, 1 or 0"
+            )
+        return bool(value.item())

@@ -1,0 +1,257 @@
+"""Meta-World (Yu et al. 2020), one of its `-v3` tasks; suites after Continual World (Wolczyk et al. 2021).
+
+Meta-World is an extra, imported only where one of its tasks is used.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache, cached_property
+from importlib import import_module
+from typing import Any, NamedTuple
+
+import mujoco
+import numpy as np
+from numpy.typing import NDArray
+
+from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.suites.mujoco_physics import draw_without_a_screen, finite
+from oer_pipeline.suites.physics import Physics, Transition
+from oer_pipeline.types import FloatArray
+
+GOALS = 50
+"""Goals to collect on, as many as Meta-World gives a task; as many others to evaluate on."""
+FRAME = 18
+"""Observation dimensions of one frame: hand 3, gripper 1, objects 14."""
+CAMERA = "corner3"
+NO_STEPS_LIMIT = 2**31
+"""Meta-World refuses to go on after 500 steps; the suite's horizon ends episodes here."""
+KINEMATICS = ("xpos", "xquat", "xmat", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat")
+"""Where things are, as the last step left it: what tasks read before MuJoCo computes it anew."""
+INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
+MOVED = ("body_pos", "body_quat", "site_pos")
+"""What a task changes of the model when an episode starts."""
+
+
+def meta_world(module: str = "metaworld.env_dict") -> Any:
+    """A module of Meta-World.
+
+    Raises:
+        ConfigurationError: it is not installed.
+    """
+    try:
+        return import_module(module)
+    except ImportError as error:
+        raise ConfigurationError(
+            f"the suite's tasks are Meta-World's, which is not installed here ({error}): "
+            "pip install 'oer_pipeline[metaworld]'"
+        ) from error
+
+
+@dataclass
+class Episode:
+    """One episode in progress: Meta-World's own environment, on a model that all episodes of the task share."""
+
+    env: Any = None
+    observation: FloatArray = field(default_factory=lambda: np.empty(0))
+    reward: float = 0.0
+    moved: Mapping[str, FloatArray] = field(default_factory=dict)
+
+
+class MetaWorld(Physics):
+    """Meta-World's reward (0 to 10 a step) and success; never terminal.
+
+    Observation (39): this frame (18), the last frame (18), the goal (3). An episode's
+    start is one of the task's `GOALS`, drawn evenly: where the objects lie and where the
+    goal is. Evaluation starts from as many others (`held_out`). Meta-World's own
+    `set_task` would unpickle; the start is set as it would set it.
+
+    Raises:
+        ConfigurationError: no such task, or no Meta-World.
+    """
+
+    observation_size = 2 * FRAME + 3
+    action_size = 4
+    has_success = True
+    scripted = True
+    libraries = ("metaworld",)
+    repeated = tuple(range(FRAME, 2 * FRAME))
+
+    def __init__(self, env_name: str) -> None:
+        known = meta_world().ALL_V3_ENVIRONMENTS
+        if env_name not in known:
+            raise ConfigurationError(f"env_name is {env_name!r}; {choices(known, str(env_name))}")
+        self.env_name = env_name
+        self._first_goal = 0
+
+    def held_out(self) -> MetaWorld:
+        other = MetaWorld(self.env_name)
+        other._first_goal = GOALS
+        return other
+
+    @cached_property
+    def _simulator(self) -> Simulator:
+        return simulator(self.env_name)
+
+    def new_state(self) -> Episode:
+        return Episode()
+
+    def reset(self, state: Episode, generator: np.random.Generator) -> None:
+        goal = self._first_goal + int(generator.integers(GOALS))
+        self._simulator.start(state, self._simulator.goal(goal))
+
+    def observe(self, state: Episode) -> FloatArray:
+        return state.observation
+
+    def step(self, state: Episode, action: FloatArray) -> Transition:
+        self._simulator.resume(state)
+        # Meta-World's arithmetic is the one that float32 actions get.
+        applied = action.clip(-1.0, 1.0).astype(np.float32)
+        observation, reward, _, _, info = state.env.step(applied)
+        state.observation, state.reward = observation, float(reward)
+        return Transition(state.reward, False, bool(info["success"]))
+
+    def is_sound(self, state: Episode) -> bool:
+        known = np.isfinite(state.observation).all() and np.isfinite(state.reward)
+        return bool(known) and finite(state.env.data)
+
+    def picture(self, state: Episode, width: int, height: int) -> NDArray[np.uint8]:
+        self._simulator.resume(state)
+        draw_without_a_screen()
+        with mujoco.Renderer(self._simulator.model, height, width) as renderer:
+            renderer.update_scene(state.env.data, CAMERA)
+            return np.asarray(renderer.render())
+
+
+class Hand(NamedTuple):
+    """The simulation with the hand at its start: MuJoCo's state, its kinematics, the middle between the fingers."""
+
+    state: FloatArray
+    places: Mapping[str, FloatArray]
+    tcp: FloatArray
+
+
+@cache
+def simulator(env_name: str) -> Simulator:
+    """The one simulator of a task in this process: its model takes 20 MB and up to 0.3 s to make."""
+    return Simulator(env_name)
+
+
+class Simulator:
+    """A task's model and what is known of its starts.
+
+    Episodes share the model. Where a task moves parts of it at its start, they are moved
+    again whenever another episode goes on.
+    """
+
+    def __init__(self, env_name: str) -> None:
+        task = meta_world().ALL_V3_ENVIRONMENTS[env_name]
+        self._name, self._class = env_name, _sharing(task, self)
+        self._running: Episode | None = None
+        self._hands: dict[bytes, Hand] = {}
+        self._goals: dict[int, FloatArray] = {}
+        self.model: mujoco.MjModel | None = None
+        self._pristine: dict[str, FloatArray] = {}
+
+    def simulation(self, path: str) -> tuple[mujoco.MjModel, mujoco.MjData]:
+        """The model as its file has it, read once, and data of its own."""
+        if self.model is None:
+            self.model = mujoco.MjModel.from_xml_path(path)
+            # A simulation that diverges shall be seen, not begun anew.
+            self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+            self._pristine = self._moved()
+        self._move(self._pristine)
+        return self.model, mujoco.MjData(self.model)
+
+    def start(self, state: Episode, goal: FloatArray) -> None:
+        """Begin an episode in an environment of its own: some tasks remember their last one."""
+        env = self._new_env()
+        env._freeze_rand_vec, env._last_rand_vec = True, goal
+        observation, _ = env.reset()
+        state.env, state.observation, state.reward = env, observation, 0.0
+        state.moved, self._running = self._moved(), state
+
+    def resume(self, state: Episode) -> None:
+        """Make the model that of an episode."""
+        if self._running is not state:
+            self._move(state.moved)
+            self._running = state
+
+    def goal(self, number: int) -> FloatArray:
+        """The `number`-th start of the task's list, as Meta-World draws it with the seed (task, number)."""
+        if number not in self._goals:
+            env = self._new_env()
+            key = zlib.crc32(self._name.encode())
+            env.np_random = np.random.default_rng((key, number))
+            env._freeze_rand_vec, env.seeded_rand_vec = False, True
+            env.reset_model()
+            self._running, self._goals[number] = None, env._last_rand_vec
+        return self._goals[number]
+
+    def reset_hand(self, env: Any, simulate: Callable[[], None]) -> None:
+        """Move the hand to its start: simulated once from each state, of which there are few."""
+        data, parts = env.data, self._moved()
+        hand = np.asarray(env.hand_init_pos, dtype=np.float64)
+        everything = (self._state(data), hand, *parts.values())
+        key = b"".join(array.tobytes() for array in everything)
+        if key not in self._hands:
+            simulate()
+            places = {name: getattr(data, name).copy() for name in KINEMATICS}
+            self._hands[key] = Hand(self._state(data), places, env.init_tcp)
+            return
+        found = self._hands[key]
+        mujoco.mj_setState(self.model, data, found.state, INTEGRATION)
+        for name, values in found.places.items():
+            getattr(data, name)[:] = values
+        env.init_tcp = found.tcp.copy()
+
+    def _new_env(self) -> Any:
+        env = self._class()
+        env.max_path_length = NO_STEPS_LIMIT
+        env._set_task_called, env._partially_observable = True, False
+        del env.sawyer_observation_space  # cached without the goal
+        return env
+
+    def _state(self, data: mujoco.MjData) -> FloatArray:
+        """All that the simulation's future depends on."""
+        state = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
+        mujoco.mj_getState(self.model, data, state, INTEGRATION)
+        return state
+
+    def _moved(self) -> dict[str, FloatArray]:
+        return {name: getattr(self.model, name).copy() for name in MOVED}
+
+    def _move(self, parts: Mapping[str, FloatArray]) -> None:
+        for name, values in parts.items():
+            getattr(self.model, name)[:] = values
+
+
+def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
+    """Whether two geoms press on one another."""
+    geoms = data.contact.geom  # (contacts, 2)
+    touching = ((geoms == (one, other)) | (geoms == (other, one))).all(axis=1)
+    rows = data.contact.efc_address[touching]
+    return bool((data.efc_force[rows] > 0.0).any())
+
+
+def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
+    """Meta-World's class of a task, on the simulator's model and without its detours."""
+
+    class Sharing(task):  # type: ignore[misc]
+        def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
+            return simulator.simulation(self.fullpath)
+
+        def _step_mujoco_simulation(self, ctrl: Any, n_frames: int) -> None:
+            self.data.ctrl[:] = ctrl
+            mujoco.mj_step(self.model, self.data, nstep=n_frames)
+
+        def _reset_hand(self, steps: int = 50) -> None:
+            simulator.reset_hand(self, lambda: task._reset_hand(self, steps))
+
+        def touching_object(self, object_geom_id: int) -> bool:
+            pads = ("leftpad_geom", "rightpad_geom")
+            return all(pressing(self.data, self.data.geom(pad).id, object_geom_id) for pad in pads)
+
+    return Sharing

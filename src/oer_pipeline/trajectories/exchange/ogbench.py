@@ -1,0 +1,107 @@
+"""OGBench's layout (Park et al. 2025): an npz of `observations, actions, terminals`,
+one row a state.
+
+A trajectory of n steps has n + 1 rows. Its last row holds the last state, an action
+that nobody took and `terminals` 1, which marks where the trajectory ends and no
+terminal state of the environment: here a time-out. There are no rewards. What else an
+archive holds (qpos, qvel, ...) is left out, as OGBench's own loader does.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from oer_pipeline.errors import DataError
+from oer_pipeline.suites.source import Source
+from oer_pipeline.trajectories.exchange.flat import read_flat
+from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
+from oer_pipeline.trajectories.exchange.npz import NpzStore, open_npz
+from oer_pipeline.trajectories.guard import check_file
+from oer_pipeline.trajectories.schema import TRANSITION
+from oer_pipeline.types import BoolArray, IntArray
+
+NEEDED = ("observation", "action", "terminal")
+ELSEWHERE = {
+    "valids": "as load_dataset(compact_dataset=True) returns; give the archive as OGBench publishes it",
+    "next_observations": "so that it has one row a step: say format: npz",
+    "rewards": "which OGBench's layout has not; name them, columns: {rewards: rewards}, or leave them out, null",
+}
+"""What the layout does not have -> what its presence means."""
+
+
+def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> Found:
+    """Read an archive; every trajectory's last row gives the next observation of the
+    row before, and goes.
+
+    Args:
+        path: the file.
+        where: what errors call it; `path` when empty.
+        source: what the file calls its columns; None: as OGBench does.
+
+    Raises:
+        DataError: no such file, no npz archive, an array that is missing or wrong
+            (`npz.read_npz`), one that the layout does not have, a trajectory of one
+            row, a last row that ends none.
+    """
+    check_file(path)
+    where = where or str(path)
+    source = source or Source(str(path), "ogbench")
+    with open_npz(path, where) as store:
+        places = _places(source)
+        _check_layout(source, store, where)
+        read = read_flat(store, places, TRANSITION, path.stat().st_size, where)
+    arrays = {name: filled.array for name, filled in read.items()}
+    ends = arrays["terminal"]
+    _check_ends(ends, f"{where}: column {places['terminal']}")
+    found = {D4RL_NAMES[name]: _kept(name, arrays, ends) for name in TRANSITION}
+    return Found(
+        where,
+        {**D4RL_NAMES, **places},
+        **found,
+        episodes=_episodes(ends),
+        narrowed={places[name]: filled.record for name, filled in read.items() if filled.record},
+    )
+
+
+def _places(source: Source) -> dict[str, str]:
+    named = {name: source.name(D4RL_NAMES[name], D4RL_NAMES[name]) or "" for name in NEEDED}
+    rewards = source.name("rewards", "") or None
+    return named if rewards is None else {**named, "reward": rewards}
+
+
+def _check_layout(source: Source, store: NpzStore, where: str) -> None:
+    for name, meaning in ELSEWHERE.items():
+        if store.has(name) and name not in (source.columns or {}):
+            raise DataError(f"{where}: it holds {name}, {meaning}")
+
+
+def _check_ends(ends: BoolArray, where: str) -> None:
+    """Every trajectory ends, and has a step."""
+    if not ends[-1]:
+        raise DataError(f"{where}, row {len(ends) - 1}: must be 1 in the last row, which ends a trajectory; found 0")
+    alone = np.flatnonzero(ends & np.insert(ends[:-1], 0, True))
+    if alone.size:
+        raise DataError(
+            f"{where}, row {alone[0]}: must end a trajectory of 2 rows or more; found 1 ({alone.size} such rows)"
+        )
+
+
+def _kept(name: str, arrays: dict[str, Any], ends: BoolArray) -> Any:
+    """A column of the steps alone; None where there is none."""
+    steps = ~ends
+    if name == "next_observation":
+        return arrays["observation"][np.insert(steps[:-1], 0, False)]
+    if name == "terminal":
+        return np.zeros(int(steps.sum()), dtype=bool)
+    if name == "timeout":
+        return np.append(ends[1:], False)[steps]
+    return arrays[name][steps] if name in arrays else None
+
+
+def _episodes(ends: BoolArray) -> IntArray:
+    """The trajectory of each step."""
+    before = np.insert(np.cumsum(ends)[:-1], 0, 0)
+    return np.asarray(before[~ends], dtype=np.int32)
