@@ -46,6 +46,8 @@ ACCELERATORS = ("cpu", "gpu", "auto")
 PRECISIONS = ("highest", "high", "medium")
 LISTS = frozenset({"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"})
 """Parameters that a command line writes as text and YAML may write as a list."""
+WIDTHS = frozenset({"learner.hidden", "dynamics.hidden"})
+"""Hidden layers: a list in YAML, `256+256` on a command line."""
 OR_NULL = ("distance_quantile",)
 """Numbers that may be null: none of it."""
 
@@ -585,9 +587,19 @@ def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
         return float(value)
     if value is None and name.endswith(OR_NULL):
         return value
+    if name in WIDTHS and isinstance(value, str | int):
+        return _widths(where, value)
     if name in LISTS or like is None or type(value) is type(like):
         return value
     raise ConfigurationError(f"{where} is {value!r}; it takes a {type(like).__name__}, such as {like!r}")
+
+
+def _widths(where: str, value: str | int) -> list[int]:
+    """Widths of hidden layers from `256+256`."""
+    parts = str(value).split("+")
+    if not all(_is_number(part) for part in parts):
+        raise ConfigurationError(f"{where} is {value!r}; it takes widths, such as 256+256")
+    return [int(part) for part in parts]
 
 
 def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,0 +1,95 @@
+"""The reports of Continual World: docs/continual_world.md, a block per grid."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.metrics.intervals import Estimate, interval
+from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.learners import learners_table
+from oer_pipeline.reports.tables import number
+from oer_pipeline.studies.cells import Cell, Cells
+from oer_pipeline.studies.jobs import Outcome
+
+PAGE = Path("docs/continual_world.md")
+
+
+def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+    """The data's table, the methods' table, and success task by task; a grid at its
+    defaults rewrites the page's block of its name."""
+    del outcomes
+    documents = [_metrics(cell, cells.root) for cell in cells.cells]
+    parts = [
+        _data(cells),
+        learners_table(documents, documents[0]["cell"]),
+        _by_task(documents),
+    ]
+    text = "\n\n".join(part.strip() for part in parts)
+    if cells.at_default:
+        rewrite(PAGE, {cells.grid.name: text})
+    return text
+
+
+def _metrics(cell: Cell, root: Path) -> dict[str, Any]:
+    """A finished cell's metrics, under its method's name: all else is common to the grid."""
+    plan = cell.plan
+    folder = root / "08_reporting" / plan.suite_folder / plan.quality_folder / plan.cell
+    document: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    return {**document, "cell": plan.method}
+
+
+def _data(cells: Cells) -> str:
+    """A row per task: what its data and the references are worth."""
+    plan = cells.cells[0].plan
+    rows = []
+    for task in plan.tasks:
+        shared = plan.data_of(task)
+        data = cells.root / "03_primary" / plan.suite_folder / plan.quality / f"{shared}_card.json"
+        card = json.loads(data.read_text(encoding="utf-8"))
+        raw = cells.root / "01_raw" / plan.suite_folder / shared / "references.json"
+        references = json.loads(raw.read_text(encoding="utf-8"))
+        row = [str(task.index), str(task.parameters["env_name"])]
+        row += [f"{card['transitions']:,}", f"{card['returns']['mean']:.0f}"]
+        row.append(_percent(card["success_rate"]))
+        row += [_percent(references[kind]["success"]) for kind in ("random", "zero")]
+        rows.append(row)
+    titles = ["task", "environment", "transitions", "return", "success, %"]
+    titles += ["random, %", "doing nothing, %"]
+    return f"The data ({plan.quality}):\n\n{_markdown(titles, rows)}"
+
+
+def _percent(share: float) -> str:
+    return f"{100.0 * share:.0f}"
+
+
+def _by_task(documents: list[dict[str, Any]]) -> str:
+    """Success on every task after the last one, mean over seeds, and when learned."""
+    rows = []
+    for document in documents:
+        seeds = document["success"]["matrix"].values()
+        ends = [_mean([matrix[-1][task] for matrix in seeds]) for task in range(_tasks(document))]
+        rows.append([document["cell"], *(f"{end.mean:.0f}" for end in ends), number(_overall(ends), 0)])
+    titles = ["at the end, %", *(str(task + 1) for task in range(_tasks(documents[0]))), "all"]
+    return f"Success on each task after the last one:\n\n{_markdown(titles, rows)}"
+
+
+def _tasks(document: Mapping[str, Any]) -> int:
+    return len(document["tasks"])
+
+
+def _mean(values: list[float]) -> Estimate:
+    return interval(values)
+
+
+def _overall(ends: list[Estimate]) -> Estimate:
+    """Over tasks, per seed."""
+    seeds = zip(*(end.values for end in ends), strict=True)
+    return interval([sum(values) / len(values) for values in seeds])
+
+
+def _markdown(titles: list[str], rows: list[list[str]]) -> str:
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
