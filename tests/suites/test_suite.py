@@ -80,7 +80,7 @@ MISTAKES = {
     "id unknown": (gym({"id": "Pendulum-v9"}), "task 1: environment 'Pendulum-v9': .*did you mean Pendulum-v1"),
     "id unregistered": (gym({"id": "Nothing/Of-v0"}), "suite mine, task 1: environment 'Nothing/Of-v0'"),
     "id of no module": (gym({"id": "no_module:Of-v0"}), "environment 'no_module:Of-v0'.*No module named"),
-    "id a number": (gym({"id": 3}), "suite mine, task 1: environment 3"),
+    "id a number": (gym({"id": 3}), "suite mine, task 1: environment 3: it takes an id"),
     "id missing": (
         gym({"kwargs": {}}),
         r"task 1: missing or unknown keys \['id'\]; it takes \['id'\], and may have \['kwargs', 'success_key'\]",
@@ -126,7 +126,7 @@ MISTAKES = {
     ),
     "an environment of a module that is not there": (
         changed(family="gymnasium", tasks=[{"id": "no_such_module:Unheard-v0"}]),
-        "environment 'no_such_module:Unheard-v0' .*: No module named 'no_such_module'",
+        "environment 'no_such_module:Unheard-v0'.*: No module named 'no_such_module'",
     ),
     "source pickle": (
         sourced({"path": "a/b.pickle"}),

@@ -55,6 +55,8 @@ class GymnasiumPhysics(Physics):
         kwargs: Mapping[str, Any] | None = None,
         success_key: str | None = None,
     ) -> None:
+        if not isinstance(id, str):
+            raise ConfigurationError(f"environment {id!r}: it takes an id that gymnasium knows, such as Hopper-v5")
         if kwargs is not None and not isinstance(kwargs, Mapping):
             raise ConfigurationError(f"environment {id!r}: kwargs is {kwargs!r}; it takes a mapping of arguments")
         self._id, self._kwargs = id, dict(kwargs or {})
@@ -150,7 +152,7 @@ class GymnasiumPhysics(Physics):
             raise DataError(f"{self._named}: its step returned the reward {state.reward}; {wanted}")
 
     def _make(self) -> gymnasium.Env[Any, Any]:
-        if ":" in str(self._id):
+        if ":" in self._id:
             plugins.use_nearest()
         try:
             return gymnasium.make(self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs)
