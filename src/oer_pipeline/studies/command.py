@@ -22,6 +22,7 @@ Report = Callable[[Cells, Mapping[str, Outcome]], str]
 """Makes something of a grid's finished cells; returns what is printed at the end."""
 REPORTS = {
     "comparison": "oer_pipeline.studies.comparison:report",
+    "continual_world": "oer_pipeline.studies.continual_world:report",
     "learners": "oer_pipeline.studies.learners:report",
     "selectors": "oer_pipeline.studies.selectors:report",
     "tuning": "oer_pipeline.studies.tuning:report",
