@@ -52,12 +52,17 @@ def meta_world(module: str = "metaworld.env_dict") -> Any:
 
 @dataclass
 class Episode:
-    """One episode in progress: Meta-World's own environment, on a model that all episodes of the task share."""
+    """One episode in progress: Meta-World's own environment, on a simulation that all episodes of the task share.
+
+    `moved` and `parked` are what the episode made of the model, and where the simulation
+    was when another episode went on.
+    """
 
     env: Any = None
     observation: FloatArray = field(default_factory=lambda: np.empty(0))
     reward: float = 0.0
     moved: Mapping[str, FloatArray] = field(default_factory=dict)
+    parked: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
 class MetaWorld(Physics):
@@ -114,12 +119,14 @@ class MetaWorld(Physics):
         return Transition(state.reward, False, bool(info["success"]))
 
     def is_sound(self, state: Episode) -> bool:
+        self._simulator.resume(state)
         known = np.isfinite(state.observation).all() and np.isfinite(state.reward)
         return bool(known) and finite(state.env.data)
 
     def picture(self, state: Episode, width: int, height: int) -> NDArray[np.uint8]:
         self._simulator.resume(state)
         draw_without_a_screen()
+        mujoco.mj_fwdPosition(self._simulator.model, state.env.data)
         with mujoco.Renderer(self._simulator.model, height, width) as renderer:
             renderer.update_scene(state.env.data, CAMERA)
             return np.asarray(renderer.render())
@@ -135,15 +142,17 @@ class Hand(NamedTuple):
 
 @cache
 def simulator(env_name: str) -> Simulator:
-    """The one simulator of a task in this process: its model takes 20 MB and up to 0.3 s to make."""
+    """The one simulator of a task in this process: its model takes 20 MB, its making up to 0.3 s."""
     return Simulator(env_name)
 
 
 class Simulator:
-    """A task's model and what is known of its starts.
+    """A task's model and data, and what is known of its starts.
 
-    Episodes share the model. Where a task moves parts of it at its start, they are moved
-    again whenever another episode goes on.
+    Episodes take turns in them: MuJoCo's state is put back when another one goes on, and
+    the parts of the model that the task moved at its start. That is exact, because a step
+    computes everything else from the state; and it is faster than data for every episode,
+    which no cache would hold.
     """
 
     def __init__(self, env_name: str) -> None:
@@ -153,20 +162,23 @@ class Simulator:
         self._hands: dict[bytes, Hand] = {}
         self._goals: dict[int, FloatArray] = {}
         self.model: mujoco.MjModel | None = None
+        self._data: mujoco.MjData | None = None
         self._pristine: dict[str, FloatArray] = {}
 
     def simulation(self, path: str) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """The model as its file has it, read once, and data of its own."""
+        """The model as its file has it, read once, and its data as if new."""
         if self.model is None:
             self.model = mujoco.MjModel.from_xml_path(path)
             # A simulation that diverges shall be seen, not begun anew.
             self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-            self._pristine = self._moved()
+            self._data, self._pristine = mujoco.MjData(self.model), self._moved()
         self._move(self._pristine)
-        return self.model, mujoco.MjData(self.model)
+        mujoco.mj_resetData(self.model, self._data)
+        return self.model, self._data
 
     def start(self, state: Episode, goal: FloatArray) -> None:
         """Begin an episode in an environment of its own: some tasks remember their last one."""
+        self._park()
         env = self._new_env()
         env._freeze_rand_vec, env._last_rand_vec = True, goal
         observation, _ = env.reset()
@@ -174,20 +186,29 @@ class Simulator:
         state.moved, self._running = self._moved(), state
 
     def resume(self, state: Episode) -> None:
-        """Make the model that of an episode."""
+        """Let an episode go on."""
         if self._running is not state:
+            self._park()
             self._move(state.moved)
+            mujoco.mj_setState(self.model, self._data, state.parked, INTEGRATION)
             self._running = state
+
+    def _park(self) -> None:
+        """Keep the state of the episode that is going on, if there is one."""
+        if self._running is not None:
+            self._running.parked = self._state(self._data)
+            self._running = None
 
     def goal(self, number: int) -> FloatArray:
         """The `number`-th start of the task's list, as Meta-World draws it with the seed (task, number)."""
         if number not in self._goals:
+            self._park()
             env = self._new_env()
             key = zlib.crc32(self._name.encode())
             env.np_random = np.random.default_rng((key, number))
             env._freeze_rand_vec, env.seeded_rand_vec = False, True
             env.reset_model()
-            self._running, self._goals[number] = None, env._last_rand_vec
+            self._goals[number] = env._last_rand_vec
         return self._goals[number]
 
     def reset_hand(self, env: Any, simulate: Callable[[], None]) -> None:
@@ -216,9 +237,13 @@ class Simulator:
 
     def _state(self, data: mujoco.MjData) -> FloatArray:
         """All that the simulation's future depends on."""
-        state = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
+        state = np.empty(self._state_size)
         mujoco.mj_getState(self.model, data, state, INTEGRATION)
         return state
+
+    @cached_property
+    def _state_size(self) -> int:
+        return int(mujoco.mj_stateSize(self.model, INTEGRATION))
 
     def _moved(self) -> dict[str, FloatArray]:
         return {name: getattr(self.model, name).copy() for name in MOVED}
