@@ -84,6 +84,7 @@ class MetaWorld(Physics):
     scripted = True
     libraries = ("metaworld",)
     repeated = tuple(range(FRAME, 2 * FRAME))
+    dt = 0.0125  # seconds of a step
 
     def __init__(self, env_name: str) -> None:
         known = meta_world().ALL_V3_ENVIRONMENTS
@@ -182,7 +183,7 @@ class Simulator:
         """Begin an episode in an environment of its own: some tasks remember their last one."""
         self._park()
         env = self._new_env()
-        env._freeze_rand_vec, env._last_rand_vec = True, goal
+        env._freeze_rand_vec, env._last_rand_vec = True, goal.copy()
         observation, _ = env.reset()
         state.env, state.observation, state.reward = env, observation, 0.0
         state.moved, self._running = self._moved(), state
@@ -294,7 +295,7 @@ def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
     if not touching.any():
         return False
     rows = data.contact.efc_address[touching]
-    return bool((data.efc_force[rows] > 0.0).any())
+    return bool(data.efc_force[rows].sum() > 0.0)
 
 
 def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
