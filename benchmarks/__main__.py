@@ -14,6 +14,7 @@ FIGURES = (
     "td3bc_vs_jax",
     "td3bc_4_members_vs_jax",
     "evaluation_share",
+    "evaluation_share_continual_world",
     "lightning_vs_bare_loop",
     "mbes_100k_seconds",
     "mbes_1m_seconds",
@@ -28,6 +29,7 @@ FIGURES = (
     "rollout_vs_gymnasium_loop",
     "rollout_ant_vs_gymnasium_loop",
     "rollout_walker_vs_gymnasium_loop",
+    "rollout_meta_world_vs_gymnasium_loop",
     "kedro_overhead_seconds",
 )
 

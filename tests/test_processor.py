@@ -81,3 +81,18 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypa
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert float32_products() == products.path()
+
+
+def test_fingerprints_of_a_familys_tasks_name_the_version_of_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tasks of other families do not change with it, and do not need it installed."""
+    prints = {}
+    for metaworld in ("3.0.0", "3.1.0"):
+
+        def version(name: str, metaworld: str = metaworld) -> str:
+            return metaworld if name == "metaworld" else "1"
+
+        monkeypatch.setattr(provenance, "version", version)
+        tasks = [{"params:sequence.task_1": {"family": family}} for family in ("meta_world", "ant_dir")]
+        prints[metaworld] = [fingerprint(ingest, task, {}) for task in tasks]
+    assert prints["3.0.0"][0] != prints["3.1.0"][0]
+    assert prints["3.0.0"][1] == prints["3.1.0"][1]

@@ -16,7 +16,7 @@ pytest.importorskip("metaworld", reason="Meta-World is not installed: pip instal
 
 TASKS = [{"env_name": name} for name in ("faucet-close-v3", "hammer-v3", "faucet-close-v3")]
 ASKED: dict[str, Any] = {"suite": "again", "tasks": 3, "seeds": "0"}
-CELL = "again/medium/oer-tasks=3"
+CELL = "again/medium/oer"
 
 
 def add(project: Any) -> Any:

@@ -11,6 +11,7 @@ import json
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -20,14 +21,17 @@ import yaml
 
 from oer_pipeline.datasets.documents import JSONDataset
 from oer_pipeline.pipelines.ingestion.nodes import ingest
-from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path, play
-from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.behaviour_data import KINDS, collect, references
+from oer_pipeline.suites.behaviour import behaviour_path, play
+from oer_pipeline.suites.scripted import Behaviours, load_behaviours
+from oer_pipeline.suites.suite import FAMILIES, Suite, Task
+from oer_pipeline.trajectories.behaviour_data import collect, kinds_of, references
 from oer_pipeline.trajectories.qualities import QUALITIES, raw_kinds
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 
-SUITES = Path(__file__).parents[2] / "conf" / "base" / "suites.yml"
-NAMES = ("cheetah_vel_signed", "ant_dir", "walker_par")
+CONF = Path(__file__).parents[2] / "conf" / "base"
+NAMES = ["cheetah_vel_signed", "ant_dir", "walker_par"]
+if find_spec("metaworld"):
+    NAMES.append("continual_world_3")
 STEPS = 40
 """Horizon of what is collected: a round has 25 episodes."""
 ROWS = 400
@@ -54,7 +58,7 @@ def kernels() -> dict[str, str]:
     }
 
 
-def rolled_out(task: Task, file: BehaviourFile) -> Iterator[tuple[str, str]]:
+def rolled_out(task: Task, file: Behaviours) -> Iterator[tuple[str, str]]:
     """Whole episodes of the medium and the expert policy."""
     for name, policy in (("medium", file.policies["medium"]), ("expert", file.expert)):
         episodes = play(task, policy, EPISODES, "same everywhere")
@@ -70,14 +74,15 @@ def rewards(task: Task) -> str:
     return digest([physics.step(state, action).reward for action in actions])
 
 
-def collected(task: Task, file: BehaviourFile, folder: Path) -> None:
+def collected(task: Task, file: Behaviours, folder: Path) -> None:
     """Write a task's raw data, references, data sets and cards, as the pipelines do."""
-    raw = {kind: collect(task, file, kind, ROWS, data_seed=0) for kind in KINDS}
+    kinds = kinds_of(task.family)
+    raw = {kind: collect(task, file, kind, ROWS, data_seed=0) for kind in kinds}
     measured = references(task, raw, data_seed=0, episodes=10)
     JSONDataset(str(folder / "references.json")).save(measured)
     for kind, table in raw.items():
         write_trajectories(folder / f"{kind}.parquet", table)
-    for quality in QUALITIES:
+    for quality in (name for name, needed in QUALITIES.items() if set(needed) <= set(kinds)):
         parts: list[Trajectories] = [raw[kind] for kind in raw_kinds(quality)]
         data, card = ingest(quality, {"transitions": ROWS}, measured, *parts)
         write_trajectories(folder / f"{quality}_primary.parquet", data)
@@ -86,10 +91,15 @@ def collected(task: Task, file: BehaviourFile, folder: Path) -> None:
 
 def hashes(name: str) -> dict[str, str]:
     """Hashes of the roll-outs and the files of the suite's first task."""
-    suite = Suite.from_config(name, yaml.safe_load(SUITES.read_text())[name])
+    suites: dict[str, Any] = {}
+    for path in sorted(CONF.glob("suites*.yml")):
+        suites |= yaml.safe_load(path.read_text())
+    suite = Suite.from_config(name, suites[name])
     task = suite.tasks[0]
-    file = BehaviourFile.load(behaviour_path(task.family, task.key))
-    found = {**dict(rolled_out(task, file)), "rewards": rewards(task)}
+    file = load_behaviours(behaviour_path(task.family, task.key))
+    found = dict(rolled_out(task, file))
+    if not FAMILIES[task.family].libraries:  # others' rewards may differ in float64's last bits
+        found["rewards"] = rewards(task)
     with TemporaryDirectory() as folder:
         collected(replace(task, horizon=STEPS), file, Path(folder))
         for path in sorted(Path(folder).iterdir()):

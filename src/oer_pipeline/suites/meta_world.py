@@ -5,6 +5,7 @@ Meta-World is an extra, imported only where one of its tasks is used.
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -26,8 +27,8 @@ GOALS = 50
 FRAME = 18
 """Observation dimensions of one frame: hand 3, gripper 1, objects 14."""
 CAMERA = "corner3"
-NO_STEPS_LIMIT = 2**31
-"""Meta-World refuses to go on after 500 steps; the suite's horizon ends episodes here."""
+UPRIGHT = (1.0, 0.0, 1.0, 0.0)
+"""How the hand is turned, always."""
 KINEMATICS = ("xpos", "xquat", "xmat", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat")
 """Where things are, as the last step left it: what tasks read before MuJoCo computes it anew."""
 INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
@@ -52,12 +53,17 @@ def meta_world(module: str = "metaworld.env_dict") -> Any:
 
 @dataclass
 class Episode:
-    """One episode in progress: Meta-World's own environment, on a model that all episodes of the task share."""
+    """One episode in progress: Meta-World's own environment, on a simulation that all episodes of the task share.
+
+    `moved` and `parked` are what the episode made of the model, and where the simulation
+    was when another episode went on.
+    """
 
     env: Any = None
     observation: FloatArray = field(default_factory=lambda: np.empty(0))
     reward: float = 0.0
     moved: Mapping[str, FloatArray] = field(default_factory=dict)
+    parked: FloatArray = field(default_factory=lambda: np.empty(0))
 
 
 class MetaWorld(Physics):
@@ -78,6 +84,7 @@ class MetaWorld(Physics):
     scripted = True
     libraries = ("metaworld",)
     repeated = tuple(range(FRAME, 2 * FRAME))
+    dt = 0.0125  # seconds of a step
 
     def __init__(self, env_name: str) -> None:
         known = meta_world().ALL_V3_ENVIRONMENTS
@@ -109,17 +116,20 @@ class MetaWorld(Physics):
         self._simulator.resume(state)
         # Meta-World's arithmetic is the one that float32 actions get.
         applied = action.clip(-1.0, 1.0).astype(np.float32)
-        observation, reward, _, _, info = state.env.step(applied)
-        state.observation, state.reward = observation, float(reward)
+        state.observation = self._simulator.advance(state.env, applied)
+        reward, info = state.env.evaluate_state(state.observation, applied)
+        state.reward = float(reward)
         return Transition(state.reward, False, bool(info["success"]))
 
     def is_sound(self, state: Episode) -> bool:
+        self._simulator.resume(state)
         known = np.isfinite(state.observation).all() and np.isfinite(state.reward)
         return bool(known) and finite(state.env.data)
 
     def picture(self, state: Episode, width: int, height: int) -> NDArray[np.uint8]:
         self._simulator.resume(state)
         draw_without_a_screen()
+        mujoco.mj_fwdPosition(self._simulator.model, state.env.data)
         with mujoco.Renderer(self._simulator.model, height, width) as renderer:
             renderer.update_scene(state.env.data, CAMERA)
             return np.asarray(renderer.render())
@@ -135,15 +145,17 @@ class Hand(NamedTuple):
 
 @cache
 def simulator(env_name: str) -> Simulator:
-    """The one simulator of a task in this process: its model takes 20 MB and up to 0.3 s to make."""
+    """The one simulator of a task in this process: its model takes 20 MB, its making up to 0.3 s."""
     return Simulator(env_name)
 
 
 class Simulator:
-    """A task's model and what is known of its starts.
+    """A task's model and data, and what is known of its starts.
 
-    Episodes share the model. Where a task moves parts of it at its start, they are moved
-    again whenever another episode goes on.
+    Episodes take turns in them: MuJoCo's state is put back when another one goes on, and
+    the parts of the model that the task moved at its start. That is exact, because a step
+    computes everything else from the state; and it is faster than data for every episode,
+    which no cache would hold.
     """
 
     def __init__(self, env_name: str) -> None:
@@ -152,42 +164,69 @@ class Simulator:
         self._running: Episode | None = None
         self._hands: dict[bytes, Hand] = {}
         self._goals: dict[int, FloatArray] = {}
-        self.model: mujoco.MjModel | None = None
+        self.model: Any = None
+        self._data: Any = None
         self._pristine: dict[str, FloatArray] = {}
 
     def simulation(self, path: str) -> tuple[mujoco.MjModel, mujoco.MjData]:
-        """The model as its file has it, read once, and data of its own."""
+        """The model as its file has it, read once, and its data as if new."""
         if self.model is None:
             self.model = mujoco.MjModel.from_xml_path(path)
             # A simulation that diverges shall be seen, not begun anew.
             self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-            self._pristine = self._moved()
+            self._data, self._pristine = mujoco.MjData(self.model), self._moved()
         self._move(self._pristine)
-        return self.model, mujoco.MjData(self.model)
+        mujoco.mj_resetData(self.model, self._data)
+        return self.model, self._data
 
     def start(self, state: Episode, goal: FloatArray) -> None:
         """Begin an episode in an environment of its own: some tasks remember their last one."""
+        self._park()
         env = self._new_env()
-        env._freeze_rand_vec, env._last_rand_vec = True, goal
+        env._freeze_rand_vec, env._last_rand_vec = True, goal.copy()
         observation, _ = env.reset()
         state.env, state.observation, state.reward = env, observation, 0.0
         state.moved, self._running = self._moved(), state
 
+    def advance(self, env: Any, action: FloatArray) -> FloatArray:
+        """What Meta-World's `step` does up to the observation, which is returned, under an action within +-1."""
+        data, space = self._data, env.sawyer_observation_space
+        hand = data.mocap_pos[0] + action[:3] * env.action_scale
+        data.mocap_pos[0] = np.minimum(np.maximum(hand, env.mocap_low), env.mocap_high)
+        data.mocap_quat[0] = UPRIGHT
+        data.ctrl[:] = action[3], -action[3]
+        mujoco.mj_step(self.model, data, env.frame_skip)
+        for name, place in env._target_site_config:
+            data.site(name).xpos = place[:3]
+        mujoco.mj_forward(self.model, data)
+        observation = np.minimum(np.maximum(env._get_obs(), space.low), space.high)
+        env._last_stable_obs = observation
+        return np.asarray(observation)
+
     def resume(self, state: Episode) -> None:
-        """Make the model that of an episode."""
+        """Let an episode go on."""
         if self._running is not state:
+            self._park()
             self._move(state.moved)
+            mujoco.mj_setState(self.model, self._data, state.parked, INTEGRATION)
             self._running = state
+
+    def _park(self) -> None:
+        """Keep the state of the episode that is going on, if there is one."""
+        if self._running is not None:
+            self._running.parked = self._state(self._data)
+            self._running = None
 
     def goal(self, number: int) -> FloatArray:
         """The `number`-th start of the task's list, as Meta-World draws it with the seed (task, number)."""
         if number not in self._goals:
+            self._park()
             env = self._new_env()
             key = zlib.crc32(self._name.encode())
             env.np_random = np.random.default_rng((key, number))
             env._freeze_rand_vec, env.seeded_rand_vec = False, True
             env.reset_model()
-            self._running, self._goals[number] = None, env._last_rand_vec
+            self._goals[number] = env._last_rand_vec
         return self._goals[number]
 
     def reset_hand(self, env: Any, simulate: Callable[[], None]) -> None:
@@ -209,16 +248,19 @@ class Simulator:
 
     def _new_env(self) -> Any:
         env = self._class()
-        env.max_path_length = NO_STEPS_LIMIT
         env._set_task_called, env._partially_observable = True, False
         del env.sawyer_observation_space  # cached without the goal
         return env
 
     def _state(self, data: mujoco.MjData) -> FloatArray:
         """All that the simulation's future depends on."""
-        state = np.empty(mujoco.mj_stateSize(self.model, INTEGRATION))
+        state = np.empty(self._state_size)
         mujoco.mj_getState(self.model, data, state, INTEGRATION)
         return state
+
+    @cached_property
+    def _state_size(self) -> int:
+        return int(mujoco.mj_stateSize(self.model, INTEGRATION))
 
     def _moved(self) -> dict[str, FloatArray]:
         return {name: getattr(self.model, name).copy() for name in MOVED}
@@ -228,12 +270,32 @@ class Simulator:
             getattr(self.model, name)[:] = values
 
 
+def one_frame(env: Any) -> FloatArray:
+    """Hand (3), how far the gripper is open (1), objects (14): as Meta-World puts them together.
+
+    A third of a step's time went into its own way to do that.
+    """
+    body = env.data.body
+    apart = body("rightclaw").xpos - body("leftclaw").xpos
+    frame = np.zeros(FRAME)
+    frame[:3] = env.get_endeff_pos()
+    frame[3] = min(max(math.sqrt(apart.dot(apart)) / 0.1, 0.0), 1.0)
+    places, turns = env._get_pos_objects(), env._get_quat_objects()
+    for number in range(len(places) // 3):
+        first = 4 + 7 * number
+        frame[first : first + 3] = places[3 * number : 3 * number + 3]
+        frame[first + 3 : first + 7] = turns[4 * number : 4 * number + 4]
+    return frame
+
+
 def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
     """Whether two geoms press on one another."""
     geoms = data.contact.geom  # (contacts, 2)
     touching = ((geoms == (one, other)) | (geoms == (other, one))).all(axis=1)
+    if not touching.any():
+        return False
     rows = data.contact.efc_address[touching]
-    return bool((data.efc_force[rows] > 0.0).any())
+    return bool(data.efc_force[rows].sum() > 0.0)
 
 
 def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
@@ -249,6 +311,9 @@ def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
 
         def _reset_hand(self, steps: int = 50) -> None:
             simulator.reset_hand(self, lambda: task._reset_hand(self, steps))
+
+        def _get_curr_obs_combined_no_goal(self) -> FloatArray:
+            return one_frame(self)
 
         def touching_object(self, object_geom_id: int) -> bool:
             pads = ("leftpad_geom", "rightpad_geom")
