@@ -23,7 +23,7 @@ NAMED = ("cheetah_vel_signed", "cheetah_vel", "cheetah_vel_spread", "ant_dir", "
 SCRIPTED = {"continual_world_10": 10, "continual_world_tuning": 4}
 """Suites that together have every script of the package once, and how many tasks they have."""
 CLONES = Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / "meta_world" / "clones.json"
-"""What clones of the scripts' medium data do (`oer_pipeline.clones`)."""
+"""What clones of the scripts' medium data do (`kedro clones`)."""
 
 TITLES = ("suite", "task", "MDP", "random", "zero action", "medium (after steps)", "final", "steps", "seconds")
 OF_SCRIPTS = ("suite", "task", "MDP", "random", "zero action", "medium", "bias, cm", "its clone", "expert")
