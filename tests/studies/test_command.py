@@ -39,7 +39,7 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     done = grid(project, "default", "--env=test", "--methods=finetune")
     assert done.returncode == 1
     assert "data_cheetah_vel_signed failed:" in done.stderr
-    assert "finetune was not run: data_cheetah_vel_signed_medium is not run" in done.stderr
+    assert "finetune was not run: data_cheetah_vel_signed failed" in done.stderr
 
 
 @pytest.mark.parametrize(

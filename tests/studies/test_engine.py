@@ -61,7 +61,7 @@ def test_what_fails_is_told_with_the_end_of_its_log_and_stops_only_what_waits_fo
     assert found["broken"].status is Status.FAILED
     assert "--no-such-option" in found["broken"].reason
     assert found["waits"].status is found["waits_too"].status is Status.SKIPPED
-    assert found["waits"].reason == "broken is failed"
+    assert found["waits"].reason == found["waits_too"].reason == "broken failed"
     assert found["help"].status is found["after_excused"].status is Status.DONE
     assert found["excused"].status is Status.EXCUSED
     assert "No such option" in found["excused"].reason

@@ -17,11 +17,10 @@ from pathlib import Path
 from typing import Any
 
 WARM = (
+    "oer_pipeline.settings",  # first: it keeps a warning of MLflow's to itself
     "kedro.framework.cli.project",
-    "kedro_mlflow.framework.hooks.mlflow_hook",
     "matplotlib.figure",
     "mlflow",
-    "oer_pipeline.settings",
     "pandas",
     "plotly.graph_objects",
     "pytorch_lightning",

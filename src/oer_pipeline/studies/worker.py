@@ -30,9 +30,10 @@ def perform(job: Job, before: Sequence[Outcome]) -> Outcome:
         JobError: it failed; `reason` is the end of its log.
     """
     for outcome in before:
-        if outcome.status in (Status.FAILED, Status.SKIPPED):
-            reason = f"{outcome.name} is {outcome.status.value}"
-            return Outcome(job.name, Status.SKIPPED, reason=reason)
+        if outcome.status is Status.FAILED:
+            return Outcome(job.name, Status.SKIPPED, reason=f"{outcome.name} failed")
+        if outcome.status is Status.SKIPPED:
+            return Outcome(job.name, Status.SKIPPED, reason=outcome.reason)
     worker = get_worker()
     log = LOGS / f"{job.name}.log"
     log.unlink(missing_ok=True)
