@@ -147,6 +147,7 @@ def configured(request: pytest.FixtureRequest) -> Configured:
     entry = dict(configuration()[request.param])
     module, _, name = entry.pop("class").partition(":")
     later = tuple(entry.pop("later", ()))
+    entry.pop("tuned", None)
     flags = {flag: entry.pop(flag, False) for flag in ("replays", "together")}
     return Configured(request.param, getattr(import_module(module), name), entry, later, flags)
 
