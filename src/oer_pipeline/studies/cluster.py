@@ -101,7 +101,8 @@ def _local(workers: int | None) -> Any:
     import psutil
     from distributed import Nanny, Scheduler, SpecCluster
 
-    logging.getLogger("distributed").setLevel(logging.CRITICAL)
+    for name in ("distributed", "distributed.core"):
+        logging.getLogger(name).setLevel(logging.CRITICAL)
     gpus = visible_gpus()
     number = workers or workers_of(os.cpu_count() or 1, psutil.virtual_memory().total, len(gpus))
     specification = {}

@@ -71,7 +71,8 @@ def _by_task(documents: list[dict[str, Any]]) -> str:
     for document in documents:
         seeds = document["success"]["matrix"].values()
         ends = [_mean([matrix[-1][task] for matrix in seeds]) for task in range(_tasks(document))]
-        rows.append([document["cell"], *(f"{end.mean:.0f}" for end in ends), number(_overall(ends), 0)])
+        overall = number(_overall(ends), 0).replace("\n", " ")
+        rows.append([document["cell"], *(f"{end.mean:.0f}" for end in ends), overall])
     titles = ["at the end, %", *(str(task + 1) for task in range(_tasks(documents[0]))), "all"]
     return f"Success on each task after the last one:\n\n{_markdown(titles, rows)}"
 
