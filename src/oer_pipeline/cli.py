@@ -43,7 +43,16 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
     """What all cells are told."""
     options = (
         click.option("--env", "-e", help="Another environment than local, such as test."),
-        click.option("--params", default="", help="Below what the grid says, such as learner.updates=4000,seeds=0-4."),
+        click.option("--params", default="", help="What is left open, such as learner.updates=4000,seeds=0-4."),
+    )
+    return _with(options, command)
+
+
+def _parts(command: Callable[..., None]) -> Callable[..., None]:
+    """Some of the suites and qualities that there are."""
+    options = (
+        click.option("--suites", callback=_names, help="Some of those that it is about, +-joined."),
+        click.option("--qualities", callback=_names, help="Some of those that it is about, +-joined."),
     )
     return _with(options, command)
 
@@ -72,8 +81,7 @@ def _one_line() -> Iterator[None]:
 @click.argument("name", default="default")
 @_told
 @_workers
-@click.option("--suites", callback=_names, help="Some of the grid's, +-joined.")
-@click.option("--qualities", callback=_names, help="Some of the grid's, +-joined.")
+@_parts
 @click.option("--methods", callback=_names, help="Some of the grid's, such as finetune+oer.")
 def grid(name: str, **given: Any) -> None:
     """Run a grid, conf/*/grids/NAME.yml, and print its report.
@@ -108,8 +116,7 @@ def tune(**given: Any) -> None:
 @click.argument("study", default="bases")
 @_told
 @_workers
-@click.option("--suites", callback=_names, help="Some of the study's, +-joined.")
-@click.option("--qualities", callback=_names, help="Some of the study's, +-joined.")
+@_parts
 @click.option("--points", default="", help="Numbers of updates, such as 1000+4000.")
 def bases(study: str, **given: Any) -> None:
     """Compare base learners: return against updates (docs/base_learners.md).

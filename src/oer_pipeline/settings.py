@@ -10,6 +10,8 @@ for _telemetry in ("KEDRO_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_DISABLE_TE
 # A tracking server that is down must not hold a run up, and nothing here is pickled.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+# Grids say themselves what their workers do.
+os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
 # `kedro mlflow ui` on a small machine: one worker, no background jobs.
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.setdefault("MLFLOW_WORKERS", "1")

@@ -20,6 +20,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert "about" in done.stdout
     assert "paired by seed" in done.stdout
+    assert "tcp://" not in done.stdout + done.stderr  # of Dask's own lines
     reports = project.path / "data" / "test" / "08_reporting" / "cheetah_vel_signed" / "medium"
     folders = [f"{name}-replay.size=20" for name in ("comparison-compare=finetune+oer", "finetune", "oer")]
     assert sorted(path.name for path in reports.iterdir()) == sorted(["data", *folders])
@@ -48,6 +49,7 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
         (["defualt"], "Error: unknown grid 'defualt'; did you mean default?"),
         (["--methods=oerr"], "Error: grid default has no 'oerr' in its methods; did you mean oer?"),
         (["--params=replay.sise=3"], "Error: unknown parameter 'replay.sise'; did you mean replay.size?"),
+        (["--params=suite=ant_dir"], "Error: grid default says suite itself; pick among its suites"),
         (["--env=tset"], "Error: unknown environment 'tset'; did you mean test?"),
         (["--scheduler=missing.json"], "Error: scheduler file missing.json is missing"),
     ],

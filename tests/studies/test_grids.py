@@ -79,6 +79,7 @@ def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
         ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
+        ({"page": "docs/lerners.md"}, "page is 'docs/lerners.md'; it takes a page that is there"),
     ],
 )
 def test_what_a_grid_does_not_take_is_one_line(change: dict[str, Any], words: str) -> None:
@@ -120,6 +121,23 @@ def test_a_part_of_a_grid_is_of_its_own_names() -> None:
     assert (part.methods, part.suites) == (("oer",), whole.suites)
     with pytest.raises(ConfigurationError, match="grid default has no 'ewc' in its methods"):
         whole.part(methods=["ewc"])
+
+
+def test_only_a_whole_grid_at_its_defaults_rewrites_its_page() -> None:
+    whole = read("learners", CONF, None)
+    assert cells_of(whole, "", None).page == Path("docs/learners.md")
+    assert cells_of(whole.part(methods=["oer", "er"]), "", None).page is None
+    assert cells_of(whole, "learner.updates=10", None).page is None
+    assert cells_of(whole, "", "test").page is None
+    assert cells_of(grid(report="learners"), "", None).page is None
+
+
+@pytest.mark.parametrize("said", ["suite=walker_par", "method=ewc", "replay.size=7", "seeds=3", "compare=oer"])
+def test_what_the_grid_says_itself_is_refused_beside_it(said: str) -> None:
+    told = grid(parameters={"replay.size": [30, 300]}, seeds="0-1")
+    with pytest.raises(ConfigurationError, match=f"grid mine says {said.partition('=')[0]} itself"):
+        cells_of(told, f"tasks=2,{said}", "test")
+    assert cells_of(told, "tasks=2", "test").cells
 
 
 def test_an_environments_grid_comes_before_the_common_one(tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from oer_pipeline.reports.block import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table
 from oer_pipeline.reports.learners import learners_table as table_of
 from oer_pipeline.studies import learners
+from oer_pipeline.studies.grids import read
 
 ROOT = Path(__file__).parents[2]
 METHODS = yaml.safe_load((ROOT / "conf/base/methods.yml").read_text())
@@ -148,8 +149,11 @@ def test_the_tables_are_made_of_the_cells_documents(tmp_path: Path) -> None:
     assert blocks["table"] == table_of(CELLS, "finetune")
 
 
-def test_the_page_knows_every_method_and_learner() -> None:
-    page = (ROOT / learners.PAGE).read_text()
+def test_the_page_knows_every_method_and_learner(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+    told = read("learners", ROOT / "conf", None).page
+    assert told is not None
+    page = (ROOT / told).read_text()
     for block in ("table", "tuned"):
         with_block(page, block, "")
     assert [name for name in {*METHODS, *BASE["learners"]} if f"`{name}`" not in page] == []

@@ -179,6 +179,21 @@ def test_what_tuning_writes_comes_into_force(finished: tuple[Cells, dict[str, Ou
     assert path.read_bytes() == written
 
 
+def test_tuning_some_methods_leaves_the_others_alone(
+    finished: tuple[Cells, dict[str, Outcome]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cells, outcomes = finished
+    before = {"gem": {"parameters": {"learners": {"gem": {"margin": 3.0}}}}}
+    monkeypatch.setattr(tuning, "tuned_of", lambda env: before)
+    some = tuple(cell for cell in cells.cells if cell.plan.method in ("ewc", "lwf"))
+    part = replace(cells, cells=some, grid=cells.grid.part(methods=["ewc", "lwf"]))
+    tuning.report(part, outcomes)
+    document = yaml.safe_load(Path("conf/test/tuned.yml").read_text())
+    assert set(document) == {"gem", "ewc", "lwf"}
+    assert document["gem"] == before["gem"]
+    assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": 10.0}}}
+
+
 def test_a_method_of_which_every_value_diverged_keeps_its_default() -> None:
     scores = {"ewc": [Score(value, (), "task 1: not finite") for value in (0.1, 10.0)]}
     entry = tuning.tuned(scores, {"ewc": "learners.ewc.penalty"}, plan_of("method=ewc"), "")["ewc"]

@@ -47,7 +47,7 @@ class Cells:
     grid: Grid
     cells: tuple[Cell, ...]
     env: str | None
-    params: str  # what a user put on top
+    params: str  # what a user says beside the grid
 
     @property
     def root(self) -> Path:
@@ -55,27 +55,30 @@ class Cells:
         return Path(data_root(self.env))
 
     @property
-    def at_default(self) -> bool:
-        """Whether nothing was changed, so that pages may be written."""
-        return not self.params and self.env is None
+    def page(self) -> Path | None:
+        """The page that the report rewrites; None where there is none, or something was
+        changed."""
+        changed = self.params or self.env is not None
+        return None if changed or self.grid.page is None else Path(self.grid.page)
 
 
 def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
-    """The grid's cells with a user's `params` (as `kedro run --params` takes them) below
+    """The grid's cells with a user's `params` (as `kedro run --params` takes them) beside
     what the grid says.
 
     Raises:
-        ConfigurationError: whatever `kedro run` would refuse, an empty grid, or two cells
-            that would write the same files.
+        ConfigurationError: whatever `kedro run` would refuse, `params` that the grid says
+            itself, an empty grid, or two cells that would write the same files.
     """
     configured = configuration_of(env)
     learners = configured.parameters["learners"]
     found: list[Cell] = []
     taken: dict[tuple[str, ...], str] = {}
     for combination in combinations(grid, configured.presets, learners):
+        _check_beside(grid, combination, params)
         told = combination.params(params)
         plan = configured.plan(parameters_of(told))
-        name = _name(grid, combination)
+        name = _named(grid, combination, combination.method)
         place = (plan.suite_folder, plan.quality_folder, plan.cell)
         if place in taken:
             raise ConfigurationError(f"grid {grid.name}: cells {taken[place]} and {name} are the same; leave one out")
@@ -84,13 +87,21 @@ def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
     return Cells(grid, tuple(found), env, params)
 
 
-def _name(grid: Grid, combination: Combination) -> str:
-    """What tells a cell from the grid's others: `ant_dir-medium-oer-size=30`."""
-    return _named(grid, combination, combination.method)
+def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
+    """Refuse what would be of no effect, because the grid says it."""
+    by_grid = {"suite", "quality", "method", "compare", *combination.parameters}
+    for part in params.split(","):
+        name = part.partition("=")[0].strip()
+        if name in by_grid:
+            raise ConfigurationError(
+                f"grid {grid.name} says {name} itself; pick among its suites, qualities or methods by "
+                "--suites, --qualities, --methods, or write a grid of your own (docs/cluster.md)"
+            )
 
 
 def _named(grid: Grid, combination: Combination, what: str) -> str:
-    """`what` with all that tells it from others of its kind in the grid, but the method."""
+    """`what`, a method or a comparison, with all that tells it from the grid's others:
+    `ant_dir-medium-oer-size=30`."""
     parts = []
     if len(grid.suites) > 1:
         parts.append(combination.suite)

@@ -96,13 +96,9 @@ def code_version() -> str:
 
 def _local(workers: int | None) -> Any:
     """A cluster of single-threaded worker processes on this machine."""
-    import logging
-
     import psutil
     from distributed import Nanny, Scheduler, SpecCluster
 
-    for name in ("distributed", "distributed.core"):
-        logging.getLogger(name).setLevel(logging.CRITICAL)
     gpus = visible_gpus()
     number = workers or workers_of(os.cpu_count() or 1, psutil.virtual_memory().total, len(gpus))
     specification = {}
@@ -110,14 +106,13 @@ def _local(workers: int | None) -> Any:
         options: dict[str, Any] = {
             "nthreads": 1,
             "memory_limit": 0,
-            "silence_logs": logging.CRITICAL,
             "env": {"OMP_NUM_THREADS": "1"},
         }
         if gpus:
             options["env"]["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
         specification[index] = {"cls": Nanny, "options": options}
     scheduler = {"cls": Scheduler, "options": {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}}
-    return SpecCluster(workers=specification, scheduler=scheduler, silence_logs=logging.CRITICAL)
+    return SpecCluster(workers=specification, scheduler=scheduler)
 
 
 def visible_gpus() -> list[str]:

@@ -14,12 +14,10 @@ from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.jobs import Outcome
 
-PAGE = Path("docs/continual_world.md")
-
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The data's table, the methods' table, and success task by task; a grid at its
-    defaults rewrites the page's block of its name."""
+    """The data's table, the methods' table, and success task by task; on the grid's page
+    they are the block of its name."""
     del outcomes
     documents = [_metrics(cell, cells.root) for cell in cells.cells]
     parts = [
@@ -28,8 +26,8 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         _by_task(documents),
     ]
     text = "\n\n".join(part.strip() for part in parts)
-    if cells.at_default:
-        rewrite(PAGE, {cells.grid.name: text})
+    if cells.page is not None:
+        rewrite(cells.page, {cells.grid.name: text})
     return text
 
 
@@ -68,21 +66,15 @@ def _percent(share: float) -> str:
 def _by_task(documents: list[dict[str, Any]]) -> str:
     """Success on every task after the last one, mean over seeds, and when learned."""
     rows = []
+    tasks = range(0)
     for document in documents:
         seeds = document["success"]["matrix"].values()
-        ends = [_mean([matrix[-1][task] for matrix in seeds]) for task in range(_tasks(document))]
+        tasks = range(len(document["tasks"]))
+        ends = [interval([matrix[-1][task] for matrix in seeds]) for task in tasks]
         overall = number(_overall(ends), 0).replace("\n", " ")
         rows.append([document["cell"], *(f"{end.mean:.0f}" for end in ends), overall])
-    titles = ["at the end, %", *(str(task + 1) for task in range(_tasks(documents[0]))), "all"]
+    titles = ["at the end, %", *(str(task + 1) for task in tasks), "all"]
     return f"Success on each task after the last one:\n\n{_markdown(titles, rows)}"
-
-
-def _tasks(document: Mapping[str, Any]) -> int:
-    return len(document["tasks"])
-
-
-def _mean(values: list[float]) -> Estimate:
-    return interval(values)
 
 
 def _overall(ends: list[Estimate]) -> Estimate:

@@ -47,8 +47,9 @@ class Grid:
         seeds: as `seeds` in parameters.yml; None: what that says.
         stages: of `STAGES`, what each cell goes through.
         excuse_divergence: a training that diverges ends its cell and not the grid.
-        report: what is made of the finished cells, a name in `studies.reports`, or
+        report: what is made of the finished cells, a name in `studies.command.REPORTS`, or
             package.module:function.
+        page: the page that the report rewrites when the whole grid ran as its file says.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Grid:
     stages: tuple[str, ...] = ("continual", "evaluation", "reporting")
     excuse_divergence: bool = False
     report: str = "comparison"
+    page: str | None = None
 
     def part(self, **chosen: Sequence[str] | None) -> Grid:
         """The grid on some of its suites, qualities or methods; None: on all of them.
@@ -77,6 +79,7 @@ class Grid:
                     known = choices(told[axis], name)
                     raise ConfigurationError(f"grid {self.name} has no {name!r} in its {axis}; {known}")
             told[axis] = tuple(names)
+            told["page"] = None
         return Grid(**told)
 
 
@@ -220,6 +223,9 @@ def from_config(name: str, told: Any) -> Grid:
     report = told.get("report", Grid.report)
     if not isinstance(report, str):
         raise ConfigurationError(f"{where}: report is {report!r}; it takes a name")
+    page = told.get("page")
+    if page is not None and not Path(str(page)).is_file():
+        raise ConfigurationError(f"{where}: page is {page!r}; it takes a page that is there, such as docs/learners.md")
     return Grid(
         name=name,
         suites=_names(where, "suites", told["suites"]),
@@ -231,6 +237,7 @@ def from_config(name: str, told: Any) -> Grid:
         stages=_stages(where, told.get("stages", Grid.stages)),
         excuse_divergence=bool(told.get("excuse_divergence", False)),
         report=report,
+        page=page,
     )
 
 

@@ -1,7 +1,4 @@
-"""The report of every learner side by side: the tables of docs/learners.md.
-
-Only a grid at its defaults changes the page.
-"""
+"""The report of every learner side by side: the tables of docs/learners.md."""
 
 from __future__ import annotations
 
@@ -16,8 +13,6 @@ from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
 
-PAGE = Path("docs/learners.md")
-
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     """The page's tables; differences are from the first method of methods.yml."""
@@ -26,8 +21,8 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     first = plans[0]
     folder = cells.root / "08_reporting" / first.suite_folder / first.quality_folder
     blocks = tables(folder, [plan.cell for plan in plans], tuned_of(cells.env))
-    if cells.at_default:
-        rewrite(PAGE, blocks)
+    if cells.page is not None:
+        rewrite(cells.page, blocks)
     return "\n".join(blocks.values())
 
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.atomic import atomic_path
-from oer_pipeline.context import parameters_of
+from oer_pipeline.context import parameters_of, tuned_of
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.plan import Plan
 from oer_pipeline.studies.cells import Cell, Cells
+from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
 
 HEADER = """\
@@ -39,7 +40,7 @@ class Score:
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """Writes the environment's tuned.yml."""
+    """Writes the environment's tuned.yml; a grid of some methods leaves the others' alone."""
     scores: dict[str, list[Score]] = {}
     options: dict[str, str] = {}
     for cell in cells.cells:
@@ -54,7 +55,9 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         options[cell.plan.method] = option
         scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
     path = path_of(cells.env)
-    write(path, tuned(scores, options, cells.cells[0].plan, cells.params))
+    found = tuned(scores, options, cells.cells[0].plan, cells.params)
+    others = {} if cells.grid.methods == TUNED else tuned_of(cells.env)
+    write(path, {**others, **found})
     return f"{path.read_text(encoding='utf-8')}\nin {path}"
 
 
