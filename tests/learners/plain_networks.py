@@ -82,10 +82,9 @@ def plain_value(training: TaskTraining, member: int) -> nn.Module:
     return network
 
 
-def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None) -> TD3BC:
-    """The plain agent of the base in force, with the weights that `member` has now."""
-    s = training.settings
-    constants = Constants(
+def plain_constants(s: LearnerSettings) -> Constants:
+    """What the settings say, as the plain agent takes it."""
+    return Constants(
         s.learning_rate,
         s.discount,
         s.polyak,
@@ -95,6 +94,12 @@ def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None)
         s.alpha,
         use_q=s.base != "bc",
     )
+
+
+def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None) -> TD3BC:
+    """The plain agent of the base in force, with the weights that `member` has now."""
+    s = training.settings
+    constants = plain_constants(s)
     if actor is None:
         actor = plain_actor(training.parameters("policy"), member, s)
     critic = plain_critic(training.critic.views, member, s)

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from benchmarks.plain import TD3BC, Constants, PlainBatch, PlainDBC, PlainER
+from benchmarks.plain import TD3BC, PlainBatch, PlainDBC, PlainER
 from oer_pipeline.learners import td3bc
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
@@ -21,7 +21,15 @@ from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.flat import FlatParameters
-from tests.learners.plain_networks import CLOSE, SEEDS, Minibatches, compare_weights, plain_actor, plain_critic
+from tests.learners.plain_networks import (
+    CLOSE,
+    SEEDS,
+    Minibatches,
+    compare_weights,
+    plain_actor,
+    plain_constants,
+    plain_critic,
+)
 
 UPDATES = 20
 KINDS = [Finetune, ExperienceReplay, DualBehaviourCloning]
@@ -30,17 +38,7 @@ KINDS = [Finetune, ExperienceReplay, DualBehaviourCloning]
 def plain(training: TaskTraining, member: int, replay_weight: float) -> TD3BC:
     """The plain agent with the weights that `member` has now."""
     s, kind = training.settings, type(training.learner)
-    constants = Constants(
-        s.learning_rate,
-        s.discount,
-        s.polyak,
-        s.policy_delay,
-        s.target_noise,
-        s.target_noise_clip,
-        s.alpha,
-        replay_weight,
-        use_q=s.base == "td3bc",
-    )
+    constants = replace(plain_constants(s), replay_weight=replay_weight)
     networks = {name: plain_actor(flat.views, member, s) for name, flat in training.networks.items()}
     critic = plain_critic(training.critic.views, member, s)
     if kind is DualBehaviourCloning:

@@ -99,6 +99,48 @@ def test_a_job_that_dies_is_tried_three_times(tmp_path: Path, monkeypatch: pytes
     assert (started.count("twice"), started.count("always")) == (3, 3)
 
 
+def test_no_worker_is_idle_while_a_job_could_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A long chain and three short jobs beside it, on two workers: half as long as one after another."""
+    running: set[str] = set()
+    most: list[int] = []
+    order: list[str] = []
+
+    class Lasting(Ended):
+        def __init__(self, name: str, seconds: float) -> None:
+            super().__init__(0)
+            self.name, self.end = name, time.monotonic() + seconds
+            running.add(name)
+            order.append(name)
+            most.append(len(running))
+
+        def is_alive(self) -> bool:
+            if time.monotonic() < self.end:
+                return True
+            running.discard(self.name)
+            return False
+
+        def join(self, seconds: float) -> None:
+            time.sleep(0.05)
+
+    def start(arguments: Sequence[str], log: Path) -> Lasting:
+        [name, seconds] = arguments
+        return Lasting(name, float(seconds))
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(worker, "start", start)
+    jobs = [Job("data", ("data", "0.5")), Job("model", ("model", "2"), ("data",))]
+    jobs += [Job(name, (name, "4"), ("data",)) for name in ("a", "b")]
+    jobs.append(Job("with_model", ("with_model", "2"), ("model",)))
+    began = time.monotonic()
+    with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as near:
+        found = run(jobs, near, quiet)
+        seconds = time.monotonic() - began
+    assert {outcome.status for outcome in found.values()} == {Status.DONE}
+    assert order[:3] == ["data", "model", "a"]
+    assert max(most) == 2
+    assert seconds < 0.5 + (2 + 4 + 4 + 2) / 2 + 3.0  # one after another: 12.5
+
+
 def test_workers_are_as_many_as_cores_memory_and_gpus_allow() -> None:
     gibibyte = 2**30
     assert workers_of(4, 64 * gibibyte) == 4

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.metrics.judging import Judgement
+from oer_pipeline.reports.markdown import markdown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,15 +39,15 @@ def fidelity_table(tasks: Mapping[str, Sequence[pd.DataFrame]], key: str) -> str
     names, sizes = list(dict.fromkeys(first["selector"])), sorted(set(first["size"]))
     estimates = {n: {m: interval(_per_seed(tasks, n, m, key)) for m in sizes} for n in names}
     best = {m: min((n for n in names if n != "oracle"), key=lambda n: estimates[n][m].mean) for m in sizes}
-    lines = [("selector", *(f"M = {m}" for m in sizes)), ("---", *["---:"] * len(sizes))]
+    rows = []
     for name in sorted(names, key=lambda n: sum(e.mean for e in estimates[n].values())):
         cells = [
             (f"{e.mean:.2f}" if e.low is None else f"{e.mean:.2f} [{e.low:.2f}, {e.high:.2f}]")
             for e in estimates[name].values()
         ]
         marked = [f"**{c}**" if best[m] == name else c for m, c in zip(sizes, cells, strict=True)]
-        lines.append((name, *marked))
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        rows.append((name, *marked))
+    return markdown(["selector", *(f"M = {m}" for m in sizes)], rows)
 
 
 def _per_seed(tasks: Mapping[str, Sequence[pd.DataFrame]], selector: str, size: int, key: str) -> list[float]:

@@ -17,6 +17,7 @@ from oer_pipeline.reports.cells import (
     seed_values,
     with_forward_transfer,
 )
+from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
 
 METRICS = {
@@ -57,7 +58,7 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
     first, seeds = order[0], ", ".join(map(str, order[0]["seeds"]))
     where = f"{first['suite']}, {first['quality']}, {len(first['tasks'])} tasks, seeds {seeds}"
     measure = UNITS[shown] if shown == "success" else f"{shown} returns"
-    return f"{where}; {measure}.\n\n{_markdown(titles, rows)}"
+    return f"{where}; {measure}.\n\n{markdown(titles, rows)}"
 
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
@@ -77,7 +78,7 @@ def tuning_table(tuned: Mapping[str, Any]) -> str:
         return "Nothing has been tuned yet: `make tune`."
     values = [f"{value:g}" for value in about["values"]]
     titles = ["method", "option", *values, "within noise of the best"]
-    return f"{_tuned_on(about)}\n\n{_markdown(titles, rows)}"
+    return f"{_tuned_on(about)}\n\n{markdown(titles, rows)}"
 
 
 def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
@@ -137,8 +138,3 @@ def _tried(values: Mapping[float, float | None], chosen: float | None) -> list[s
         text = "diverged" if per is None else f"{per:.1f}"
         texts.append(f"**{text}**" if value == chosen else text)
     return texts
-
-
-def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    return "".join(f"| {' | '.join(cell.replace(chr(10), ' ') for cell in line)} |\n" for line in lines)

@@ -20,6 +20,7 @@ from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.plan import Plan
 from oer_pipeline.reports.block import rewrite
 from oer_pipeline.reports.learning_curves import Panel, figure
+from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
@@ -153,16 +154,15 @@ def table(curves: Curves, data_means: Means, point: int) -> str:
     """Markdown: a row per suite and quality, the data beside every variant's return after `point` updates."""
     variants = list(dict.fromkeys(variant for _, _, variant in curves))
     references = ("data", "doing nothing", "expert")
-    lines = [["suite, quality", *references, *variants]]
-    lines.append(["---", *["---:"] * (len(references) + len(variants))])
+    rows = []
     for suite, quality in dict.fromkeys((suite, quality) for suite, quality, _ in curves):
         means = data_means[suite, quality]
         row = [f"{suite}, {quality}", *(f"{means[name]:.0f}" for name in references)]
         for variant in variants:
             values = per_seed(curves[suite, quality, variant], point)
             row.append(_shown(list(values.values())) if values else "diverged")
-        lines.append(row)
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        rows.append(row)
+    return markdown(["suite, quality", *references, *variants], rows)
 
 
 def _shown(values: Sequence[float]) -> str:
@@ -239,7 +239,7 @@ def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[st
 def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
     """Markdown: a variant's return after every number of updates, and where it still rises."""
     titles = [f"{variant}: suite, quality", *(f"{point:,}" for point in points)]
-    lines = [titles, ["---", *["---:"] * len(points)]]
+    rows = []
     for suite, quality, name in curves:
         if name != variant:
             continue
@@ -247,8 +247,8 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
         for point in points:
             values = list(per_seed(curves[suite, quality, name], point).values())
             row.append(_shown(values) if values else "diverged")
-        lines.append(row)
-    text = "".join(f"| {' | '.join(line)} |\n" for line in lines)
+        rows.append(row)
+    text = markdown(titles, rows)
     for point in points[:-1]:
         rising = "; ".join(still_rising(curves, variant, point, points[-1]))
         text += f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "

@@ -10,6 +10,7 @@ from typing import Any
 from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.reports.block import rewrite
 from oer_pipeline.reports.learners import learners_table
+from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.jobs import Outcome
@@ -56,7 +57,7 @@ def _data(cells: Cells) -> str:
         rows.append(row)
     titles = ["task", "environment", "transitions", "return", "success, %"]
     titles += ["random, %", "doing nothing, %"]
-    return f"The data ({plan.quality}):\n\n{_markdown(titles, rows)}"
+    return f"The data ({plan.quality}):\n\n{markdown(titles, rows)}"
 
 
 def _percent(share: float) -> str:
@@ -71,18 +72,13 @@ def _by_task(documents: list[dict[str, Any]]) -> str:
         seeds = document["success"]["matrix"].values()
         tasks = range(len(document["tasks"]))
         ends = [interval([matrix[-1][task] for matrix in seeds]) for task in tasks]
-        overall = number(_overall(ends), 0).replace("\n", " ")
-        rows.append([document["cell"], *(f"{end.mean:.0f}" for end in ends), overall])
+        each = [f"{end.mean:.0f}" for end in ends]
+        rows.append([document["cell"], *each, number(_overall(ends), 0)])
     titles = ["at the end, %", *(str(task + 1) for task in tasks), "all"]
-    return f"Success on each task after the last one:\n\n{_markdown(titles, rows)}"
+    return f"Success on each task after the last one:\n\n{markdown(titles, rows)}"
 
 
 def _overall(ends: list[Estimate]) -> Estimate:
     """Over tasks, per seed."""
     seeds = zip(*(end.values for end in ends), strict=True)
     return interval([sum(values) / len(values) for values in seeds])
-
-
-def _markdown(titles: list[str], rows: list[list[str]]) -> str:
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status, check
@@ -35,18 +35,17 @@ def run(jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0) -> di
     check(jobs)
     progress = Progress(jobs, len(client.nthreads()))
     client.subscribe_topic(TOPIC, lambda event: progress.hear(event[1]))
-    futures = _submitted(jobs, client)
+    futures: dict[str, Any] = {}
     outcomes: dict[str, Outcome] = {}
     tell(progress.first_line())
     told = time.monotonic()
     try:
         while len(outcomes) < len(jobs):
-            for job in jobs:
-                if job.name not in outcomes and futures[job.name].done():
-                    outcome = _outcome(job, futures[job.name])
-                    outcomes[job.name] = outcome
-                    progress.ended(outcome)
-                    tell(progress.end_line(outcome))
+            for outcome in _ended(jobs, futures, outcomes):
+                outcomes[outcome.name] = outcome
+                progress.ended(outcome)
+                tell(progress.end_line(outcome))
+            _submit(jobs, client, futures, outcomes)
             if time.monotonic() - told > every:
                 told = time.monotonic()
                 for line in progress.lines():
@@ -58,21 +57,50 @@ def run(jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0) -> di
     return outcomes
 
 
-def _submitted(jobs: Sequence[Job], client: Any) -> dict[str, Any]:
-    """A future per job; the first of two that could run is the one that comes first."""
-    futures: dict[str, Any] = {}
-    for number, job in enumerate(jobs):
-        before = [futures[name] for name in job.after]
-        futures[job.name] = client.submit(
-            perform,
-            job,
-            before,
-            key=f"{job.name}-{time.time_ns()}",
-            retries=TRIES - 1,
-            priority=-number,
-            pure=False,
-        )
-    return futures
+def _ended(jobs: Sequence[Job], futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> list[Outcome]:
+    """Outcomes of jobs that have ended since, those that can't be run any more included."""
+    found = []
+    for job in jobs:
+        if job.name in outcomes:
+            continue
+        if job.name in futures:
+            if futures[job.name].done():
+                found.append(_outcome(job, futures[job.name]))
+            continue
+        reason = _stopped_by(job, outcomes)
+        if reason:
+            found.append(Outcome(job.name, Status.SKIPPED, reason=reason))
+    return found
+
+
+def _stopped_by(job: Job, outcomes: Mapping[str, Outcome]) -> str:
+    """Why a job can't be run any more; empty if it can."""
+    for name in job.after:
+        before = outcomes.get(name)
+        if before is not None and before.status is Status.FAILED:
+            return f"{name} failed"
+        if before is not None and before.status is Status.SKIPPED:
+            return before.reason
+    return ""
+
+
+def _submit(jobs: Sequence[Job], client: Any, futures: dict[str, Any], outcomes: Mapping[str, Outcome]) -> None:
+    """Hand the first jobs that can be run to workers that have none.
+
+    Not more: Dask would bind a job that waits to a worker at once, and keep it waiting
+    there while another one is idle.
+    """
+    waiting = [job for job in jobs if job.name not in futures and job.name not in outcomes]
+    if not waiting:
+        return
+    free = len(client.nthreads()) - (len(futures) - sum(name in futures for name in outcomes))
+    for job in waiting:
+        if free < 1:
+            return
+        if all(name in outcomes for name in job.after) and not _stopped_by(job, outcomes):
+            key = f"{job.name}-{time.time_ns()}"
+            futures[job.name] = client.submit(perform, job, key=key, retries=TRIES - 1, pure=False)
+            free -= 1
 
 
 def _outcome(job: Job, future: Any) -> Outcome:
@@ -83,7 +111,5 @@ def _outcome(job: Job, future: Any) -> Outcome:
         return Outcome(job.name, Status.FAILED, reason="the scheduler was lost")
     error = future.exception()
     if isinstance(error, JobError):
-        if error.job != job.name:
-            return Outcome(job.name, Status.SKIPPED, reason=f"{error.job} failed")
         return Outcome(job.name, Status.FAILED, reason=error.reason)
     return Outcome(job.name, Status.FAILED, reason=" ".join(str(error).split()))

@@ -52,13 +52,9 @@ class Outcome:
 class JobError(OERError):
     """A job failed; what a worker raises, so that Dask tries it again."""
 
-    def __init__(self, job: str, reason: str) -> None:
-        super().__init__(job, reason)
-        self.job = job
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
         self.reason = reason
-
-    def __str__(self) -> str:
-        return f"{self.job} failed: {self.reason}"
 
 
 def check(jobs: Sequence[Job]) -> None:

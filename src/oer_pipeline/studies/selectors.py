@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from oer_pipeline.atomic import atomic_path
 from oer_pipeline.metrics.judging import outside
 from oer_pipeline.plan import Plan
+from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
@@ -74,12 +75,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
         *FOLLOWED,
     )
     quarters = ("suite, quality", "task", *FOLLOWED, "model error")
-    return "\n".join([_markdown(titles, rows), _markdown(quarters, followed), *parts])
-
-
-def _markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [titles, ("---", *["---:"] * (len(titles) - 1)), *rows]
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    return "\n".join([markdown(titles, rows), markdown(quarters, followed), *parts])
 
 
 def _followed(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 
@@ -23,17 +22,12 @@ FINAL = re.compile(r"^Error: ")
 """How `kedro run` says that a name, value or file is wrong: trying again is no use."""
 
 
-def perform(job: Job, before: Sequence[Outcome]) -> Outcome:
-    """Run a job to its end, unless one of those `before` it is not done.
+def perform(job: Job) -> Outcome:
+    """Run a job to its end.
 
     Raises:
         JobError: it failed; `reason` is the end of its log.
     """
-    for outcome in before:
-        if outcome.status is Status.FAILED:
-            return Outcome(job.name, Status.SKIPPED, reason=f"{outcome.name} failed")
-        if outcome.status is Status.SKIPPED:
-            return Outcome(job.name, Status.SKIPPED, reason=outcome.reason)
     worker = get_worker()
     log = LOGS / f"{job.name}.log"
     log.unlink(missing_ok=True)
@@ -55,7 +49,7 @@ def perform(job: Job, before: Sequence[Outcome]) -> Outcome:
     if last and FINAL.search(last[-1]):
         return Outcome(job.name, Status.FAILED, seconds, last[-1])
     ended = f"it ended with {process.exitcode}"
-    raise JobError(job.name, "\n".join([*last, f"{ended}; its whole log is {log}"]))
+    raise JobError("\n".join([*last, f"{ended}; its whole log is {log}"]))
 
 
 def _wait(process: BaseProcess, job: Job, log: Path) -> None:
@@ -66,7 +60,7 @@ def _wait(process: BaseProcess, job: Job, log: Path) -> None:
     while process.is_alive():
         process.join(POLL_SECONDS)
         if worker.status.name not in ("init", "running", "paused"):
-            raise JobError(job.name, f"its worker is {worker.status.name}")
+            raise JobError(f"its worker is {worker.status.name}")
         if time.monotonic() - told < TELL_SECONDS:
             continue
         told = time.monotonic()
