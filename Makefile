@@ -24,7 +24,7 @@ $(VENV)/.ready: requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv==0.13.9
 	$(UV) pip install --quiet --compile-bytecode --python $(BIN)/python -r requirements.lock
 	$(UV) pip install --quiet --no-deps --python $(BIN)/python -e .
-	$(BIN)/python -m oer_pipeline.first_use
+	$(BIN)/python -m oer_pipeline.orchestration.first_use
 	touch $@
 
 run: env ## three methods on real trajectories, then a table (ARGS="--env=test" for another size)

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 
 from benchmarks.made_up import one_thread
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.dynamics.fit import fit
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.learners.finetune import Finetune
@@ -35,7 +36,6 @@ from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.meta_world import FRAME
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 DATA = Path("data/03_primary/continual_world_10/medium")
 TASKS = (3, 7, 8)

@@ -11,8 +11,8 @@ from benchmarks.timing import cpu_seconds
 from oer_pipeline.dynamics.fit import fit
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
+from oer_pipeline.suites.behaviour_data import collect
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.behaviour_data import collect
 from oer_pipeline.trajectories.table import Trajectories
 
 ROWS, MEMBERS = 20_000, 5

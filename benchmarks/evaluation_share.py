@@ -22,7 +22,7 @@ from kedro.framework.hooks import hook_impl
 
 from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
-from oer_pipeline.runner import FreshRunner
+from oer_pipeline.orchestration.runner import FreshRunner
 
 ROOT = Path(__file__).parents[1]
 FEWER = 10
@@ -89,8 +89,8 @@ def _run(project: Path, pipelines: list[str]) -> dict[str, float]:
     """Run the cell's pipelines; every node's CPU seconds."""
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.context import plans_of
-    from oer_pipeline.session import PlanSession
+    from oer_pipeline.orchestration.context import plans_of
+    from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project)
     [default] = plans_of(["method=finetune"], None)

@@ -27,11 +27,11 @@ from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.selection.uniform import Uniform
 from oer_pipeline.suites.behaviour import play
 from oer_pipeline.suites.behaviour_training import configured_suites
+from oer_pipeline.suites.collect import from_episodes
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.scripted import ScriptedPolicy
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.buffer import ReplayBuffer
-from oer_pipeline.trajectories.collect import from_episodes
 from oer_pipeline.trajectories.table import Trajectories
 
 UPDATES, BLOCK, BLOCKS = 4_000, 100, 3

@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import torch
 
-from oer_pipeline.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path
 
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = ("kedro", "mujoco", "numpy", "pandas", "pyarrow", "pytorch-lightning", "torch")

@@ -43,9 +43,9 @@ def _write(path: Path, rows: int) -> None:
 
 
 def _import(path: Path) -> Any:
-    from oer_pipeline.suites.source import Source
+    from oer_pipeline.suites.importing import import_source
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.exchange.importing import import_source
+    from oer_pipeline.trajectories.exchange.source import Source
 
     task = Task("benchmark", 1, "cheetah_vel", {"target_velocity": 1.5}, 200)
     return import_source(Source(str(path), "d4rl"), task)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.dynamics.fit import statistics
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import init_network
 from oer_pipeline.networks.randomness import generator, generators
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 OBSERVATION, ACTION, HORIZON, CHOSEN = 20, 6, 200, 1_000
 

@@ -7,9 +7,9 @@ import torch
 
 from benchmarks.made_up import one_thread, request, trajectories
 from benchmarks.timing import seconds
+from oer_pipeline.common.types import IntArray
 from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.protocol import Selection, SelectionRequest
-from oer_pipeline.types import IntArray
 
 
 def seconds_of(rows: int) -> float:

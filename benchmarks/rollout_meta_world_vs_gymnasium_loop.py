@@ -16,13 +16,13 @@ import numpy as np
 
 from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import play
 from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.meta_world import MetaWorld, simulator
 from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
 from oer_pipeline.suites.scripted import ScriptedPolicy
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.types import FloatArray
 
 EPISODES = 8
 

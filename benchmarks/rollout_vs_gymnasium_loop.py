@@ -18,15 +18,15 @@ from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
 from benchmarks.plain import Actor
 from benchmarks.timing import ratio
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import UniformPolicy, play
+from oer_pipeline.suites.collect import from_episodes
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.collect import from_episodes
-from oer_pipeline.types import FloatArray
 
 SEEDS, EPISODES, HORIZON, HIDDEN = (0, 1, 2), 10, 200, (128, 128)
 LOOP_EPISODES = 10

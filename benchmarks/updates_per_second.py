@@ -25,7 +25,7 @@ import torch
 from benchmarks.figure import best_device, describe
 from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import Work, cpu_seconds, seconds
-from oer_pipeline.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner

@@ -41,8 +41,8 @@ class Project:
         """`kedro run` inside this process; the names of the nodes that ran. `how`: parameters, `tags`, `from_nodes`."""
         from kedro.framework.startup import bootstrap_project
 
-        from oer_pipeline.runner import FreshRunner
-        from oer_pipeline.session import PlanSession
+        from oer_pipeline.orchestration.runner import FreshRunner
+        from oer_pipeline.orchestration.session import PlanSession
 
         selected = {key: how.pop(key) for key in ("tags", "from_nodes") if key in how}
         runner = FreshRunner(force=bool(how.get("force", False)))

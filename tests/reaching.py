@@ -9,11 +9,11 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
+from oer_pipeline.common.types import FloatArray
+from oer_pipeline.suites.collect import from_episodes
 from oer_pipeline.suites.rollout import episode_generators, rollout
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.collect import from_episodes
 from oer_pipeline.trajectories.table import write_trajectories
-from oer_pipeline.types import FloatArray
 
 HORIZON = 16
 NEAR = 0.2

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.plan import resolve
-from oer_pipeline.provenance import modules_used
+from oer_pipeline.orchestration.fingerprints import modules_used
+from oer_pipeline.orchestration.plan import resolve
 
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -39,7 +39,7 @@ def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
     for name in PIPELINES[stage]:
         for node in import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(plan).nodes:
             for module in modules_used(node.func, classes if stage == "cell" else ()):
-                if module in ("oer_pipeline.errors", "oer_pipeline.types") or is_package(module):
+                if module in ("oer_pipeline.common.errors", "oer_pipeline.common.types") or is_package(module):
                     continue
                 assert any(module == d or module.startswith(f"{d}.") for d in declared), f"{stage} lacks {module}"
             assert any(node.func.__module__.startswith(f"{d}.") for d in declared)

@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks.gpu.page import RESULTS, merge
 from benchmarks.gpu.steps import MARK, STEPS, tell
-from oer_pipeline.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path
 
 LIMIT = 480.0
 """Seconds for all steps together."""

@@ -12,7 +12,7 @@ from typing import Any
 import click
 from kedro.framework.cli.project import run
 
-from oer_pipeline.errors import OERError
+from oer_pipeline.common.errors import OERError
 
 __all__ = ["cli", "run"]
 

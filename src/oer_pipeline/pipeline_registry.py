@@ -6,8 +6,8 @@ from importlib import import_module
 
 from kedro.pipeline import Pipeline
 
-from oer_pipeline.context import plan_in_force
-from oer_pipeline.plan import Plan
+from oer_pipeline.orchestration.context import plan_in_force
+from oer_pipeline.orchestration.plan import Plan
 
 STAGES = ("collection", "ingestion", "dynamics", "continual", "evaluation", "reporting")
 OTHERS = ("comparison", "judging")

@@ -18,9 +18,9 @@ os.environ.setdefault("MLFLOW_WORKERS", "1")
 
 from kedro.config import OmegaConfigLoader  # noqa: E402
 
-from oer_pipeline.context import PlanContext  # noqa: E402
-from oer_pipeline.hooks import Tracking  # noqa: E402
-from oer_pipeline.session import PlanSession  # noqa: E402
+from oer_pipeline.orchestration.context import PlanContext  # noqa: E402
+from oer_pipeline.orchestration.hooks import Tracking  # noqa: E402
+from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
 
 SESSION_CLASS = PlanSession
 CONTEXT_CLASS = PlanContext

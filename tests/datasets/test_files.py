@@ -20,8 +20,8 @@ from kedro.io.core import DatasetError
 from safetensors.torch import save_file
 
 from oer_pipeline import datasets
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.datasets.file import FileDataset
-from oer_pipeline.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 

@@ -10,13 +10,13 @@ import numpy as np
 import pytest
 import torch
 
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.dynamics.assessment.report import report
 from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, heldout_rows, split_by_episode, train
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import gaussian
-from oer_pipeline.dynamics.report import report
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.table import inputs_of, targets_of
-from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.networks.randomness import generator, generators
 from oer_pipeline.networks.stacked import take_members
 from oer_pipeline.trajectories.table import Trajectories

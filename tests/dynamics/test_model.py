@@ -11,11 +11,11 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.dynamics import model as module
 from oer_pipeline.dynamics.fit import fit
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.settings import DynamicsSettings
-from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.networks.stacked import take_members
 from oer_pipeline.trajectories.table import Trajectories
 

@@ -10,19 +10,19 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.dynamics import open_loop as module
-from oer_pipeline.dynamics import report as whole
-from oer_pipeline.dynamics.accuracy import accuracy
-from oer_pipeline.dynamics.calibration import calibration
-from oer_pipeline.dynamics.doubt import auroc, doubt, outside, spearman
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.dynamics.assessment import open_loop as module
+from oer_pipeline.dynamics.assessment import report as whole
+from oer_pipeline.dynamics.assessment.accuracy import accuracy
+from oer_pipeline.dynamics.assessment.calibration import calibration
+from oer_pipeline.dynamics.assessment.linear import LinearModel
+from oer_pipeline.dynamics.assessment.open_loop import open_loop
+from oer_pipeline.dynamics.assessment.report import report
+from oer_pipeline.dynamics.assessment.uncertainty_by_distance import auroc, outside, spearman, uncertainty_by_distance
 from oer_pipeline.dynamics.fit import fit, heldout_rows
-from oer_pipeline.dynamics.linear import LinearModel
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.dynamics.open_loop import open_loop
-from oer_pipeline.dynamics.report import report
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
-from oer_pipeline.errors import DataError
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -176,7 +176,7 @@ def test_outside_is_made_as_described(model: TransitionModel, system: Trajectori
     assert states[:, 2].equal(inside[0][:, 2])  # constant in the data: any other value means nothing to the model
 
 
-def test_doubt_follows_the_error_and_rises_outside(found: dict[str, Any]) -> None:
+def test_uncertainty_follows_the_error_and_rises_outside(found: dict[str, Any]) -> None:
     judged = found["uncertainty"]
     assert set(judged) == {"disagreement", "max_std", "mixture"}
     for name in ("disagreement", "mixture"):
@@ -194,7 +194,7 @@ def test_a_planted_order_of_errors_is_found(model: TransitionModel, system: Traj
     off = model.uncertainty(*pairs).numpy()  # the error in the reward is made to be the disagreement
     moved = system.observation + mean.mean(0).numpy()[:, :-1]
     planted = replace(system, next_observation=moved, reward=mean.mean(0).numpy()[:, -1] + off)
-    judged = doubt(model, planted, generator("test", 0, 1))
+    judged = uncertainty_by_distance(model, planted, generator("test", 0, 1))
     assert judged["disagreement"]["spearman"] > 0.99
     assert judged["max_std"]["spearman"] < 0.9
     assert judged["disagreement"]["error_by_decile"] == sorted(judged["disagreement"]["error_by_decile"])

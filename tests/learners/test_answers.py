@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.bases.bc import BehaviourCloning
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.protocol import Learner

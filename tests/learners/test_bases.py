@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from benchmarks.plain import PlainIQL
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.bases.built_in import BUILT_IN, built_in
 from oer_pipeline.learners.bases.iql import IQL
 from oer_pipeline.learners.bases.protocol import Base

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners import fisher as module
 from oer_pipeline.learners.fisher import fisher, squared_gradients
 from oer_pipeline.learners.online_ewc import OnlineEWC

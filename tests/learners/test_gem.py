@@ -12,7 +12,7 @@ import torch
 from scipy.optimize import nnls
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners import nonnegative_qp
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM

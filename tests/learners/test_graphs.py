@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import OERError
+from oer_pipeline.common.errors import OERError
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune

@@ -11,7 +11,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.er import ExperienceReplay
 from oer_pipeline.learners.finetune import Finetune

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners import lwf
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.lwf import LearningWithoutForgetting

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from benchmarks.plain import TD3BC, Actor
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.bases.built_in import BUILT_IN
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.graphs import Graph

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.si import SynapticIntelligence

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.metrics import coverage as simulation
 from oer_pipeline.metrics.intervals import interval, paired_difference
 

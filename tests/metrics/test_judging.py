@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics import judging
 from oer_pipeline.metrics.fidelity import buffer_fidelity
 from oer_pipeline.metrics.judging import Space, episode_kinds, judge, nearest, outside

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.report import Success, cell_metrics
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.trajectories.table import read_trajectories
 
 pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")

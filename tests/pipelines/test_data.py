@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError, DataError, OERError
+from oer_pipeline.common.errors import ConfigurationError, DataError, OERError
 from oer_pipeline.trajectories.qualities import QUALITIES
 
 DATA = "test/03_primary/{}/{}/task_{}.parquet"
@@ -29,7 +29,7 @@ def table_of(project: Any, name: str) -> Any:
 @pytest.fixture
 def imported(project: Any, finished: Any) -> Any:
     """A suite whose tasks come from a Parquet and an HDF5 file."""
-    from oer_pipeline.export import export
+    from oer_pipeline.trajectories.exchange.export import export
 
     source = finished.path / "data/test/01_raw/cheetah_vel_signed"
     mine = project.path / "mine"
@@ -69,7 +69,7 @@ def test_a_changed_source_is_imported_again(imported: Any) -> None:
     imported.run("collection", suite="mine", tasks=2)
     one, two = imported.path / "mine/one.parquet", imported.path / "mine/two.hdf5"
     two_before = two.read_bytes()
-    from oer_pipeline.export import export
+    from oer_pipeline.trajectories.exchange.export import export
 
     two.unlink()
     export(one, two)

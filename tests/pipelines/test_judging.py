@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 
 CELL = "{}/cheetah_vel_signed/medium/finetune-tasks=1"
 

@@ -11,7 +11,7 @@ import pytest
 import yaml
 from safetensors.torch import load_file
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 
 FOLDER = "data/test/{}/cheetah_vel_signed/medium/{}"
 
@@ -170,7 +170,7 @@ def test_a_third_party_adds_a_learner_by_its_dotted_path(third_party: Any) -> No
 def options(project: Any, **how: Any) -> Any:
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.session import PlanSession
+    from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project.path)
     with PlanSession.create(project.path, env="test", runtime_params=how) as session:

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.context import plans_of
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.orchestration.context import plans_of
 
 THEIRS = """
 import numpy as np

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError, OERError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 
 POLICIES = "test/06_models/cheetah_vel_signed/medium/oer/seed_{}/task_{}_policies.safetensors"
 METRICS = "test/08_reporting/cheetah_vel_signed/medium/{}/metrics.json"
@@ -131,7 +131,7 @@ def test_two_sessions_with_different_suites_get_their_own_dags(project: Any) -> 
     from kedro.framework.project import pipelines
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.session import PlanSession
+    from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project.path)
 
@@ -152,7 +152,7 @@ def test_no_dataset_falls_back_to_memory(project: Any) -> None:
     from kedro.framework.project import pipelines
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.session import PlanSession
+    from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project.path)
     with PlanSession.create(project.path, env="test") as session:

@@ -10,6 +10,7 @@ import pytest
 
 from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.report import Success, cell_metrics
+from tests.suites.conftest import can_draw, constant, counting  # noqa: F401
 
 REFERENCES = {
     "run": {"random": -200.0, "zero": -100.0, "medium": -50.0, "expert": 0.0},

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.reports import comparison, heatmap, projection, returns
 from oer_pipeline.reports.projection import SHOWN, Panel, plane
 

@@ -8,7 +8,7 @@ import struct
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics.judging import Judgement
 from oer_pipeline.reports.judging_page import CONTENT, LIKENESS, Scene, page_of, paired, png, ranked, table
 

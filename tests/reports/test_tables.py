@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.reports.tables import cell_table, comparison_table
 
 Make = Callable[..., dict[str, Any]]

@@ -11,10 +11,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.types import IntArray
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import IntArray
 
 Path = Sequence[Sequence[float]]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.selection.answers import selected
 from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector

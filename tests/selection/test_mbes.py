@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.metrics.fidelity import buffer_fidelity
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.selection.mbes import MBES

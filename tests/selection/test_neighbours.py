@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.selection import neighbours as module
 from oer_pipeline.selection.neighbours import Neighbours, Query
-from oer_pipeline.types import FloatArray
 
 
 def measured(points: FloatArray, queries: FloatArray) -> FloatArray:

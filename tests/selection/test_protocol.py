@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.loading import build
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.common.loading import build
 from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.loading import build
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.common.loading import build
 from oer_pipeline.selection.order import content_order
 from oer_pipeline.selection.protocol import Selection, Selector
 from oer_pipeline.trajectories.table import Trajectories

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.selection.space import Space, network, raw
 
 

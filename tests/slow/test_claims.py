@@ -20,10 +20,10 @@ from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
+from oer_pipeline.suites.behaviour_data import collect
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.training.fit import BLOCK, fit
-from oer_pipeline.trajectories.behaviour_data import collect
 from oer_pipeline.trajectories.qualities import cut, raw_kinds
 from oer_pipeline.trajectories.table import Trajectories
 

@@ -13,9 +13,9 @@ import yaml
 from distributed import Client
 
 from benchmarks.made_up import trajectories
-from oer_pipeline.context import parameters_of
-from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.plan import Plan, resolve
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration.context import parameters_of
+from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import bases as bases_study
 from oer_pipeline.studies import learning_curves
 from oer_pipeline.studies.bases import (

@@ -15,8 +15,8 @@ import psutil
 import pytest
 from distributed import Client
 
-from oer_pipeline import provenance
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration import fingerprints as provenance
 from oer_pipeline.studies import worker
 from oer_pipeline.studies.cluster import connected, workers_of
 from oer_pipeline.studies.engine import run

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.studies.cells import cells_of, groups, jobs_of
 from oer_pipeline.studies.command import report_of
 from oer_pipeline.studies.grids import combinations, from_config, names, read

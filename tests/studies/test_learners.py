@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.metrics.report import Success, cell_metrics
 from oer_pipeline.reports.block import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table

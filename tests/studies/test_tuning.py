@@ -14,11 +14,11 @@ import pytest
 import yaml
 
 from benchmarks.made_up import trajectories
-from oer_pipeline.context import parameters_of, with_tuned
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import DivergedError, TaskTraining
-from oer_pipeline.plan import Plan, resolve
+from oer_pipeline.orchestration.context import parameters_of, with_tuned
+from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import tuning
 from oer_pipeline.studies.cells import DIVERGED, Cells, cells_of
 from oer_pipeline.studies.grids import coefficient_of, read

@@ -16,12 +16,13 @@ import pytest
 import yaml
 from numpy.typing import NDArray
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.behaviour import GaussianPolicy
 from oer_pipeline.suites.physics import Physics, Transition
 from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
 from oer_pipeline.suites.suite import FAMILIES, Suite
-from oer_pipeline.types import FloatArray
+from tests.trajectories.conftest import make, table  # noqa: F401
 
 SUITES = Path(__file__).parents[2] / "conf" / "base" / "suites.yml"
 ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"

@@ -22,9 +22,9 @@ import yaml
 from oer_pipeline.datasets.documents import JSONDataset
 from oer_pipeline.pipelines.ingestion.nodes import ingest
 from oer_pipeline.suites.behaviour import behaviour_path, play
+from oer_pipeline.suites.behaviour_data import collect, kinds_of, references
 from oer_pipeline.suites.scripted import Behaviours, load_behaviours
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
-from oer_pipeline.trajectories.behaviour_data import collect, kinds_of, references
 from oer_pipeline.trajectories.qualities import QUALITIES, raw_kinds
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 

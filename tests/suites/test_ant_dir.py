@@ -8,10 +8,10 @@ import mujoco
 import numpy as np
 import pytest
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.rollout import episode_generators, rollout
 from oer_pipeline.suites.suite import Suite
-from oer_pipeline.types import FloatArray
 
 STEPS, ANGLE = 60, 2.5
 

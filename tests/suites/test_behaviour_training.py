@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites import behaviour_training, ppo, sac
 from oer_pipeline.suites.behaviour import BehaviourFile, GaussianPolicy, SquashedPolicy
 from oer_pipeline.suites.behaviour_training import ALGORITHMS, Training, main, save, train, train_all

@@ -11,21 +11,22 @@ import mujoco
 import numpy as np
 import pytest
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites import broken_off
 from oer_pipeline.suites.behaviour import UniformPolicy, play
-from oer_pipeline.suites.broken_off import full_returns, worst_reward
-from oer_pipeline.suites.evaluation import evaluate
-from oer_pipeline.suites.physics import Transition
-from oer_pipeline.suites.rollout import Episodes
-from oer_pipeline.suites.suite import FAMILIES, Suite, Task
-from oer_pipeline.trajectories.behaviour_data import (
+from oer_pipeline.suites.behaviour_data import (
     ROUND,
     collect,
     references,
     rolled_out_returns,
 )
-from oer_pipeline.trajectories.collect import concatenate, from_episodes
-from oer_pipeline.types import FloatArray
+from oer_pipeline.suites.broken_off import full_returns, worst_reward
+from oer_pipeline.suites.collect import from_episodes
+from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.physics import Transition
+from oer_pipeline.suites.rollout import Episodes
+from oer_pipeline.suites.suite import FAMILIES, Suite, Task
+from oer_pipeline.trajectories.concatenate import concatenate
 
 Counting = Callable[..., Suite]
 

@@ -9,10 +9,10 @@ import mujoco
 import numpy as np
 import pytest
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.cheetah_vel import CheetahVel
 from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
 from oer_pipeline.suites.suite import Suite
-from oer_pipeline.types import FloatArray
 
 STEPS, TARGET = 60, -1.5
 ASSET = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / "half_cheetah.xml"

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from gymnasium.utils.env_checker import check_env
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.suites.environment import IDS, PhysicsEnv, task_env
 from oer_pipeline.suites.rollout import rollout
 from oer_pipeline.suites.suite import FAMILIES, Suite

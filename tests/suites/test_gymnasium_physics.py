@@ -9,14 +9,14 @@ import gymnasium
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites.behaviour import UniformPolicy, play
+from oer_pipeline.suites.behaviour_data import collect, references, rolled_out_returns
 from oer_pipeline.suites.behaviour_training import Training, train
 from oer_pipeline.suites.broken_off import full_returns
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.gymnasium_physics import GymnasiumPhysics
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.behaviour_data import collect, references, rolled_out_returns
 from oer_pipeline.trajectories.card import data_card
 from oer_pipeline.trajectories.validate import validate
 
@@ -109,7 +109,8 @@ def test_training_in_the_environment_sees_the_truncation() -> None:
 
 def test_of_truncated_and_diverged_episodes_only_the_diverged_are_continued() -> None:
     """The physics break off at step 3, and the environment truncates at 5 where that is earlier than nothing."""
-    from oer_pipeline.trajectories.collect import broken_off, concatenate, from_episodes
+    from oer_pipeline.suites.collect import from_episodes
+    from oer_pipeline.trajectories.concatenate import broken_off, concatenate
 
     broken = from_episodes(play(task_of(fault="diverges"), UniformPolicy(), 2, "a"), {}, 10)
     cut = from_episodes(play(task_of(fault="truncates", after=5), UniformPolicy(), 3, "b"), {}, 10)

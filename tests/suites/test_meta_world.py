@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites import meta_world
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.evaluation import evaluate
@@ -21,7 +22,6 @@ from oer_pipeline.suites.meta_world import FRAME, GOALS, MOVED, MetaWorld, simul
 from oer_pipeline.suites.rollout import Episodes, rollout
 from oer_pipeline.suites.scripted import ScriptedPolicy
 from oer_pipeline.suites.suite import Suite
-from oer_pipeline.types import FloatArray
 
 pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
 

@@ -9,14 +9,14 @@ import gymnasium
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.gymnasium_physics import LARGEST_SEED, GymnasiumPhysics
 from oer_pipeline.suites.outcomes import outcomes
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
-from oer_pipeline.types import FloatArray
 from tests.reaching import GOALS, HORIZON, reach_suite, task_config
 
 

@@ -9,13 +9,13 @@ import mujoco
 import numpy as np
 import pytest
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import play
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
 from oer_pipeline.suites.task_lists import task_lists
-from oer_pipeline.types import FloatArray
 
 
 def lean(observation: FloatArray, step: int) -> FloatArray:

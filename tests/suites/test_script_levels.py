@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites import script_levels
 from oer_pipeline.suites.suite import Task
 

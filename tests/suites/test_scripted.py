@@ -12,13 +12,13 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites.behaviour import GRID, Acting, UniformPolicy, behaviour_path, play
+from oer_pipeline.suites.behaviour_data import collect, references
 from oer_pipeline.suites.behaviour_training import main
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.scripted import ScriptedPolicy, Scripts, load_behaviours, script_of
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.behaviour_data import collect, references
 
 pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
 

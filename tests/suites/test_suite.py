@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.suites.suite import Suite
 from oer_pipeline.suites.task_lists import task_lists
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.suites.task_lists import list_id, listed, task_lists
 
 

@@ -8,12 +8,12 @@ import mujoco
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
 from oer_pipeline.suites.suite import Suite
 from oer_pipeline.suites.task_lists import task_lists
 from oer_pipeline.suites.walker_par import BODY, WalkerPar
-from oer_pipeline.types import FloatArray
 
 STEPS = 60
 TASKS = task_lists()["walker_par"]

@@ -12,10 +12,10 @@ import h5py
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.suites.importing import import_source
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.exchange.importing import import_source
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.table import Trajectories
 
 Columns = dict[str, Any]

@@ -17,13 +17,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.suites.importing import import_source
 from oer_pipeline.trajectories import arrow, guard
 from oer_pipeline.trajectories.buffer import ReplayBuffer, write_buffer
 from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
-from oer_pipeline.trajectories.exchange.importing import import_source
 from oer_pipeline.trajectories.exchange.minari import write_minari
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from tests.trajectories.foreign import (

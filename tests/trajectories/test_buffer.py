@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories, write_trajectories
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.card import data_card, normalised
 from oer_pipeline.trajectories.table import Trajectories
 

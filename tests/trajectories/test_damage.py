@@ -9,7 +9,7 @@ from pathlib import Path
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.ours import Ours, restore

@@ -11,13 +11,13 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.export import export
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.reports.card_page import card_page
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
 from oer_pipeline.trajectories.card import data_card
-from oer_pipeline.trajectories.collect import concatenate
+from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
+from oer_pipeline.trajectories.exchange.export import export
 from oer_pipeline.trajectories.exchange.minari import read_minari
 from oer_pipeline.trajectories.exchange.ours import Ours, restore
 from oer_pipeline.trajectories.qualities import cut

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.trajectories.qualities import QUALITIES, cut, raw_kinds
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import validate

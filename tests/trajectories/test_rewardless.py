@@ -11,14 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.dynamics.table import targets_of
-from oer_pipeline.errors import DataError
 from oer_pipeline.learners.batches import TaskTable
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.reports.card_page import card_page
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
 from oer_pipeline.trajectories.card import data_card
-from oer_pipeline.trajectories.collect import concatenate
+from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.table import (
     Trajectories,
     read_trajectories,

@@ -9,11 +9,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.reports.card_page import card_page
+from oer_pipeline.suites.collect import from_episodes
 from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.trajectories.card import data_card
-from oer_pipeline.trajectories.collect import concatenate, from_episodes
+from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import read_minari, write_minari
 from oer_pipeline.trajectories.exchange.ours import restore

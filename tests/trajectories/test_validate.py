@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon, validate
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.datasets.file import FileDataset
-from oer_pipeline.errors import DataError
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from kedro.io import AbstractDataset
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.errors import DataError
 
 
 class FileDataset(AbstractDataset[Any, Any]):

@@ -12,7 +12,7 @@ from typing import Any
 from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError, parse_dataset_definition
 
-from oer_pipeline.errors import ConfigurationError, DataError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 
 
 class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):

@@ -7,9 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.datasets.documents import encoded
 from oer_pipeline.datasets.file import FileDataset
-from oer_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     from torch import Tensor

@@ -11,7 +11,7 @@ from kedro.io import AbstractDataset
 from kedro.io.core import DatasetError
 
 if TYPE_CHECKING:
-    from oer_pipeline.suites.source import Source
+    from oer_pipeline.trajectories.exchange.source import Source
 
 
 class SourceDataset(AbstractDataset[Any, Any]):
@@ -28,7 +28,7 @@ class SourceDataset(AbstractDataset[Any, Any]):
         return f"suite {suite} names it as the source of {self._name}; {source.remedy}"
 
     def load(self) -> Source:
-        from oer_pipeline.suites.source import Source
+        from oer_pipeline.trajectories.exchange.source import Source
 
         return Source(**{**self._task["source"], "root": self._project})
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.datasets.file import FileDataset
-from oer_pipeline.errors import DataError
 
 if TYPE_CHECKING:
     import pandas as pd

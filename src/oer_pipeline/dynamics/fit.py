@@ -13,20 +13,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import BoolArray
 from oer_pipeline.dynamics.early_stopping import EarlyStopping
 from oer_pipeline.dynamics.model import CHUNK, TransitionModel
 from oer_pipeline.dynamics.network import init_network, limit_width, negative_log_likelihood, squared_weights
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.dynamics.table import inputs_of, targets_of
-from oer_pipeline.errors import DataError
 from oer_pipeline.networks.capture import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
 from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray
 
 logger = logging.getLogger(__name__)
 

@@ -12,10 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.dynamics.network import gaussian, shapes
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.dynamics.uncertainty import DEFAULT, heuristic
-from oer_pipeline.errors import DataError
 from oer_pipeline.networks.stacked import Parameters
 
 FORMAT = "oer_pipeline.transition_model/1"

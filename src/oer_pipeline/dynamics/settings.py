@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from oer_pipeline.bounds import (
+from oer_pipeline.common.checks import (
     LARGEST_BATCH,
     activations,
     at_least,

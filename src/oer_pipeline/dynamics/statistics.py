@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.types import FloatArray
+from oer_pipeline.common.types import FloatArray
 
 CONSTANT = 1e-6
 """A dimension whose standard deviation is below this counts as constant (method, section 5)."""

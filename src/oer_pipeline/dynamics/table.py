@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 
 def inputs_of(data: Trajectories) -> FloatArray:

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 
 Heuristic = Callable[[Tensor, Tensor], Tensor]
 

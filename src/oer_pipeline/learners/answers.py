@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 
 
 def name_of(plugin: object) -> str:

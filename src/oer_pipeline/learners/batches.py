@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 
 class Batch(NamedTuple):

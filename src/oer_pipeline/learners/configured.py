@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.loading import build
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.loading import build
 
 
 def configured(chosen: Mapping[str, Any]) -> Learner:

@@ -6,7 +6,7 @@ from typing import Literal, get_args
 
 from torch import Tensor
 
-from oer_pipeline.bounds import MOST_UPDATES, at_least, known, whole
+from oer_pipeline.common.checks import MOST_UPDATES, at_least, known, whole
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.replay import replay_losses, with_replay
 from oer_pipeline.learners.task_training import TaskTraining

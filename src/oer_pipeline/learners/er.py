@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least
+from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.replay import replay_losses, with_replay
 from oer_pipeline.learners.task_training import TaskTraining

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least
+from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners.fisher import fisher
 from oer_pipeline.learners.penalty import QuadraticPenalty, recalled, to_keep
 from oer_pipeline.learners.protocol import Learner, Step

@@ -11,7 +11,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least
+from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners import nonnegative_qp
 from oer_pipeline.learners.batches import ReplayBatch
 from oer_pipeline.learners.protocol import Learner, Step

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import OERError
+from oer_pipeline.common.errors import OERError
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.networks.capture import captured
 from oer_pipeline.networks.tape import NotTapeableError

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least
+from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.td3bc import cloning_loss

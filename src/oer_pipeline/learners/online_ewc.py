@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least, between
+from oer_pipeline.common.checks import at_least, between
 from oer_pipeline.learners.fisher import fisher
 from oer_pipeline.learners.penalty import QuadraticPenalty, recalled, to_keep
 from oer_pipeline.learners.protocol import Learner, Step

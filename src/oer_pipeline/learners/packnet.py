@@ -12,8 +12,8 @@ import logging
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import between, whole
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.checks import between, whole
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.task_training import TaskTraining

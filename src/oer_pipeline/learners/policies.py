@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.td3bc import twin_values
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.networks.stacked import Parameters, depth, detached, mlp, stack_members, take_members
-from oer_pipeline.types import FloatArray
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal, get_args
 
-from oer_pipeline.bounds import (
+from oer_pipeline.common.checks import (
     LARGEST_BATCH,
     MOST_UPDATES,
     activations,

@@ -13,7 +13,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor
 
-from oer_pipeline.errors import OERError
+from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners import answers, td3bc
 from oer_pipeline.learners.bases.built_in import built_in
 from oer_pipeline.learners.bases.protocol import Base
@@ -30,7 +31,6 @@ from oer_pipeline.networks.stacked import Parameters, init_mlp
 from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 logger = logging.getLogger(__name__)
 

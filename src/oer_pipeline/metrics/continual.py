@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.types import FloatArray
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 
 SUCCESS = "_success"
 """What the names of metrics on the success scale end in."""

@@ -12,8 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.metrics.intervals import bootstrap_tail, interval, resamples
-from oer_pipeline.types import FloatArray
 
 LEVEL = 0.95
 TRIALS = 10_000

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.types import FloatArray
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 
 EPSILON = 1e-3  # of the standardisation (method, section 2)
 CONSTANT = 1e-6  # dimensions that vary less take no part in distances (method, section 5)

@@ -14,8 +14,8 @@ from typing import TypeVar
 
 import numpy as np
 
-from oer_pipeline.errors import ConfigurationError, DataError
-from oer_pipeline.types import FloatArray, IntArray
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.common.types import FloatArray, IntArray
 
 RESAMPLES = 10_000
 FEWEST = 3

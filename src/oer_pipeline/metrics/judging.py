@@ -10,12 +10,12 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.metrics.fidelity import CONSTANT, EPSILON, buffer_fidelity
 from oer_pipeline.metrics.report import DIRECTIONS
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray, IntArray
 
 Judgement = dict[str, float | None]
 PAIRS = 2**22  # compared at once

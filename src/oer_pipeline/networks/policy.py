@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.networks.stacked import Parameters, depth, init_linear, init_mlp, linear, mlp
-from oer_pipeline.types import FloatArray
 
 EPSILON = 1e-3
 SHARED = "shared"

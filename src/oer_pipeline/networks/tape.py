@@ -17,7 +17,7 @@ from torch.overrides import TorchFunctionMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves, tree_map
 
-from oer_pipeline.errors import OERError
+from oer_pipeline.common.errors import OERError
 from oer_pipeline.networks.products import ask_onednn, onednn_asked, path
 
 EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}

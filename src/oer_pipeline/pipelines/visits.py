@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from oer_pipeline.common.types import FloatArray
+from oer_pipeline.suites.collect import from_episodes
 from oer_pipeline.suites.evaluation import evaluate
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.collect import from_episodes
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 
 def visits_of(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.errors import DataError
 
 
 def with_block(page: str, name: str, block: str) -> str:

@@ -7,7 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.metrics.continual import (
     SUCCESS,
     References,
@@ -16,7 +17,6 @@ from oer_pipeline.metrics.continual import (
     possible,
 )
 from oer_pipeline.metrics.intervals import Estimate, interval
-from oer_pipeline.types import FloatArray
 
 Cell = Mapping[str, Any]
 SINGLE_TASK = "single_task"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.page import page
 from oer_pipeline.reports.style import GREY, PALETTE, canvas, colour, png_bytes, tidy
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

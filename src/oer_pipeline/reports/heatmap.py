@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.cells import (
     MEASURED,
     TITLES,
@@ -17,7 +18,6 @@ from oer_pipeline.reports.cells import (
     scale,
 )
 from oer_pipeline.reports.style import canvas, layout, png_bytes
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

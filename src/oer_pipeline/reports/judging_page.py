@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.metrics.judging import Judgement, Space
 from oer_pipeline.reports.page import Section, page
 from oer_pipeline.reports.projection import Panel, plane
 from oer_pipeline.reports.style import GREY, PALETTE, canvas, png_bytes
 from oer_pipeline.reports.tables import INTERVALS
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.metrics.intervals import FEWEST, paired_difference
 from oer_pipeline.reports.cells import (
     UNITS,

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.style import GREY, PALETTE, canvas, layout, png_bytes
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.metrics.intervals import Estimate, paired_difference
 from oer_pipeline.reports.cells import (

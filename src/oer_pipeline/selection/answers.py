@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.selection.protocol import (
     RECORD,
     Selection,

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline import bounds
+from oer_pipeline.common import checks as bounds
+from oer_pipeline.common.errors import ConfigurationError, DataError, choices
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.errors import ConfigurationError, DataError, choices
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray, IntArray
 
 SAME = 1e-3
 """Standard deviations by which the means of a model's data may differ from those of the data to choose from."""

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from oer_pipeline.common.types import IntArray
 from oer_pipeline.selection import checks, episodes
 from oer_pipeline.selection.neighbours import Neighbours, distance_quantile
 from oer_pipeline.selection.order import in_content_order
@@ -19,7 +20,6 @@ from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selecto
 from oer_pipeline.selection.scores import FORMS
 from oer_pipeline.selection.space import Space, raw
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import IntArray
 
 SAMPLE = 2_000  # rows whose nearest-neighbour distances are measured
 TIE = 1e-6

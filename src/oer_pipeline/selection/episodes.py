@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray, IntArray
 
 
 def rows_of(data: Trajectories, episodes: Iterable[int], size: int) -> IntArray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.selection.answers import check_selection
 from oer_pipeline.selection.protocol import Selection, SelectionRequest
 from oer_pipeline.trajectories.buffer import ReplayBuffer

@@ -8,11 +8,11 @@ from math import log, pi
 import numpy as np
 import torch
 
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.dynamics.table import targets_of
 from oer_pipeline.selection.protocol import SelectionRequest, needed
 from oer_pipeline.selection.scores import ScoreSelector
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True)

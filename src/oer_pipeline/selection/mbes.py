@@ -13,7 +13,7 @@ from math import inf
 
 import torch
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.selection import checks
 from oer_pipeline.selection.gated import GatedWalk
 from oer_pipeline.selection.lockstep import together

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.selection.neighbours import Neighbours, Query
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector, needed
 from oer_pipeline.selection.space import Space, raw
-from oer_pipeline.types import FloatArray
 
 
 @dataclass(frozen=True)

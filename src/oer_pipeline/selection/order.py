@@ -12,9 +12,9 @@ from hashlib import blake2b
 
 import numpy as np
 
+from oer_pipeline.common.types import IntArray
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import IntArray
 
 
 def content_order(data: Trajectories) -> IntArray:

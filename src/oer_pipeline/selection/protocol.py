@@ -13,11 +13,11 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 import torch
 
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.errors import ConfigurationError, DataError
 from oer_pipeline.selection.checks import check_fits, check_model, finite
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray, IntArray
 
 T = TypeVar("T")
 

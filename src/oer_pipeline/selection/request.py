@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.selection.protocol import SelectionRequest
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     from oer_pipeline.dynamics.model import TransitionModel

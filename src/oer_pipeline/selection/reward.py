@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.selection.scores import ScoreSelector
-from oer_pipeline.types import FloatArray, IntArray
 
 
 @dataclass(frozen=True)

@@ -13,11 +13,11 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.selection import checks, episodes
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 CHUNK = 16_384  # rows scored at once
 FORMS = ("transition", "episode")

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.dynamics.statistics import CONSTANT
-from oer_pipeline.errors import DataError
 from oer_pipeline.networks.policy import EPSILON
 from oer_pipeline.selection.protocol import Features
 

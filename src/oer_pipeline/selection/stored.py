@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
-from oer_pipeline.types import FloatArray, IntArray
+from oer_pipeline.common.types import FloatArray, IntArray
 
 
 class Visit(NamedTuple):

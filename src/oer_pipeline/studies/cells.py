@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from oer_pipeline.context import configuration_of, data_root, parameters_of
-from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.plan import Plan
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration.context import configuration_of, data_root, parameters_of
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.grids import Combination, Grid, combinations, text_of
 from oer_pipeline.studies.jobs import Job
 

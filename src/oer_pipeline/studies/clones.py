@@ -1,7 +1,7 @@
 """`kedro clones`: what clones of the scripted behaviours' `medium` data do on goals that were not collected.
 
 Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside the
-behaviours, and `python -m oer_pipeline.suites.behaviour_table` shows them beside the data.
+behaviours, and `python -m oer_pipeline.reports.behaviour_table` shows them beside the data.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.context import data_root, plans_of
-from oer_pipeline.plan import Plan
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.orchestration.context import data_root, plans_of
+from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.reports.behaviour_table import CLONES, SCRIPTED
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
 from oer_pipeline.studies.learning_curves import Trial, perform_all, trials_of
-from oer_pipeline.suites.behaviour_table import CLONES, SCRIPTED
 
 UPDATES = 4_000
 HIDDEN = (256, 256)

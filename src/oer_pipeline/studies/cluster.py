@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 
 BYTES_PER_WORKER = 2 * 2**30
 """Memory of a worker and the run that it holds; measured in docs/scale.md."""
@@ -83,7 +83,7 @@ def code_version() -> str:
     import platform
     from importlib.metadata import version
 
-    from oer_pipeline.provenance import LIBRARIES
+    from oer_pipeline.orchestration.fingerprints import LIBRARIES
 
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()

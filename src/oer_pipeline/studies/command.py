@@ -11,7 +11,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.cluster import connected
 from oer_pipeline.studies.engine import run

@@ -23,7 +23,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 
 ALL = "all"
 TUNED = "tuned"
@@ -289,7 +289,7 @@ def _coefficients(where: str, value: Any) -> tuple[float, ...]:
 
 
 def _seeds(where: str, value: Any) -> str | None:
-    from oer_pipeline.plan import parse_seeds
+    from oer_pipeline.orchestration.plan import parse_seeds
 
     if value is None:
         return None

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from oer_pipeline.errors import ConfigurationError, OERError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 
 
 @dataclass(frozen=True)

@@ -15,16 +15,16 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.datasets.made import file_sha256
-from oer_pipeline.plan import Plan
-from oer_pipeline.processor import float32_products
-from oer_pipeline.provenance import LIBRARIES, code_hash
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.orchestration.fingerprints import LIBRARIES, code_hash
+from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.processor import float32_products
+from oer_pipeline.orchestration.records import file_sha256
 
 if TYPE_CHECKING:
+    from oer_pipeline.common.types import FloatArray
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.types import FloatArray
 
 POINTS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
 """After how many updates a policy is rolled out."""
@@ -80,11 +80,11 @@ def perform(trial: Trial) -> dict[str, Any]:
 
     Where the task says so, also `success`, the share of episodes that solved it, in the same form.
     """
+    from oer_pipeline.common.loading import build
     from oer_pipeline.learners.bases.protocol import Base
     from oer_pipeline.learners.finetune import Finetune
     from oer_pipeline.learners.settings import LearnerSettings
     from oer_pipeline.learners.task_training import DivergedError, TaskTraining
-    from oer_pipeline.loading import build
     from oer_pipeline.suites.broken_off import full_returns
     from oer_pipeline.suites.evaluation import evaluate
     from oer_pipeline.suites.suite import Task

@@ -12,9 +12,9 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from oer_pipeline.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.metrics.judging import outside
-from oer_pipeline.plan import Plan
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
@@ -87,7 +87,7 @@ def _followed(
 
     from oer_pipeline.datasets import SafetensorsDataset
     from oer_pipeline.dynamics.model import TransitionModel
-    from oer_pipeline.reports.following import following
+    from oer_pipeline.metrics.fidelity_by_quarter import fidelity_by_quarter
 
     fitted = root / "06_models" / plan.suite_folder / plan.quality_folder / "dynamics" / f"{task}.safetensors"
     model = TransitionModel.from_tensors(*SafetensorsDataset(str(fitted)).load())
@@ -96,7 +96,9 @@ def _followed(
         chosen = pd.read_parquet(folder / f"seed_{seed}" / f"{task}_chosen_rows.parquet")
         largest = chosen[chosen["size"] == max(plan.parameters["judging"]["sizes"])]
         rows = {name: largest[largest["selector"] == name]["row"].to_numpy() for name in FOLLOWED}
-        found.append(following(data, visited, rows, model, plan.suite.distance_dimensions, plan.suite.horizon))
+        found.append(
+            fidelity_by_quarter(data, visited, rows, model, plan.suite.distance_dimensions, plan.suite.horizon)
+        )
     means = {n: np.ma.masked_invalid([f[n] for f in found]).mean(axis=0).filled(np.nan) for n in found[0]}
     return tuple(", ".join("-" if np.isnan(v) else f"{v:.2f}" for v in values) for values in means.values())
 
@@ -109,7 +111,7 @@ def _of_task(
     judged: Sequence[pd.DataFrame],
 ) -> tuple[str, ...]:
     """How far a task's policies stay with the data, and what that means for buffers of the size on the page."""
-    from oer_pipeline.trajectories.behaviour_data import rolled_out_returns
+    from oer_pipeline.suites.behaviour_data import rolled_out_returns
 
     away = [outside(data.observation, v.observation, plan.suite.distance_dimensions) for v in visits]
     shown = [t[t["size"] == plan.parameters["judging"]["shown"]].set_index("selector") for t in judged]

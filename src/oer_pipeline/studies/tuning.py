@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.context import parameters_of, tuned_of
+from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.metrics.continual import References, normalise
-from oer_pipeline.plan import Plan
+from oer_pipeline.orchestration.context import parameters_of, tuned_of
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
@@ -73,7 +73,7 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
     """
     import pandas as pd
 
-    from oer_pipeline.reports.returns_table import task_means
+    from oer_pipeline.metrics.returns_table import task_means
 
     names = [task.name for task in plan.tasks]
     column = "success" if plan.suite.has_success else "return"

@@ -7,9 +7,9 @@ import math
 import mujoco
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition, number
-from oer_pipeline.types import FloatArray
 
 HEALTHY_HEIGHT = (0.2, 1.0)
 

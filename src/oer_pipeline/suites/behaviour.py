@@ -20,10 +20,10 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from oer_pipeline.errors import ConfigurationError, DataError, choices
+from oer_pipeline.common.errors import ConfigurationError, DataError, choices
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import FAMILIES, Task
-from oer_pipeline.types import FloatArray
 
 Weights: TypeAlias = Mapping[str, FloatArray]
 

@@ -23,8 +23,8 @@ from typing import Any
 import numpy as np
 from safetensors.numpy import save as serialise
 
-from oer_pipeline import plugins
-from oer_pipeline.errors import ConfigurationError, DataError, OERError, choices
+from oer_pipeline.common import plugins
+from oer_pipeline.common.errors import ConfigurationError, DataError, OERError, choices
 from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
     Behaviour,

@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.types import FloatArray, IntArray
 
 RANDOM_EPISODES = 25
 """A round of collection (`trajectories.behaviour_data.ROUND`)."""

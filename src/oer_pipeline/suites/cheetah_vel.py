@@ -5,9 +5,9 @@ from __future__ import annotations
 import mujoco
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition, number
-from oer_pipeline.types import FloatArray
 
 
 class CheetahVel(MujocoPhysics):

@@ -8,11 +8,11 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.physics import Physics
 from oer_pipeline.suites.suite import FAMILIES, Task
 from oer_pipeline.suites.task_lists import listed
-from oer_pipeline.types import FloatArray
 
 PICTURE = (480, 360)
 LITERATURE_HORIZON = 200

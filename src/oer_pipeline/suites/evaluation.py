@@ -9,9 +9,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.types import FloatArray
 
 ActOnTask = Callable[[Task, FloatArray], FloatArray]
 """(task, observations (M, E, D)) -> actions (M, E, A)."""

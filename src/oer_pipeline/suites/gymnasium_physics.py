@@ -12,12 +12,12 @@ import gymnasium
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline import plugins
-from oer_pipeline.errors import ConfigurationError, DataError, choices, one_line
+from oer_pipeline.common import plugins
+from oer_pipeline.common.errors import ConfigurationError, DataError, choices, one_line
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.info_flag import InfoFlag
 from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
-from oer_pipeline.types import FloatArray
 
 LARGEST_SEED = 2**31 - 1
 LARGEST = float(np.finfo(np.float32).max)

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
 
 
 class InfoFlag:

@@ -17,10 +17,10 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import draw_without_a_screen, finite
 from oer_pipeline.suites.physics import Physics, Transition
-from oer_pipeline.types import FloatArray
 
 GOALS = 50
 """Goals to collect on, as many as Meta-World gives a task; as many others to evaluate on."""

@@ -15,8 +15,8 @@ import gymnasium
 import mujoco
 import numpy as np
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import is_clipped, split
-from oer_pipeline.types import FloatArray
 
 ODOMETERS = (0, 1, 2)
 """How many leading positions an observation may leave out: none, x, or x and y."""

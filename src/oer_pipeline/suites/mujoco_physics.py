@@ -15,8 +15,8 @@ import mujoco
 import numpy as np
 from numpy.typing import NDArray
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.physics import Physics, Transition
-from oer_pipeline.types import FloatArray
 
 
 def squared(vector: FloatArray) -> float:

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.errors import ConfigurationError
-from oer_pipeline.types import FloatArray
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 
 State: TypeAlias = Any
 """A simulation in progress, such as `mujoco.MjData`; only the physics that made it looks inside."""

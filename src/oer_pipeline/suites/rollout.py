@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.suites.physics import Physics
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 Act = Callable[[FloatArray, int], FloatArray]
 """(observations of all episodes (B, O), step) -> actions (B, A); they are clipped to +-1 before use."""

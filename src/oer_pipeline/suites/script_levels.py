@@ -12,8 +12,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.atomic import atomic_path
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites.behaviour import Behaviour, UniformPolicy, ZeroPolicy, play
 from oer_pipeline.suites.broken_off import full_returns
 from oer_pipeline.suites.scripted import NOISE, ScriptedPolicy

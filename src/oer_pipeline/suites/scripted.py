@@ -17,11 +17,11 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 from scipy.special import ndtr
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import Behaviour, BehaviourFile, check_same, check_there
 from oer_pipeline.suites.meta_world import meta_world
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.types import FloatArray
 
 NOISE = 0.1
 """Standard deviation of the noise on actions, as in the trial that these suites go back to."""

@@ -12,15 +12,15 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.cheetah_vel import CheetahVel
 from oer_pipeline.suites.gymnasium_physics import GymnasiumPhysics
 from oer_pipeline.suites.meta_world import MetaWorld
 from oer_pipeline.suites.physics import Physics
-from oer_pipeline.suites.source import Source
 from oer_pipeline.suites.task_lists import list_id, listed
 from oer_pipeline.suites.walker_par import WalkerPar
+from oer_pipeline.trajectories.exchange.source import Source
 
 FAMILIES: dict[str, type[Physics]] = {
     "ant_dir": AntDir,

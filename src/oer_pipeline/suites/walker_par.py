@@ -8,10 +8,10 @@ import mujoco
 import numpy as np
 from numpy.typing import ArrayLike
 
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition
-from oer_pipeline.types import FloatArray
 
 BODY = ("body_mass", "body_inertia", "dof_damping", "geom_friction")
 TIMESTEP = 0.004

@@ -15,7 +15,7 @@ import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
-from oer_pipeline.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule

@@ -7,8 +7,8 @@ from typing import Literal, get_args
 
 import torch
 
-from oer_pipeline.bounds import known
-from oer_pipeline.errors import ConfigurationError
+from oer_pipeline.common.checks import known
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.networks import products
 
 Precision = Literal["highest", "high", "medium"]

@@ -14,7 +14,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.guard import check_claim, check_file, reading
 from oer_pipeline.trajectories.header import (
     check_content,

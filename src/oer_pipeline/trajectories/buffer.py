@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import (
     NEXT_KNOWN,
@@ -31,7 +32,6 @@ from oer_pipeline.trajectories.validate import (
     check_widths,
     finite,
 )
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 BUFFER = Schema(
     "buffer",

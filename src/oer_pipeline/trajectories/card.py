@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.trajectories.collect import broken_off
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.trajectories.concatenate import broken_off
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import terminal_at_horizon

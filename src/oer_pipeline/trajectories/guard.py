@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from oer_pipeline.errors import DataError, OERError, one_line
+from oer_pipeline.common.errors import DataError, OERError, one_line
 
 BEST_COMPRESSION = 1032
 """deflate's limit, the tightest of the codecs in use: no file holds more than so many times its own bytes."""

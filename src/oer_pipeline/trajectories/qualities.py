@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from oer_pipeline.errors import ConfigurationError, DataError, choices
-from oer_pipeline.trajectories.collect import concatenate
+from oer_pipeline.common.errors import ConfigurationError, DataError, choices
+from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.table import Trajectories
 
 QUALITIES: dict[str, tuple[str, ...]] = {

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 
 Array: TypeAlias = NDArray[Any]
 

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array, content_hash
 from oer_pipeline.trajectories.validate import HIGH, LOW, action_bounds, validate
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 
 @dataclass(frozen=True, eq=False)

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import BoolArray, FloatArray
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array, check_arrays
-from oer_pipeline.types import BoolArray, FloatArray
 
 if TYPE_CHECKING:
     from oer_pipeline.trajectories.table import Trajectories

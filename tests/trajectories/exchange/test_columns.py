@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import write_minari
 from oer_pipeline.trajectories.exchange.ours import restore

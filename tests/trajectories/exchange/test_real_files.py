@@ -10,11 +10,11 @@ import h5py
 import numpy as np
 import pytest
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.suites.importing import import_source
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.card import data_card
-from oer_pipeline.trajectories.exchange.importing import import_source
+from oer_pipeline.trajectories.exchange.source import Source
 
 FILES = Path(__file__).parents[2] / "data" / "d4rl_layout"
 ANT = {"id": "Ant-v5", "kwargs": {"include_cfrc_ext_in_observation": False}}

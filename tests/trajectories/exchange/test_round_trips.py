@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import read_minari, write_minari

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from oer_pipeline.errors import ConfigurationError, choices
+from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.learners.bases.bc import BehaviourCloning
 from oer_pipeline.learners.bases.iql import IQL
 from oer_pipeline.learners.bases.protocol import Base

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least, between
+from oer_pipeline.common.checks import at_least, between
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.batches import Batch
 from oer_pipeline.learners.protocol import Step

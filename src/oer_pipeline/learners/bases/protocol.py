@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 from torch import Tensor
 
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.batches import Batch
 from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.task_training import TaskTraining

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.bounds import at_least
+from oer_pipeline.common.checks import at_least
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.bases.td3bc import TD3BC
 from oer_pipeline.learners.batches import Batch
 from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.td3bc import cloning_loss, least_value, value_loss
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import FloatArray
 
 if TYPE_CHECKING:
     from oer_pipeline.learners.task_training import TaskTraining

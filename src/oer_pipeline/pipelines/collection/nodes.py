@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from oer_pipeline.suites.scripted import Behaviours
-    from oer_pipeline.suites.source import Source
+    from oer_pipeline.trajectories.exchange.source import Source
     from oer_pipeline.trajectories.table import Trajectories
 
 
@@ -14,8 +14,8 @@ def roll_out(
     behaviours: Behaviours, task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> tuple[Trajectories, ...]:
     """Raw trajectories of one task, one table a kind."""
+    from oer_pipeline.suites.behaviour_data import collect, kinds_of
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import collect, kinds_of
 
     behaviours.check_task(Task(**task))
     kinds = kinds_of(task["family"])
@@ -24,8 +24,8 @@ def roll_out(
 
 def roll_out_random(task: dict[str, Any], collection: dict[str, Any], data_seed: int) -> Trajectories:
     """Random trajectories of a task without behaviour policies."""
+    from oer_pipeline.suites.behaviour_data import collect
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import collect
 
     return collect(Task(**task), None, "random", collection["transitions"], data_seed)
 
@@ -34,8 +34,8 @@ def measure_random_references(
     random: Trajectories, task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> dict[str, Any]:
     """Returns of random and zero behaviour, all that a task without behaviour policies has."""
+    from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import references
 
     return references(Task(**task), {"random": random}, data_seed, collection["reference_episodes"])
 
@@ -50,8 +50,8 @@ def measure_references(
 ) -> dict[str, Any]:
     """Returns of random, zero, medium and expert behaviour; refuses a task whose expert has not left the floor."""
     from oer_pipeline.suites.behaviour import check_trained
+    from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.behaviour_data import references
 
     raw = {"random": random, "medium": medium, "expert": expert}
     measured = references(Task(**task), raw, data_seed, collection["reference_episodes"])
@@ -62,8 +62,8 @@ def measure_references(
 
 def import_data(source: Source, task: dict[str, Any]) -> tuple[Trajectories, dict[str, Any]]:
     """A task's data from a file of somebody else's, mended as the suite allows, and the references that it gives."""
+    from oer_pipeline.suites.importing import import_source
     from oer_pipeline.suites.suite import Task
-    from oer_pipeline.trajectories.exchange.importing import import_source
 
     references = {name: {"mean": value} for name, value in (source.references or {}).items()}
     return import_source(source, Task(**task)), references

@@ -7,6 +7,7 @@ from functools import partial
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.collection.nodes import (
     import_data,
     measure_random_references,
@@ -14,9 +15,8 @@ from oer_pipeline.pipelines.collection.nodes import (
     roll_out,
     roll_out_random,
 )
-from oer_pipeline.plan import Plan
+from oer_pipeline.suites.behaviour_data import REFERENCES, kinds_of
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.behaviour_data import REFERENCES, kinds_of
 
 
 def create_pipeline(plan: Plan) -> Pipeline:

@@ -70,11 +70,11 @@ def _train(
 ) -> PoliciesAndCurves:
     import pandas as pd
 
+    from oer_pipeline.common.loading import build
     from oer_pipeline.learners.bases.protocol import Base
     from oer_pipeline.learners.configured import configured
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.learners.settings import LearnerSettings
-    from oer_pipeline.loading import build
     from oer_pipeline.training.fit import fit
     from oer_pipeline.training.hardware import Hardware
 
@@ -136,9 +136,9 @@ def _select(
     seeds: list[int],
     dynamics: Weights | None,
 ) -> dict[int, ReplayBuffer]:
+    from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.loading import build
     from oer_pipeline.selection.answers import selected
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector

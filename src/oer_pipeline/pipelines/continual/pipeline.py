@@ -10,6 +10,7 @@ from typing import Any
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.continual.nodes import (
     evaluate,
     select_with_model,
@@ -18,7 +19,6 @@ from oer_pipeline.pipelines.continual.nodes import (
     train_next,
     train_together,
 )
-from oer_pipeline.plan import Plan
 
 
 def create_pipeline(plan: Plan) -> Pipeline:

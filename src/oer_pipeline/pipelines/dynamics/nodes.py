@@ -26,10 +26,10 @@ def fit_dynamics(
     Raises:
         DataError: the task, and why no model can be fitted to its data.
     """
+    from oer_pipeline.common.errors import DataError
+    from oer_pipeline.dynamics.assessment.report import report
     from oer_pipeline.dynamics.fit import fit, heldout_rows
-    from oer_pipeline.dynamics.report import report
     from oer_pipeline.dynamics.settings import DynamicsSettings
-    from oer_pipeline.errors import DataError
     from oer_pipeline.training.hardware import Hardware
 
     settings, scaled = DynamicsSettings(**dynamics), data.scaled()

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.plan import Elsewhere, Plan
 from oer_pipeline.pipelines.evaluation.nodes import (
     compare_buffer_with_visits,
     run_elsewhere,
     tabulate_elsewhere,
     visit,
 )
-from oer_pipeline.plan import Elsewhere, Plan
 
 
 def create_pipeline(plan: Plan) -> Pipeline:

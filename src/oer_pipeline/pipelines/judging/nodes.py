@@ -42,9 +42,9 @@ def judge_selectors(
     """Per seed: one row of judgements a selector and size M, and the rows of D_n that each chose."""
     import pandas as pd
 
+    from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.loading import build
     from oer_pipeline.metrics.judging import judge
     from oer_pipeline.selection.answers import selected
     from oer_pipeline.selection.fill import fill

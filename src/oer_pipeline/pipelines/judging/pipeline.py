@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.judging.nodes import draw_judgements, judge_selectors, visit_as_learned
-from oer_pipeline.plan import Plan
 
 
 def create_pipeline(plan: Plan) -> Pipeline:

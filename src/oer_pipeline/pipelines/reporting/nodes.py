@@ -18,7 +18,7 @@ def measure(
     """
     from oer_pipeline.metrics.fidelity import Fidelity
     from oer_pipeline.metrics.report import cell_metrics, headlines
-    from oer_pipeline.reports.returns_table import diverged_episodes, matrix, next_task_returns, task_policy_returns
+    from oer_pipeline.metrics.returns_table import diverged_episodes, matrix, next_task_returns, task_policy_returns
 
     given = _grouped(by_task)
     tasks, seeds = list(given["references"]), sorted(policies_by_seed)
@@ -56,7 +56,7 @@ def measure(
 def _success(by_seed: dict[int, list[Any]], references: dict[str, Any]) -> Success | None:
     """Success in per cent, where every episode says whether it solved its task."""
     from oer_pipeline.metrics.report import Success
-    from oer_pipeline.reports.returns_table import (
+    from oer_pipeline.metrics.returns_table import (
         has_success,
         matrix,
         next_task_returns,

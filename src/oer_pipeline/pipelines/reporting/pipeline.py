@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.reporting.nodes import draw, measure
-from oer_pipeline.plan import Plan
 
 FIGURES = ("heatmap", "returns", "projection")
 

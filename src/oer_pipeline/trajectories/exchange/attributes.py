@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 
 PATIENCE = 20.0
 """Seconds; attributes are read in a fraction of one."""

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import numpy as np
 
-from oer_pipeline.suites.source import Source
 from oer_pipeline.trajectories.exchange.attributes import attributes
 from oer_pipeline.trajectories.exchange.flat import columns_read, places_of, read_flat
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, INFOS, Found
@@ -24,6 +23,7 @@ from oer_pipeline.trajectories.exchange.ours import (
     parse_header,
 )
 from oer_pipeline.trajectories.exchange.robomimic import has_demonstrations
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.guard import check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION
 

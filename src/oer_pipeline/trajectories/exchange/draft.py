@@ -8,16 +8,16 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import BoolArray, IntArray
 from oer_pipeline.trajectories.exchange.found import Found
 from oer_pipeline.trajectories.exchange.ours import restore
 from oer_pipeline.trajectories.schema import Array
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.types import BoolArray, IntArray
 
 
 def nothing_mended() -> dict[str, Any]:
-    """The record of mending, before anything was."""
+    """The record of repairs, before anything was."""
     counts = ("clipped_actions", "terminals_to_timeouts", "split_at_horizon", "next_observations_derived")
     return {**dict.fromkeys(counts, 0), "rows_dropped": 0, "largest_excess": 0.0, "narrowed": {}}
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.filling import Filling, filling
 from oer_pipeline.trajectories.exchange.flat import OPTIONAL, refuse_twice
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found

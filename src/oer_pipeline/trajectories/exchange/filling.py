@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.schema import Array, Column
 
 LARGEST = np.finfo(np.float32).max

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.filling import Filling, filling
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.exchange.store import Item, Store
 from oer_pipeline.trajectories.guard import check_claim
 from oer_pipeline.trajectories.schema import TRANSITION, Column

@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories.schema import TRANSITION, Array
-from oer_pipeline.types import BoolArray, FloatArray, IntArray
 
 D4RL_NAMES = {
     "observation": "observations",

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import FloatArray
 from oer_pipeline.trajectories.exchange.filling import Filling, filling
 from oer_pipeline.trajectories.exchange.found import INFOS, MINARI_NAMES, Found
 from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, HDF5Store, is_group, open_column, shape_of
@@ -23,7 +24,6 @@ from oer_pipeline.trajectories.guard import check_claim, check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION, Array, Column
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import action_bounds
-from oer_pipeline.types import FloatArray
 
 VERSION = "0.5.4"
 """The Minari release whose layout is written."""

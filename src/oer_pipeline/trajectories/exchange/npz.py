@@ -14,11 +14,11 @@ from typing import IO, Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.flat import columns_read, places_of, read_flat
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.hdf5 import BLOCK, TYPES
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.exchange.store import told
 from oer_pipeline.trajectories.guard import check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION, Array, Column

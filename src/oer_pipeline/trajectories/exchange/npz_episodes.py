@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source, number_of
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.episodes import (
     Episode,
     places_in,
@@ -16,6 +15,7 @@ from oer_pipeline.trajectories.exchange.episodes import (
 )
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.npz import open_npz
+from oer_pipeline.trajectories.exchange.source import Source, number_of
 from oer_pipeline.trajectories.guard import check_file
 
 

@@ -14,14 +14,14 @@ from typing import Any
 
 import numpy as np
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import BoolArray, IntArray
 from oer_pipeline.trajectories.exchange.flat import read_flat
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.npz import NpzStore, open_npz
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.guard import check_file
 from oer_pipeline.trajectories.schema import TRANSITION
-from oer_pipeline.types import BoolArray, IntArray
 
 NEEDED = ("observation", "action", "terminal")
 ELSEWHERE = {

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
 
-from oer_pipeline.errors import DataError, choices
+from oer_pipeline.common.errors import DataError, choices
 from oer_pipeline.trajectories.buffer import BUFFER, ReplayBuffer, validate_buffer
 from oer_pipeline.trajectories.exchange.found import Found
 from oer_pipeline.trajectories.header import (

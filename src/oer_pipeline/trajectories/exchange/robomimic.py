@@ -16,8 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.errors import DataError
-from oer_pipeline.suites.source import Source
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.attributes import attributes
 from oer_pipeline.trajectories.exchange.episodes import (
     Episode,
@@ -26,6 +25,7 @@ from oer_pipeline.trajectories.exchange.episodes import (
 )
 from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
 from oer_pipeline.trajectories.exchange.hdf5 import HDF5Store, is_group
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.guard import check_file, reading
 
 NAMES = {

@@ -1,0 +1,85 @@
+"""Classes of this package that the configuration names, looked up without an import."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Mapping
+from typing import Any
+
+from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.loading import build, split
+from oer_pipeline.orchestration.fingerprints import PACKAGE, source_tree
+
+PLACES = {
+    "learners": f"{PACKAGE}.learners",
+    "bases": f"{PACKAGE}.learners.bases",
+    "selectors": f"{PACKAGE}.selection",
+}
+"""Where the package keeps what a group of the configuration may name."""
+
+
+def own_module(path: Any) -> bool:
+    """Whether a dotted path leads into this package.
+
+    Raises:
+        ConfigurationError: it is no dotted path.
+    """
+    return split(path)[0].partition(".")[0] == PACKAGE
+
+
+def check_own(where: str, group: str, path: str) -> None:
+    """Refuse a path into this package that leads nowhere, or into another group.
+
+    Raises:
+        ConfigurationError: names `where`, the path and what would be right.
+    """
+    module, name = split(path)
+    wrong = f"{where}: class {path!r}"
+    tree = source_tree(module)
+    if tree is None:
+        raise ConfigurationError(f"{wrong} cannot be loaded: there is no module {module}")
+    defined = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
+    if name not in defined:
+        known = choices(defined, name) if defined else "it has no class"
+        missing = f"{module} has no {name}"
+        raise ConfigurationError(f"{wrong} cannot be loaded: {missing}; {known}")
+    fitting = [g for g, place in PLACES.items() if module.startswith(f"{place}.")]
+    if fitting[-1:] != [group]:
+        place = PLACES[group]
+        raise ConfigurationError(f"{wrong} is none of the {group}; they lie in {place}")
+
+
+def check_options(parameters: Any, name: str = "") -> None:
+    """Make what parameters name, to refuse it before any work.
+
+    Args:
+        parameters: anything; `{"class": path, "options": {...}}` is made wherever it is
+            found in mappings.
+        name: what the mapping is called in the one around it.
+
+    Raises:
+        ConfigurationError: as `build`; a learner, base or selector that is none.
+    """
+    if not isinstance(parameters, Mapping):
+        return
+    if isinstance(parameters.get("options"), Mapping) and "class" in parameters:
+        build(parameters["class"], _kind(parameters, name), parameters["options"])
+    for key, value in parameters.items():
+        check_options(value, key)
+
+
+def _kind(entry: Mapping[str, Any], name: str) -> type[Any]:
+    """What an entry of the plan has to be, by what else it says."""
+    if "uses_model" in entry:
+        from oer_pipeline.selection.protocol import Selector
+
+        return Selector
+    if "replays" in entry:
+        from oer_pipeline.learners.protocol import Learner
+
+        return Learner
+    if name == "base":
+        from oer_pipeline.learners.bases.protocol import Base
+
+        return Base
+    return object

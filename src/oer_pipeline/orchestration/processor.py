@@ -1,0 +1,64 @@
+"""What of this machine's processor goes into every fingerprint: which float32 products run on it.
+
+Finding out takes torch, which takes a second to import and which a run that keeps everything does not need. The answer
+is remembered in the user's cache folder, per processor and version of torch.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import platform
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+
+from oer_pipeline.common.atomic import atomic_path
+
+CPUINFO = Path("/proc/cpuinfo")
+CHECK = Path(__file__).parents[1] / "networks" / "products.py"
+
+
+@cache
+def float32_products() -> str:
+    """`networks.products.path()` on this machine."""
+    file = _cache_folder() / f"float32_products_{_identity()}.json"
+    known = _read(file)
+    if known is None:
+        from oer_pipeline.networks.products import path
+
+        known = path()
+        _write(file, known)
+    return known
+
+
+def _cache_folder() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oer_pipeline"
+
+
+def _identity() -> str:
+    """A hash of what the answer depends on: the processor's features, torch and the check."""
+    facts = [platform.machine(), platform.processor(), version("torch"), CHECK.read_text()]
+    if CPUINFO.is_file():
+        lines = CPUINFO.read_text().splitlines()
+        facts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+
+
+def _read(file: Path) -> str | None:
+    """What the file says; None where there is none, or one that says nothing."""
+    try:
+        known = json.loads(file.read_text())
+    except (OSError, ValueError):
+        return None
+    return known if known in ("onednn", "torch") else None
+
+
+def _write(file: Path, known: str) -> None:
+    """Remember it, where the folder can be written to."""
+    try:
+        with atomic_path(file) as temporary:
+            temporary.write_text(json.dumps(known) + "\n")
+    except OSError:
+        return

@@ -1,0 +1,185 @@
+"""Pictures of a behaviour at work: an animated GIF, or a PNG sheet of a few moments, for somebody to look at.
+
+`python -m oer_pipeline.reports.film SUITE TASK STAGE OUT.gif|OUT.png [--folder=FOLDER] [--seed=0]` draws one episode of
+a behaviour file's policy; STAGE is medium, final, or random, zero, which need no file. Drawing takes EGL or a screen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.common.types import FloatArray
+from oer_pipeline.suites.behaviour import (
+    Acting,
+    Behaviour,
+    UniformPolicy,
+    ZeroPolicy,
+    behaviour_path,
+)
+from oer_pipeline.suites.behaviour_training import configured_suites
+from oer_pipeline.suites.physics import Physics, State, Transition
+from oer_pipeline.suites.rollout import episode_generators, rollout
+from oer_pipeline.suites.scripted import load_behaviours
+from oer_pipeline.suites.suite import Task
+
+Picture = NDArray[np.uint8]
+
+SIZE = (320, 240)
+MOMENTS = 8
+INTERVAL = 0.1  # seconds between two pictures of a GIF, as near as the steps allow
+UNKNOWN_DT = 0.05  # gymnasium does not say how long a step of any environment is
+WITHOUT_FILE: dict[str, Behaviour] = {"random": UniformPolicy(), "zero": ZeroPolicy()}
+STAGES = ("medium", "final", *WITHOUT_FILE)
+
+
+@dataclass(frozen=True)
+class Film:
+    """Pictures (height, width, 3) of one episode, each with its time and the return collected until then."""
+
+    pictures: list[Picture]
+    seconds: list[float]
+    returns: list[float]
+
+
+def film(task: Task, behaviour: Behaviour, seed: int = 0, interval: float = INTERVAL) -> Film:
+    """One episode on `task`, rolled out as data are: pictures of its start and of about every `interval` seconds."""
+    physics = task.physics()
+    dt = float(getattr(physics, "dt", UNKNOWN_DT))
+    camera = Filmed(physics, max(1, round(interval / dt)))
+    generators = episode_generators("film", seed, task.index, 1)
+    act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
+    episode = rollout([camera], generators, act, task.horizon)
+    so_far = np.concatenate(([0.0], episode.reward[0].cumsum()))
+    steps = [n * camera.every for n in range(len(camera.pictures))]
+    return Film(camera.pictures, [n * dt for n in steps], [float(so_far[n]) for n in steps])
+
+
+@dataclass
+class Filmed(Physics):
+    """Another physics, of whose `every`-th states a picture is kept."""
+
+    physics: Physics
+    every: int
+    pictures: list[Picture] = field(default_factory=list)
+    steps: int = 0
+
+    def __post_init__(self) -> None:
+        self.observation_size, self.action_size = self.physics.observation_size, self.physics.action_size
+
+    def new_state(self) -> State:
+        return self.physics.new_state()
+
+    def reset(self, state: State, generator: np.random.Generator) -> None:
+        self.physics.reset(state, generator)
+        self._take(state)
+
+    def observe(self, state: State) -> FloatArray:
+        return self.physics.observe(state)
+
+    def step(self, state: State, action: FloatArray) -> Transition:
+        transition = self.physics.step(state, action)
+        self.steps += 1
+        if self.steps % self.every == 0:
+            self._take(state)
+        return transition
+
+    def is_sound(self, state: State) -> bool:
+        return self.physics.is_sound(state)
+
+    def picture(self, state: State, width: int, height: int) -> Picture:
+        return self.physics.picture(state, width, height)
+
+    def _take(self, state: State) -> None:
+        self.pictures.append(self.picture(state, *SIZE))
+
+
+def write_gif(film: Film, path: Path, title: str) -> None:
+    """An animated GIF that runs as fast as the episode did, over and over; the title is its comment."""
+    from PIL import Image
+
+    images = [Image.fromarray(picture) for picture in film.pictures]
+    milliseconds = round(1000 * film.seconds[1]) if len(images) > 1 else 1000
+    how: dict[str, Any] = {
+        "save_all": True,
+        "append_images": images[1:],
+        "duration": milliseconds,
+        "loop": 0,
+        "comment": title,
+    }
+    _replace(path, lambda half: images[0].save(half, format="GIF", **how))
+
+
+def write_sheet(film: Film, path: Path, title: str) -> None:
+    """`MOMENTS` pictures from the first to the last as one PNG, with their times and returns so far."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(13, 5.6), layout="constrained")
+    figure.suptitle(title)
+    chosen = np.linspace(0, len(film.pictures) - 1, MOMENTS).round().astype(int)
+    for n, axes in zip(chosen, figure.subplots(2, MOMENTS // 2).flat, strict=True):
+        axes.imshow(film.pictures[n])
+        axes.set_title(f"{film.seconds[n]:.1f} s: return {film.returns[n]:.0f}", fontsize=10)
+        axes.axis("off")
+    _replace(path, lambda half: figure.savefig(half, format="png", dpi=100, metadata={"Software": None}))
+
+
+def _replace(path: Path, write: Callable[[Path], object]) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    half = path.with_name(f".{path.name}.{os.getpid()}")
+    write(half)
+    half.replace(path)
+
+
+WRITERS = {".gif": write_gif, ".png": write_sheet}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; the exit status says whether there is a picture now."""
+    parser = argparse.ArgumentParser(description="draw one episode of a behaviour policy")
+    parser.add_argument("suite")
+    parser.add_argument("task", type=int, help="its number in the suite, from 1")
+    parser.add_argument("stage", choices=STAGES)
+    parser.add_argument("out", type=Path, help="a .gif or a .png file")
+    parser.add_argument("--folder", type=Path, default=Path("data/01_raw/behaviours"))
+    parser.add_argument("--seed", type=int, default=0)
+    given = parser.parse_args(arguments)
+    try:
+        if given.out.suffix not in WRITERS:
+            raise ConfigurationError(f"{given.out}: cannot draw {given.out.suffix!r}; {choices(WRITERS)}")
+        task = _task(given.suite, given.task)
+        made = film(task, _behaviour(task, given.stage, given.folder), given.seed)
+        title = f"{task.suite} {task.name} ({task.key}), {given.stage}: return {made.returns[-1]:.0f}"
+        WRITERS[given.out.suffix](made, given.out, title)
+    except OERError as error:
+        print(error, file=sys.stderr)
+        return 2
+    return 0
+
+
+def _task(suite: str, number: int) -> Task:
+    tasks = configured_suites([suite])[0].tasks
+    if not 1 <= number <= len(tasks):
+        raise ConfigurationError(f"task is {number}; suite {suite} has 1 to {len(tasks)}")
+    return tasks[number - 1]
+
+
+def _behaviour(task: Task, stage: str, folder: Path) -> Behaviour:
+    if stage in WITHOUT_FILE:
+        return WITHOUT_FILE[stage]
+    file = load_behaviours(behaviour_path(task.family, task.key, folder))
+    file.check_task(task)
+    return file.expert if stage == "final" else file.policies[stage]
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,90 @@
+"""`python -m oer_pipeline.trajectories.exchange.export FILE.parquet OUT`: a data set or a replay buffer in a format that others read.
+
+`OUT.hdf5` is D4RL's layout; `--to=minari` makes a folder that Minari reads, for instance
+`~/.minari/datasets/cheetah/medium-v0`, which is then the data set `cheetah/medium-v0`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import re
+import shutil
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.trajectories import arrow
+from oer_pipeline.trajectories.buffer import BUFFER, read_buffer
+from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
+from oer_pipeline.trajectories.exchange.minari import write_minari
+from oer_pipeline.trajectories.exchange.ours import Ours
+from oer_pipeline.trajectories.table import read_trajectories
+
+FORMATS = ("d4rl", "minari")
+SUFFIXES = {".hdf5": "d4rl", ".h5": "d4rl"}
+DATASET_ID = re.compile(r"[-\w]+-v\d+")
+
+
+def export(file: Path, out: Path, to: str | None = None) -> None:
+    """Write a Parquet file of ours to `out`, whole or not at all; `to` is needed where the ending does not tell.
+
+    Raises:
+        ConfigurationError: a format that is not known, a folder that is there already.
+        DataError: the file is neither a sound transition table nor a sound buffer.
+    """
+    layout = to or SUFFIXES.get(out.suffix)
+    if layout not in FORMATS:
+        raise ConfigurationError(f"{out}: the format is not clear; name it OUT.hdf5 (D4RL) or give --to=minari")
+    if layout == "minari" and out.exists():
+        raise ConfigurationError(f"{out}: it is there already; remove it, or give another folder")
+    data: Ours = read_buffer(file) if arrow.kind_of(file) == BUFFER.kind else read_trajectories(file)
+    if layout == "minari":
+        with _atomic_folder(out) as folder:
+            write_minari(folder, data, dataset_id(out))
+    else:
+        with atomic_path(out) as temporary:
+            write_d4rl(temporary, data)
+
+
+def dataset_id(folder: Path) -> str:
+    """The id that Minari finds a folder under: its path below `datasets`, or its name; `-v0` unless it ends so."""
+    parts = folder.absolute().parts
+    below = parts[parts.index("datasets") + 1 :] if "datasets" in parts[:-1] else parts[-1:]
+    named = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
+    return named if DATASET_ID.fullmatch(named.rpartition("/")[2]) else f"{named}-v0"
+
+
+@contextmanager
+def _atomic_folder(path: Path) -> Iterator[Path]:
+    """A new folder that gets its name when everything is in it."""
+    temporary = path.with_name(f".{path.name}.tmp")
+    shutil.rmtree(temporary, ignore_errors=True)
+    try:
+        yield temporary
+        temporary.rename(path)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def main(arguments: Sequence[str]) -> int:
+    """The command line; a bad file or name is one line, and the exit status says so."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("file", type=Path, metavar="FILE.parquet")
+    parser.add_argument("out", type=Path, metavar="OUT")
+    parser.add_argument("--to", choices=FORMATS)
+    given = parser.parse_args(arguments)
+    try:
+        export(given.file, given.out, given.to)
+    except (OERError, OSError) as error:
+        print(f"Error: {error}", file=sys.stderr)
+        return 2
+    print(given.out)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,97 @@
+"""A file appears whole or not at all, whatever happens while it is written."""
+
+from __future__ import annotations
+
+import errno
+import os
+import resource
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from kedro.io.core import DatasetError
+
+from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.datasets import JSONDataset
+
+
+def test_new_file_in_a_new_folder(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "down" / "a.txt"
+    with atomic_path(path) as temporary:
+        temporary.write_text("whole")
+        assert temporary.parent == path.parent  # a rename is atomic inside one file system only
+        assert not path.exists()
+    assert path.read_text() == "whole"
+    assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
+
+
+def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+
+    def interrupted() -> None:
+        with atomic_path(path) as temporary:
+            temporary.write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    with pytest.raises(FileNotFoundError), atomic_path(path):
+        pass  # nothing was written
+    assert path.read_text() == "old"
+    assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
+
+
+def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    dataset = JSONDataset(filepath=str(tmp_path / "a.json"))
+    dataset.save({"old": 1})
+
+    def full(handle: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(DatasetError, match="No space left"):
+        dataset.save({"new": 2})
+    assert dataset.load() == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+def test_file_cut_short_by_the_system(tmp_path: Path) -> None:
+    dataset = JSONDataset(filepath=str(tmp_path / "a.json"))
+    dataset.save({"old": 1})
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
+    try:
+        with pytest.raises(DatasetError, match="File too large"):
+            dataset.save({"new": "x" * 5000})
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert dataset.load() == {"old": 1}
+    assert [p.name for p in tmp_path.iterdir()] == ["a.json"]
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from oer_pipeline.common.atomic import atomic_path
+
+os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
+with atomic_path(Path(sys.argv[1])) as temporary:
+    temporary.write_text("new")
+"""
+
+
+def test_kill_between_write_and_rename(tmp_path: Path) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("old")
+    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=60, check=False)
+    assert done.returncode == -signal.SIGKILL
+    assert path.read_text() == "old"
+    left = [p.name for p in tmp_path.iterdir() if p != path]
+    assert len(left) == 1
+    assert left[0].startswith(".a.txt.")
+    assert left[0].endswith(".tmp")
