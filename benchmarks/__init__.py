@@ -1,1 +1,2 @@
-"""The project's figures: `python -m benchmarks [NAME]` measures them into benchmarks/results.json."""
+"""The project's figures: `python -m benchmarks [NAME]` measures them into
+benchmarks/results.json."""

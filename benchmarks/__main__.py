@@ -1,4 +1,5 @@
-"""`python -m benchmarks [NAME]`: measure every figure, or one; print figure, target and verdict; keep the records."""
+"""`python -m benchmarks [NAME]`: measure every figure, or one; print figure, target and
+verdict; keep the records."""
 
 from __future__ import annotations
 

@@ -1,11 +1,12 @@
 """Which observation dimensions MBES should measure distances on in Continual World.
 
-`python -m benchmarks.continual_world_distances`. A walk that snaps to a sample of another goal has left
-its task. For three tasks' medium data (from `kedro run --pipelines=collection,ingestion
---params="suite=continual_world_10,tasks=10"`) a clone is trained and a transition model fitted, and
-MBES fills buffers of 300 by one walker, whose walks go through whole episodes. Shown is in how many
-of its steps a walk stays with samples of the same start (objects and goal), and how far states that
-the clone visits on held-out goals are from the buffer, and the reverse, on all dimensions.
+`python -m benchmarks.continual_world_distances`. A walk that snaps to a sample of
+another goal has left its task. For three tasks' medium data (from `kedro run
+--pipelines=collection,ingestion --params="suite=continual_world_10,tasks=10"`) a clone
+is trained and a transition model fitted, and MBES fills buffers of 300 by one walker,
+whose walks go through whole episodes. Shown is in how many of its steps a walk stays
+with samples of the same start (objects and goal), and how far states that the clone
+visits on held-out goals are from the buffer, and the reverse, on all dimensions.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 DATA = Path("data/03_primary/continual_world_10/medium")
 TASKS = (3, 7, 8)
 SIZE, SEEDS, EPISODES = 300, (0, 1, 2), 10
-SETTINGS = LearnerSettings(name="finetune", base="bc", hidden=(256, 256), updates=4_000, batch_size=256)
+SETTINGS = LearnerSettings(
+    name="finetune", base="bc", hidden=(256, 256), updates=4_000, batch_size=256
+)
 GOAL = (36, 37, 38)
 ALL = tuple(range(39))
 DIMENSIONS = {
@@ -55,10 +58,18 @@ def main() -> None:
     """Print the table."""
     one_thread()
     tasks = configured_suites(["continual_world_10"])[0].tasks
-    titles = ("task", "distances on", "steps within a start", "visits to buffer", "buffer to visits")
+    titles = (
+        "task",
+        "distances on",
+        "steps within a start",
+        "visits to buffer",
+        "buffer to visits",
+    )
     lines = [titles, ("---", "---", *["---:"] * 3)]
     for number in TASKS:
-        lines += rows_of(tasks[number - 1], read_trajectories(DATA / f"task_{number}.parquet"))
+        lines += rows_of(
+            tasks[number - 1], read_trajectories(DATA / f"task_{number}.parquet")
+        )
     print("".join(f"| {' | '.join(line)} |\n" for line in lines), end="")
 
 
@@ -67,24 +78,40 @@ def rows_of(task: Task, data: Trajectories) -> Iterator[tuple[str, ...]]:
     training.block(SETTINGS.updates)
     policies = training.result()
     visits = visited(task, policies)
-    model, _ = fit(data, DynamicsSettings(hidden=(256, 256), learning_rate=0.005, weight_decay=1e-4), 0, task.index)
+    model, _ = fit(
+        data,
+        DynamicsSettings(hidden=(256, 256), learning_rate=0.005, weight_decay=1e-4),
+        0,
+        task.index,
+    )
     members = {seed: policies.member(number) for number, seed in enumerate(SEEDS)}
     facts = {"horizon": task.horizon, "distance_dimensions": ALL}
     ask = partial(requests_of, members, data, SIZE, model, facts, 1, SETTINGS.discount)
     name = str(task.parameters["env_name"])
     for told, dimensions in DIMENSIONS.items():
-        requests = [replace(request, distance_dimensions=dimensions) for request in ask().values()]
+        requests = [
+            replace(request, distance_dimensions=dimensions)
+            for request in ask().values()
+        ]
         chosen = MBES(walkers=1).select_all(requests)
         stays = np.mean([within_a_start(data, selection) for selection in chosen])
         yield name, told, f"{stays:.0%}", *fidelity(data, visits, chosen)
-    yield name, "(uniform buffer)", "", *fidelity(data, visits, [Uniform().select(r) for r in ask().values()])
+    yield (
+        name,
+        "(uniform buffer)",
+        "",
+        *fidelity(data, visits, [Uniform().select(r) for r in ask().values()]),
+    )
 
 
 def visited(task: Task, policies: Policies) -> list[FloatArray]:
     """What each seed's clone sees on held-out goals."""
     act = partial(_act, policies)
     [by_member] = evaluate([task], act, len(SEEDS), EPISODES, "visits")
-    return [episodes.observation[:, :-1].reshape(-1, episodes.observation.shape[-1]) for episodes in by_member]
+    return [
+        episodes.observation[:, :-1].reshape(-1, episodes.observation.shape[-1])
+        for episodes in by_member
+    ]
 
 
 def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
@@ -92,7 +119,8 @@ def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
 
 
 def within_a_start(data: Trajectories, chosen: Selection) -> float:
-    """Of the steps of walks, the share between two samples whose episodes started alike."""
+    """Of the steps of walks, the share between two samples whose episodes started
+    alike."""
     start = starts_of(data)[chosen.rows]
     order = np.lexsort((chosen.record["step"], chosen.record["rollout"]))
     walked = np.asarray(chosen.record["walked"])[order]
@@ -107,11 +135,15 @@ def starts_of(data: Trajectories) -> IntArray:
     return np.repeat(number.ravel(), data.lengths)
 
 
-def fidelity(data: Trajectories, visits: list[FloatArray], chosen: list[Selection]) -> tuple[str, str]:
+def fidelity(
+    data: Trajectories, visits: list[FloatArray], chosen: list[Selection]
+) -> tuple[str, str]:
     """Both distances on all dimensions, means over seeds."""
     scale = Standardiser.of(data.observation)
     found = [
-        buffer_fidelity(seen, data.observation[selection.rows], scale.mean, scale.std, ALL)
+        buffer_fidelity(
+            seen, data.observation[selection.rows], scale.mean, scale.std, ALL
+        )
         for seen, selection in zip(visits, chosen, strict=True)
     ]
     return (

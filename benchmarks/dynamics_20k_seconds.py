@@ -1,6 +1,8 @@
-"""CPU seconds until five members stop early on 20,000 Cheetah-Vel transitions, on one core.
+"""CPU seconds until five members stop early on 20,000 Cheetah-Vel transitions, on one
+core.
 
-The data are the roll-outs that a run would make: task 1 of cheetah_vel_signed, medium, by its committed behaviour.
+The data are the roll-outs that a run would make: task 1 of cheetah_vel_signed, medium,
+by its committed behaviour.
 """
 
 from __future__ import annotations
@@ -20,7 +22,8 @@ TASK = Task("cheetah_vel_signed", 1, "cheetah_vel", {"target_velocity": 1.5}, 20
 
 
 def measure() -> Figure:
-    one_thread()  # CPU time is wall time then, but for waiting, which a busy machine would add
+    # CPU time is wall time then, but for waiting, which a busy machine would add
+    one_thread()
     data, settings, epochs = transitions(), DynamicsSettings(members=MEMBERS), 0
 
     def work() -> None:
@@ -29,7 +32,9 @@ def measure() -> Figure:
 
     taken = cpu_seconds(work)
     if epochs == settings.max_epochs:
-        raise RuntimeError(f"no member stopped early in {epochs} epochs: the figure would mean nothing")
+        raise RuntimeError(
+            f"no member stopped early in {epochs} epochs: the figure would mean nothing"
+        )
     return Figure("dynamics_20k_seconds", taken, 60.0, "lower")
 
 

@@ -27,10 +27,18 @@ def measure() -> Figure:
             train(training, heldout, SETTINGS, generators("benchmark", [member], 1))
 
     value = ratio(sequential, batched, rounds=5)
-    return Figure(on(device, "ensemble_vs_sequential"), value, 1.1 if device == "cpu" else 3.0, "higher", device)
+    return Figure(
+        on(device, "ensemble_vs_sequential"),
+        value,
+        1.1 if device == "cpu" else 3.0,
+        "higher",
+        device,
+    )
 
 
 def samples(rows: int, device: str) -> Samples:
     """Standardised inputs (26) and outputs (21)."""
     draws = torch.Generator().manual_seed(rows)
-    return torch.randn(rows, 26, generator=draws).to(device), torch.randn(rows, 21, generator=draws).to(device)
+    return torch.randn(rows, 26, generator=draws).to(device), torch.randn(
+        rows, 21, generator=draws
+    ).to(device)

@@ -1,10 +1,13 @@
-"""Share of a default-size cell's time that evaluation takes: fine-tuning, three tasks, three seeds.
+"""Share of a default-size cell's time that evaluation takes: fine-tuning, three tasks,
+three seeds.
 
-Measured is the CPU time of the cell's own nodes, the second time that they run in a process, in a project of its own in
-a temporary folder. Training runs for a tenth of the default's updates and its time counts ten times (with that of
-capturing them, some hundredths); the data are a fifth of the default's, on which neither time depends. Evaluation is
-what rolls a policy out: on all tasks learned and the next one after each task, and the visits at the end. Kedro's own
-time is left out, which makes the share larger.
+Measured is the CPU time of the cell's own nodes, the second time that they run in a
+process, in a project of its own in a temporary folder. Training runs for a tenth of the
+default's updates and its time counts ten times (with that of capturing them, some
+hundredths); the data are a fifth of the default's, on which neither time depends.
+Evaluation is what rolls a policy out: on all tasks learned and the next one after each
+task, and the visits at the end. Kedro's own time is left out, which makes the share
+larger.
 """
 
 from __future__ import annotations
@@ -52,7 +55,13 @@ class TimedRunner(FreshRunner):
         super().__init__(force=True)
         self.times = NodeTimes()
 
-    def _run(self, pipeline: Any, catalog: Any, hook_manager: Any = None, run_id: str | None = None) -> None:
+    def _run(
+        self,
+        pipeline: Any,
+        catalog: Any,
+        hook_manager: Any = None,
+        run_id: str | None = None,
+    ) -> None:
         hook_manager.register(self.times)
         super()._run(pipeline, catalog, hook_manager, run_id)
 
@@ -62,11 +71,22 @@ def measure() -> Figure:
     with _project() as project:
         _run(project, ["collection", "ingestion", *CELL])
         times = _run(project, CELL)
-    training = FEWER * sum(seconds for name, seconds in times.items() if name.endswith(".train"))
-    evaluation = sum(s for name, s in times.items() if name.endswith(".evaluate") or ".visit_" in name)
+    training = FEWER * sum(
+        seconds for name, seconds in times.items() if name.endswith(".train")
+    )
+    evaluation = sum(
+        s
+        for name, s in times.items()
+        if name.endswith(".evaluate") or ".visit_" in name
+    )
     rest = sum(times.values()) - training / FEWER - evaluation
-    print(f"evaluation_share: {training:.1f} s training, {evaluation:.1f} s evaluation, {rest:.1f} s reports")
-    return Figure("evaluation_share", evaluation / (training + evaluation + rest), 0.10, "lower")
+    print(
+        f"evaluation_share: {training:.1f} s training, {evaluation:.1f} s evaluation,"
+        f" {rest:.1f} s reports"
+    )
+    return Figure(
+        "evaluation_share", evaluation / (training + evaluation + rest), 0.10, "lower"
+    )
 
 
 @contextmanager

@@ -1,12 +1,14 @@
 """Share of an `er` run on continual_world_10 that evaluation takes.
 
-Base bc, 256-256, 4,000 updates a task, M = 100, ten evaluation episodes, one seed: ten tasks are
-evaluated after each of ten (and the next one after each), which grows with the square of their number.
+Base bc, 256-256, 4,000 updates a task, M = 100, ten evaluation episodes, one seed: ten
+tasks are evaluated after each of ten (and the next one after each), which grows with
+the square of their number.
 
-Measured is CPU time. A task's training is its start, in which an update is captured, and 4,000 times
-the time of an update, of which some hundreds are timed, with 0, 1, ..., 9 buffers. Every task's
-evaluation is timed once and counts as often as the run has it. The run is both and the visits at its
-end; buffers, reports and Kedro are left out, which makes the share larger.
+Measured is CPU time. A task's training is its start, in which an update is captured,
+and 4,000 times the time of an update, of which some hundreds are timed, with 0, 1, ...,
+9 buffers. Every task's evaluation is timed once and counts as often as the run has it.
+The run is both and the visits at its end; buffers, reports and Kedro are left out,
+which makes the share larger.
 """
 
 from __future__ import annotations
@@ -38,7 +40,9 @@ UPDATES, BLOCK, BLOCKS = 4_000, 100, 3
 SIZE, EPISODES, SEEDS = 100, 10, (0,)
 COLLECTED = 10
 """Episodes of data a task, on whose number neither time depends."""
-SETTINGS = LearnerSettings(name="er", base="bc", hidden=(256, 256), updates=UPDATES, batch_size=256)
+SETTINGS = LearnerSettings(
+    name="er", base="bc", hidden=(256, 256), updates=UPDATES, batch_size=256
+)
 
 
 def measure() -> Figure:
@@ -53,22 +57,34 @@ def measure() -> Figure:
         training += seconds
         each.append(seconds_of_evaluation(task, policies))
         buffers.append([buffer_of(task, data, policies)])
-    evaluation, visits = sum(sum(each[: k + 1]) for k in range(1, len(tasks) + 1)), sum(each)
-    told = f"{training:.0f} s training, {evaluation:.0f} s evaluation, {visits:.0f} s visits"
+    evaluation, visits = (
+        sum(sum(each[: k + 1]) for k in range(1, len(tasks) + 1)),
+        sum(each),
+    )
+    told = (
+        f"{training:.0f} s training, {evaluation:.0f} s evaluation, {visits:.0f} s"
+        " visits"
+    )
     print(f"evaluation_share_continual_world: {told}")
     share = evaluation / (training + evaluation + visits)
     return Figure("evaluation_share_continual_world", share, 0.333, "lower")
 
 
 def data_of(task: Task) -> Trajectories:
-    played = play(task, ScriptedPolicy(str(task.parameters["env_name"])), COLLECTED, "benchmark")
+    played = play(
+        task, ScriptedPolicy(str(task.parameters["env_name"])), COLLECTED, "benchmark"
+    )
     return from_episodes(played, {}, task.horizon)
 
 
-def trained(data: Trajectories, buffers: list[list[ReplayBuffer]], before: Policies | None) -> tuple[float, Policies]:
+def trained(
+    data: Trajectories, buffers: list[list[ReplayBuffer]], before: Policies | None
+) -> tuple[float, Policies]:
     """CPU seconds of a task's training, and the policies after some hundred updates."""
     started = time.process_time()
-    training = TaskTraining(ExperienceReplay(), SETTINGS, data, buffers, before, SEEDS, "cpu", True)
+    training = TaskTraining(
+        ExperienceReplay(), SETTINGS, data, buffers, before, SEEDS, "cpu", True
+    )
     training.block(BLOCK)
     first = time.process_time() - started
     found = []
@@ -80,11 +96,18 @@ def trained(data: Trajectories, buffers: list[list[ReplayBuffer]], before: Polic
 
 
 def seconds_of_evaluation(task: Task, policies: Policies) -> float:
-    """CPU seconds of a task's episodes; the starts of its list are known already, as in a run from its second time."""
+    """CPU seconds of a task's episodes; the starts of its list are known already, as in
+    a run from its second time."""
 
     def go() -> float:
         started = time.process_time()
-        evaluate([task], lambda _, seen: policies.deployed_action(task.index, seen), len(SEEDS), EPISODES, "evaluation")
+        evaluate(
+            [task],
+            lambda _, seen: policies.deployed_action(task.index, seen),
+            len(SEEDS),
+            EPISODES,
+            "evaluation",
+        )
         return time.process_time() - started
 
     return min(go(), go())
@@ -93,5 +116,7 @@ def seconds_of_evaluation(task: Task, policies: Policies) -> float:
 def buffer_of(task: Task, data: Trajectories, policies: Policies) -> ReplayBuffer:
     own = policies.member(0)
     draws = generator("selection", 0, task.index)
-    request = SelectionRequest(data, SIZE, own.act_as_learned, None, (0,), draws, task.horizon)
+    request = SelectionRequest(
+        data, SIZE, own.act_as_learned, None, (0,), draws, task.horizon
+    )
     return fill(request, Uniform().select(request), "policy")

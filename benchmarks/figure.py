@@ -17,7 +17,15 @@ import torch
 from oer_pipeline.common.atomic import atomic_path
 
 RESULTS = Path(__file__).parent / "results.json"
-LIBRARIES = ("kedro", "mujoco", "numpy", "pandas", "pyarrow", "pytorch-lightning", "torch")
+LIBRARIES = (
+    "kedro",
+    "mujoco",
+    "numpy",
+    "pandas",
+    "pyarrow",
+    "pytorch-lightning",
+    "torch",
+)
 
 
 @dataclass(frozen=True)
@@ -32,11 +40,18 @@ class Figure:
 
     @property
     def met(self) -> bool:
-        return self.value <= self.target if self.better == "lower" else self.value >= self.target
+        return (
+            self.value <= self.target
+            if self.better == "lower"
+            else self.value >= self.target
+        )
 
     def __str__(self) -> str:
         sign = "<=" if self.better == "lower" else ">="
-        return f"{self.name}: {self.value:.3g} (target {sign} {self.target:g}): {'met' if self.met else 'NOT MET'}"
+        return (
+            f"{self.name}: {self.value:.3g} (target {sign} {self.target:g}):"
+            f" {'met' if self.met else 'NOT MET'}"
+        )
 
     def record(self) -> dict[str, Any]:
         """What results.json keeps."""
@@ -52,7 +67,8 @@ class Figure:
 
 
 def versions() -> dict[str, str]:
-    """Of Python and of the libraries that are installed: training is measured on machines that lack some."""
+    """Of Python and of the libraries that are installed: training is measured on
+    machines that lack some."""
     found = {"python": platform.python_version()}
     for name in LIBRARIES:
         with suppress(PackageNotFoundError):
@@ -69,7 +85,9 @@ def keep_records(new: Sequence[Mapping[str, Any]]) -> None:
     """Put records in the place of older ones of their names."""
     records = json.loads(RESULTS.read_text()) if RESULTS.exists() else []
     by_name = {record["name"]: record for record in [*records, *new]}
-    text = json.dumps([by_name[name] for name in sorted(by_name)], indent=2, sort_keys=True)
+    text = json.dumps(
+        [by_name[name] for name in sorted(by_name)], indent=2, sort_keys=True
+    )
     with atomic_path(RESULTS) as temporary:
         temporary.write_text(text + "\n")
 
@@ -78,7 +96,11 @@ def describe(device: str) -> str:
     """The processor that did the work."""
     if device == "cuda":
         return torch.cuda.get_device_name()
-    model = [line.partition(":")[2].strip() for line in _cpuinfo() if line.startswith("model name")]
+    model = [
+        line.partition(":")[2].strip()
+        for line in _cpuinfo()
+        if line.startswith("model name")
+    ]
     return f"{model[0] if model else platform.machine()}, {os.cpu_count()} cores"
 
 
@@ -88,7 +110,8 @@ def _cpuinfo() -> list[str]:
 
 
 def best_device() -> str:
-    """`cuda` where there is a GPU, whose figures carry `_gpu` in their names, else `cpu`."""
+    """`cuda` where there is a GPU, whose figures carry `_gpu` in their names, else
+    `cpu`."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 

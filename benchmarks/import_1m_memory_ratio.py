@@ -1,4 +1,5 @@
-"""Memory that importing a million transitions takes at its peak, over the arrays that it returns."""
+"""Memory that importing a million transitions takes at its peak, over the arrays that
+it returns."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Seconds to import a million transitions of 20 + 6 dimensions from a D4RL file, checks and hashes included."""
+"""Seconds to import a million transitions of 20 + 6 dimensions from a D4RL file, checks
+and hashes included."""
 
 from __future__ import annotations
 

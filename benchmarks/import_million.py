@@ -1,4 +1,5 @@
-"""What the import figures share: a million transitions from a D4RL file, in a process of its own that does no more."""
+"""What the import figures share: a million transitions from a D4RL file, in a process
+of its own that does no more."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ SMALL = 2_000
 
 @cache
 def measured() -> dict[str, float]:
-    """`seconds` of the import, and `memory_ratio`: what it took of memory at its peak, over the arrays it returned."""
+    """`seconds` of the import, and `memory_ratio`: what it took of memory at its peak,
+    over the arrays it returned."""
     with tempfile.TemporaryDirectory() as folder:
         for rows in (SMALL, ROWS):
             _write(Path(folder) / f"{rows}.hdf5", rows)
@@ -28,7 +30,8 @@ def measured() -> dict[str, float]:
 
 
 def _write(path: Path, rows: int) -> None:
-    """20 + 6 dimensions as D4RL files are: float64, gzip, next observations among them."""
+    """20 + 6 dimensions as D4RL files are: float64, gzip, next observations among
+    them."""
     import h5py
 
     from benchmarks.made_up import trajectories
@@ -38,8 +41,14 @@ def _write(path: Path, rows: int) -> None:
     with h5py.File(path, "w") as file:
         for ours, theirs in D4RL_NAMES.items():
             array = getattr(data, ours)
-            wide = array.astype("f8") if array.dtype == "f4" and ours != "action" else array
-            file.create_dataset(theirs, data=wide, compression="gzip", compression_opts=1)
+            wide = (
+                array.astype("f8")
+                if array.dtype == "f4" and ours != "action"
+                else array
+            )
+            file.create_dataset(
+                theirs, data=wide, compression="gzip", compression_opts=1
+            )
 
 
 def _import(path: Path) -> Any:
@@ -57,12 +66,21 @@ def _child(folder: Path) -> None:
     tables: list[Any] = []
     taken = seconds(lambda: tables.append(_import(folder / f"{ROWS}.hdf5")))
     arrays = sum(array.nbytes for array in tables[0].arrays().values())
-    print(json.dumps({"seconds": taken, "memory_ratio": (_memory("VmHWM") - before) / arrays}))
+    print(
+        json.dumps(
+            {"seconds": taken, "memory_ratio": (_memory("VmHWM") - before) / arrays}
+        )
+    )
 
 
 def _memory(what: str) -> int:
-    """Bytes of memory that this process has (`VmRSS`) or had at most (`VmHWM`; getrusage's would be the parent's)."""
-    [line] = [li for li in Path("/proc/self/status").read_text().splitlines() if li.startswith(what)]
+    """Bytes of memory that this process has (`VmRSS`) or had at most (`VmHWM`;
+    getrusage's would be the parent's)."""
+    [line] = [
+        li
+        for li in Path("/proc/self/status").read_text().splitlines()
+        if li.startswith(what)
+    ]
     return int(line.split()[1]) * 1024
 
 

@@ -1,7 +1,8 @@
-"""TD3+BC as public JAX implementations write it: pure functions, jitted, 8 updates unrolled, members by vmap.
+"""TD3+BC as public JAX implementations write it: pure functions, jitted, 8 updates
+unrolled, members by vmap.
 
-Data live on the device and minibatches are drawn inside the compiled function. Nothing here is shared with the package.
-`td3bc_vs_jax` measures against it.
+Data live on the device and minibatches are drawn inside the compiled function. Nothing
+here is shared with the package. `td3bc_vs_jax` measures against it.
 """
 
 from __future__ import annotations
@@ -45,13 +46,19 @@ class State(NamedTuple):
     key: jax.Array
 
 
-def init(seed: int, sizes: tuple[int, int], hidden: Sequence[int], normalised: bool = False) -> State:
-    """A fresh agent for observations and actions of the given sizes; `normalised`: its critics' hidden layers."""
+def init(
+    seed: int, sizes: tuple[int, int], hidden: Sequence[int], normalised: bool = False
+) -> State:
+    """A fresh agent for observations and actions of the given sizes; `normalised`: its
+    critics' hidden layers."""
     observation, action = sizes
     key, *keys = jax.random.split(jax.random.key(seed), 4)
     actor = init_layers(keys[0], (observation, *hidden, action))
     critic_sizes = (observation + action, *hidden, 1)
-    critics = (init_layers(keys[1], critic_sizes, normalised), init_layers(keys[2], critic_sizes, normalised))
+    critics = (
+        init_layers(keys[1], critic_sizes, normalised),
+        init_layers(keys[2], critic_sizes, normalised),
+    )
     return State(
         actor=actor,
         actor_target=jax.tree.map(jnp.copy, actor),
@@ -63,23 +70,33 @@ def init(seed: int, sizes: tuple[int, int], hidden: Sequence[int], normalised: b
     )
 
 
-def init_layers(key: jax.Array, sizes: Sequence[int], normalised: bool = False) -> Layers:
-    """U(+-1/sqrt(inputs)), as torch.nn.Linear; hidden layers have scale and shift where they are normalised."""
+def init_layers(
+    key: jax.Array, sizes: Sequence[int], normalised: bool = False
+) -> Layers:
+    """U(+-1/sqrt(inputs)), as torch.nn.Linear; hidden layers have scale and shift where
+    they are normalised."""
     layers = []
     for inputs, outputs in pairwise(sizes):
         key, of_weight, of_bias = jax.random.split(key, 3)
         bound = inputs**-0.5
-        weight = jax.random.uniform(of_weight, (inputs, outputs), minval=-bound, maxval=bound)
+        weight = jax.random.uniform(
+            of_weight, (inputs, outputs), minval=-bound, maxval=bound
+        )
         bias = jax.random.uniform(of_bias, (outputs,), minval=-bound, maxval=bound)
         layers.append({"weight": weight, "bias": bias})
     for layer in layers[:-1] if normalised else []:
-        layer["scale"], layer["shift"] = jnp.ones_like(layer["bias"]), jnp.zeros_like(layer["bias"])
+        layer["scale"], layer["shift"] = (
+            jnp.ones_like(layer["bias"]),
+            jnp.zeros_like(layer["bias"]),
+        )
     return layers
 
 
 def init_moments(parameters: Any) -> Moments:
     zeros = jax.tree.map(jnp.zeros_like, parameters)
-    return Moments(zeros, jax.tree.map(jnp.zeros_like, parameters), jnp.zeros((), jnp.int32))
+    return Moments(
+        zeros, jax.tree.map(jnp.zeros_like, parameters), jnp.zeros((), jnp.int32)
+    )
 
 
 def mlp(layers: Layers, x: jax.Array) -> jax.Array:
@@ -109,25 +126,43 @@ def value(critic: Layers, state: jax.Array, action: jax.Array) -> jax.Array:
 def adam(parameters: Any, gradient: Any, moments: Moments) -> tuple[Any, Moments]:
     """One step of Kingma & Ba (2015)."""
     steps = moments.steps + 1
-    mean = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, moments.mean, gradient)
-    square = jax.tree.map(lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments.square, gradient)
+    mean = jax.tree.map(
+        lambda m, g: BETA1 * m + (1 - BETA1) * g, moments.mean, gradient
+    )
+    square = jax.tree.map(
+        lambda v, g: BETA2 * v + (1 - BETA2) * g * g, moments.square, gradient
+    )
     mean_scale, square_scale = 1 / (1 - BETA1**steps), 1 / (1 - BETA2**steps)
 
     def step(p: jax.Array, m: jax.Array, v: jax.Array) -> jax.Array:
-        return p - LEARNING_RATE * (m * mean_scale) / (jnp.sqrt(v * square_scale) + EPSILON)
+        return p - LEARNING_RATE * (m * mean_scale) / (
+            jnp.sqrt(v * square_scale) + EPSILON
+        )
 
     return jax.tree.map(step, parameters, mean, square), Moments(mean, square, steps)
 
 
-def update_critics(state: State, batch: Mapping[str, jax.Array], noise: jax.Array) -> tuple[State, jax.Array]:
+def update_critics(
+    state: State, batch: Mapping[str, jax.Array], noise: jax.Array
+) -> tuple[State, jax.Array]:
     """L_Q = sum_i mean (Q_i - y)^2."""
     smoothing = jnp.clip(TARGET_NOISE * noise, -NOISE_CLIP, NOISE_CLIP)
-    next_action = jnp.clip(act(state.actor_target, batch["next_state"]) + smoothing, -1, 1)
-    first, second = (value(critic, batch["next_state"], next_action) for critic in state.critics_target)
-    target = batch["reward"] + DISCOUNT * (1 - batch["terminal"]) * jnp.minimum(first, second)
+    next_action = jnp.clip(
+        act(state.actor_target, batch["next_state"]) + smoothing, -1, 1
+    )
+    first, second = (
+        value(critic, batch["next_state"], next_action)
+        for critic in state.critics_target
+    )
+    target = batch["reward"] + DISCOUNT * (1 - batch["terminal"]) * jnp.minimum(
+        first, second
+    )
 
     def loss(critics: tuple[Layers, Layers]) -> jax.Array:
-        errors = [value(critic, batch["state"], batch["action"]) - target for critic in critics]
+        errors = [
+            value(critic, batch["state"], batch["action"]) - target
+            for critic in critics
+        ]
         return sum(jnp.mean(error**2) for error in errors)
 
     found, gradient = jax.value_and_grad(loss)(state.critics)
@@ -135,7 +170,9 @@ def update_critics(state: State, batch: Mapping[str, jax.Array], noise: jax.Arra
     return state._replace(critics=critics, critic_moments=moments), found
 
 
-def update_actor(state: State, batch: Mapping[str, jax.Array]) -> tuple[State, jax.Array]:
+def update_actor(
+    state: State, batch: Mapping[str, jax.Array]
+) -> tuple[State, jax.Array]:
     """L_pi = - lambda_Q mean Q_1(s, pi(s)) + MSE(pi(s), a); then the targets follow."""
 
     def loss(actor: Layers) -> jax.Array:
@@ -148,16 +185,21 @@ def update_actor(state: State, batch: Mapping[str, jax.Array]) -> tuple[State, j
     actor, moments = adam(state.actor, gradient, state.actor_moments)
     state = state._replace(actor=actor, actor_moments=moments)
     return state._replace(
-        actor_target=follow(actor, state.actor_target), critics_target=follow(state.critics, state.critics_target)
+        actor_target=follow(actor, state.actor_target),
+        critics_target=follow(state.critics, state.critics_target),
     ), found
 
 
 def follow(online: Any, target: Any) -> Any:
     """Polyak averaging."""
-    return jax.tree.map(lambda p, p_target: POLYAK * p + (1 - POLYAK) * p_target, online, target)
+    return jax.tree.map(
+        lambda p, p_target: POLYAK * p + (1 - POLYAK) * p_target, online, target
+    )
 
 
-def updates(state: State, data: Mapping[str, jax.Array], batch_size: int) -> tuple[State, jax.Array]:
+def updates(
+    state: State, data: Mapping[str, jax.Array], batch_size: int
+) -> tuple[State, jax.Array]:
     """`UNROLLED` updates of one agent; the critics' last loss."""
     loss = jnp.zeros(())
     for k in range(1, UNROLLED + 1):

@@ -1,5 +1,5 @@
-"""Wall time of a test-size `kedro run` minus its nodes, database present: the worse of a second run, where every node
-is kept, and of one that is forced to run all of them."""
+"""Wall time of a test-size `kedro run` minus its nodes, database present: the worse of
+a second run, where every node is kept, and of one that is forced to run all of them."""
 
 from __future__ import annotations
 
@@ -35,14 +35,24 @@ def run_outside_nodes(*arguments: str) -> float:
 
     def run() -> None:
         done = subprocess.run(
-            command, cwd=ROOT, env={**os.environ, **QUIET}, capture_output=True, text=True, check=False
+            command,
+            cwd=ROOT,
+            env={**os.environ, **QUIET},
+            capture_output=True,
+            text=True,
+            check=False,
         )
         if done.returncode:
-            raise RuntimeError(f"{' '.join(command)} failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}")
+            raise RuntimeError(
+                f"{' '.join(command)}"
+                f" failed:\n{done.stdout[-2000:]}{done.stderr[-2000:]}"
+            )
         printed.append(" ".join((done.stdout + done.stderr).split()))
 
     wall = seconds(run)
     found = IN_NODES.search(printed[0])
     if found is None:
-        raise RuntimeError("kedro run did not print how long its nodes took, '<x> s in <n> nodes'")
+        raise RuntimeError(
+            "kedro run did not print how long its nodes took, '<x> s in <n> nodes'"
+        )
     return wall - float(found.group(1))

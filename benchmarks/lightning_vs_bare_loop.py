@@ -1,4 +1,5 @@
-"""Training through Lightning in blocks over the same blocks in a bare loop, three members at the default size."""
+"""Training through Lightning in blocks over the same blocks in a bare loop, three
+members at the default size."""
 
 from __future__ import annotations
 
@@ -20,11 +21,17 @@ def measure() -> Figure:
     settings = LearnerSettings(updates=UPDATES, batch_size=256, hidden=(128, 128))
 
     def bare() -> None:
-        learner = TaskTraining(Finetune(), settings, data, (), None, SEEDS, device, graphs=True)
+        learner = TaskTraining(
+            Finetune(), settings, data, (), None, SEEDS, device, graphs=True
+        )
         means = [learner.block(BLOCK) for _ in range(UPDATES // BLOCK)]
         learner.result()
         [loss.tolist() for losses in means for loss in losses.values()]
 
     accelerator = "cpu" if device == "cpu" else "gpu"
-    value = ratio(lambda: fit(Finetune(), settings, data, (), None, SEEDS, Hardware(accelerator)), bare, rounds=5)
+    value = ratio(
+        lambda: fit(Finetune(), settings, data, (), None, SEEDS, Hardware(accelerator)),
+        bare,
+        rounds=5,
+    )
     return Figure(on(device, "lightning_vs_bare_loop"), value, 1.05, "lower", device)

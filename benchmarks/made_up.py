@@ -1,4 +1,5 @@
-"""Made-up data of the size of a real task: smooth random walks, 20 observation and 6 action dimensions."""
+"""Made-up data of the size of a real task: smooth random walks, 20 observation and 6
+action dimensions."""
 
 from __future__ import annotations
 
@@ -17,12 +18,15 @@ OBSERVATION, ACTION, HORIZON, CHOSEN = 20, 6, 200, 1_000
 
 
 def trajectories(rows: int) -> Trajectories:
-    """`rows` transitions in episodes of 200 steps; every state leans on the one before it."""
+    """`rows` transitions in episodes of 200 steps; every state leans on the one before
+    it."""
     draw, episodes = np.random.default_rng(0), rows // HORIZON
     state = np.empty((HORIZON + 1, episodes, OBSERVATION), np.float32)
     state[0] = draw.standard_normal((episodes, OBSERVATION), dtype=np.float32)
     for t in range(HORIZON):
-        state[t + 1] = 0.95 * state[t] + 0.3 * draw.standard_normal((episodes, OBSERVATION), dtype=np.float32)
+        state[t + 1] = 0.95 * state[t] + 0.3 * draw.standard_normal(
+            (episodes, OBSERVATION), dtype=np.float32
+        )
     path = np.ascontiguousarray(state.swapaxes(0, 1))
     return Trajectories(
         observation=path[:, :-1].reshape(rows, OBSERVATION),
@@ -37,16 +41,34 @@ def trajectories(rows: int) -> Trajectories:
 
 
 def request(data: Trajectories) -> SelectionRequest:
-    """Choose 1,000 rows with an unfitted 5 x 256-256 ensemble, which costs what a fitted one does."""
+    """Choose 1,000 rows with an unfitted 5 x 256-256 ensemble, which costs what a
+    fitted one does."""
     inputs, outputs = statistics(data)
-    network = init_network(OBSERVATION + ACTION, (256, 256), OBSERVATION + 1, generators("benchmark", range(5), 1))
-    push = np.random.default_rng(1).standard_normal((OBSERVATION, ACTION)).astype(np.float32)
+    network = init_network(
+        OBSERVATION + ACTION,
+        (256, 256),
+        OBSERVATION + 1,
+        generators("benchmark", range(5), 1),
+    )
+    push = (
+        np.random.default_rng(1)
+        .standard_normal((OBSERVATION, ACTION))
+        .astype(np.float32)
+    )
 
     def act(observation: FloatArray) -> FloatArray:
         return np.tanh(observation @ push)
 
     draws, dimensions = generator("benchmark", 0, 1), tuple(range(OBSERVATION))
-    return SelectionRequest(data, CHOSEN, act, TransitionModel(network, inputs, outputs), dimensions, draws, HORIZON)
+    return SelectionRequest(
+        data,
+        CHOSEN,
+        act,
+        TransitionModel(network, inputs, outputs),
+        dimensions,
+        draws,
+        HORIZON,
+    )
 
 
 def one_thread() -> None:

@@ -1,4 +1,5 @@
-"""How many times faster three members choose in lock step than one after another, 1,000 of 100,000 rows each."""
+"""How many times faster three members choose in lock step than one after another, 1,000
+of 100,000 rows each."""
 
 from __future__ import annotations
 
@@ -19,8 +20,13 @@ def measure() -> Figure:
     asked = request(trajectories(ROWS))
 
     def members() -> list[SelectionRequest]:
-        return [replace(asked, generator=generator("benchmark", member, 1)) for member in range(MEMBERS)]
+        return [
+            replace(asked, generator=generator("benchmark", member, 1))
+            for member in range(MEMBERS)
+        ]
 
     together = min(cpu_seconds(lambda: MBES().select_all(members())) for _ in range(3))
-    alone = min(cpu_seconds(lambda: [MBES().select(one) for one in members()]) for _ in range(3))
+    alone = min(
+        cpu_seconds(lambda: [MBES().select(one) for one in members()]) for _ in range(3)
+    )
     return Figure("mbes_together_vs_alone", alone / together, 1.2, "higher")

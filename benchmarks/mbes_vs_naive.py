@@ -1,4 +1,5 @@
-"""How many times faster MBES is than a numpy loop with one walker and a full argmin, 1,000 of 100,000 rows."""
+"""How many times faster MBES is than a numpy loop with one walker and a full argmin,
+1,000 of 100,000 rows."""
 
 from __future__ import annotations
 
@@ -15,4 +16,9 @@ def measure() -> Figure:
     one_thread()
     data = trajectories(ROWS)
     ours = min(cpu_seconds(lambda: MBES().select(request(data))) for _ in range(3))
-    return Figure("mbes_vs_naive", cpu_seconds(lambda: naive(request(data))) / ours, 10.0, "higher")
+    return Figure(
+        "mbes_vs_naive",
+        cpu_seconds(lambda: naive(request(data))) / ours,
+        10.0,
+        "higher",
+    )

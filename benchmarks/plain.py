@@ -1,7 +1,9 @@
-"""TD3+BC, ER and DBC as published implementations write them: one network a module, one optimiser a network, eager.
+"""TD3+BC, ER and DBC as published implementations write them: one network a module, one
+optimiser a network, eager.
 
-Nothing here is stacked, fused or shared with the package; it follows method, sections 2 to 4, word by word. The tests
-hold the package's learners against it, and `td3bc_vs_plain_eager` measures what stacking is worth.
+Nothing here is stacked, fused or shared with the package; it follows method, sections 2
+to 4, word by word. The tests hold the package's learners against it, and
+`td3bc_vs_plain_eager` measures what stacking is worth.
 """
 
 from __future__ import annotations
@@ -50,7 +52,8 @@ class Constants:
 
 
 def layers(sizes: Sequence[int], normalised: bool = False) -> list[nn.Module]:
-    """Linear and ReLU in turn, layer normalisation between them where wanted, and a linear layer last."""
+    """Linear and ReLU in turn, layer normalisation between them where wanted, and a
+    linear layer last."""
     *hidden, last = pairwise(sizes)
     parts: list[nn.Module] = []
     for inputs, outputs in hidden:
@@ -64,10 +67,18 @@ def layers(sizes: Sequence[int], normalised: bool = False) -> list[nn.Module]:
 class Actor(nn.Module):
     """A trunk and one linear tanh head per task, numbered from 1."""
 
-    def __init__(self, state: int, action: int, hidden: Sequence[int], tasks: Sequence[int] = (1,)) -> None:
+    def __init__(
+        self,
+        state: int,
+        action: int,
+        hidden: Sequence[int],
+        tasks: Sequence[int] = (1,),
+    ) -> None:
         super().__init__()
         self.trunk = nn.Sequential(*layers((state, *hidden)), nn.ReLU())
-        self.heads = nn.ModuleDict({str(task): nn.Linear(hidden[-1], action) for task in tasks})
+        self.heads = nn.ModuleDict(
+            {str(task): nn.Linear(hidden[-1], action) for task in tasks}
+        )
 
     def forward(self, state: Tensor, task: int) -> Tensor:
         return torch.tanh(self.heads[str(task)](self.trunk(state)))
@@ -76,7 +87,9 @@ class Actor(nn.Module):
 class Critic(nn.Module):
     """Twin Q networks."""
 
-    def __init__(self, state: int, action: int, hidden: Sequence[int], normalised: bool = False) -> None:
+    def __init__(
+        self, state: int, action: int, hidden: Sequence[int], normalised: bool = False
+    ) -> None:
         super().__init__()
         self.q1 = nn.Sequential(*layers((state + action, *hidden, 1), normalised))
         self.q2 = nn.Sequential(*layers((state + action, *hidden, 1), normalised))
@@ -90,17 +103,31 @@ class Critic(nn.Module):
 
 
 class TD3BC:
-    """One agent on one task; without replay this is fine-tuning. `update` is one critic update."""
+    """One agent on one task; without replay this is fine-tuning. `update` is one critic
+    update."""
 
-    def __init__(self, actor: Actor, critic: Critic, task: int = 1, constants: Constants | None = None) -> None:
+    def __init__(
+        self,
+        actor: Actor,
+        critic: Critic,
+        task: int = 1,
+        constants: Constants | None = None,
+    ) -> None:
         self.constants, self.task, self.updates = constants or Constants(), task, 0
         self.actor, self.actor_target = actor, deepcopy(actor)
         self.critic, self.critic_target = critic, deepcopy(critic)
-        self.actor_optimizer = torch.optim.Adam(actor.parameters(), lr=self.constants.learning_rate)
-        self.critic_optimizer = torch.optim.Adam(critic.parameters(), lr=self.constants.learning_rate)
+        self.actor_optimizer = torch.optim.Adam(
+            actor.parameters(), lr=self.constants.learning_rate
+        )
+        self.critic_optimizer = torch.optim.Adam(
+            critic.parameters(), lr=self.constants.learning_rate
+        )
 
-    def update(self, batch: PlainBatch, noise: Tensor, replayed: Replayed = ()) -> dict[str, Tensor]:
-        """Critic always, actor and targets every `policy_delay`-th time; the losses, detached."""
+    def update(
+        self, batch: PlainBatch, noise: Tensor, replayed: Replayed = ()
+    ) -> dict[str, Tensor]:
+        """Critic always, actor and targets every `policy_delay`-th time; the losses,
+        detached."""
         self.updates += 1
         losses: dict[str, Tensor] = {}
         if self.constants.use_q:
@@ -115,7 +142,9 @@ class TD3BC:
         """y = r + gamma (1 - terminal) min_i Q'_i(s', clip(pi'(s') + eps, -1, 1))."""
         c = self.constants
         with torch.no_grad():
-            q1, q2 = self.critic_target(batch.next_state, self.next_action(batch, noise))
+            q1, q2 = self.critic_target(
+                batch.next_state, self.next_action(batch, noise)
+            )
             return batch.reward + c.discount * (1 - batch.terminal) * torch.min(q1, q2)
 
     def next_action(self, batch: PlainBatch, noise: Tensor) -> Tensor:
@@ -157,7 +186,10 @@ class TD3BC:
 
     def replay_loss(self, actor: Actor, replayed: Replayed) -> Tensor:
         """(lambda / (n-1)) sum_{j<n} MSE_{B_j}(pi_j(s), a_hat)."""
-        losses = [mse_loss(actor(state, j), wanted) for j, (state, wanted) in enumerate(replayed, start=1)]
+        losses = [
+            mse_loss(actor(state, j), wanted)
+            for j, (state, wanted) in enumerate(replayed, start=1)
+        ]
         return self.constants.replay_weight / len(losses) * torch.stack(losses).sum()
 
 
@@ -175,18 +207,28 @@ class PlainER(TD3BC):
 
 
 class PlainDBC(TD3BC):
-    """The task policy learns by TD3+BC alone; the continual policy clones it and the buffers."""
+    """The task policy learns by TD3+BC alone; the continual policy clones it and the
+    buffers."""
 
     def __init__(
-        self, actor: Actor, critic: Critic, continual: Actor, task: int = 1, constants: Constants | None = None
+        self,
+        actor: Actor,
+        critic: Critic,
+        continual: Actor,
+        task: int = 1,
+        constants: Constants | None = None,
     ) -> None:
         super().__init__(actor, critic, task, constants)
         self.continual = continual
-        self.continual_optimizer = torch.optim.Adam(continual.parameters(), lr=self.constants.learning_rate)
+        self.continual_optimizer = torch.optim.Adam(
+            continual.parameters(), lr=self.constants.learning_rate
+        )
 
     def update_actor(self, batch: PlainBatch, replayed: Replayed) -> dict[str, Tensor]:
         with torch.no_grad():
-            wanted = self.actor(batch.state, self.task)  # before it moves: both update on the same batch
+            wanted = self.actor(
+                batch.state, self.task
+            )  # before it moves: both update on the same batch
         losses = {"clone": mse_loss(self.continual(batch.state, self.task), wanted)}
         if replayed:
             losses["replay"] = self.replay_loss(self.continual, replayed)
@@ -206,7 +248,9 @@ class PlainReBRAC(TD3BC):
         with torch.no_grad():
             next_action = self.next_action(batch, noise)
             q1, q2 = self.critic_target(batch.next_state, next_action)
-            penalty = ((next_action - batch.next_action) ** 2).sum(1, keepdim=True) * batch.has_next
+            penalty = ((next_action - batch.next_action) ** 2).sum(
+                1, keepdim=True
+            ) * batch.has_next
             value = torch.min(q1, q2) - self.critic_weight * penalty
             return batch.reward + c.discount * (1 - batch.terminal) * value
 
@@ -214,22 +258,35 @@ class PlainReBRAC(TD3BC):
         action = self.actor(batch.state, self.task)
         q = torch.min(*self.critic(batch.state, action))
         distance = ((action - batch.action) ** 2).sum(1).mean()
-        return {"behaviour": self.actor_weight * distance, "value": -q.mean() / q.abs().mean().detach()}
+        return {
+            "behaviour": self.actor_weight * distance,
+            "value": -q.mean() / q.abs().mean().detach(),
+        }
 
 
 class PlainIQL(TD3BC):
-    """IQL with a deterministic policy: values, then the policy, then critics and targets, at every update."""
+    """IQL with a deterministic policy: values, then the policy, then critics and
+    targets, at every update."""
 
     expectile, temperature = 0.7, 3.0
 
     def __init__(
-        self, actor: Actor, critic: Critic, value: nn.Module, task: int = 1, constants: Constants | None = None
+        self,
+        actor: Actor,
+        critic: Critic,
+        value: nn.Module,
+        task: int = 1,
+        constants: Constants | None = None,
     ) -> None:
         super().__init__(actor, critic, task, constants)
         self.value = value
-        self.value_optimizer = torch.optim.Adam(value.parameters(), lr=self.constants.learning_rate)
+        self.value_optimizer = torch.optim.Adam(
+            value.parameters(), lr=self.constants.learning_rate
+        )
 
-    def update(self, batch: PlainBatch, noise: Tensor, replayed: Replayed = ()) -> dict[str, Tensor]:
+    def update(
+        self, batch: PlainBatch, noise: Tensor, replayed: Replayed = ()
+    ) -> dict[str, Tensor]:
         c = self.constants
         with torch.no_grad():
             q_target = torch.min(*self.critic_target(batch.state, batch.action))
@@ -242,8 +299,12 @@ class PlainIQL(TD3BC):
         with torch.no_grad():
             exponent = self.temperature * (q_target - self.value(batch.state))
             weight = torch.exp(exponent).clamp(max=100.0)
-            y = batch.reward + c.discount * (1 - batch.terminal) * self.value(batch.next_state)
-        actor_loss = (weight * (self.actor(batch.state, self.task) - batch.action) ** 2).mean()
+            y = batch.reward + c.discount * (1 - batch.terminal) * self.value(
+                batch.next_state
+            )
+        actor_loss = (
+            weight * (self.actor(batch.state, self.task) - batch.action) ** 2
+        ).mean()
         self.actor_optimizer.zero_grad()
         actor_loss.backward()
         self.actor_optimizer.step()
@@ -254,16 +315,24 @@ class PlainIQL(TD3BC):
         self.critic_optimizer.step()
         self.follow(self.critic, self.critic_target)
         self.follow(self.actor, self.actor_target)
-        losses = {"critic": critic_loss, "expectile": value_loss, "behaviour": actor_loss}
+        losses = {
+            "critic": critic_loss,
+            "expectile": value_loss,
+            "behaviour": actor_loss,
+        }
         return {name: loss.detach() for name, loss in losses.items()}
 
 
 class PlainReplay:
     """The data set in numpy, sampled and converted batch by batch."""
 
-    def __init__(self, arrays: Sequence[np.ndarray], device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self, arrays: Sequence[np.ndarray], device: torch.device | str = "cpu"
+    ) -> None:
         self.arrays, self.device = arrays, device
 
     def sample(self, batch_size: int) -> PlainBatch:
         index = np.random.randint(0, len(self.arrays[0]), size=batch_size)
-        return PlainBatch(*(torch.FloatTensor(array[index]).to(self.device) for array in self.arrays))
+        return PlainBatch(
+            *(torch.FloatTensor(array[index]).to(self.device) for array in self.arrays)
+        )

@@ -1,6 +1,8 @@
-"""The roll-outs' figure for ants, over a loop with gymnasium's own ant: same asset, observation and contact forces.
+"""The roll-outs' figure for ants, over a loop with gymnasium's own ant: same asset,
+observation and contact forces.
 
-Over `oer/AntDir-v0`, which shares our faster step, it is some 1.3: MuJoCo takes four fifths of that loop's time.
+Over `oer/AntDir-v0`, which shares our faster step, it is some 1.3: MuJoCo takes four
+fifths of that loop's time.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """Steps per second of the ten Continual World tasks over Meta-World's own environments.
 
-The same actions of the tasks' scripts on both sides, CPU time of one core. Beside them is printed
-what MuJoCo alone takes: the rest is Meta-World's observations, rewards and information.
+The same actions of the tasks' scripts on both sides, CPU time of one core. Beside them
+is printed what MuJoCo alone takes: the rest is Meta-World's observations, rewards and
+information.
 """
 
 from __future__ import annotations
@@ -28,7 +29,8 @@ EPISODES = 8
 
 
 class Costs(NamedTuple):
-    """CPU microseconds a step, the start of the episodes included, and of MuJoCo's five substeps alone."""
+    """CPU microseconds a step, the start of the episodes included, and of MuJoCo's five
+    substeps alone."""
 
     ours: float
     plain: float
@@ -38,15 +40,23 @@ class Costs(NamedTuple):
 def measure() -> Figure:
     one_thread()
     tasks = configured_suites(["continual_world_10"])[0].tasks
-    print("| task | ours, us/step | Meta-World, us/step | MuJoCo alone, us/step |\n| --- | ---: | ---: | ---: |")
+    print(
+        "| task | ours, us/step | Meta-World, us/step | MuJoCo alone, us/step |\n| ---"
+        " | ---: | ---: | ---: |"
+    )
     costs = []
     for task in tasks:
         costs.append(costs_of(task))
         name = task.parameters["env_name"]
-        print(f"| {name} | {' | '.join(f'{cost:.0f}' for cost in costs[-1])} |", flush=True)
+        print(
+            f"| {name} | {' | '.join(f'{cost:.0f}' for cost in costs[-1])} |",
+            flush=True,
+        )
     mean = [float(np.mean(column)) for column in zip(*costs, strict=True)]
     print(f"| mean | {' | '.join(f'{cost:.0f}' for cost in mean)} |")
-    return Figure("rollout_meta_world_vs_gymnasium_loop", mean[1] / mean[0], 1.5, "higher")
+    return Figure(
+        "rollout_meta_world_vs_gymnasium_loop", mean[1] / mean[0], 1.5, "higher"
+    )
 
 
 def costs_of(task: Task) -> Costs:
@@ -54,7 +64,11 @@ def costs_of(task: Task) -> Costs:
     plan = play(task, script, EPISODES, "benchmark")
     steps = EPISODES * task.horizon
     loop = GymnasiumLoop(script.script)
-    works = (lambda: again(task, plan), lambda: loop(plan.action), lambda: substeps(script.script, plan.action))
+    works = (
+        lambda: again(task, plan),
+        lambda: loop(plan.action),
+        lambda: substeps(script.script, plan.action),
+    )
     return Costs(*(1e6 * least_seconds(work) / steps for work in works))
 
 
@@ -66,7 +80,8 @@ def again(task: Task, plan: Episodes) -> None:
 
 
 class GymnasiumLoop:
-    """One episode after another in Meta-World's environment, on starts of its own list."""
+    """One episode after another in Meta-World's environment, on starts of its own
+    list."""
 
     def __init__(self, env_name: str) -> None:
         how = {"env_name": env_name, "seed": 0, "disable_env_checker": True}

@@ -1,8 +1,10 @@
-"""Steps per second of an evaluation, policy included, one core, over a plain gymnasium loop with the same policy.
+"""Steps per second of an evaluation, policy included, one core, over a plain gymnasium
+loop with the same policy.
 
-Three members of 128-128 and ten episodes each, as the default size evaluates; the loop steps one environment at a time
-and asks a torch module with the same weights for every action, as published evaluation code does. Ants and walkers have
-figures of their own: MuJoCo takes most of their time, whoever drives it.
+Three members of 128-128 and ten episodes each, as the default size evaluates; the loop
+steps one environment at a time and asks a torch module with the same weights for every
+action, as published evaluation code does. Ants and walkers have figures of their own:
+MuJoCo takes most of their time, whoever drives it.
 """
 
 from __future__ import annotations
@@ -31,21 +33,35 @@ from oer_pipeline.suites.suite import Suite, Task
 SEEDS, EPISODES, HORIZON, HIDDEN = (0, 1, 2), 10, 200, (128, 128)
 LOOP_EPISODES = 10
 GENTLE = 0.1
-"""Share of the untrained policy's action that is applied: walkers fall at once from the whole of it."""
+"""Share of the untrained policy's action that is applied: walkers fall at once from the
+whole of it."""
 
 
 def measure() -> Figure:
-    return Figure("rollout_vs_gymnasium_loop", faster("cheetah_vel", "oer/CheetahVel-v0"), 1.5, "higher")
+    return Figure(
+        "rollout_vs_gymnasium_loop",
+        faster("cheetah_vel", "oer/CheetahVel-v0"),
+        1.5,
+        "higher",
+    )
 
 
 def faster(family: str, id_: str, **kwargs: Any) -> float:
-    """Steps per second over those of a loop with `gymnasium.make(id_, **kwargs)`, on task 0 of the family's list."""
+    """Steps per second over those of a loop with `gymnasium.make(id_, **kwargs)`, on
+    task 0 of the family's list."""
     one_thread()
     config = {"family": family, "horizon": HORIZON, "tasks": {"ids": "0"}}
     (task,) = Suite.from_config("benchmark", config).tasks
-    data = from_episodes(play(task, UniformPolicy(), EPISODES, "benchmark"), {}, HORIZON)
-    policies = TaskTraining(Finetune(), LearnerSettings(hidden=HIDDEN), data, (), None, SEEDS).result()
-    ours, loop = Counted(lambda: evaluation(task, policies)), Counted(lambda: gymnasium_loop(id_, policies, **kwargs))
+    data = from_episodes(
+        play(task, UniformPolicy(), EPISODES, "benchmark"), {}, HORIZON
+    )
+    policies = TaskTraining(
+        Finetune(), LearnerSettings(hidden=HIDDEN), data, (), None, SEEDS
+    ).result()
+    ours, loop = (
+        Counted(lambda: evaluation(task, policies)),
+        Counted(lambda: gymnasium_loop(id_, policies, **kwargs)),
+    )
     seconds = ratio(ours, loop, rounds=9)
     return ours.steps / loop.steps / seconds
 

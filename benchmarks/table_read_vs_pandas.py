@@ -1,4 +1,5 @@
-"""How many times faster a million rows become arrays than by way of pandas; ours also validates and hashes."""
+"""How many times faster a million rows become arrays than by way of pandas; ours also
+validates and hashes."""
 
 from __future__ import annotations
 
@@ -31,6 +32,8 @@ def by_pandas(path: Path) -> dict[str, np.ndarray]:
 
     frame = pd.read_parquet(path)
     return {
-        name: np.stack(frame[name].to_list()) if column.vector else frame[name].to_numpy()
+        name: np.stack(frame[name].to_list())
+        if column.vector
+        else frame[name].to_numpy()
         for name, column in TRANSITIONS.columns.items()
     }

@@ -1,4 +1,5 @@
-"""The same as `td3bc_vs_plain_eager` for 16 members side by side on a GPU: 50 times as many member-updates a second."""
+"""The same as `td3bc_vs_plain_eager` for 16 members side by side on a GPU: 50 times as
+many member-updates a second."""
 
 from __future__ import annotations
 
@@ -11,4 +12,10 @@ def measure() -> Figure | None:
     if device == "cpu":
         print("td3bc_16_members_vs_plain_eager: of a GPU alone; torch sees none")
         return None
-    return Figure(on(device, "td3bc_16_members_vs_plain_eager"), per_member(16, device), 0.02, "lower", device)
+    return Figure(
+        on(device, "td3bc_16_members_vs_plain_eager"),
+        per_member(16, device),
+        0.02,
+        "lower",
+        device,
+    )

@@ -1,4 +1,5 @@
-"""The same as `td3bc_vs_jax` for four members side by side, which JAX trains by vmap."""
+"""The same as `td3bc_vs_jax` for four members side by side, which JAX trains by
+vmap."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Time of a TD3+BC update, one member, 256-256, batch 256, over the plain loop of benchmarks/plain.py.
+"""Time of a TD3+BC update, one member, 256-256, batch 256, over the plain loop of
+benchmarks/plain.py.
 
 The plain loop runs at torch's defaults, matrix products included.
 """
@@ -21,16 +22,37 @@ UPDATES, BATCH, HIDDEN = 100, 256, (256, 256)
 def measure() -> Figure:
     device = best_device()
     target = 0.45 if device == "cpu" else 0.1
-    return Figure(on(device, "td3bc_vs_plain_eager"), per_member(1, device), target, "lower", device)
+    return Figure(
+        on(device, "td3bc_vs_plain_eager"),
+        per_member(1, device),
+        target,
+        "lower",
+        device,
+    )
 
 
 def per_member(members: int, device: str) -> float:
-    """Our time per member and update, as CUDA graphs on a GPU, over the plain loop's per update."""
+    """Our time per member and update, as CUDA graphs on a GPU, over the plain loop's
+    per update."""
     one_thread()
-    data, settings = trajectories(20_000), LearnerSettings(batch_size=BATCH, hidden=HIDDEN)
-    training = TaskTraining(Finetune(), settings, data, (), None, range(members), device, graphs=True)
-    agent = TD3BC(Actor(OBSERVATION, ACTION, HIDDEN).to(device), Critic(OBSERVATION, ACTION, HIDDEN).to(device))
-    columns = (data.observation, data.action, data.next_observation, data.reward[:, None], data.terminal[:, None])
+    data, settings = (
+        trajectories(20_000),
+        LearnerSettings(batch_size=BATCH, hidden=HIDDEN),
+    )
+    training = TaskTraining(
+        Finetune(), settings, data, (), None, range(members), device, graphs=True
+    )
+    agent = TD3BC(
+        Actor(OBSERVATION, ACTION, HIDDEN).to(device),
+        Critic(OBSERVATION, ACTION, HIDDEN).to(device),
+    )
+    columns = (
+        data.observation,
+        data.action,
+        data.next_observation,
+        data.reward[:, None],
+        data.terminal[:, None],
+    )
     replay = PlainReplay([column.astype(np.float32) for column in columns], device)
 
     def plain() -> None:

@@ -1,4 +1,5 @@
-"""Ratios inside one process: two workloads taking turns, each judged by its fastest round."""
+"""Ratios inside one process: two workloads taking turns, each judged by its fastest
+round."""
 
 from __future__ import annotations
 
@@ -30,7 +31,8 @@ def cpu_seconds(work: Work) -> float:
 
 @contextmanager
 def on_one_core() -> Iterator[None]:
-    """A context in which the process has one core, threads that other libraries start in it included."""
+    """A context in which the process has one core, threads that other libraries start
+    in it included."""
     if not hasattr(os, "sched_setaffinity"):  # only Linux has it
         yield
         return
@@ -43,9 +45,11 @@ def on_one_core() -> Iterator[None]:
 
 
 def ratio(ours: Work, theirs: Work, rounds: int = 7) -> float:
-    """Our time over theirs. Both warm up once; the minimum is what a busy machine disturbs least.
+    """Our time over theirs. Both warm up once; the minimum is what a busy machine
+    disturbs least.
 
-    Without a GPU it is the process's CPU time, which does not count waiting for a core: the work is one thread's.
+    Without a GPU it is the process's CPU time, which does not count waiting for a core:
+    the work is one thread's.
     """
     clock = seconds if torch.cuda.is_available() else cpu_seconds
     ours(), theirs()

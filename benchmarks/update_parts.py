@@ -1,9 +1,10 @@
-"""What an update spends its time on, and how far its products are from the processor's arithmetic limit.
+"""What an update spends its time on, and how far its products are from the processor's
+arithmetic limit.
 
     python -m benchmarks.update_parts
 
-One member, 256-256, batch 256, on one core: every kernel of the replayed TD3+BC period is timed by itself. Writes the
-block of docs/performance.md.
+One member, 256-256, batch 256, on one core: every kernel of the replayed TD3+BC period
+is timed by itself. Writes the block of docs/performance.md.
 """
 
 from __future__ import annotations
@@ -37,7 +38,13 @@ PARTS = {
     "Polyak averaging": {"lerp_"},
     "ReLU and its backward": {"relu_", "threshold_backward"},
     "sums and means": {"sum", "mean", "amin"},
-    "rows gathered, parts joined and copied": {"index_select", "cat", "_foreach_copy_", "copy_", "clone"},
+    "rows gathered, parts joined and copied": {
+        "index_select",
+        "cat",
+        "_foreach_copy_",
+        "copy_",
+        "clone",
+    },
     "the choice of library": {"ask_onednn"},
 }
 OTHER = "other element-wise kernels"
@@ -85,8 +92,13 @@ class TimedKernels:
 
 
 def part_of(kernel: Any, args: Any, kwargs: Any) -> tuple[str, float]:
-    """The part that a kernel belongs to, and its multiplications and additions if it is a product."""
-    name = kernel.overloadpacket.__name__ if hasattr(kernel, "overloadpacket") else kernel.__name__
+    """The part that a kernel belongs to, and its multiplications and additions if it is
+    a product."""
+    name = (
+        kernel.overloadpacket.__name__
+        if hasattr(kernel, "overloadpacket")
+        else kernel.__name__
+    )
     if name in PRODUCTS:
         a, b = [leaf for leaf in tree_leaves(args) if isinstance(leaf, Tensor)][-2:]
         each = a.shape[-2] * a.shape[-1] * b.shape[-1]
@@ -100,7 +112,8 @@ def part_of(kernel: Any, args: Any, kwargs: Any) -> tuple[str, float]:
 
 
 def peak() -> float:
-    """Operations a second of a product of 256 x 256 x 256 in the cache, by the library that training uses."""
+    """Operations a second of a product of 256 x 256 x 256 in the cache, by the library
+    that training uses."""
     a, b = torch.randn(256, 256), torch.randn(256, 256)
     multiply = by_onednn if path() == "onednn" else torch.mm
 
@@ -116,7 +129,9 @@ def measure() -> tuple[dict[str, Part], float]:
     """Every part's share of `UPDATES` updates, and the processor's peak."""
     settings = LearnerSettings(batch_size=BATCH, hidden=HIDDEN)
     with TimedKernels() as timed:
-        training = TaskTraining(Finetune(), settings, trajectories(20_000), (), None, (0,), graphs=True)
+        training = TaskTraining(
+            Finetune(), settings, trajectories(20_000), (), None, (0,), graphs=True
+        )
         training.block(100)  # captured, and warm
         timed.parts.clear()
         for _ in range(UPDATES // 100):
@@ -128,23 +143,34 @@ def table(parts: dict[str, Part], peak: float) -> str:
     """Markdown, the largest part first."""
     total = sum(part.seconds for part in parts.values())
     operations = sum(part.operations for part in parts.values())
-    lines = ["| part of an update | microseconds | share | kernels | GFLOP/s |", "| --- | ---: | ---: | ---: | ---: |"]
+    lines = [
+        "| part of an update | microseconds | share | kernels | GFLOP/s |",
+        "| --- | ---: | ---: | ---: | ---: |",
+    ]
     for name, part in sorted(parts.items(), key=lambda item: -item[1].seconds):
         rate = f"{part.operations / part.seconds / 1e9:.0f}" if part.operations else ""
         time_each = part.seconds / UPDATES * 1e6
         kernels = part.calls / UPDATES
-        lines.append(f"| {name} | {time_each:,.0f} | {part.seconds / total:.0%} | {kernels:.1f} | {rate} |")
+        lines.append(
+            f"| {name} | {time_each:,.0f} | {part.seconds / total:.0%} | {kernels:.1f}"
+            f" | {rate} |"
+        )
     limit, taken = operations / UPDATES / peak * 1e3, total / UPDATES * 1e3
     lines += [
         "",
-        f"{describe('cpu')}: {operations / UPDATES / 1e6:.0f} MFLOP an update at the {peak / 1e9:.0f} GFLOP/s of a "
-        f"product in the cache are {limit:.2f} ms; the kernels take {taken:.2f} ms, {taken / limit:.2f} times as long.",
+        (
+            f"{describe('cpu')}: {operations / UPDATES / 1e6:.0f} MFLOP an update at"
+            f" the {peak / 1e9:.0f} GFLOP/s of a product in the cache are {limit:.2f}"
+            f" ms; the kernels take {taken:.2f} ms, {taken / limit:.2f} times as long."
+        ),
     ]
     return "\n".join(lines)
 
 
 def main() -> None:
-    argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter).parse_args()
+    argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    ).parse_args()
     one_thread()
     with on_one_core():
         found = table(*measure())

@@ -1,11 +1,15 @@
-"""Member-updates per second against members, and how long a run at the paper's size takes at the measured rates.
+"""Member-updates per second against members, and how long a run at the paper's size
+takes at the measured rates.
 
-    python -m benchmarks.updates_per_second [--quick] [--precision high] [--records FILE]
-    python -m benchmarks.updates_per_second --merge FILE    # the records of another machine, nothing is measured
+    python -m benchmarks.updates_per_second [--quick] [--precision high] [--records
+        FILE]
+    python -m benchmarks.updates_per_second --merge FILE    # the records of another
+        machine, nothing is measured
 
-Writes each record as soon as it is measured (benchmarks/updates_per_second.json), and the block of docs/performance.md
-at the end. Needs torch, numpy, pandas and pyarrow alone. Of three rounds, eager and replayed in turn, the fastest; on a
-CPU, the CPU time of one core.
+Writes each record as soon as it is measured (benchmarks/updates_per_second.json), and
+the block of docs/performance.md at the end. Needs torch, numpy, pandas and pyarrow
+alone. Of three rounds, eager and replayed in turn, the fastest; on a CPU, the CPU time
+of one core.
 """
 
 from __future__ import annotations
@@ -70,17 +74,32 @@ class Record:
 
     @property
     def what(self) -> tuple[Any, ...]:
-        return (self.device, self.precision, self.learner, self.size, self.old_tasks, self.members, self.graph)
+        return (
+            self.device,
+            self.precision,
+            self.learner,
+            self.size,
+            self.old_tasks,
+            self.members,
+            self.graph,
+        )
 
 
-def measure(learner: str, size: str, old_tasks: int, members: int, quick: bool) -> list[Record]:
-    """The rates of a learner's updates in blocks, as training runs them: eager and replayed, taking turns."""
+def measure(
+    learner: str, size: str, old_tasks: int, members: int, quick: bool
+) -> list[Record]:
+    """The rates of a learner's updates in blocks, as training runs them: eager and
+    replayed, taking turns."""
     device = best_device()
     clock = seconds if device == "cuda" else cpu_seconds
     works = {}
     for graph in (False, True):
-        training = training_of(LEARNERS[learner][0], size, old_tasks, members, device, graph)
-        training.block(training.settings.policy_delay)  # captured here, where it is replayed
+        training = training_of(
+            LEARNERS[learner][0], size, old_tasks, members, device, graph
+        )
+        training.block(
+            training.settings.policy_delay
+        )  # captured here, where it is replayed
         works[graph] = partial(_perform, training)
     updates = _enough(works[True], clock, QUICK_SHORTEST if quick else SHORTEST)
     rounds = [
@@ -90,7 +109,15 @@ def measure(learner: str, size: str, old_tasks: int, members: int, quick: bool) 
     versions = {"python": platform.python_version(), "torch": torch.__version__}
     about = describe(device), torch.get_float32_matmul_precision(), versions
     return [
-        Record(learner, size, old_tasks, members, graph, float(f"{max(r[graph] for r in rounds):.4g}"), *about)
+        Record(
+            learner,
+            size,
+            old_tasks,
+            members,
+            graph,
+            float(f"{max(r[graph] for r in rounds):.4g}"),
+            *about,
+        )
         for graph in works
     ]
 
@@ -100,7 +127,9 @@ def _perform(training: TaskTraining, updates: int) -> None:
         training.block(min(BLOCK, updates - first))
 
 
-def _enough(work: Callable[[int], None], clock: Callable[[Work], float], shortest: float) -> int:
+def _enough(
+    work: Callable[[int], None], clock: Callable[[Work], float], shortest: float
+) -> int:
     """As many updates as take `shortest` seconds or more."""
     updates = LearnerSettings().policy_delay
     while clock(partial(work, updates)) < shortest:
@@ -109,22 +138,39 @@ def _enough(work: Callable[[int], None], clock: Callable[[Work], float], shortes
 
 
 def training_of(
-    learner: Callable[[], Learner], size: str, old_tasks: int, members: int, device: str, graph: bool
+    learner: Callable[[], Learner],
+    size: str,
+    old_tasks: int,
+    members: int,
+    device: str,
+    graph: bool,
 ) -> TaskTraining:
-    """A training on the task after `old_tasks` ones that were passed through without an update."""
+    """A training on the task after `old_tasks` ones that were passed through without an
+    update."""
     batch, rows = SIZES[size]
     settings = LearnerSettings(batch_size=batch, hidden=(256, 256), updates=10**9)
     data, seeds, previous = trajectories(20_000), range(members), None
     buffers = [[buffer(data, rows)] * members for _ in range(old_tasks)]
     for task in range(old_tasks):
-        previous = TaskTraining(learner(), settings, data, buffers[:task], previous, seeds, device).result()
-    return TaskTraining(learner(), settings, data, buffers, previous, seeds, device, graph)
+        previous = TaskTraining(
+            learner(), settings, data, buffers[:task], previous, seeds, device
+        ).result()
+    return TaskTraining(
+        learner(), settings, data, buffers, previous, seeds, device, graph
+    )
 
 
 def buffer(data: Trajectories, rows: int) -> ReplayBuffer:
     """The first rows of the data."""
     numbers, nothing = np.arange(rows), np.zeros(rows, np.float32)
-    names = ("observation", "action", "next_observation", "reward", "terminal", "timeout")
+    names = (
+        "observation",
+        "action",
+        "next_observation",
+        "reward",
+        "terminal",
+        "timeout",
+    )
     return ReplayBuffer(
         **{name: getattr(data, name)[:rows] for name in names},
         target_action=data.action[:rows],
@@ -139,9 +185,15 @@ def buffer(data: Trajectories, rows: int) -> ReplayBuffer:
 
 
 def plan(quick: bool) -> list[tuple[str, str, int, int]]:
-    """What to measure: learners against members, then updates of OER at the paper's size with 0 to 4 old tasks."""
+    """What to measure: learners against members, then updates of OER at the paper's
+    size with 0 to 4 old tasks."""
     members = MEMBERS[:2] if quick else MEMBERS
-    table = [(n, s, old, m) for n, (_, old) in LEARNERS.items() for s in SIZES for m in members]
+    table = [
+        (n, s, old, m)
+        for n, (_, old) in LEARNERS.items()
+        for s in SIZES
+        for m in members
+    ]
     run = [("er_dbc", PAPER, old, SEEDS) for old in range(TASKS)]
     return [*table, *run]
 
@@ -152,18 +204,31 @@ def block(records: Sequence[Record]) -> str:
     for device, precision in dict.fromkeys((r.device, r.precision) for r in records):
         own = [r for r in records if (r.device, r.precision) == (device, precision)]
         versions = ", ".join(f"{name} {v}" for name, v in own[0].versions.items())
-        parts.append(f"**{device}** ({versions}; float32 products: `{precision}`), member-updates per second:\n")
+        parts.append(
+            f"**{device}** ({versions}; float32 products: `{precision}`),"
+            " member-updates per second:\n"
+        )
         parts += [_table(own), estimate(own), ""]
     return "\n".join(parts).strip()
 
 
 def _table(records: Sequence[Record]) -> str:
-    rates = {(r.learner, r.size, r.old_tasks, r.graph, r.members): r for r in records if r.members in MEMBERS}
+    rates = {
+        (r.learner, r.size, r.old_tasks, r.graph, r.members): r
+        for r in records
+        if r.members in MEMBERS
+    }
     rows = list(dict.fromkeys(key[:-1] for key in rates))
-    lines = [["learner", "size", "", *(_members(m) for m in MEMBERS)], ["---", "---", "---", *["---:"] * len(MEMBERS)]]
+    lines = [
+        ["learner", "size", "", *(_members(m) for m in MEMBERS)],
+        ["---", "---", "---", *["---:"] * len(MEMBERS)],
+    ]
     for learner, size, old, graph in rows:
         found = [rates.get((learner, size, old, graph, m)) for m in MEMBERS]
-        cells = ["-" if r is None else f"{r.members * r.updates_per_second:,.0f}" for r in found]
+        cells = [
+            "-" if r is None else f"{r.members * r.updates_per_second:,.0f}"
+            for r in found
+        ]
         name = f"{learner}, {old} old tasks" if old else learner
         lines.append([name, size, "replayed" if graph else "eager", *cells])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
@@ -174,25 +239,42 @@ def _members(count: int) -> str:
 
 
 def estimate(records: Sequence[Record]) -> str:
-    """How long OER's updates at the paper's size take: a task's updates over the rate at its number of old tasks."""
-    wanted = {(r.old_tasks, r.graph): r for r in records if (r.learner, r.size, r.members) == ("er_dbc", PAPER, SEEDS)}
-    rates = [wanted.get((old, True)) or wanted.get((old, False)) for old in range(TASKS)]
+    """How long OER's updates at the paper's size take: a task's updates over the rate
+    at its number of old tasks."""
+    wanted = {
+        (r.old_tasks, r.graph): r
+        for r in records
+        if (r.learner, r.size, r.members) == ("er_dbc", PAPER, SEEDS)
+    }
+    rates = [
+        wanted.get((old, True)) or wanted.get((old, False)) for old in range(TASKS)
+    ]
     found = [r.updates_per_second for r in rates if r is not None]
     if len(found) < TASKS:
-        return "No estimate of a run at the paper's size: not all of its rates were measured.\n"
+        return (
+            "No estimate of a run at the paper's size: not all of its rates were"
+            " measured.\n"
+        )
     hours = sum(UPDATES / rate for rate in found) / 3600
     length = f"{hours:,.1f} hours" if hours > 2 else f"{60 * hours:.1f} minutes"
-    what = f"{TASKS} tasks x {UPDATES:,} updates of er_dbc, {PAPER}, buffers of 1,000, {SEEDS} seeds together"
+    what = (
+        f"{TASKS} tasks x {UPDATES:,} updates of er_dbc, {PAPER}, buffers of 1,000,"
+        f" {SEEDS} seeds together"
+    )
     shown = ", ".join(f"{rate:,.3g}" for rate in found)
     return (
-        f"A run at the paper's size ({what}): about {length} of updates, from {shown} updates per second with 0 to "
-        f"{TASKS - 1} old tasks. Transition models, selection and evaluation come on top.\n"
+        f"A run at the paper's size ({what}): about {length} of updates, from {shown}"
+        f" updates per second with 0 to {TASKS - 1} old tasks. Transition models,"
+        " selection and evaluation come on top.\n"
     )
 
 
 def keep(path: Path, new: Sequence[Record]) -> list[Record]:
-    """Put new records in the place of older ones of the same thing; all that are there now."""
-    before = [Record(**r) for r in json.loads(path.read_text())] if path.exists() else []
+    """Put new records in the place of older ones of the same thing; all that are there
+    now."""
+    before = (
+        [Record(**r) for r in json.loads(path.read_text())] if path.exists() else []
+    )
     kept = {record.what: record for record in [*before, *new]}
     records = sorted(kept.values(), key=lambda r: r.what)
     with atomic_path(path) as temporary:
@@ -201,21 +283,35 @@ def keep(path: Path, new: Sequence[Record]) -> list[Record]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument(
-        "--quick", action="store_true", help="1 and 4 members, one short round; records and page stay as they are"
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--precision", default="highest", choices=("highest", "high", "medium"))
+    parser.add_argument(
+        "--quick",
+        action="store_true",
+        help="1 and 4 members, one short round; records and page stay as they are",
+    )
+    parser.add_argument(
+        "--precision", default="highest", choices=("highest", "high", "medium")
+    )
     parser.add_argument("--records", type=Path, default=RECORDS)
-    parser.add_argument("--merge", type=Path, help="records of another machine; nothing is measured")
+    parser.add_argument(
+        "--merge", type=Path, help="records of another machine; nothing is measured"
+    )
     given = parser.parse_args()
     if given.merge:
         if not given.merge.is_file():
-            parser.error(f"{given.merge} is no file; --merge takes what --records wrote on the other machine")
+            parser.error(
+                f"{given.merge} is no file; --merge takes what --records wrote on the"
+                " other machine"
+            )
         try:
             new = [Record(**record) for record in json.loads(given.merge.read_text())]
         except (ValueError, TypeError) as error:
-            parser.error(f"{given.merge} holds no records ({error}); --merge takes what --records wrote")
+            parser.error(
+                f"{given.merge} holds no records ({error}); --merge takes what"
+                " --records wrote"
+            )
     else:
         one_thread()
         torch.set_float32_matmul_precision(given.precision)
@@ -224,8 +320,14 @@ def main() -> None:
             new += measure(*what, given.quick)
             if not given.quick:
                 keep(given.records, new)
-            eager, replayed = (record.members * record.updates_per_second for record in new[-2:])
-            print(f"{eager:12,.0f} eager, {replayed:12,.0f} replayed member-updates/s: {what}", flush=True)
+            eager, replayed = (
+                record.members * record.updates_per_second for record in new[-2:]
+            )
+            print(
+                f"{eager:12,.0f} eager, {replayed:12,.0f} replayed member-updates/s:"
+                f" {what}",
+                flush=True,
+            )
     if given.quick:
         print(block(new))
         return

@@ -18,7 +18,8 @@ torch.set_num_threads(1)
 
 @cache
 def _empty_database() -> Path:
-    """A tracking database without experiments: making one takes seconds, copying it none."""
+    """A tracking database without experiments: making one takes seconds, copying it
+    none."""
     from mlflow.store.tracking.sqlalchemy_store import SqlAlchemyStore
 
     path = Path(tempfile.mkdtemp()) / "mlflow.db"
@@ -27,18 +28,22 @@ def _empty_database() -> Path:
 
 
 class Project:
-    """A copy of the project's configuration, with no data and a tracking database of its own."""
+    """A copy of the project's configuration, with no data and a tracking database of
+    its own."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True)
         shutil.copytree(ROOT / "conf", path / "conf")
         shutil.copy(ROOT / "pyproject.toml", path)
-        (path / "src").mkdir()  # Kedro wants the folder; the package is the installed one
+        (
+            path / "src"
+        ).mkdir()  # Kedro wants the folder; the package is the installed one
         shutil.copy(_empty_database(), path / "mlflow.db")
 
     def run(self, *pipelines: str, env: str = "test", **how: Any) -> list[str]:
-        """`kedro run` inside this process; the names of the nodes that ran. `how`: parameters, `tags`, `from_nodes`."""
+        """`kedro run` inside this process; the names of the nodes that ran. `how`:
+        parameters, `tags`, `from_nodes`."""
         from kedro.framework.startup import bootstrap_project
 
         from oer_pipeline.orchestration.runner import FreshRunner
@@ -59,7 +64,11 @@ class Project:
     def files(self, below: str = "data") -> dict[str, bytes]:
         """Every file that runs made, by its path below `below`."""
         root = self.path / below
-        return {p.relative_to(root).as_posix(): p.read_bytes() for p in sorted(root.rglob("*")) if p.is_file()}
+        return {
+            p.relative_to(root).as_posix(): p.read_bytes()
+            for p in sorted(root.rglob("*"))
+            if p.is_file()
+        }
 
 
 @pytest.fixture

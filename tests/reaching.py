@@ -1,4 +1,5 @@
-"""A small gymnasium environment that says when it is solved: a point that has to reach a goal."""
+"""A small gymnasium environment that says when it is solved: a point that has to reach
+a goal."""
 
 from __future__ import annotations
 
@@ -20,9 +21,11 @@ NEAR = 0.2
 
 
 class Reach(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
-    """Position starts near 0 and moves by a tenth of the action; `goal` (x, y) is not seen.
+    """Position starts near 0 and moves by a tenth of the action; `goal` (x, y) is not
+    seen.
 
-    The reward is minus the distance to the goal; `info["is_success"]`: nearer than `NEAR`.
+    The reward is minus the distance to the goal; `info["is_success"]`: nearer than
+    `NEAR`.
     """
 
     observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float32)
@@ -36,7 +39,9 @@ class Reach(gymnasium.Env[NDArray[np.float32], NDArray[np.float32]]):
         self._position = self.np_random.uniform(-0.1, 0.1, 2)
         return self._position.astype(np.float32), {}
 
-    def step(self, action: NDArray[np.float32]) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], float, bool, bool, dict[str, Any]]:
         self._position = self._position + 0.1 * action
         distance = float(np.linalg.norm(self._position - self._goal))
         info = {"is_success": distance < NEAR, "speed": float(np.abs(action).sum())}
@@ -61,7 +66,8 @@ def reach_suite(*tasks: dict[str, Any]) -> Suite:
 
 
 def steered(task: Task, wrong: float = 0.0) -> Any:
-    """A policy (batch of observations, step) -> actions that goes to the goal, or `wrong` radians beside it."""
+    """A policy (batch of observations, step) -> actions that goes to the goal, or
+    `wrong` radians beside it."""
     goal = np.array(task.parameters["kwargs"]["goal"])
     turn = np.array([[np.cos(wrong), -np.sin(wrong)], [np.sin(wrong), np.cos(wrong)]])
 
@@ -75,6 +81,8 @@ def steered(task: Task, wrong: float = 0.0) -> Any:
 def write_data(task: Task, path: Path, episodes: int = 30) -> None:
     """Episodes that reach the goal, as a Parquet file to import."""
     generators = episode_generators("test data", 0, task.index, episodes)
-    found = rollout([task.physics()] * episodes, generators, steered(task), task.horizon)
+    found = rollout(
+        [task.physics()] * episodes, generators, steered(task), task.horizon
+    )
     assert found.success.all()
     write_trajectories(path, from_episodes(found, {"suite": task.suite}, task.horizon))

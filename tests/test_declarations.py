@@ -1,4 +1,5 @@
-"""What is declared beside the code agrees with it: DVC's dependencies, the command line, lock and ignore files."""
+"""What is declared beside the code agrees with it: DVC's dependencies, the command
+line, lock and ignore files."""
 
 from __future__ import annotations
 
@@ -28,20 +29,37 @@ PIPELINES = {
 
 @pytest.mark.parametrize("stage", PIPELINES)
 def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
-    """`errors` and `types` hold no behaviour, `__init__` no code; the libraries are pinned."""
+    """`errors` and `types` hold no behaviour, `__init__` no code; the libraries are
+    pinned."""
     conf = {
-        n: yaml.safe_load((ROOT / "conf/base" / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods")
+        n: yaml.safe_load((ROOT / "conf/base" / f"{n}.yml").read_text())
+        for n in ("parameters", "suites", "methods")
     }
     plan = resolve(conf["parameters"], {}, conf["suites"], conf["methods"])
-    declared = [d.removeprefix("src/").replace("/", ".").removesuffix(".py") for d in STAGES[stage]["deps"]]
-    configured = [*conf["parameters"]["learners"].values(), *conf["parameters"]["selectors"].values()]
+    declared = [
+        d.removeprefix("src/").replace("/", ".").removesuffix(".py")
+        for d in STAGES[stage]["deps"]
+    ]
+    configured = [
+        *conf["parameters"]["learners"].values(),
+        *conf["parameters"]["selectors"].values(),
+    ]
     classes = tuple(entry["class"] for entry in configured)
     for name in PIPELINES[stage]:
-        for node in import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(plan).nodes:
+        for node in (
+            import_module(f"oer_pipeline.pipelines.{name}.pipeline")
+            .create_pipeline(plan)
+            .nodes
+        ):
             for module in modules_used(node.func, classes if stage == "cell" else ()):
-                if module in ("oer_pipeline.common.errors", "oer_pipeline.common.types") or is_package(module):
+                if module in (
+                    "oer_pipeline.common.errors",
+                    "oer_pipeline.common.types",
+                ) or is_package(module):
                     continue
-                assert any(module == d or module.startswith(f"{d}.") for d in declared), f"{stage} lacks {module}"
+                assert any(
+                    module == d or module.startswith(f"{d}.") for d in declared
+                ), f"{stage} lacks {module}"
             assert any(node.func.__module__.startswith(f"{d}.") for d in declared)
 
 
@@ -65,7 +83,9 @@ def test_dvc_commands_name_registered_pipelines() -> None:
         (["--pipelines=continul"], ["continul", "continual"]),
     ],
 )
-def test_an_unknown_name_is_one_line_and_a_status(project: Any, arguments: list[str], words: list[str]) -> None:
+def test_an_unknown_name_is_one_line_and_a_status(
+    project: Any, arguments: list[str], words: list[str]
+) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "kedro", "run", *arguments],
         cwd=project.path,

@@ -1,4 +1,5 @@
-"""docs/extending.md: every package on the page is written as it stands there, tested and run."""
+"""docs/extending.md: every package on the page is written as it stands there, tested
+and run."""
 
 from __future__ import annotations
 
@@ -24,11 +25,17 @@ def blocks(section: str) -> list[tuple[str, str]]:
 
 
 def commands(section: str) -> list[str]:
-    return [line for language, content in blocks(section) if language == "sh" for line in content.splitlines()]
+    return [
+        line
+        for language, content in blocks(section)
+        if language == "sh"
+        for line in content.splitlines()
+    ]
 
 
 def write_package(project: Any, section: str) -> list[str]:
-    """Write a section's files into the project; their paths stand in their first lines."""
+    """Write a section's files into the project; their paths stand in their first
+    lines."""
     written = []
     for language, content in blocks(section):
         if language == "sh":
@@ -60,7 +67,9 @@ def shell(project: Any, line: str) -> str:
 
 
 @pytest.mark.parametrize("section", SECTIONS)
-def test_a_package_of_the_page_passes_its_test_and_runs(resumed: Any, section: str) -> None:
+def test_a_package_of_the_page_passes_its_test_and_runs(
+    resumed: Any, section: str
+) -> None:
     project = resumed  # with data, so that none is collected
     written = write_package(project, section)
     assert any("/test_" in path for path in written)

@@ -16,9 +16,16 @@ def test_the_notebook_executes_on_a_finished_run(finished: Any, tmp_path: Path) 
     shutil.copytree(finished.path / "data" / "test", tmp_path / "data")
     (tmp_path / "notebooks").mkdir()
     notebook = nbformat.read(NOTEBOOK, as_version=4)
-    client = NotebookClient(notebook, timeout=120, resources={"metadata": {"path": str(tmp_path / "notebooks")}})
+    client = NotebookClient(
+        notebook,
+        timeout=120,
+        resources={"metadata": {"path": str(tmp_path / "notebooks")}},
+    )
     client.execute()
     figures = [
-        o for c in notebook.cells for o in c.get("outputs", []) if "application/vnd.plotly.v1+json" in o.get("data", {})
+        o
+        for c in notebook.cells
+        for o in c.get("outputs", [])
+        if "application/vnd.plotly.v1+json" in o.get("data", {})
     ]
     assert len(figures) == 3

@@ -1,1 +1,2 @@
-"""What is tried and measured on a machine with a GPU, in one command of at most eight minutes."""
+"""What is tried and measured on a machine with a GPU, in one command of at most eight
+minutes."""

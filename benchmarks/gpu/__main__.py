@@ -1,11 +1,15 @@
-"""`python -m benchmarks.gpu`: try and measure everything that needs a GPU, in at most eight minutes.
+"""`python -m benchmarks.gpu`: try and measure everything that needs a GPU, in at most
+eight minutes.
 
-    python -m benchmarks.gpu [--results FILE]     # on the machine with the GPU; also one STEP or more
-    python -m benchmarks.gpu --merge FILE         # elsewhere: write docs/performance.md from that file
+    python -m benchmarks.gpu [--results FILE]     # on the machine with the GPU; also
+        one STEP or more
+    python -m benchmarks.gpu --merge FILE         # elsewhere: write docs/performance.md
+        from that file
     python -m benchmarks.gpu --rehearse           # the same steps, tiny, on a CPU
 
-Needs torch, pytorch-lightning, numpy, pandas, pyarrow and pytest alone. Every step is a process of its own, so that one
-that fails, hangs or spoils the device takes nothing with it; its result is written as soon as it is there.
+Needs torch, pytorch-lightning, numpy, pandas, pyarrow and pytest alone. Every step is a
+process of its own, so that one that fails, hangs or spoils the device takes nothing
+with it; its result is written as soon as it is there.
 """
 
 from __future__ import annotations
@@ -36,7 +40,11 @@ def main() -> None:
     elif given.step:
         tell(STEPS[given.step].perform(given.device, given.rehearse))
     else:
-        sys.exit(perform(given.names or list(STEPS), given.results, given.device, given.rehearse))
+        sys.exit(
+            perform(
+                given.names or list(STEPS), given.results, given.device, given.rehearse
+            )
+        )
 
 
 def perform(names: list[str], results: Path, device: str, rehearse: bool) -> int:
@@ -46,7 +54,9 @@ def perform(names: list[str], results: Path, device: str, rehearse: bool) -> int
     failed = 0
     for name in names:
         left = LIMIT - (time.monotonic() - started)
-        found[name] = _in_a_process(name, device, rehearse, min(left, STEPS[name].limit))
+        found[name] = _in_a_process(
+            name, device, rehearse, min(left, STEPS[name].limit)
+        )
         failed |= "error" in found[name]
         _write(results, found)
         print(f"{name}: {json.dumps(found[name])[:400]}", flush=True)
@@ -64,15 +74,28 @@ def _merge(path: Path) -> None:
         sys.exit(f"{path} holds no results of a run ({type(error).__name__}: {error})")
 
 
-def _in_a_process(name: str, device: str, rehearse: bool, limit: float) -> dict[str, Any]:
-    """The step's result as far as it came, with `error` if it did not come to its end."""
+def _in_a_process(
+    name: str, device: str, rehearse: bool, limit: float
+) -> dict[str, Any]:
+    """The step's result as far as it came, with `error` if it did not come to its
+    end."""
     if limit <= 0:
         return {"error": f"not started: the {LIMIT:.0f} s were over"}
-    command = [sys.executable, "-m", "benchmarks.gpu", "--step", name, "--device", device]
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks.gpu",
+        "--step",
+        name,
+        "--device",
+        device,
+    ]
     command += ["--rehearse"] if rehearse else []
     started, error = time.monotonic(), ""
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdout=pipe, stderr=pipe, text=True, start_new_session=True) as process:
+    with subprocess.Popen(
+        command, stdout=pipe, stderr=pipe, text=True, start_new_session=True
+    ) as process:
         try:
             told, complained = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
@@ -101,7 +124,10 @@ def _read(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        sys.exit(f"{path} holds no results ({error}); give it what --results wrote on the other machine")
+        sys.exit(
+            f"{path} holds no results ({error}); give it what --results wrote on the"
+            " other machine"
+        )
     of_steps = isinstance(found, dict) and found.keys() <= STEPS.keys()
     if not of_steps or not all(isinstance(result, dict) for result in found.values()):
         sys.exit(f"{path} holds no results of these steps ({', '.join(STEPS)})")
@@ -114,12 +140,31 @@ def _write(path: Path, found: dict[str, Any]) -> None:
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="STEP", help=f"some of {', '.join(STEPS)}; all without")
-    parser.add_argument("--results", type=Path, help=f"default {RESULTS.name} beside this command; none to rehearse")
-    parser.add_argument("--merge", type=Path, help="results of another machine; nothing is measured")
-    parser.add_argument("--rehearse", action="store_true", help="tiny sizes on a CPU; says that the steps work")
-    parser.add_argument("--device", default="cuda", choices=("cuda", "cpu"), help=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "names",
+        nargs="*",
+        metavar="STEP",
+        help=f"some of {', '.join(STEPS)}; all without",
+    )
+    parser.add_argument(
+        "--results",
+        type=Path,
+        help=f"default {RESULTS.name} beside this command; none to rehearse",
+    )
+    parser.add_argument(
+        "--merge", type=Path, help="results of another machine; nothing is measured"
+    )
+    parser.add_argument(
+        "--rehearse",
+        action="store_true",
+        help="tiny sizes on a CPU; says that the steps work",
+    )
+    parser.add_argument(
+        "--device", default="cuda", choices=("cuda", "cpu"), help=argparse.SUPPRESS
+    )
     parser.add_argument("--step", choices=tuple(STEPS), help=argparse.SUPPRESS)
     given = parser.parse_args()
     unknown = [name for name in given.names if name not in STEPS]
@@ -128,7 +173,9 @@ def _arguments() -> argparse.Namespace:
     if given.rehearse:
         given.device = "cpu"
     if given.results is None:
-        given.results = Path(tempfile.mkdtemp()) / RESULTS.name if given.rehearse else RESULTS
+        given.results = (
+            Path(tempfile.mkdtemp()) / RESULTS.name if given.rehearse else RESULTS
+        )
     return given
 
 

@@ -16,15 +16,33 @@ RESULTS = Path(__file__).with_name("results.json")
 
 def merge(results: Mapping[str, Any], page: Path = updates_per_second.PAGE) -> None:
     """Put a run's figures among the project's records, and its account on the page."""
-    found = [*results.get("paper_rates", {}).get("records", ()), *results.get("rates", {}).get("records", ())]
-    records = updates_per_second.keep(updates_per_second.RECORDS, [Record(**record) for record in found])
+    found = [
+        *results.get("paper_rates", {}).get("records", ()),
+        *results.get("rates", {}).get("records", ()),
+    ]
+    records = updates_per_second.keep(
+        updates_per_second.RECORDS, [Record(**record) for record in found]
+    )
     keep_records(results.get("ratios", {}).get("figures", []))
-    rewrite(page, {"updates_per_second": updates_per_second.block(records), "gpu": account(results)})
+    rewrite(
+        page,
+        {
+            "updates_per_second": updates_per_second.block(records),
+            "gpu": account(results),
+        },
+    )
 
 
 def account(results: Mapping[str, Any]) -> str:
     """Markdown: what was tried, a line each, failures included."""
-    lines = [f"Measured on **{results.get('machine', {}).get('device', 'an unknown device')}** by `make gpu`.", ""]
+    lines = [
+        (
+            "Measured on"
+            f" **{results.get('machine', {}).get('device', 'an unknown device')}** by"
+            " `make gpu`."
+        ),
+        "",
+    ]
     lines += ["| step | result |", "| --- | --- |"]
     for name, result in results.items():
         lines.append(f"| {name} | {_words(name, result)} |")
@@ -38,7 +56,10 @@ def _words(name: str, result: Mapping[str, Any]) -> str:
     if name in ("paper_rates", "rates"):
         return f"{len(result['records'])} rates, in the table above"
     if name == "ratios":
-        return ", ".join(f"{f['name']} {f['value']:.3g} (target {f['target']:g})" for f in result["figures"])
+        return ", ".join(
+            f"{f['name']} {f['value']:.3g} (target {f['target']:g})"
+            for f in result["figures"]
+        )
     shown = {key: value for key, value in result.items() if key != "seconds"}
     return "; ".join(f"{key}: {_value(value)}" for key, value in shown.items())
 

@@ -27,7 +27,13 @@ from oer_pipeline.learners.task_training import TaskTraining
 
 Result = dict[str, Any]
 REPLAYS = 20
-NEEDED = ("training.fit", "dynamics.fit", "selection.mbes", "learners.dbc", "metrics.report")
+NEEDED = (
+    "training.fit",
+    "dynamics.fit",
+    "selection.mbes",
+    "learners.dbc",
+    "metrics.report",
+)
 """Modules that have to be importable where Kedro, MLflow and MuJoCo are not."""
 
 
@@ -36,13 +42,15 @@ MARK = "RESULT "
 
 
 def tell(result: Result) -> None:
-    """Print a step's result as far as it has come: what is told is kept, whatever happens afterwards."""
+    """Print a step's result as far as it has come: what is told is kept, whatever
+    happens afterwards."""
     print(MARK + json.dumps(result), flush=True)
 
 
 @dataclass(frozen=True)
 class Step:
-    """`perform(device, tiny)` gives a result that JSON can hold; it is ended after `limit` seconds."""
+    """`perform(device, tiny)` gives a result that JSON can hold; it is ended after
+    `limit` seconds."""
 
     perform: Callable[[str, bool], Result]
     limit: float
@@ -87,9 +95,22 @@ def _replays_against_eager(name: str, device: str, tiny: bool) -> Result:
 def tests(device: str, tiny: bool) -> Result:
     """The tests that need a GPU; in a rehearsal those of the same file that do not."""
     chosen = ["-k", "gpu"] if device == "cuda" else ["-k", "losses_hold"]
-    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests/learners/test_graphs.py"]
-    alone = {**os.environ, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}  # plug-ins may want what is not there
-    done = subprocess.run([*command, *chosen], capture_output=True, text=True, check=False, env=alone)
+    command = [
+        sys.executable,
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        "tests/learners/test_graphs.py",
+    ]
+    alone = {
+        **os.environ,
+        "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1",
+    }  # plug-ins may want what is not there
+    done = subprocess.run(
+        [*command, *chosen], capture_output=True, text=True, check=False, env=alone
+    )
     if done.returncode:
         raise RuntimeError((done.stdout + done.stderr)[-2_000:])
     counts = re.findall(r"(\d+) (passed|skipped)", done.stdout)
@@ -97,12 +118,18 @@ def tests(device: str, tiny: bool) -> Result:
 
 
 def paper_rates(device: str, tiny: bool) -> Result:
-    """Updates per second of OER at the paper's size with 0 to 4 old tasks, in float32 and in tf32."""
+    """Updates per second of OER at the paper's size with 0 to 4 old tasks, in float32
+    and in tf32."""
     records = []
     for precision in ("highest", "high"):
         torch.set_float32_matmul_precision(precision)
         for old_tasks in range(1 if tiny else updates_per_second.TASKS):
-            what = ("er_dbc", updates_per_second.PAPER, old_tasks, 1 if tiny else updates_per_second.SEEDS)
+            what = (
+                "er_dbc",
+                updates_per_second.PAPER,
+                old_tasks,
+                1 if tiny else updates_per_second.SEEDS,
+            )
             records += updates_per_second.measure(*what, quick=tiny)
             tell(_records(records))
     return _records(records)
@@ -115,7 +142,9 @@ def _records(records: Sequence[updates_per_second.Record]) -> Result:
 def profile(device: str, tiny: bool) -> Result:
     """The kernels that 20 replayed periods spend their time in."""
     learner, _ = updates_per_second.LEARNERS["er_dbc"]
-    training = _training(learner, 0 if tiny else 4, 1 if tiny else 5, device, True, tiny)
+    training = _training(
+        learner, 0 if tiny else 4, 1 if tiny else 5, device, True, tiny
+    )
     training.block(2)
     kinds = [torch.profiler.ProfilerActivity.CPU]
     if device == "cuda":
@@ -123,13 +152,18 @@ def profile(device: str, tiny: bool) -> Result:
     with torch.profiler.profile(activities=kinds) as profiled:
         training.block(REPLAYS * 2)
     attribute = "self_device_time_total" if device == "cuda" else "self_cpu_time_total"
-    rows = sorted(profiled.key_averages(), key=lambda row: -float(getattr(row, attribute)))
-    microseconds = {row.key[:90]: round(getattr(row, attribute) / REPLAYS, 1) for row in rows[:25]}
+    rows = sorted(
+        profiled.key_averages(), key=lambda row: -float(getattr(row, attribute))
+    )
+    microseconds = {
+        row.key[:90]: round(getattr(row, attribute) / REPLAYS, 1) for row in rows[:25]
+    }
     return {"microseconds_per_period": microseconds}
 
 
 def adam_in_slices(device: str, tiny: bool) -> Result:
-    """Adam over one flat buffer against the same buffer in 32 slices, which more multiprocessors share."""
+    """Adam over one flat buffer against the same buffer in 32 slices, which more
+    multiprocessors share."""
     size = 2**14 if tiny else 5 * 2 * 74_000
     whole = [torch.randn(size, device=device) for _ in range(4)]
     whole[3].abs_()
@@ -152,7 +186,10 @@ def adam_in_slices(device: str, tiny: bool) -> Result:
 
     repeats = 10 if tiny else 500
     found = {}
-    for name, parts in (("whole", [[tensor] for tensor in whole]), ("32 slices", slices)):
+    for name, parts in (
+        ("whole", [[tensor] for tensor in whole]),
+        ("32 slices", slices),
+    ):
         step(parts)
         taken = seconds(lambda parts=parts: [step(parts) for _ in range(repeats)])
         found[name] = round(taken / repeats * 1e6, 2)
@@ -164,15 +201,21 @@ def ratios(device: str, tiny: bool) -> Result:
     from benchmarks.td3bc_vs_plain_eager import per_member
 
     figures = []
-    for name, members, target in (("td3bc_vs_plain_eager", 1, 0.1), ("td3bc_16_members_vs_plain_eager", 16, 0.02)):
+    for name, members, target in (
+        ("td3bc_vs_plain_eager", 1, 0.1),
+        ("td3bc_16_members_vs_plain_eager", 16, 0.02),
+    ):
         value = per_member(1 if tiny else members, device)
-        figures.append(Figure(on(device, name), value, target, "lower", device).record())
+        figures.append(
+            Figure(on(device, name), value, target, "lower", device).record()
+        )
         tell({"figures": figures})
     return {"figures": figures}
 
 
 def checkpoint(device: str, tiny: bool) -> Result:
-    """A training that goes on from a checkpoint against one that was never interrupted."""
+    """A training that goes on from a checkpoint against one that was never
+    interrupted."""
     learner, old_tasks = updates_per_second.LEARNERS["er_dbc"]
     trainings = [_training(learner, old_tasks, 2, device, True, tiny) for _ in range(2)]
     first, second = trainings
@@ -206,22 +249,31 @@ def lightning(device: str, tiny: bool) -> Result:
     settings = LearnerSettings(updates=updates, batch_size=256, hidden=(256, 256))
     hardware = Hardware("cpu" if device == "cpu" else "gpu")
     data = trajectories(20_000)
-    taken = seconds(lambda: fit(DualBehaviourCloning(), settings, data, (), None, (0, 1, 2), hardware))
+    taken = seconds(
+        lambda: fit(
+            DualBehaviourCloning(), settings, data, (), None, (0, 1, 2), hardware
+        )
+    )
     return {"updates": updates, "fit_seconds": round(taken, 2)}
 
 
 def rates(device: str, tiny: bool) -> Result:
     """Updates per second against members, the table of docs/performance.md."""
     records = []
-    for learner, size, old_tasks, members in updates_per_second.plan(quick=tiny)[: 1 if tiny else None]:
+    for learner, size, old_tasks, members in updates_per_second.plan(quick=tiny)[
+        : 1 if tiny else None
+    ]:
         if members != updates_per_second.SEEDS:  # those are `paper_rates`
-            records += updates_per_second.measure(learner, size, old_tasks, members, quick=True)
+            records += updates_per_second.measure(
+                learner, size, old_tasks, members, quick=True
+            )
             tell(_records(records))
     return _records(records)
 
 
 def ensemble(device: str, tiny: bool) -> Result:
-    """Updates per second of a transition model at the paper's size, replayed and eager."""
+    """Updates per second of a transition model at the paper's size, replayed and
+    eager."""
     from benchmarks.ensemble_vs_sequential import samples
     from oer_pipeline.dynamics.fit import train
     from oer_pipeline.dynamics.settings import DynamicsSettings
@@ -230,26 +282,46 @@ def ensemble(device: str, tiny: bool) -> Result:
     rows = 2_000 if tiny else 180_000
     training, heldout = samples(rows, device), samples(rows // 9, device)
     found: Result = {}
-    for name, graphs, epochs in (("replayed", True, 2 if tiny else 20), ("eager", False, 1 if tiny else 3)):
+    for name, graphs, epochs in (
+        ("replayed", True, 2 if tiny else 20),
+        ("eager", False, 1 if tiny else 3),
+    ):
         settings = DynamicsSettings(max_epochs=epochs, patience=epochs)
         members = generators("gpu", range(settings.members), 1)
-        taken = seconds(lambda s=settings, m=members, g=graphs: train(training, heldout, s, m, graphs=g))
-        found[f"{name}_updates_per_second"] = round(epochs * (rows // settings.batch_size) / taken, 1)
+        taken = seconds(
+            lambda s=settings, m=members, g=graphs: train(
+                training, heldout, s, m, graphs=g
+            )
+        )
+        found[f"{name}_updates_per_second"] = round(
+            epochs * (rows // settings.batch_size) / taken, 1
+        )
     return found
 
 
 def _training(
-    learner: Callable[[], Any], old_tasks: int, members: int, device: str, graph: bool, tiny: bool
+    learner: Callable[[], Any],
+    old_tasks: int,
+    members: int,
+    device: str,
+    graph: bool,
+    tiny: bool,
 ) -> TaskTraining:
     """At the paper's size; tiny: at the smaller of the table's sizes."""
     one_thread()
     size = next(iter(updates_per_second.SIZES)) if tiny else updates_per_second.PAPER
-    return updates_per_second.training_of(learner, size, old_tasks, members, device, graph)
+    return updates_per_second.training_of(
+        learner, size, old_tasks, members, device, graph
+    )
 
 
 def _largest_difference(one: dict[str, Tensor], other: dict[str, Tensor]) -> float:
     """Between tensors of numbers of the same name."""
-    pairs = [(tensor, other[name]) for name, tensor in one.items() if tensor.is_floating_point()]
+    pairs = [
+        (tensor, other[name])
+        for name, tensor in one.items()
+        if tensor.is_floating_point()
+    ]
     return max(float((a - b).abs().max()) for a, b in pairs)
 
 

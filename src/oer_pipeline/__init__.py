@@ -1,4 +1,5 @@
-"""Continual offline reinforcement learning with offline experience replay (OER), as a Kedro pipeline.
+"""Continual offline reinforcement learning with offline experience replay (OER), as a
+Kedro pipeline.
 
 Docstrings refer to three pages by name and section, as "(method, section 5)":
 

@@ -11,7 +11,8 @@ from kedro.framework.project import configure_project
 
 
 def main(*args: Any, **kwargs: Any) -> Any:
-    """Run with the given command line, e.g. `oer-pipeline --pipelines=collection --conf-source=conf`."""
+    """Run with the given command line, e.g. `oer-pipeline --pipelines=collection
+    --conf-source=conf`."""
     package = Path(__file__).parent.name
     configure_project(package)
     kwargs.setdefault("standalone_mode", not hasattr(sys, "ps1"))

@@ -33,7 +33,10 @@ def _workers(command: Callable[..., None]) -> Callable[..., None]:
         ),
         click.option(
             "--scheduler",
-            help="A Dask scheduler's address or file, such as tcp://host:8786; this machine without.",
+            help=(
+                "A Dask scheduler's address or file, such as tcp://host:8786; this"
+                " machine without."
+            ),
         ),
     )
     return _with(options, command)
@@ -42,8 +45,14 @@ def _workers(command: Callable[..., None]) -> Callable[..., None]:
 def _told(command: Callable[..., None]) -> Callable[..., None]:
     """What all cells are told."""
     options = (
-        click.option("--env", "-e", help="Another environment than local, such as test."),
-        click.option("--params", default="", help="What is left open, such as learner.updates=4000,seeds=0-4."),
+        click.option(
+            "--env", "-e", help="Another environment than local, such as test."
+        ),
+        click.option(
+            "--params",
+            default="",
+            help="What is left open, such as learner.updates=4000,seeds=0-4.",
+        ),
     )
     return _with(options, command)
 
@@ -51,19 +60,31 @@ def _told(command: Callable[..., None]) -> Callable[..., None]:
 def _parts(command: Callable[..., None]) -> Callable[..., None]:
     """Some of the suites and qualities that there are."""
     options = (
-        click.option("--suites", callback=_names, help="Some of those that it is about, +-joined."),
-        click.option("--qualities", callback=_names, help="Some of those that it is about, +-joined."),
+        click.option(
+            "--suites",
+            callback=_names,
+            help="Some of those that it is about, +-joined.",
+        ),
+        click.option(
+            "--qualities",
+            callback=_names,
+            help="Some of those that it is about, +-joined.",
+        ),
     )
     return _with(options, command)
 
 
-def _with(options: Sequence[Callable[..., Any]], command: Callable[..., None]) -> Callable[..., None]:
+def _with(
+    options: Sequence[Callable[..., Any]], command: Callable[..., None]
+) -> Callable[..., None]:
     for option in reversed(options):
         command = option(command)
     return command
 
 
-def _names(_: click.Context, __: click.Parameter, given: str | None) -> list[str] | None:
+def _names(
+    _: click.Context, __: click.Parameter, given: str | None
+) -> list[str] | None:
     """`a+b` as a list."""
     return None if given is None else given.split("+")
 
@@ -82,7 +103,9 @@ def _one_line() -> Iterator[None]:
 @_told
 @_workers
 @_parts
-@click.option("--methods", callback=_names, help="Some of the grid's, such as finetune+oer.")
+@click.option(
+    "--methods", callback=_names, help="Some of the grid's, such as finetune+oer."
+)
 def grid(name: str, **given: Any) -> None:
     """Run a grid, conf/*/grids/NAME.yml, and print its report.
 
@@ -136,9 +159,11 @@ def bases(study: str, **given: Any) -> None:
 @cli.command()
 @_workers
 def clones(**given: Any) -> None:
-    """Clone the scripted behaviours' medium data (Continual World) and evaluate the clones.
+    """Clone the scripted behaviours' medium data (Continual World) and evaluate the
+    clones.
 
-    Their success on goals that were not collected stands beside the data's in docs/data.md.
+    Their success on goals that were not collected stands beside the data's in
+    docs/data.md.
 
     \b
     Example: kedro clones --jobs=2

@@ -19,18 +19,31 @@ SHARED = ("transitions", "references", "dynamics")
 
 
 def with_shared_data(stage: Pipeline, plan: Plan) -> Pipeline:
-    """The stage with what the first of equal tasks has in place of what the later ones would have."""
-    later = [(task.name, plan.data_of(task)) for task in plan.tasks if task not in plan.distinct]
-    instead = {f"{name}.{what}": f"{first}.{what}" for name, first in later for what in SHARED}
+    """The stage with what the first of equal tasks has in place of what the later ones
+    would have."""
+    later = [
+        (task.name, plan.data_of(task))
+        for task in plan.tasks
+        if task not in plan.distinct
+    ]
+    instead = {
+        f"{name}.{what}": f"{first}.{what}" for name, first in later for what in SHARED
+    }
     wanted = {name: first for name, first in instead.items() if name in stage.inputs()}
     return Pipeline(stage, inputs=wanted) if wanted else stage
 
 
 def register_pipelines() -> dict[str, Pipeline]:
-    """Every stage, the others, and `__default__`: one cell through all stages (no model where no selector asks)."""
+    """Every stage, the others, and `__default__`: one cell through all stages (no model
+    where no selector asks)."""
     plan = plan_in_force()
     made = {
-        name: with_shared_data(import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(plan), plan)
+        name: with_shared_data(
+            import_module(f"oer_pipeline.pipelines.{name}.pipeline").create_pipeline(
+                plan
+            ),
+            plan,
+        )
         for name in (*STAGES, *OTHERS)
     }
     uses_model = plan.selector is not None and plan.selector["uses_model"]

@@ -3,9 +3,15 @@
 import os
 from typing import Any
 
-# One thread a process: parallelism is processes (two OpenMP threads on two busy cores are many times slower than one).
+# One thread a process: parallelism is processes (two OpenMP threads on two busy cores
+# are many times slower than one).
 os.environ.setdefault("OMP_NUM_THREADS", "1")
-for _telemetry in ("KEDRO_DISABLE_TELEMETRY", "DO_NOT_TRACK", "MLFLOW_DISABLE_TELEMETRY", "DVC_NO_ANALYTICS"):
+for _telemetry in (
+    "KEDRO_DISABLE_TELEMETRY",
+    "DO_NOT_TRACK",
+    "MLFLOW_DISABLE_TELEMETRY",
+    "DVC_NO_ANALYTICS",
+):
     os.environ.setdefault(_telemetry, "true")
 # A tracking server that is down must not hold a run up, and nothing here is pickled.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
@@ -25,12 +31,16 @@ from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
 SESSION_CLASS = PlanSession
 CONTEXT_CLASS = PlanContext
 HOOKS = (Tracking(),)
-DISABLE_HOOKS_FOR_PLUGINS = ("kedro_mlflow",)  # Tracking is its hook, made to survive a server that is down
+DISABLE_HOOKS_FOR_PLUGINS = (
+    "kedro_mlflow",
+)  # Tracking is its hook, made to survive a server that is down
 
 CONFIG_LOADER_CLASS = OmegaConfigLoader
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
-    "config_patterns": {name: [f"{name}*", f"{name}*/**"] for name in ("suites", "methods", "tuned")},
+    "config_patterns": {
+        name: [f"{name}*", f"{name}*/**"] for name in ("suites", "methods", "tuned")
+    },
 }

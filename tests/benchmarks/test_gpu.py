@@ -1,4 +1,5 @@
-"""The command for a GPU: its steps work on a CPU, failures are kept as such, the page is written from its results."""
+"""The command for a GPU: its steps work on a CPU, failures are kept as such, the page
+is written from its results."""
 
 from __future__ import annotations
 
@@ -22,17 +23,24 @@ ROOT = Path(__file__).parents[2]
 
 def rehearse(*arguments: str) -> subprocess.CompletedProcess[str]:
     program = [sys.executable, "-m", "benchmarks.gpu", *arguments]
-    return subprocess.run(program, capture_output=True, text=True, check=False, cwd=ROOT)
+    return subprocess.run(
+        program, capture_output=True, text=True, check=False, cwd=ROOT
+    )
 
 
 def test_steps_work_and_each_result_is_kept(tmp_path: Path) -> None:
     results = tmp_path / "results.json"
-    done = rehearse("--rehearse", "--results", str(results), "machine", "captures", "checkpoint")
+    done = rehearse(
+        "--rehearse", "--results", str(results), "machine", "captures", "checkpoint"
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(results.read_text())
     assert found["machine"]["versions"]["torch"] == torch.__version__
     for learner in ("finetune", "er_dbc"):
-        assert found["captures"][learner] == {"captured": True, "largest_difference": 0.0}
+        assert found["captures"][learner] == {
+            "captured": True,
+            "largest_difference": 0.0,
+        }
     assert found["checkpoint"]["largest_difference"] == 0.0
 
 
@@ -46,7 +54,9 @@ def test_every_step_works_on_a_cpu(tmp_path: Path) -> None:
     assert not [name for name, result in found.items() if "error" in result]
 
 
-def test_a_step_that_fails_or_hangs_leaves_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_fails_or_hangs_leaves_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     limits = {"machine": 60.0, "lightning": 0.5, "profile": 60.0}
     for name, limit in limits.items():
         monkeypatch.setitem(STEPS, name, Step(STEPS[name].perform, limit))
@@ -60,7 +70,9 @@ def test_a_step_that_fails_or_hangs_leaves_the_others(tmp_path: Path, monkeypatc
     monkeypatch.setattr(command.subprocess, "Popen", some_fail)
     monkeypatch.chdir(ROOT)
     results = tmp_path / "results.json"
-    assert command.perform(["profile", "lightning", "machine"], results, "cpu", True) == 1
+    assert (
+        command.perform(["profile", "lightning", "machine"], results, "cpu", True) == 1
+    )
     found = json.loads(results.read_text())
     assert "RuntimeError: no memory left" in found["profile"]["error"]
     assert found["lightning"]["error"] == "not finished within 0.5 s"
@@ -76,7 +88,9 @@ time.sleep(60)
 """
 
 
-def test_a_step_that_hangs_keeps_what_it_told_and_leaves_nothing_running(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_step_that_hangs_keeps_what_it_told_and_leaves_nothing_running(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     start = subprocess.Popen
 
     def hanging(program: list[str], **how: Any) -> Any:
@@ -95,10 +109,15 @@ def test_a_rehearsal_is_no_measurement(tmp_path: Path) -> None:
     assert rehearse("--rehearse", "--results", str(results), "machine").returncode == 0
     merged = rehearse("--merge", str(results))
     assert merged.returncode == 1
-    assert merged.stderr == f"{results} is a rehearsal on a CPU: nothing in it is a measurement\n"
+    assert (
+        merged.stderr
+        == f"{results} is a rehearsal on a CPU: nothing in it is a measurement\n"
+    )
 
 
-def test_no_step_starts_once_the_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_step_starts_once_the_time_is_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(command, "LIMIT", 0.0)
     assert command.perform(["machine"], tmp_path / "results.json", "cpu", True) == 1
     found = json.loads((tmp_path / "results.json").read_text())
@@ -109,13 +128,23 @@ def test_no_step_starts_once_the_time_is_over(tmp_path: Path, monkeypatch: pytes
 def test_without_a_gpu_one_line_says_so(tmp_path: Path) -> None:
     done = rehearse("--results", str(tmp_path / "results.json"))
     assert done.returncode == 1
-    assert done.stderr == "torch sees no GPU here; --rehearse tries the same steps on a CPU\n"
+    assert (
+        done.stderr
+        == "torch sees no GPU here; --rehearse tries the same steps on a CPU\n"
+    )
     assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     "content",
-    [None, "", "[]", '{"other": 1}', '{"machine": 5}', '{"rates": {"records": [{"x": 1}]}}'],
+    [
+        None,
+        "",
+        "[]",
+        '{"other": 1}',
+        '{"machine": 5}',
+        '{"rates": {"records": [{"x": 1}]}}',
+    ],
 )
 def test_what_is_merged_has_to_be_results(tmp_path: Path, content: str | None) -> None:
     path = tmp_path / "results.json"
@@ -128,24 +157,53 @@ def test_what_is_merged_has_to_be_results(tmp_path: Path, content: str | None) -
 
 
 def record(old_tasks: int) -> dict[str, Any]:
-    about = {"device": "Made-up GPU", "precision": "high", "versions": {"torch": "1.0"}, "graph": True}
-    size = {"learner": "er_dbc", "size": updates_per_second.PAPER, "old_tasks": old_tasks, "members": 5}
+    about = {
+        "device": "Made-up GPU",
+        "precision": "high",
+        "versions": {"torch": "1.0"},
+        "graph": True,
+    }
+    size = {
+        "learner": "er_dbc",
+        "size": updates_per_second.PAPER,
+        "old_tasks": old_tasks,
+        "members": 5,
+    }
     return {**about, **size, "updates_per_second": 2_000.0}
 
 
 RESULT = {
     "machine": {"device": "Made-up GPU", "versions": {"torch": "1.0"}, "seconds": 3.0},
-    "captures": {"finetune": {"captured": True, "largest_difference": 2.4e-7}, "seconds": 9.0},
+    "captures": {
+        "finetune": {"captured": True, "largest_difference": 2.4e-7},
+        "seconds": 9.0,
+    },
     "paper_rates": {"records": [record(old) for old in range(5)]},
     "ratios": {
-        "figures": [{"name": "td3bc_vs_plain_eager_gpu", "value": 0.08, "target": 0.1, "better": "lower", "met": True}]
+        "figures": [
+            {
+                "name": "td3bc_vs_plain_eager_gpu",
+                "value": 0.08,
+                "target": 0.1,
+                "better": "lower",
+                "met": True,
+            }
+        ]
     },
-    "ensemble": {"error": "Traceback (most recent call last):\n  ...\nRuntimeError: no kernel"},
+    "ensemble": {
+        "error": "Traceback (most recent call last):\n  ...\nRuntimeError: no kernel"
+    },
 }
 
 
-def test_the_page_and_the_records_are_written_from_results(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    files = {"RECORDS": updates_per_second.RECORDS, "RESULTS": figure.RESULTS, "PAGE": updates_per_second.PAGE}
+def test_the_page_and_the_records_are_written_from_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {
+        "RECORDS": updates_per_second.RECORDS,
+        "RESULTS": figure.RESULTS,
+        "PAGE": updates_per_second.PAGE,
+    }
     copies = {name: Path(shutil.copy(path, tmp_path)) for name, path in files.items()}
     monkeypatch.setattr(updates_per_second, "RECORDS", copies["RECORDS"])
     monkeypatch.setattr(figure, "RESULTS", copies["RESULTS"])
@@ -153,7 +211,9 @@ def test_the_page_and_the_records_are_written_from_results(tmp_path: Path, monke
     merge(RESULT, copies["PAGE"])
     page = copies["PAGE"].read_text()
     assert "**Made-up GPU** (torch 1.0; float32 products: `high`)" in page
-    assert "about 6.2 minutes of updates" in page  # 5 x 150,000 updates at 2,000 a second
+    assert (
+        "about 6.2 minutes of updates" in page
+    )  # 5 x 150,000 updates at 2,000 a second
     assert account(RESULT) in page
     assert "| ensemble | **failed**: RuntimeError: no kernel |" in page
     assert "| captures | finetune: captured True, largest_difference 2.4e-07 |" in page

@@ -1,4 +1,5 @@
-"""The JAX loop that we are measured against does the updates of TD3+BC: those of the plain loop. Needs the extra."""
+"""The JAX loop that we are measured against does the updates of TD3+BC: those of the
+plain loop. Needs the extra."""
 
 from __future__ import annotations
 
@@ -26,8 +27,12 @@ def linears(module: nn.Module) -> list[nn.Linear]:
 
 def assert_same_layers(layers: list[dict[str, Any]], modules: list[nn.Linear]) -> None:
     for layer, module in zip(layers, modules, strict=True):
-        np.testing.assert_allclose(np.asarray(layer["weight"]).T, module.weight.detach(), atol=1e-6)
-        np.testing.assert_allclose(np.asarray(layer["bias"]), module.bias.detach(), atol=1e-6)
+        np.testing.assert_allclose(
+            np.asarray(layer["weight"]).T, module.weight.detach(), atol=1e-6
+        )
+        np.testing.assert_allclose(
+            np.asarray(layer["bias"]), module.bias.detach(), atol=1e-6
+        )
 
 
 @pytest.mark.parametrize("normalised", [False, True])
@@ -53,11 +58,23 @@ def test_its_updates_are_those_of_the_plain_loop(normalised: bool) -> None:
         state, loss = jax_loop.update_critics(state, batch, noise)
         if update % jax_loop.POLICY_DELAY == 0:
             state, _ = jax_loop.update_actor(state, batch)
-        columns = (batch["state"], batch["action"], batch["next_state"], batch["reward"][:, None])
-        tensors = [torch.from_numpy(column) for column in (*columns, batch["terminal"][:, None])]
+        columns = (
+            batch["state"],
+            batch["action"],
+            batch["next_state"],
+            batch["reward"][:, None],
+        )
+        tensors = [
+            torch.from_numpy(column)
+            for column in (*columns, batch["terminal"][:, None])
+        ]
         found = agent.update(PlainBatch(*tensors), torch.from_numpy(noise))
         assert float(loss) == pytest.approx(float(found["critic"]), rel=1e-4)
     assert_same_layers(state.actor, linears(actor))
     assert_same_layers(state.actor_target, linears(agent.actor_target))
-    for layers, network in zip(state.critics_target, (agent.critic_target.q1, agent.critic_target.q2), strict=True):
+    for layers, network in zip(
+        state.critics_target,
+        (agent.critic_target.q1, agent.critic_target.q2),
+        strict=True,
+    ):
         assert_same_layers(layers, linears(network))

@@ -21,7 +21,9 @@ def test_new_file_in_a_new_folder(tmp_path: Path) -> None:
     path = tmp_path / "deep" / "down" / "a.txt"
     with atomic_path(path) as temporary:
         temporary.write_text("whole")
-        assert temporary.parent == path.parent  # a rename is atomic inside one file system only
+        assert (
+            temporary.parent == path.parent
+        )  # a rename is atomic inside one file system only
         assert not path.exists()
     assert path.read_text() == "whole"
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
@@ -44,7 +46,9 @@ def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
     assert [p.name for p in tmp_path.iterdir()] == ["a.txt"]
 
 
-def test_full_disk_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_full_disk_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "a.json"))
     dataset.save({"old": 1})
 
@@ -88,7 +92,9 @@ with atomic_path(Path(sys.argv[1])) as temporary:
 def test_kill_between_write_and_rename(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
-    done = subprocess.run([sys.executable, "-c", KILLED, str(path)], timeout=60, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", KILLED, str(path)], timeout=60, check=False
+    )
     assert done.returncode == -signal.SIGKILL
     assert path.read_text() == "old"
     left = [p.name for p in tmp_path.iterdir() if p != path]

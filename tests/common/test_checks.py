@@ -1,4 +1,5 @@
-"""Bounds: every number that a run is told is refused beyond them, in one line, before any work."""
+"""Bounds: every number that a run is told is refused beyond them, in one line, before
+any work."""
 
 from __future__ import annotations
 
@@ -18,7 +19,9 @@ from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.orchestration.classes import check_options
 
-BASE = yaml.safe_load((Path(__file__).parents[2] / "conf/base/parameters.yml").read_text())
+BASE = yaml.safe_load(
+    (Path(__file__).parents[2] / "conf/base/parameters.yml").read_text()
+)
 NAN, INF = float("nan"), float("inf")
 
 LEARNER = {
@@ -44,13 +47,20 @@ DYNAMICS = {
     "max_epochs": (1, 10**6, [0, 10**7]),
     "log_sigma_penalty": (0.0, 1e12, [-1.0]),
 }
-CASES = [(LearnerSettings, "learner", LEARNER), (DynamicsSettings, "dynamics", DYNAMICS)]
+CASES = [
+    (LearnerSettings, "learner", LEARNER),
+    (DynamicsSettings, "dynamics", DYNAMICS),
+]
 NO_NUMBERS = ["1", True, None, NAN, INF, [1], 1j]
 
 
 @pytest.mark.parametrize(("kind", "group", "ranges"), CASES)
-def test_every_number_of_the_settings_has_bounds(kind: Any, group: str, ranges: dict[str, Any]) -> None:
-    numbers = {field.name for field in fields(kind) if not isinstance(field.default, str)}
+def test_every_number_of_the_settings_has_bounds(
+    kind: Any, group: str, ranges: dict[str, Any]
+) -> None:
+    numbers = {
+        field.name for field in fields(kind) if not isinstance(field.default, str)
+    }
     assert numbers == {*ranges, "hidden"}  # a new one belongs here
     for name, (low, high, wrong) in ranges.items():
         small = {"hidden": (8,)}
@@ -73,7 +83,10 @@ def test_every_number_of_the_settings_has_bounds(kind: Any, group: str, ranges: 
         ([], "0 layers; it has to have 1 to 16"),
         ([8] * 17, "17 layers; it has to have 1 to 16"),
         ([0], "a width is 0; it has to be at least 1 and at most 8192"),
-        ([100_000_000], "a width is 100000000; it has to be at least 1 and at most 8192"),
+        (
+            [100_000_000],
+            "a width is 100000000; it has to be at least 1 and at most 8192",
+        ),
         ([256, 25.5], "a width is 25.5; it has to be a whole number"),
         ([True], "a width is True; it has to be a whole number"),
         ("256", "hidden is '256'; it takes a list of widths"),
@@ -89,14 +102,23 @@ def test_hidden_layers_fit_a_machine(kind: Any, hidden: Any, words: str) -> None
 
 def test_an_ensembles_weights_fit_a_machine() -> None:
     assert LearnerSettings(hidden=(8192, 8192)).hidden == (8192, 8192)
-    with pytest.raises(ConfigurationError, match=r"dynamics.hidden is .*25.0 GiB of weights in 100 network"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"dynamics.hidden is .*25.0 GiB of weights in 100 network",
+    ):
         DynamicsSettings(hidden=(8192, 8192), members=100)
 
 
 def test_a_batch_fits_a_machine() -> None:
-    with pytest.raises(ConfigurationError, match=r"learner: batch_size 1048576 of hidden \[8192\] takes 32.0 GiB"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"learner: batch_size 1048576 of hidden \[8192\] takes 32.0 GiB",
+    ):
         LearnerSettings(batch_size=2**20, hidden=(8192,))
-    with pytest.raises(ConfigurationError, match=r"dynamics: .* takes 100.0 GiB of hidden units; it may take 8.0 GiB"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"dynamics: .* takes 100.0 GiB of hidden units; it may take 8.0 GiB",
+    ):
         DynamicsSettings(batch_size=2**20, hidden=(256,), members=100)
     assert LearnerSettings(batch_size=2**20, hidden=(256, 256)).hidden == (256, 256)
 
@@ -128,4 +150,9 @@ def test_options_of_files_are_refused_by_making_what_they_belong_to() -> None:
     wrong = {"class": "oer_pipeline.selection.mbes:MBES", "options": {"walkers": 0}}
     check_options({"params:chosen.learner": right, "params:seeds": [0]})
     with pytest.raises(ConfigurationError, match="mbes: walkers is 0"):
-        check_options({"params:chosen.learner": right, "params:judging_selectors": {"mine": wrong}})
+        check_options(
+            {
+                "params:chosen.learner": right,
+                "params:judging_selectors": {"mine": wrong},
+            }
+        )

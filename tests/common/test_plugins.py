@@ -1,4 +1,5 @@
-"""Classes of somebody else's: where they are found, and what is said where they are not."""
+"""Classes of somebody else's: where they are found, and what is said where they are
+not."""
 
 from __future__ import annotations
 
@@ -56,7 +57,9 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         sys.modules.pop(name, None)
 
 
-def test_the_folder_beside_the_configuration_is_on_the_path_and_comes_last(project: Path) -> None:
+def test_the_folder_beside_the_configuration_is_on_the_path_and_comes_last(
+    project: Path,
+) -> None:
     plugins.use(project)
     plugins.use(project)
     assert sys.path.count(str(project / "plugins")) == 1
@@ -64,7 +67,9 @@ def test_the_folder_beside_the_configuration_is_on_the_path_and_comes_last(proje
     assert build("good_one:Chooser", object, {"size": 3}).size == 3  # type: ignore[attr-defined]
 
 
-def test_a_notebook_finds_the_folder_of_the_project_around_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_finds_the_folder_of_the_project_around_it(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(project / "notebooks")
     assert load_class("good_one:Chooser", object).__name__ == "Chooser"
 
@@ -89,11 +94,18 @@ def test_a_folder_that_is_made_later_counts_at_the_next_reading(
 
 
 MISTAKES = {
-    "no_such_one:Thing": r"No module named 'no_such_one'.*put no_such_one\.py, or the package .*, into .*plugins",
+    "no_such_one:Thing": (
+        r"No module named 'no_such_one'.*put no_such_one\.py, or the package .*, into"
+        r" .*plugins"
+    ),
     "good_one.part:Thing": "put good_one.py",
     "good_one:Choser": r"good_one\.py has no Choser; did you mean Chooser",
-    "good_one:Chooser": "is not a Selector; subclass oer_pipeline.selection.protocol.Selector",
-    "needs_more:Thing": "importing it fails: ModuleNotFoundError: No module named 'nowhere_to_be_found'",
+    "good_one:Chooser": (
+        "is not a Selector; subclass oer_pipeline.selection.protocol.Selector"
+    ),
+    "needs_more:Thing": (
+        "importing it fails: ModuleNotFoundError: No module named 'nowhere_to_be_found'"
+    ),
     "fails:Thing": r"importing it fails: RuntimeError: not today \(fails\.py, line 2\)",
     "garbled:Thing": r"importing it fails: SyntaxError: .*\(garbled\.py, line 1\)",
     "good_one": "is no dotted path; give package.module:Class",
@@ -103,7 +115,9 @@ MISTAKES = {
 
 
 @pytest.mark.parametrize("path", MISTAKES)
-def test_a_class_that_cannot_be_loaded_is_one_line_that_says_what_would_be_right(project: Path, path: str) -> None:
+def test_a_class_that_cannot_be_loaded_is_one_line_that_says_what_would_be_right(
+    project: Path, path: str
+) -> None:
     from oer_pipeline.selection.protocol import Selector
 
     plugins.use(project)
@@ -117,7 +131,11 @@ def test_a_class_that_cannot_be_made_is_one_line(project: Path) -> None:
     plugins.use(project)
     for name, options, words in (
         ("Chooser", {"sise": 1}, "unknown option 'sise'; did you mean size"),
-        ("Needy", {}, r"good_one:Needy cannot be made with \{\}: TypeError: .*missing 1 required"),
+        (
+            "Needy",
+            {},
+            r"good_one:Needy cannot be made with \{\}: TypeError: .*missing 1 required",
+        ),
         ("Moody", {}, "ZeroDivisionError: no way"),
     ):
         with pytest.raises(ConfigurationError, match=words) as caught:
@@ -129,6 +147,11 @@ def test_a_class_that_cannot_be_made_is_one_line(project: Path) -> None:
 
 def test_nothing_heavy_is_imported_to_find_the_folder() -> None:
     heavy = "[m for m in ('torch', 'kedro') if m in sys.modules]"
-    code = f"import sys, oer_pipeline.common.plugins, oer_pipeline.common.loading, oer_pipeline.orchestration.classes; print({heavy})"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    code = (
+        "import sys, oer_pipeline.common.plugins, oer_pipeline.common.loading,"
+        f" oer_pipeline.orchestration.classes; print({heavy})"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"

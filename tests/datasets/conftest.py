@@ -30,7 +30,9 @@ def table() -> Trajectories:
 @pytest.fixture
 def buffer(table: Trajectories) -> ReplayBuffer:
     chosen = table.select(np.array([1, 4]))
-    columns = {name: array for name, array in chosen.arrays().items() if name != "episode"}
+    columns = {
+        name: array for name, array in chosen.arrays().items() if name != "episode"
+    }
     return ReplayBuffer(
         **columns,
         target_action=chosen.action,

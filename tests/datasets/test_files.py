@@ -1,4 +1,5 @@
-"""Every one-file dataset: round trip, the same bytes again, and a clear refusal of what is not its format."""
+"""Every one-file dataset: round trip, the same bytes again, and a clear refusal of what
+is not its format."""
 
 from __future__ import annotations
 
@@ -29,18 +30,31 @@ PNG = b"\x89PNG\r\n\x1a\nrest"
 
 
 def _frame() -> pd.DataFrame:
-    columns = {"method": ["oer", "er"], "seed": [0, 1], "per": [1.5, float("nan")], "learned": [True, False]}
+    columns = {
+        "method": ["oer", "er"],
+        "seed": [0, 1],
+        "per": [1.5, float("nan")],
+        "learned": [True, False],
+    }
     return pd.DataFrame(columns)
 
 
 def _weights() -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     stack = torch.arange(24.0).view(2, 3, 4)
-    tensors = {"b": stack[1], "a": stack[0], "t": stack[0].t(), "step": torch.tensor(3), "ok": torch.tensor([True])}
+    tensors = {
+        "b": stack[1],
+        "a": stack[0],
+        "t": stack[0].t(),
+        "step": torch.tensor(3),
+        "ok": torch.tensor([True]),
+    }
     return tensors, {"sizes": [3, 4], "mean": 0.5, "a": None}
 
 
 def _dataset(kind: str, path: Path) -> FileDataset:
-    made = AbstractDataset.from_config("x", {"type": f"oer_pipeline.datasets.{kind}", "filepath": str(path)})
+    made = AbstractDataset.from_config(
+        "x", {"type": f"oer_pipeline.datasets.{kind}", "filepath": str(path)}
+    )
     assert isinstance(made, FileDataset)
     return made
 
@@ -61,13 +75,22 @@ def values(table: Trajectories, buffer: ReplayBuffer) -> dict[str, Any]:
 KINDS = [
     name
     for name in datasets.__all__
-    if name not in ("PerSeedDataset", "SeedsDataset", "BehaviourDataset", "SourceDataset", "CheckpointDataset")
+    if name
+    not in (
+        "PerSeedDataset",
+        "SeedsDataset",
+        "BehaviourDataset",
+        "SourceDataset",
+        "CheckpointDataset",
+    )
 ]
 BINARY = [kind for kind in KINDS if kind != "TextDataset"]
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_rewrite_of_what_was_read_gives_the_same_bytes(kind: str, values: dict[str, Any], tmp_path: Path) -> None:
+def test_rewrite_of_what_was_read_gives_the_same_bytes(
+    kind: str, values: dict[str, Any], tmp_path: Path
+) -> None:
     one, two = _dataset(kind, tmp_path / "one"), _dataset(kind, tmp_path / "two")
     assert not one.exists()
     one.save(values[kind])
@@ -84,23 +107,38 @@ def test_values_come_back(values: dict[str, Any], tmp_path: Path) -> None:
         back[kind] = _dataset(kind, tmp_path / kind).load()
     for kind in ("JSONDataset", "TextDataset", "PNGDataset"):
         assert back[kind] == values[kind]
-    assert back["TransitionsDataset"].content_hash() == values["TransitionsDataset"].content_hash()
-    assert back["BufferDataset"].content_hash() == values["BufferDataset"].content_hash()
+    assert (
+        back["TransitionsDataset"].content_hash()
+        == values["TransitionsDataset"].content_hash()
+    )
+    assert (
+        back["BufferDataset"].content_hash() == values["BufferDataset"].content_hash()
+    )
     pd.testing.assert_frame_equal(back["TableDataset"], values["TableDataset"])
-    (tensors, header), (wanted, wanted_header) = back["SafetensorsDataset"], values["SafetensorsDataset"]
+    (tensors, header), (wanted, wanted_header) = (
+        back["SafetensorsDataset"],
+        values["SafetensorsDataset"],
+    )
     assert header == wanted_header
     assert tensors.keys() == wanted.keys()
-    assert all(torch.equal(tensors[n], t) and tensors[n].dtype == t.dtype for n, t in wanted.items())
+    assert all(
+        torch.equal(tensors[n], t) and tensors[n].dtype == t.dtype
+        for n, t in wanted.items()
+    )
 
 
 @pytest.mark.parametrize("kind", BINARY)
 @pytest.mark.parametrize("broken", ["empty", "half", "pickle"])
-def test_broken_files(kind: str, broken: str, values: dict[str, Any], tmp_path: Path) -> None:
+def test_broken_files(
+    kind: str, broken: str, values: dict[str, Any], tmp_path: Path
+) -> None:
     dataset, path = _dataset(kind, tmp_path / "file.x"), tmp_path / "file.x"
     dataset.save(values[kind])
     whole = path.read_bytes()
     half = whole[: 4 if kind == "PNGDataset" else len(whole) // 2]
-    path.write_bytes({"empty": b"", "half": half, "pickle": pickle.dumps({"a": 1.0})}[broken])
+    path.write_bytes(
+        {"empty": b"", "half": half, "pickle": pickle.dumps({"a": 1.0})}[broken]
+    )
     with pytest.raises(DatasetError, match=r"file\.x") as error:
         dataset.load()
     assert isinstance(error.value.__cause__, DataError)
@@ -109,27 +147,57 @@ def test_broken_files(kind: str, broken: str, values: dict[str, Any], tmp_path: 
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_missing_file(kind: str, tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"nowhere is not there; run the stage that makes it"):
+    with pytest.raises(
+        DatasetError, match=r"nowhere is not there; run the stage that makes it"
+    ):
         _dataset(kind, tmp_path / "nowhere").load()
 
 
 REFUSED: list[tuple[str, Callable[[dict[str, Any]], Any], str]] = [
-    ("JSONDataset", lambda _: {"returns": [1.0, float("nan")]}, r"file\.x: returns\.1 is not a finite number"),
-    ("JSONDataset", lambda _: float("inf"), r"file\.x: the value is not a finite number"),
+    (
+        "JSONDataset",
+        lambda _: {"returns": [1.0, float("nan")]},
+        r"file\.x: returns\.1 is not a finite number",
+    ),
+    (
+        "JSONDataset",
+        lambda _: float("inf"),
+        r"file\.x: the value is not a finite number",
+    ),
     ("JSONDataset", lambda _: {"a": np.float32(1)}, r"file\.x: not plain JSON"),
-    ("SafetensorsDataset", lambda _: ({}, {"loss": float("inf")}), r"file\.x: loss is not a finite number"),
-    ("TableDataset", lambda _: _frame().set_index("seed"), r"the index \['seed'\] would be lost; reset_index"),
+    (
+        "SafetensorsDataset",
+        lambda _: ({}, {"loss": float("inf")}),
+        r"file\.x: loss is not a finite number",
+    ),
+    (
+        "TableDataset",
+        lambda _: _frame().set_index("seed"),
+        r"the index \['seed'\] would be lost; reset_index",
+    ),
     ("PNGDataset", lambda _: b"GIF89a", r"not a PNG picture: it starts with b'GIF89a'"),
-    ("TransitionsDataset", lambda v: replace(v["TransitionsDataset"], reward=np.full(6, np.nan, np.float32)),
-     r"file\.x: column reward, row 0: must be finite"),
-    ("BufferDataset", lambda v: replace(v["BufferDataset"], row=np.array([1, 1])),
-     r"file\.x: column row, row 1: must be distinct"),
-]  # fmt: skip
+    (
+        "TransitionsDataset",
+        lambda v: replace(
+            v["TransitionsDataset"], reward=np.full(6, np.nan, np.float32)
+        ),
+        r"file\.x: column reward, row 0: must be finite",
+    ),
+    (
+        "BufferDataset",
+        lambda v: replace(v["BufferDataset"], row=np.array([1, 1])),
+        r"file\.x: column row, row 1: must be distinct",
+    ),
+]
 
 
 @pytest.mark.parametrize(("kind", "value", "message"), REFUSED)
 def test_refused_values_leave_nothing(
-    kind: str, value: Callable[[dict[str, Any]], Any], message: str, values: dict[str, Any], tmp_path: Path
+    kind: str,
+    value: Callable[[dict[str, Any]], Any],
+    message: str,
+    values: dict[str, Any],
+    tmp_path: Path,
 ) -> None:
     with pytest.raises(DatasetError, match=message):
         _dataset(kind, tmp_path / "file.x").save(value(values))
@@ -180,19 +248,32 @@ def test_table_keeps_no_trace_of_pandas(tmp_path: Path) -> None:
 
 
 def test_metadata_for_the_viewer() -> None:
-    assert datasets.TextDataset(filepath="a", metadata={"kedro-viz": {"layer": "reporting"}}).metadata == {
-        "kedro-viz": {"layer": "reporting"}
-    }
+    assert datasets.TextDataset(
+        filepath="a", metadata={"kedro-viz": {"layer": "reporting"}}
+    ).metadata == {"kedro-viz": {"layer": "reporting"}}
 
 
 def test_import_is_light() -> None:
-    code = "import sys, oer_pipeline.datasets; print(sorted({'torch', 'pandas', 'mujoco'} & set(sys.modules)))"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    code = (
+        "import sys, oer_pipeline.datasets; print(sorted({'torch', 'pandas', 'mujoco'}"
+        " & set(sys.modules)))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
     assert done.stdout.strip() == "[]"
 
 
-def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(tmp_path: Path) -> None:
-    dataset = datasets.CheckpointDataset(str(tmp_path / "cell"), "task_1.safetensors", every_seconds=7.5)
+def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(
+    tmp_path: Path,
+) -> None:
+    dataset = datasets.CheckpointDataset(
+        str(tmp_path / "cell"), "task_1.safetensors", every_seconds=7.5
+    )
     assert dataset.load() == (tmp_path / "cell" / "task_1.safetensors", 7.5)
     assert dataset.exists()
     assert dataset.paths() == {}

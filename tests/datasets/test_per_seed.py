@@ -12,7 +12,9 @@ from kedro.io.core import DatasetError
 from oer_pipeline.datasets import PerSeedDataset, SeedsDataset
 
 
-def _per_seed(path: Path, seeds: list[int], dataset: Any = "JSONDataset") -> PerSeedDataset:
+def _per_seed(
+    path: Path, seeds: list[int], dataset: Any = "JSONDataset"
+) -> PerSeedDataset:
     config = {
         "type": "oer_pipeline.datasets.PerSeedDataset",
         "dataset": dataset,
@@ -31,7 +33,9 @@ def test_one_file_a_seed(tmp_path: Path) -> None:
     dataset.save({3: "three", 0: "zero"})
     assert dataset.exists()
     assert dataset.load() == {0: "zero", 3: "three"}
-    assert dataset.paths() == {s: tmp_path / f"seed_{s}" / "task_1_fidelity.json" for s in (0, 3)}
+    assert dataset.paths() == {
+        s: tmp_path / f"seed_{s}" / "task_1_fidelity.json" for s in (0, 3)
+    }
     assert (tmp_path / "seed_3" / "task_1_fidelity.json").read_text() == '"three"\n'
 
 
@@ -51,21 +55,32 @@ def test_narrowing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("value", [{0: "a", 2: "b"}, {"0": "a"}, {}])
-def test_values_of_other_seeds_are_refused(value: dict[Any, str], tmp_path: Path) -> None:
-    with pytest.raises(DatasetError, match=r"values for seeds .*; the seeds in force are \[0, 1\]"):
+def test_values_of_other_seeds_are_refused(
+    value: dict[Any, str], tmp_path: Path
+) -> None:
+    with pytest.raises(
+        DatasetError, match=r"values for seeds .*; the seeds in force are \[0, 1\]"
+    ):
         _per_seed(tmp_path, [0, 1]).save(value)
     assert not list(tmp_path.iterdir())
 
 
 def test_missing_seed_is_named(tmp_path: Path) -> None:
     _per_seed(tmp_path, [0]).save({0: "zero"})
-    with pytest.raises(DatasetError, match=r"seed_1.*is not there; run the stage that makes it"):
+    with pytest.raises(
+        DatasetError, match=r"seed_1.*is not there; run the stage that makes it"
+    ):
         _per_seed(tmp_path, [0, 1]).load()
 
 
 @pytest.mark.parametrize(
     "dataset",
-    ["JSONDataset", "oer_pipeline.datasets.JSONDataset", {"type": "JSONDataset"}, {"type": "json.JSONDataset"}],
+    [
+        "JSONDataset",
+        "oer_pipeline.datasets.JSONDataset",
+        {"type": "JSONDataset"},
+        {"type": "json.JSONDataset"},
+    ],
 )
 def test_inner_types_as_kedro_finds_them(dataset: Any, tmp_path: Path) -> None:
     made = _per_seed(tmp_path, [0], dataset)

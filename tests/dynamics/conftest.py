@@ -1,4 +1,5 @@
-"""A small nonlinear system: two state dimensions that move, one that never does, one action, a curved reward."""
+"""A small nonlinear system: two state dimensions that move, one that never does, one
+action, a curved reward."""
 
 from __future__ import annotations
 
@@ -22,11 +23,16 @@ def make_system(episodes: int = 60, steps: int = 25, seed: int = 0) -> Trajector
     for a in actions:
         x, y = states[-1].T
         noise = NOISE * draw.standard_normal(episodes)
-        states.append(np.stack((0.9 * x + np.sin(y) * a, 0.7 * y + np.cos(2 * x) + noise), axis=1))
+        states.append(
+            np.stack((0.9 * x + np.sin(y) * a, 0.7 * y + np.cos(2 * x) + noise), axis=1)
+        )
     path = np.full((episodes, steps + 1, 3), CONSTANT_VALUE, np.float32)
     path[:, :, :2] = np.swapaxes(np.stack(states), 0, 1)
     timeout = np.tile(np.arange(steps) == steps - 1, episodes)
-    observation, action = path[:, :-1].reshape(-1, 3), actions.T.reshape(-1, 1).astype(np.float32)
+    observation, action = (
+        path[:, :-1].reshape(-1, 3),
+        actions.T.reshape(-1, 1).astype(np.float32),
+    )
     return Trajectories(
         observation=observation,
         action=action,
@@ -51,4 +57,10 @@ def system() -> Trajectories:
 
 @pytest.fixture(scope="session")
 def small() -> DynamicsSettings:
-    return DynamicsSettings(members=3, hidden=(48, 48), learning_rate=5e-3, batch_size=64, min_improvement=0.01)
+    return DynamicsSettings(
+        members=3,
+        hidden=(48, 48),
+        learning_rate=5e-3,
+        batch_size=64,
+        min_improvement=0.01,
+    )

@@ -1,4 +1,5 @@
-"""Fitting: noise is learned, fits are reproducible, and the same for a member alone and in company."""
+"""Fitting: noise is learned, fits are reproducible, and the same for a member alone and
+in company."""
 
 from __future__ import annotations
 
@@ -12,7 +13,14 @@ import torch
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.dynamics.assessment.report import report
-from oer_pipeline.dynamics.fit import Samples, fit, heldout_nll, heldout_rows, split_by_episode, train
+from oer_pipeline.dynamics.fit import (
+    Samples,
+    fit,
+    heldout_nll,
+    heldout_rows,
+    split_by_episode,
+    train,
+)
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import gaussian
 from oer_pipeline.dynamics.settings import DynamicsSettings
@@ -32,7 +40,9 @@ def fitted(system: Trajectories, small: DynamicsSettings) -> Fitted:
 def samples(rows: int, seed: int) -> Samples:
     draw = torch.Generator().manual_seed(seed)
     x = torch.randn(rows, 4, generator=draw)
-    return x, torch.stack((x[:, 0] * x[:, 1], x[:, 2].sin()), dim=1) + 0.3 * torch.randn(rows, 2, generator=draw)
+    return x, torch.stack(
+        (x[:, 0] * x[:, 1], x[:, 2].sin()), dim=1
+    ) + 0.3 * torch.randn(rows, 2, generator=draw)
 
 
 def test_the_predicted_deviation_follows_the_noise() -> None:
@@ -40,56 +50,93 @@ def test_the_predicted_deviation_follows_the_noise() -> None:
     x = torch.randn(3000, 2, generator=draw)
     noise = torch.where(x[:, :1] > 0, 0.5, 0.1)
     y = x.sum(dim=1, keepdim=True) + noise * torch.randn(3000, 1, generator=draw)
-    settings = DynamicsSettings(hidden=(32,), batch_size=64, min_improvement=0.0, max_epochs=40)
-    best, _ = train((x[:2500], y[:2500]), (x[2500:], y[2500:]), settings, generators("noise", [0, 1], 1))
+    settings = DynamicsSettings(
+        hidden=(32,), batch_size=64, min_improvement=0.0, max_epochs=40
+    )
+    best, _ = train(
+        (x[:2500], y[:2500]),
+        (x[2500:], y[2500:]),
+        settings,
+        generators("noise", [0, 1], 1),
+    )
     _, log_sigma = gaussian(best.parameters, x[2500:].expand(2, -1, -1))
     for noisy, sigma in ((True, 0.5), (False, 0.1)):
         side = (x[2500:, 0] > 0) == noisy
-        predicted = log_sigma[:, side & (x[2500:, 0].abs() > 0.2)].detach().mean(dim=1).exp()
+        predicted = (
+            log_sigma[:, side & (x[2500:, 0].abs() > 0.2)].detach().mean(dim=1).exp()
+        )
         np.testing.assert_allclose(predicted.squeeze(1), sigma, rtol=0.2)
 
 
-def test_same_seed_same_bytes_another_seed_other_weights(system: Trajectories, small: DynamicsSettings) -> None:
+def test_same_seed_same_bytes_another_seed_other_weights(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
     few = replace(small, max_epochs=2)
-    (first, report), (second, again), (other, _) = (fit(system, few, seed=s) for s in (0, 0, 1))
+    (first, report), (second, again), (other, _) = (
+        fit(system, few, seed=s) for s in (0, 0, 1)
+    )
     assert json.dumps(report) == json.dumps(again)
     assert all(t.equal(second.tensors()[name]) for name, t in first.tensors().items())
     assert not first.parameters["mlp.0.weight"].equal(other.parameters["mlp.0.weight"])
 
 
-def test_replayed_updates_are_the_eager_ones(system: Trajectories, small: DynamicsSettings) -> None:
+def test_replayed_updates_are_the_eager_ones(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
     few = replace(small, max_epochs=2)
-    (replayed, report), (eager, again) = (fit(system, few, graphs=graphs) for graphs in (True, False))
+    (replayed, report), (eager, again) = (
+        fit(system, few, graphs=graphs) for graphs in (True, False)
+    )
     assert report == again
     assert all(t.equal(eager.tensors()[name]) for name, t in replayed.tensors().items())
 
 
 def test_a_member_is_bit_for_bit_the_same_alone_and_among_others() -> None:
-    settings = DynamicsSettings(hidden=(32, 32), batch_size=32, learning_rate=1e-2, patience=2, max_epochs=40)
+    settings = DynamicsSettings(
+        hidden=(32, 32), batch_size=32, learning_rate=1e-2, patience=2, max_epochs=40
+    )
     training, heldout = samples(300, 0), samples(100, 1)
-    together, _ = train(training, heldout, settings, generators("company", [0, 1, 2], 1))
-    assert len(set(together.epoch.tolist())) > 1  # they stop at different times, which must not matter either
+    together, _ = train(
+        training, heldout, settings, generators("company", [0, 1, 2], 1)
+    )
+    assert (
+        len(set(together.epoch.tolist())) > 1
+    )  # they stop at different times, which must not matter either
     for member in range(3):
-        alone, _ = train(training, heldout, settings, generators("company", [member], 1))
+        alone, _ = train(
+            training, heldout, settings, generators("company", [member], 1)
+        )
         assert alone.loss[0] == together.loss[member]
         for name, value in take_members(together.parameters, [member]).items():
             assert value.equal(alone.parameters[name]), name
 
 
 def test_training_stops_early_and_keeps_the_weights_of_the_best_epoch() -> None:
-    settings = DynamicsSettings(members=2, hidden=(64, 64), batch_size=16, learning_rate=1e-2, max_epochs=100)
-    training, heldout = samples(100, 0), samples(100, 1)  # so few that it overfits at once
+    settings = DynamicsSettings(
+        members=2, hidden=(64, 64), batch_size=16, learning_rate=1e-2, max_epochs=100
+    )
+    training, heldout = (
+        samples(100, 0),
+        samples(100, 1),
+    )  # so few that it overfits at once
     messages: list[str] = []
-    best, epochs = train(training, heldout, settings, generators("overfit", [0, 1], 1), messages.append)
+    best, epochs = train(
+        training, heldout, settings, generators("overfit", [0, 1], 1), messages.append
+    )
     assert epochs < settings.max_epochs
     assert len(messages) == epochs
     assert max(best.epoch.tolist()) < epochs
     assert heldout_nll(best.parameters, heldout).equal(best.loss)
 
 
-def test_elites_are_the_members_of_the_best_heldout_likelihood(system: Trajectories, small: DynamicsSettings) -> None:
+def test_elites_are_the_members_of_the_best_heldout_likelihood(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
     few = replace(small, members=5, max_epochs=2)
-    (everyone, record), (best, kept) = fit(system, few), fit(system, replace(few, elites=2))
+    (everyone, record), (best, kept) = (
+        fit(system, few),
+        fit(system, replace(few, elites=2)),
+    )
     assert record["elites"] == [0, 1, 2, 3, 4]
     assert kept["heldout_nll"] == record["heldout_nll"]  # of all that were trained
     assert kept["elites"] == sorted(np.argsort(record["heldout_nll"])[:2].tolist())
@@ -98,26 +145,38 @@ def test_elites_are_the_members_of_the_best_heldout_likelihood(system: Trajector
         assert value.equal(best.parameters[name]), name
 
 
-def test_heldout_rows_are_those_that_the_fit_held_out(system: Trajectories, small: DynamicsSettings) -> None:
+def test_heldout_rows_are_those_that_the_fit_held_out(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
     model, record = fit(system, replace(small, max_epochs=1), seed=4, task=2)
     heldout = heldout_rows(system, small, seed=4, task=2)
     x = model.inputs.standardise(torch.from_numpy(inputs_of(system)[heldout]))
-    y = model.outputs.standardise(torch.from_numpy(targets_of(system)[heldout]))[:, model.outputs.varying]
-    assert heldout_nll(model.parameters, (x, y)).tolist() == pytest.approx(record["heldout_nll"], rel=1e-5)
+    y = model.outputs.standardise(torch.from_numpy(targets_of(system)[heldout]))[
+        :, model.outputs.varying
+    ]
+    assert heldout_nll(model.parameters, (x, y)).tolist() == pytest.approx(
+        record["heldout_nll"], rel=1e-5
+    )
 
 
 def marked(system: Trajectories, filling: float) -> Trajectories:
-    """Every third episode ends terminal, nobody knows where; the last one is nothing else."""
+    """Every third episode ends terminal, nobody knows where; the last one is nothing
+    else."""
     ends = system.starts + system.lengths - 1
     terminal = np.isin(np.arange(len(system)), ends[::3])
     terminal[system.episode == 59] = True
     following = system.next_observation.copy()
     following[terminal] = filling
-    return replace(system, next_observation=following, terminal=terminal, next_known=~terminal)
+    return replace(
+        system, next_observation=following, terminal=terminal, next_known=~terminal
+    )
 
 
-def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(system: Trajectories, small: DynamicsSettings) -> None:
-    """Fit, statistics, split, held-out likelihood and report are those of the other rows."""
+def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
+    """Fit, statistics, split, held-out likelihood and report are those of the other
+    rows."""
     few = replace(small, max_epochs=3)
     tables = [marked(system, 0.0), marked(system, 1e3)]
     tables.append(tables[0].select(tables[0].known))
@@ -126,7 +185,9 @@ def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(system: Trajecto
     records = [record for _, record in fits]
     told = []
     for table, (model, _) in zip(tables, fits, strict=True):
-        told.append(json.dumps(report(model, table, heldout_rows(table, few, 4, 2), seed=0)))
+        told.append(
+            json.dumps(report(model, table, heldout_rows(table, few, 4, 2), seed=0))
+        )
     assert records[0] == records[1] == records[2]
     assert sum(records[0]["rows"].values()) == int(tables[0].known.sum())
     assert told[0] == told[1] == told[2]
@@ -138,7 +199,9 @@ def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(system: Trajecto
 
 
 def test_members_differ(fitted: Fitted, system: Trajectories) -> None:
-    mean, _ = fitted[0].predict(torch.from_numpy(system.observation), torch.from_numpy(system.action))
+    mean, _ = fitted[0].predict(
+        torch.from_numpy(system.observation), torch.from_numpy(system.action)
+    )
     assert (mean[0] - mean[1]).abs().max() > 1e-3
 
 
@@ -151,14 +214,20 @@ def test_the_split_keeps_episodes_whole(system: Trajectories) -> None:
     assert split_by_episode(tiny, 0.99, generator("split", 0, 1)).sum() == 25
 
 
-def test_what_cannot_be_fitted_is_refused(system: Trajectories, small: DynamicsSettings) -> None:
+def test_what_cannot_be_fitted_is_refused(
+    system: Trajectories, small: DynamicsSettings
+) -> None:
     with pytest.raises(DataError, match=r"2 episodes or more.* have 1"):
         fit(system.select(slice(0, 25)), small)
-    still = replace(system, next_observation=system.observation, reward=np.zeros_like(system.reward))
+    still = replace(
+        system, next_observation=system.observation, reward=np.zeros_like(system.reward)
+    )
     with pytest.raises(DataError, match="ever changes"):
         fit(still, small)
     settings = replace(small, max_epochs=1)
-    object.__setattr__(settings, "learning_rate", 1e30)  # within its bounds nothing diverges here
+    object.__setattr__(
+        settings, "learning_rate", 1e30
+    )  # within its bounds nothing diverges here
     with pytest.raises(DataError, match=r"diverged.*learning_rate"):
         fit(system, settings)
 

@@ -18,7 +18,12 @@ from oer_pipeline.dynamics.assessment.calibration import calibration
 from oer_pipeline.dynamics.assessment.linear import LinearModel
 from oer_pipeline.dynamics.assessment.open_loop import open_loop
 from oer_pipeline.dynamics.assessment.report import report
-from oer_pipeline.dynamics.assessment.uncertainty_by_distance import auroc, outside, spearman, uncertainty_by_distance
+from oer_pipeline.dynamics.assessment.uncertainty_by_distance import (
+    auroc,
+    outside,
+    spearman,
+    uncertainty_by_distance,
+)
 from oer_pipeline.dynamics.fit import fit, heldout_rows
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.settings import DynamicsSettings
@@ -35,54 +40,108 @@ def model(system: Trajectories, small: DynamicsSettings) -> TransitionModel:
 
 
 @pytest.fixture(scope="module")
-def found(model: TransitionModel, system: Trajectories, small: DynamicsSettings) -> dict[str, Any]:
+def found(
+    model: TransitionModel, system: Trajectories, small: DynamicsSettings
+) -> dict[str, Any]:
     return report(model, system, heldout_rows(system, small, 3, 2), seed=0)
 
 
-def gaussian_model(means: list[float], sigma: float, scale: float = 1.0) -> TransitionModel:
-    """Members that predict s' - s = scale * mean and r = mean, with this standard deviation, whatever (s, a)."""
-    members, statistics = len(means), Statistics(torch.zeros(2), torch.tensor([scale, 1.0]))
-    bias = torch.tensor([[m, m, np.log(sigma), np.log(sigma)] for m in means]).view(members, 1, 4).float()
-    limits = {"max_log_sigma": torch.full((members, 1, 2), 30.0), "min_log_sigma": torch.full((members, 1, 2), -30.0)}
-    parameters = {"mlp.0.weight": torch.zeros(members, 2, 4), "mlp.0.bias": bias, **limits}
-    return TransitionModel(parameters, Statistics(torch.zeros(2), torch.ones(2)), statistics)
+def gaussian_model(
+    means: list[float], sigma: float, scale: float = 1.0
+) -> TransitionModel:
+    """Members that predict s' - s = scale * mean and r = mean, with this standard
+    deviation, whatever (s, a)."""
+    members, statistics = (
+        len(means),
+        Statistics(torch.zeros(2), torch.tensor([scale, 1.0])),
+    )
+    bias = (
+        torch.tensor([[m, m, np.log(sigma), np.log(sigma)] for m in means])
+        .view(members, 1, 4)
+        .float()
+    )
+    limits = {
+        "max_log_sigma": torch.full((members, 1, 2), 30.0),
+        "min_log_sigma": torch.full((members, 1, 2), -30.0),
+    }
+    parameters = {
+        "mlp.0.weight": torch.zeros(members, 2, 4),
+        "mlp.0.bias": bias,
+        **limits,
+    }
+    return TransitionModel(
+        parameters, Statistics(torch.zeros(2), torch.ones(2)), statistics
+    )
 
 
-def table(change: np.ndarray, reward: np.ndarray, length: int = 20, action: np.ndarray | None = None) -> Trajectories:
+def table(
+    change: np.ndarray,
+    reward: np.ndarray,
+    length: int = 20,
+    action: np.ndarray | None = None,
+) -> Trajectories:
     """Made-up rows of one state and one action dimension, in episodes of `length`."""
     rows, draw = len(reward), np.random.default_rng(0)
     state = draw.standard_normal((rows, 1)).astype(np.float32)
-    action = draw.uniform(-1, 1, (rows, 1)).astype(np.float32) if action is None else action
+    action = (
+        draw.uniform(-1, 1, (rows, 1)).astype(np.float32) if action is None else action
+    )
     flags, number = np.zeros(rows, bool), np.arange(rows, dtype=np.int32)
     return Trajectories(
-        state, action, state + change.astype(np.float32), reward.astype(np.float32), flags, flags,
-        number // length, number % length,
-    )  # fmt: skip
+        state,
+        action,
+        state + change.astype(np.float32),
+        reward.astype(np.float32),
+        flags,
+        flags,
+        number // length,
+        number % length,
+    )
 
 
-def test_the_ensemble_beats_no_change_and_a_linear_model_on_heldout_episodes(found: dict[str, Any]) -> None:
+def test_the_ensemble_beats_no_change_and_a_linear_model_on_heldout_episodes(
+    found: dict[str, Any],
+) -> None:
     error = found["standardised_rmse"]
     assert error["ensemble"] < 0.5 * min(error["linear"], error["no_change"])
     for measure in ("rmse", "nll"):
         for moving in (0, 1, 3):  # 2 is constant, 3 is the reward
-            ensemble, *references = (found[measure][name][moving] for name in ("ensemble", "linear", "no_change"))
+            ensemble, *references = (
+                found[measure][name][moving]
+                for name in ("ensemble", "linear", "no_change")
+            )
             assert ensemble < min(references), (measure, moving)
     assert [per_dimension[2] for per_dimension in found["nll"].values()] == [None] * 3
     ahead = found["open_loop"]
     assert all(
-        a < min(b, c) for a, b, c in zip(ahead["ensemble"][:2], ahead["linear"], ahead["no_change"], strict=False)
+        a < min(b, c)
+        for a, b, c in zip(
+            ahead["ensemble"][:2], ahead["linear"], ahead["no_change"], strict=False
+        )
     )
 
 
 def test_no_change_and_linear_are_what_they_say(system: Trajectories) -> None:
     change = system.observation[:, :2] @ CHANGE.astype(np.float32) + system.action
     moved = np.concatenate((change, np.zeros_like(change[:, :1])), axis=1)
-    linear_data = replace(system, next_observation=system.observation + moved, reward=3 * system.action[:, 0] + 1)
-    training, heldout = linear_data.select(slice(0, 1000)), linear_data.select(slice(1000, 1500))
-    model, _ = fit(linear_data, DynamicsSettings(members=1, hidden=(8,), max_epochs=1, batch_size=32))
+    linear_data = replace(
+        system,
+        next_observation=system.observation + moved,
+        reward=3 * system.action[:, 0] + 1,
+    )
+    training, heldout = (
+        linear_data.select(slice(0, 1000)),
+        linear_data.select(slice(1000, 1500)),
+    )
+    model, _ = fit(
+        linear_data,
+        DynamicsSettings(members=1, hidden=(8,), max_epochs=1, batch_size=32),
+    )
     found = accuracy(model, LinearModel.fit(model.inputs, training), training, heldout)
     np.testing.assert_allclose(found["rmse"]["linear"], 0, atol=1e-5)
-    np.testing.assert_allclose(found["rmse"]["no_change"][:2], np.sqrt((change[1000:] ** 2).mean(0)), rtol=1e-5)
+    np.testing.assert_allclose(
+        found["rmse"]["no_change"][:2], np.sqrt((change[1000:] ** 2).mean(0)), rtol=1e-5
+    )
     no_reward = np.sqrt(((heldout.reward - training.reward.mean()) ** 2).mean())
     np.testing.assert_allclose(found["rmse"]["no_change"][3], no_reward, rtol=1e-5)
 
@@ -93,15 +152,23 @@ def test_likelihoods_are_those_of_the_densities() -> None:
     change, reward = np.full((40, 1), 3.0), np.linspace(-1, 1, 40)
     training, heldout = table(change[:20], reward[:20]), table(change[20:], reward[20:])
     model = gaussian_model([0.0, 1.0], sigma=0.5, scale=2.0)
-    found = accuracy(model, LinearModel.fit(model.inputs, training), training, heldout)["nll"]
-    mixture = 0.5 * (norm.pdf(1.5, 0, 0.5) + norm.pdf(1.5, 1, 0.5))  # the change in standardised units
+    found = accuracy(model, LinearModel.fit(model.inputs, training), training, heldout)[
+        "nll"
+    ]
+    mixture = 0.5 * (
+        norm.pdf(1.5, 0, 0.5) + norm.pdf(1.5, 1, 0.5)
+    )  # the change in standardised units
     assert found["ensemble"][0] == pytest.approx(-np.log(mixture), rel=1e-4)
-    still = -norm.logpdf(heldout.reward, training.reward.mean(), training.reward.std()).mean()
+    still = -norm.logpdf(
+        heldout.reward, training.reward.mean(), training.reward.std()
+    ).mean()
     assert found["no_change"][1] == pytest.approx(still, rel=1e-4)
 
 
 @pytest.mark.parametrize(("sigma", "claims"), [(1.0, 0.0), (3.0, 1.0), (0.3, -1.0)])
-def test_calibration_knows_the_cautious_from_the_sure(sigma: float, claims: float) -> None:
+def test_calibration_knows_the_cautious_from_the_sure(
+    sigma: float, claims: float
+) -> None:
     draw = np.random.default_rng(1)
     data = table(draw.standard_normal((20_000, 1)), draw.standard_normal(20_000))
     found = calibration(gaussian_model([0.0, 0.0], sigma), data)
@@ -111,7 +178,9 @@ def test_calibration_knows_the_cautious_from_the_sure(sigma: float, claims: floa
     else:
         assert (claims * gap[5:15] > 0.2).all()
     assert found["error"] == pytest.approx(np.abs(gap).mean())
-    np.testing.assert_allclose(np.mean(found["by_dimension"], axis=0), found["empirical"])
+    np.testing.assert_allclose(
+        np.mean(found["by_dimension"], axis=0), found["empirical"]
+    )
 
 
 def test_calibration_is_that_of_the_mixture() -> None:
@@ -122,11 +191,20 @@ def test_calibration_is_that_of_the_mixture() -> None:
 
 
 def test_a_perfect_model_does_not_drift_and_no_change_is_the_distance_gone() -> None:
-    data = replace(table(np.zeros((60, 1)), np.zeros(60)), step=np.arange(60, dtype=np.int32))
+    data = replace(
+        table(np.zeros((60, 1)), np.zeros(60)), step=np.arange(60, dtype=np.int32)
+    )
     path = 0.5 * np.arange(61, dtype=np.float32)[:, None]
-    data = replace(data, observation=path[:-1], next_observation=path[1:], episode=np.zeros(60, np.int32))
+    data = replace(
+        data,
+        observation=path[:-1],
+        next_observation=path[1:],
+        episode=np.zeros(60, np.int32),
+    )
     model = gaussian_model([0.5], 0.1)
-    linear = LinearModel(model.inputs, np.array([[0.0, 0.0], [0.0, 0.0], [0.7, 0.0]]))  # s' = s + 0.7
+    linear = LinearModel(
+        model.inputs, np.array([[0.0, 0.0], [0.0, 0.0], [0.7, 0.0]])
+    )  # s' = s + 0.7
     found = open_loop(model, linear, data, generator("test", 0, 1))
     assert found["steps"] == [1, 5, 20, 50]
     assert found["starts"] == [60, 56, 41, 11]
@@ -137,13 +215,19 @@ def test_a_perfect_model_does_not_drift_and_no_change_is_the_distance_gone() -> 
 
 def test_open_loop_follows_the_data_s_actions_and_stops_at_an_episode_s_end() -> None:
     action = np.random.default_rng(0).uniform(-1, 1, (40, 1)).astype(np.float32)
-    path = np.concatenate([np.cumsum(np.vstack(([[0]], a)), axis=0) for a in (action[:7], action[7:])])
+    path = np.concatenate(
+        [np.cumsum(np.vstack(([[0]], a)), axis=0) for a in (action[:7], action[7:])]
+    )
     rows = np.r_[0:7, 8:41]
     episode = np.repeat(np.int32([0, 1]), [7, 33])
     data = table(np.zeros((40, 1)), np.zeros(40), action=action)
-    data = replace(data, observation=path[rows], next_observation=path[rows + 1], episode=episode)
+    data = replace(
+        data, observation=path[rows], next_observation=path[rows + 1], episode=episode
+    )
     model = gaussian_model([0.0], 0.1)
-    linear = LinearModel(model.inputs, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]]))  # s' = s + a
+    linear = LinearModel(
+        model.inputs, np.array([[0.0, 0.0], [1.0, 0.0], [0.0, 0.0]])
+    )  # s' = s + a
     found = open_loop(model, linear, data, generator("test", 0, 1))
     assert found["starts"] == [40, 3 + 29, 14, 0]
     np.testing.assert_allclose(found["linear"][:3], 0, atol=1e-5)
@@ -162,7 +246,9 @@ def test_what_blows_up_is_null_not_infinite(monkeypatch: pytest.MonkeyPatch) -> 
     json.dumps(found, allow_nan=False)
 
 
-def test_outside_is_made_as_described(model: TransitionModel, system: Trajectories) -> None:
+def test_outside_is_made_as_described(
+    model: TransitionModel, system: Trajectories
+) -> None:
     inside = torch.from_numpy(system.observation), 0.5 * torch.from_numpy(system.action)
     made = outside(model, inside, generator("test", 0, 1))
     states, actions = made["random_action"]
@@ -173,7 +259,9 @@ def test_outside_is_made_as_described(model: TransitionModel, system: Trajectori
     assert actions.equal(inside[1])
     moved = (states - inside[0])[:, :2] / inside[0][:, :2].std(dim=0)
     np.testing.assert_allclose(moved.std(dim=0), 1, atol=0.05)
-    assert states[:, 2].equal(inside[0][:, 2])  # constant in the data: any other value means nothing to the model
+    assert states[:, 2].equal(
+        inside[0][:, 2]
+    )  # constant in the data: any other value means nothing to the model
 
 
 def test_uncertainty_follows_the_error_and_rises_outside(found: dict[str, Any]) -> None:
@@ -188,16 +276,24 @@ def test_uncertainty_follows_the_error_and_rises_outside(found: dict[str, Any]) 
     )
 
 
-def test_a_planted_order_of_errors_is_found(model: TransitionModel, system: Trajectories) -> None:
+def test_a_planted_order_of_errors_is_found(
+    model: TransitionModel, system: Trajectories
+) -> None:
     pairs = torch.from_numpy(system.observation), torch.from_numpy(system.action)
     mean, _ = model.predict(*pairs)
-    off = model.uncertainty(*pairs).numpy()  # the error in the reward is made to be the disagreement
+    off = model.uncertainty(
+        *pairs
+    ).numpy()  # the error in the reward is made to be the disagreement
     moved = system.observation + mean.mean(0).numpy()[:, :-1]
-    planted = replace(system, next_observation=moved, reward=mean.mean(0).numpy()[:, -1] + off)
+    planted = replace(
+        system, next_observation=moved, reward=mean.mean(0).numpy()[:, -1] + off
+    )
     judged = uncertainty_by_distance(model, planted, generator("test", 0, 1))
     assert judged["disagreement"]["spearman"] > 0.99
     assert judged["max_std"]["spearman"] < 0.9
-    assert judged["disagreement"]["error_by_decile"] == sorted(judged["disagreement"]["error_by_decile"])
+    assert judged["disagreement"]["error_by_decile"] == sorted(
+        judged["disagreement"]["error_by_decile"]
+    )
 
 
 def test_rank_statistics() -> None:
@@ -207,11 +303,16 @@ def test_rank_statistics() -> None:
     assert spearman(a, b) == pytest.approx(spearmanr(a, b).statistic)
     assert spearman(np.ones(4), np.arange(4.0)) is None
     assert auroc(np.array([1.0, 2.0]), np.array([3.0, 4.0])) == 1
-    assert auroc(np.array([1.0, 3.0]), np.array([2.0, 3.0, 0.0])) == pytest.approx((1 + 1.5 + 0) / 6)
+    assert auroc(np.array([1.0, 3.0]), np.array([2.0, 3.0, 0.0])) == pytest.approx(
+        (1 + 1.5 + 0) / 6
+    )
 
 
 def test_the_report_is_reproducible_and_plain_json(
-    model: TransitionModel, system: Trajectories, small: DynamicsSettings, found: dict[str, Any]
+    model: TransitionModel,
+    system: Trajectories,
+    small: DynamicsSettings,
+    found: dict[str, Any],
 ) -> None:
     heldout = heldout_rows(system, small, 3, 2)
     text = json.dumps(found, allow_nan=False)
@@ -220,12 +321,19 @@ def test_the_report_is_reproducible_and_plain_json(
 
 
 def test_large_data_are_sampled(
-    model: TransitionModel, system: Trajectories, small: DynamicsSettings, monkeypatch: pytest.MonkeyPatch
+    model: TransitionModel,
+    system: Trajectories,
+    small: DynamicsSettings,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     sizes: list[int] = []
     predict = TransitionModel.standardised
     monkeypatch.setattr(whole, "HELDOUT_ROWS", 30)
-    monkeypatch.setattr(TransitionModel, "standardised", lambda m, s, a: sizes.append(len(s)) or predict(m, s, a))
+    monkeypatch.setattr(
+        TransitionModel,
+        "standardised",
+        lambda m, s, a: sizes.append(len(s)) or predict(m, s, a),
+    )
     report(model, system, heldout_rows(system, small, 3, 2), seed=0)
     assert set(sizes) == {30}
 

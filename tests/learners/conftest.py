@@ -1,4 +1,5 @@
-"""Made-up tasks: the action that pays differs from task to task; some episodes end terminal, others by time-out."""
+"""Made-up tasks: the action that pays differs from task to task; some episodes end
+terminal, others by time-out."""
 
 from __future__ import annotations
 
@@ -29,7 +30,11 @@ BUFFER_SIZES = (40, 23, 31)
 
 def make_data(task: int) -> Trajectories:
     draw, rows = np.random.default_rng(task), EPISODES * STEPS
-    states = draw.standard_normal((EPISODES, STEPS + 1, OBSERVATION), dtype=np.float32) * (1 + task) + task
+    states = (
+        draw.standard_normal((EPISODES, STEPS + 1, OBSERVATION), dtype=np.float32)
+        * (1 + task)
+        + task
+    )
     action = draw.uniform(-1, 1, (rows, ACTION)).astype(np.float32)
     last = np.tile(np.arange(STEPS) == STEPS - 1, EPISODES)
     episode = np.repeat(np.arange(EPISODES, dtype=np.int32), STEPS)
@@ -73,23 +78,37 @@ class Tasks:
     """The tasks 1..n with data and per-seed buffers, and learners on them."""
 
     settings: LearnerSettings = field(
-        default_factory=lambda: LearnerSettings(updates=400, batch_size=16, hidden=(24, 16), discount=0.9)
+        default_factory=lambda: LearnerSettings(
+            updates=400, batch_size=16, hidden=(24, 16), discount=0.9
+        )
     )
 
-    hardware: Mapping[str, Any] = field(default_factory=dict)  # further arguments of TaskTraining
+    hardware: Mapping[str, Any] = field(
+        default_factory=dict
+    )  # further arguments of TaskTraining
 
     def data(self, task: int) -> Trajectories:
         return make_data(task)
 
-    def buffers(self, tasks: int, seeds: Sequence[int], shift: int = 0) -> list[list[ReplayBuffer]]:
+    def buffers(
+        self, tasks: int, seeds: Sequence[int], shift: int = 0
+    ) -> list[list[ReplayBuffer]]:
         """Of the tasks before `tasks`; another `shift`, other buffers."""
         return [
-            [make_buffer(make_data(j), BUFFER_SIZES[j - 1], 100 * j + seed + shift) for seed in seeds]
+            [
+                make_buffer(make_data(j), BUFFER_SIZES[j - 1], 100 * j + seed + shift)
+                for seed in seeds
+            ]
             for j in range(1, tasks)
         ]
 
     def before(
-        self, kind: type[Learner], task: int, seeds: Sequence[int], settings: LearnerSettings, **options: Any
+        self,
+        kind: type[Learner],
+        task: int,
+        seeds: Sequence[int],
+        settings: LearnerSettings,
+        **options: Any,
     ) -> Policies | None:
         """What 10 updates on each task before `task` leave behind."""
         policies = None
@@ -109,15 +128,26 @@ class Tasks:
         shift: int = 0,
         **options: Any,
     ) -> TaskTraining:
-        """The training of `kind(**options)` at the start of `task`; of all tasks to `task` if it learns `together`."""
+        """The training of `kind(**options)` at the start of `task`; of all tasks to
+        `task` if it learns `together`."""
         settings, learner = settings or self.settings, kind(**options)
         if learner.together:
             data = [make_data(j) for j in range(1, task + 1)]
-            return TaskTraining(learner, settings, data, (), None, seeds, **self.hardware)
+            return TaskTraining(
+                learner, settings, data, (), None, seeds, **self.hardware
+            )
         if previous is None:
             previous = self.before(kind, task, seeds, settings, **options)
         buffers = self.buffers(task, seeds, shift)
-        return TaskTraining(learner, settings, make_data(task), buffers, previous, seeds, **self.hardware)
+        return TaskTraining(
+            learner,
+            settings,
+            make_data(task),
+            buffers,
+            previous,
+            seeds,
+            **self.hardware,
+        )
 
 
 class Configured(NamedTuple):
@@ -149,7 +179,9 @@ def configured(request: pytest.FixtureRequest) -> Configured:
     later = tuple(entry.pop("later", ()))
     entry.pop("tuned", None)
     flags = {flag: entry.pop(flag, False) for flag in ("replays", "together")}
-    return Configured(request.param, getattr(import_module(module), name), entry, later, flags)
+    return Configured(
+        request.param, getattr(import_module(module), name), entry, later, flags
+    )
 
 
 @pytest.fixture(scope="session")
@@ -163,6 +195,8 @@ def same() -> Callable[[Policies, Policies], bool]:
 
     def compare(left: Policies, right: Policies) -> bool:
         a, b = left.tensors(), right.tensors()
-        return a.keys() == b.keys() and all(tensor.equal(b[name]) for name, tensor in a.items())
+        return a.keys() == b.keys() and all(
+            tensor.equal(b[name]) for name, tensor in a.items()
+        )
 
     return compare

@@ -31,39 +31,63 @@ PURPOSES = ("batch", "target_noise", "replay")
 
 
 def standardised(observation: np.ndarray, reference: Trajectories) -> Tensor:
-    mean, std = reference.observation.mean(0, dtype=np.float64), reference.observation.std(0, dtype=np.float64)
+    mean, std = (
+        reference.observation.mean(0, dtype=np.float64),
+        reference.observation.std(0, dtype=np.float64),
+    )
     return torch.from_numpy(((observation - mean) / (std + 1e-3)).astype(np.float32))
 
 
 def load(module: nn.Linear, weight_IO: Tensor, bias_1O: Tensor) -> None:
-    module.load_state_dict({"weight": weight_IO.detach().T, "bias": bias_1O.detach()[0]})
+    module.load_state_dict(
+        {"weight": weight_IO.detach().T, "bias": bias_1O.detach()[0]}
+    )
 
 
 def linears(module: nn.Module) -> list[nn.Linear]:
     return [layer for layer in module.modules() if isinstance(layer, nn.Linear)]
 
 
-def plain_actor(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Actor:
+def plain_actor(
+    parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings
+) -> Actor:
     heads = sorted(
-        int(name.split(".")[1]) for name in parameters if name.startswith("head") and name.endswith("weight")
+        int(name.split(".")[1])
+        for name in parameters
+        if name.startswith("head") and name.endswith("weight")
     )
     actor = Actor(parameters["trunk.0.weight"].shape[1], 2, settings.hidden, heads)
     for i, layer in enumerate(linears(actor.trunk)):
-        load(layer, parameters[f"trunk.{i}.weight"][member], parameters[f"trunk.{i}.bias"][member])
+        load(
+            layer,
+            parameters[f"trunk.{i}.weight"][member],
+            parameters[f"trunk.{i}.bias"][member],
+        )
     for task in heads:
-        load(actor.heads[str(task)], parameters[f"head.{task}.weight"][member], parameters[f"head.{task}.bias"][member])
+        load(
+            actor.heads[str(task)],
+            parameters[f"head.{task}.weight"][member],
+            parameters[f"head.{task}.bias"][member],
+        )
     return actor
 
 
-def plain_critic(parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings) -> Critic:
+def plain_critic(
+    parameters: Mapping[str, Tensor], member: int, settings: LearnerSettings
+) -> Critic:
     critic = Critic(5, 2, settings.hidden, settings.critic_norm == "layer")
     for twin, network in enumerate((critic.q1, critic.q2)):
         row = 2 * member + twin
         for i, layer in enumerate(linears(network)):
             load(layer, parameters[f"{i}.weight"][row], parameters[f"{i}.bias"][row])
-        norms = [layer for layer in network.modules() if isinstance(layer, nn.LayerNorm)]
+        norms = [
+            layer for layer in network.modules() if isinstance(layer, nn.LayerNorm)
+        ]
         for i, norm in enumerate(norms):
-            scale, shift = parameters[f"{i}.scale"][row, 0], parameters[f"{i}.shift"][row, 0]
+            scale, shift = (
+                parameters[f"{i}.scale"][row, 0],
+                parameters[f"{i}.shift"][row, 0],
+            )
             norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
     return critic
 
@@ -74,10 +98,15 @@ def plain_value(training: TaskTraining, member: int) -> nn.Module:
     normalised = training.settings.critic_norm == "layer"
     network = nn.Sequential(*layers((5, *training.settings.hidden, 1), normalised))
     for i, layer in enumerate(linears(network)):
-        load(layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member])
+        load(
+            layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member]
+        )
     norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
     for i, norm in enumerate(norms):
-        scale, shift = value.views[f"{i}.scale"][member, 0], value.views[f"{i}.shift"][member, 0]
+        scale, shift = (
+            value.views[f"{i}.scale"][member, 0],
+            value.views[f"{i}.shift"][member, 0],
+        )
         norm.load_state_dict({"weight": scale.detach(), "bias": shift.detach()})
     return network
 
@@ -96,7 +125,9 @@ def plain_constants(s: LearnerSettings) -> Constants:
     )
 
 
-def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None) -> TD3BC:
+def plain_agent(
+    training: TaskTraining, member: int, actor: Actor | None = None
+) -> TD3BC:
     """The plain agent of the base in force, with the weights that `member` has now."""
     s = training.settings
     constants = plain_constants(s)
@@ -104,12 +135,16 @@ def plain_agent(training: TaskTraining, member: int, actor: Actor | None = None)
         actor = plain_actor(training.parameters("policy"), member, s)
     critic = plain_critic(training.critic.views, member, s)
     if s.base == "iql":
-        return PlainIQL(actor, critic, plain_value(training, member), training.task, constants)
+        return PlainIQL(
+            actor, critic, plain_value(training, member), training.task, constants
+        )
     kind = PlainReBRAC if s.base == "rebrac" else TD3BC
     return kind(actor, critic, training.task, constants)
 
 
-def with_next(batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int) -> PlainBatch:
+def with_next(
+    batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int
+) -> PlainBatch:
     """The minibatch with the next actions of its rows."""
     data, rows = tasks.data(training.task), draws.index[0, member].numpy()
     following = np.minimum(rows + 1, len(data) - 1)
@@ -121,7 +156,8 @@ def with_next(batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draw
 
 
 class Minibatches:
-    """What each member sees in each update, drawn from generators of the same key and gathered from the raw arrays."""
+    """What each member sees in each update, drawn from generators of the same key and
+    gathered from the raw arrays."""
 
     def __init__(self, tasks: Any, training: TaskTraining) -> None:
         self._data, self._training = tasks.data(training.task), training
@@ -131,7 +167,13 @@ class Minibatches:
 
     def draw(self, updates: int = 1) -> Draws:
         training = self._training
-        return Draws.of(updates, training.settings.batch_size, training.tables, training._replay, self._generators)
+        return Draws.of(
+            updates,
+            training.settings.batch_size,
+            training.tables,
+            training._replay,
+            self._generators,
+        )
 
     def batch(self, draws: Draws, member: int) -> PlainBatch:
         rows, data = draws.index[0, member].numpy(), self._data
@@ -147,7 +189,9 @@ class Minibatches:
         if draws.replay is None:
             return []
         pairs = []
-        for j, (old, by_member) in enumerate(zip(self._old, self._buffers, strict=True)):
+        for j, (old, by_member) in enumerate(
+            zip(self._old, self._buffers, strict=True)
+        ):
             rows, buffer = draws.replay[0, j, member].numpy(), by_member[member]
             wanted = torch.from_numpy(buffer.target_action[rows])
             pairs.append((standardised(buffer.observation[rows], old), wanted))
@@ -155,5 +199,9 @@ class Minibatches:
 
 
 def compare_weights(found: nn.Module, wanted: nn.Module) -> None:
-    for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
-        torch.testing.assert_close(p, q, **CLOSE, msg=lambda text, name=name: f"{name}: {text}")
+    for (name, p), (_, q) in zip(
+        found.named_parameters(), wanted.named_parameters(), strict=True
+    ):
+        torch.testing.assert_close(
+            p, q, **CLOSE, msg=lambda text, name=name: f"{name}: {text}"
+        )

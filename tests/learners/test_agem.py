@@ -27,7 +27,11 @@ def at_task(tasks: Any, task: int, heads: str = "multi") -> tuple[TaskTraining, 
     training = tasks.learner(AGEM, task, SEEDS, replace(tasks.settings, heads=heads))
     training.block(6)
     rows = torch.arange(16).expand(len(SEEDS), -1)
-    return training, Step(training.tables[0].take(rows), rows, training._replay.take(rows.expand(task - 1, -1, -1)))
+    return training, Step(
+        training.tables[0].take(rows),
+        rows,
+        training._replay.take(rows.expand(task - 1, -1, -1)),
+    )
 
 
 def reference(training: TaskTraining, step: Step) -> Tensor:
@@ -35,7 +39,9 @@ def reference(training: TaskTraining, step: Step) -> Tensor:
     network, found = training.networks["policy"], []
     for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
-        gradients = torch.autograd.grad(loss, list(network.views.values()), materialize_grads=True)
+        gradients = torch.autograd.grad(
+            loss, list(network.views.values()), materialize_grads=True
+        )
         found.append(network.flatten(gradients))
     return torch.stack(found).mean(dim=0)
 
@@ -68,7 +74,10 @@ def test_closed_form_and_orthogonality(tasks: Any, heads: str) -> None:
     wanted = before - inner / ref.square().sum(dim=1, keepdim=True) * ref
     assert training.watched["violated"].tolist() == [1.0, 1.0, 0.0]
     torch.testing.assert_close(after[:2], wanted[:2], rtol=1e-4, atol=1e-6)
-    assert ((after * ref).sum(dim=1)[:2].abs() < 1e-5 * after.norm(dim=1)[:2] * ref.norm(dim=1)[:2]).all()
+    assert (
+        (after * ref).sum(dim=1)[:2].abs()
+        < 1e-5 * after.norm(dim=1)[:2] * ref.norm(dim=1)[:2]
+    ).all()
     assert after[2].equal(before[2])
 
 
@@ -80,7 +89,9 @@ def test_with_one_old_task_it_is_gem_without_margin(tasks: Any) -> None:
     after = projected(training, step, before).clone()
     training.networks["policy"].gradient.copy_(before)
     gem.on_gradient(training, step)
-    torch.testing.assert_close(training.networks["policy"].gradient, after, rtol=1e-5, atol=1e-6)
+    torch.testing.assert_close(
+        training.networks["policy"].gradient, after, rtol=1e-5, atol=1e-6
+    )
 
 
 def test_the_first_task_is_fine_tuning(tasks: Any, same: Same) -> None:

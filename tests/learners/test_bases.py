@@ -1,4 +1,5 @@
-"""Base learners: each against plain networks, under every learner, alone and among others, replayed, resumed."""
+"""Base learners: each against plain networks, under every learner, alone and among
+others, replayed, resumed."""
 
 from __future__ import annotations
 
@@ -38,10 +39,16 @@ VALUED = ["rebrac", "iql"]
 Same = Callable[[Policies, Policies], bool]
 
 
-@pytest.mark.parametrize("change", [{}, {"critic_norm": "layer"}, {"batch_size": 13, "hidden": (11, 7)}])
+@pytest.mark.parametrize(
+    "change", [{}, {"critic_norm": "layer"}, {"batch_size": 13, "hidden": (11, 7)}]
+)
 @pytest.mark.parametrize("base", VALUED)
-def test_updates_are_those_of_plain_networks(tasks: Any, base: str, change: dict[str, Any]) -> None:
-    training = tasks.learner(Finetune, 2, SEEDS, replace(tasks.settings, base=base, **change))
+def test_updates_are_those_of_plain_networks(
+    tasks: Any, base: str, change: dict[str, Any]
+) -> None:
+    training = tasks.learner(
+        Finetune, 2, SEEDS, replace(tasks.settings, base=base, **change)
+    )
     agents = [plain_agent(training, m) for m in range(len(SEEDS))]
     batches = Minibatches(tasks, training)
     for _ in range(20):
@@ -51,11 +58,24 @@ def test_updates_are_those_of_plain_networks(tasks: Any, base: str, change: dict
             wanted = agent.update(batch, draws.noise[0, m])
             assert wanted.keys() == losses.keys() - {"q"}
             for name, loss in wanted.items():
-                torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+                torch.testing.assert_close(
+                    losses[name][m],
+                    loss,
+                    **CLOSE,
+                    msg=lambda text, n=name: f"{n}: {text}",
+                )
     for m, agent in enumerate(agents):
-        compare_weights(plain_actor(training.networks["policy"].views, m, training.settings), agent.actor)
-        compare_weights(plain_critic(training.critic.views, m, training.settings), agent.critic)
-        compare_weights(plain_critic(training.target_critic.views, m, training.settings), agent.critic_target)
+        compare_weights(
+            plain_actor(training.networks["policy"].views, m, training.settings),
+            agent.actor,
+        )
+        compare_weights(
+            plain_critic(training.critic.views, m, training.settings), agent.critic
+        )
+        compare_weights(
+            plain_critic(training.target_critic.views, m, training.settings),
+            agent.critic_target,
+        )
         if isinstance(agent, PlainIQL):
             compare_weights(plain_value(training, m), agent.value)
 
@@ -67,11 +87,15 @@ def test_rebracs_next_action_is_the_episodes_next(tasks: Any) -> None:
     has_next = columns[:, -1].astype(bool)
     last = np.append(data.episode[1:] != data.episode[:-1], True)
     np.testing.assert_array_equal(has_next, ~last)
-    np.testing.assert_array_equal(columns[:-1, :-1][has_next[:-1]], data.action[1:][has_next[:-1]])
+    np.testing.assert_array_equal(
+        columns[:-1, :-1][has_next[:-1]], data.action[1:][has_next[:-1]]
+    )
 
 
 @pytest.mark.parametrize("base", VALUED)
-def test_every_learner_works_on_every_base(tasks: Any, same: Same, base: str, configured: Any) -> None:
+def test_every_learner_works_on_every_base(
+    tasks: Any, same: Same, base: str, configured: Any
+) -> None:
     """Alone and among others the same, bit for bit, replayed as eager."""
     settings = replace(tasks.settings, base=base)
     kind, options = configured.kind, configured.options
@@ -92,7 +116,9 @@ def test_every_learner_works_on_every_base(tasks: Any, same: Same, base: str, co
 @pytest.mark.parametrize("base", VALUED)
 def test_an_interrupted_training_goes_on(tasks: Any, base: str) -> None:
     settings = replace(tasks.settings, base=base)
-    whole, parts = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2))
+    whole, parts = (
+        tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2)
+    )
     whole.block(15)
     state = whole.state()
     whole.block(10)
@@ -100,12 +126,16 @@ def test_an_interrupted_training_goes_on(tasks: Any, base: str) -> None:
     parts.load_state(state, 15)
     parts.block(10)
     again = parts.state()
-    assert [name for name, tensor in whole.state().items() if not tensor.equal(again[name])] == []
+    assert [
+        name for name, tensor in whole.state().items() if not tensor.equal(again[name])
+    ] == []
 
 
 @pytest.mark.parametrize("base", VALUED)
 def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
-    training = tasks.learner(Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer"))
+    training = tasks.learner(
+        Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer")
+    )
     training.block(10)
     member, observation = training.result().member(0), tasks.data(1).observation[:7]
     values = member.values_as_learned(observation, member.act_as_learned(observation))
@@ -116,13 +146,23 @@ def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
 
 @pytest.mark.parametrize("base", list(BUILT_IN))
 def test_it_learns_what_the_data_pay_for(tasks: Any, base: str) -> None:
-    """In task 1 the reward is 1 - s_0 a_0: cloning finds nothing, whoever reads the rewards moves a_0 against s_0."""
-    settings = replace(tasks.settings, base=base, discount=0.0, batch_size=64, learning_rate=1e-3, updates=1_500)
+    """In task 1 the reward is 1 - s_0 a_0: cloning finds nothing, whoever reads the
+    rewards moves a_0 against s_0."""
+    settings = replace(
+        tasks.settings,
+        base=base,
+        discount=0.0,
+        batch_size=64,
+        learning_rate=1e-3,
+        updates=1_500,
+    )
     training = tasks.learner(Finetune, 1, (0,), settings)
     training.block(1_500)
     observation = tasks.data(1).observation
     action = training.result().task_action(observation[None])[0]
-    slope = np.corrcoef(observation[:, 0] - observation[:, 0].mean(), action[:, 0])[0, 1]
+    slope = np.corrcoef(observation[:, 0] - observation[:, 0].mean(), action[:, 0])[
+        0, 1
+    ]
     if base == "bc":
         assert abs(slope) < 0.6
     else:
@@ -131,10 +171,14 @@ def test_it_learns_what_the_data_pay_for(tasks: Any, base: str) -> None:
 
 def test_a_base_of_ones_own_is_an_object(tasks: Any) -> None:
     class Standing(Base):
-        def losses(self, training: TaskTraining, step: Any, action_FBA: Tensor) -> dict[str, Tensor]:
+        def losses(
+            self, training: TaskTraining, step: Any, action_FBA: Tensor
+        ) -> dict[str, Tensor]:
             return {"still": training.per_member(action_FBA.square().mean(dim=(1, 2)))}
 
-    training = TaskTraining(Finetune(), tasks.settings, tasks.data(1), (), None, SEEDS, base=Standing())
+    training = TaskTraining(
+        Finetune(), tasks.settings, tasks.data(1), (), None, SEEDS, base=Standing()
+    )
     first = training.block(2)["still"]
     training.block(300)
     assert (training.block(2)["still"] < 0.2 * first).all()
@@ -143,7 +187,10 @@ def test_a_base_of_ones_own_is_an_object(tasks: Any) -> None:
 def test_an_unknown_base_and_wrong_options_are_refused(tasks: Any) -> None:
     with pytest.raises(ConfigurationError, match=r"learner\.base is 'td3'; .*td3bc"):
         built_in("td3")
-    with pytest.raises(ConfigurationError, match=r"iql: expectile is 0.2; it has to be at least 0.5 and at most 1"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"iql: expectile is 0.2; it has to be at least 0.5 and at most 1",
+    ):
         IQL(expectile=0.2)
     with pytest.raises(ConfigurationError, match="rebrac: critic_weight is -1"):
         ReBRAC(critic_weight=-1)

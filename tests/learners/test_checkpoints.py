@@ -1,4 +1,5 @@
-"""A training that is saved and goes on elsewhere: the same bits as one that was never interrupted."""
+"""A training that is saved and goes on elsewhere: the same bits as one that was never
+interrupted."""
 
 from __future__ import annotations
 
@@ -22,13 +23,23 @@ SEEDS = (0, 1, 7)
 
 
 def start(tasks: Any, configured: Any, previous: Policies | None) -> TaskTraining:
-    training: TaskTraining = tasks.learner(configured.kind, 2, SEEDS, previous=previous, **configured.options)
+    training: TaskTraining = tasks.learner(
+        configured.kind, 2, SEEDS, previous=previous, **configured.options
+    )
     return training
 
 
-def test_an_interrupted_training_is_that_of_one_go(tasks: Any, configured: Any, tmp_path: Path) -> None:
+def test_an_interrupted_training_is_that_of_one_go(
+    tasks: Any, configured: Any, tmp_path: Path
+) -> None:
     together = configured.kind.together
-    before = None if together else tasks.before(configured.kind, 2, SEEDS, tasks.settings, **configured.options)
+    before = (
+        None
+        if together
+        else tasks.before(
+            configured.kind, 2, SEEDS, tasks.settings, **configured.options
+        )
+    )
     training = start(tasks, configured, before)
     training.block(37)
     training.result()  # changes nothing
@@ -44,10 +55,14 @@ def test_an_interrupted_training_is_that_of_one_go(tasks: Any, configured: Any, 
     assert all(loss.equal(again[name]) for name, loss in losses.items())
     found, wanted = resumed.state(), training.state()
     assert found.keys() == wanted.keys()
-    assert [name for name, tensor in wanted.items() if not tensor.equal(found[name])] == []
+    assert [
+        name for name, tensor in wanted.items() if not tensor.equal(found[name])
+    ] == []
     kept, kept_again = training.result().tensors(), resumed.result().tensors()
     assert kept.keys() == kept_again.keys()
-    assert [name for name, tensor in kept.items() if not tensor.equal(kept_again[name])] == []
+    assert [
+        name for name, tensor in kept.items() if not tensor.equal(kept_again[name])
+    ] == []
 
 
 def test_a_state_is_settled_while_training_goes_on(tasks: Any) -> None:
@@ -56,7 +71,11 @@ def test_a_state_is_settled_while_training_goes_on(tasks: Any) -> None:
     copies = {name: tensor.clone() for name, tensor in state.items()}
     training.block(4)
     assert all(tensor.equal(copies[name]) for name, tensor in state.items())
-    moved = {name for name, tensor in training.state().items() if not tensor.equal(copies[name])}
+    moved = {
+        name
+        for name, tensor in training.state().items()
+        if not tensor.equal(copies[name])
+    }
     assert moved == set(state)  # generators included: nothing in it is idle
 
 
@@ -70,7 +89,9 @@ def test_every_generator_goes_on_where_it_was(tasks: Any, purpose: str) -> None:
     training.load_state(state, 3)
     found = training._generators[purpose]
     assert [g.initial_seed() for g in found] == wanted
-    assert all(g.get_state().equal(state[f"{purpose}.{m}"]) for m, g in enumerate(found))
+    assert all(
+        g.get_state().equal(state[f"{purpose}.{m}"]) for m, g in enumerate(found)
+    )
 
 
 class KilledError(Exception):
@@ -81,8 +102,12 @@ def saved(trained: Trained, folder: Path) -> dict[str, bytes]:
     """Every seed's policies and curves as the pipeline writes them."""
     for member, seed in enumerate(SEEDS):
         policies = trained.policies.member(member)
-        SafetensorsDataset(str(folder / f"{seed}_policies.safetensors")).save((policies.tensors(), policies.header()))
-        TableDataset(str(folder / f"{seed}_curves.parquet")).save(pd.DataFrame(trained.curves[seed]))
+        SafetensorsDataset(str(folder / f"{seed}_policies.safetensors")).save(
+            (policies.tensors(), policies.header())
+        )
+        TableDataset(str(folder / f"{seed}_curves.parquet")).save(
+            pd.DataFrame(trained.curves[seed])
+        )
     return {path.name: path.read_bytes() for path in sorted(folder.iterdir())}
 
 

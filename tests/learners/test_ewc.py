@@ -1,4 +1,5 @@
-"""EWC and online EWC against the explicit sums of their papers; what all learners that hold weights have in common."""
+"""EWC and online EWC against the explicit sums of their papers; what all learners that
+hold weights have in common."""
 
 from __future__ import annotations
 
@@ -35,10 +36,13 @@ def _seed() -> None:
 def learned(
     tasks: Any, kind: type[Learner], upto: int, heads: str, **options: Any
 ) -> tuple[list[dict[str, Tensor]], list[dict[str, Tensor]], Policies]:
-    """After each task 1..upto its Fisher and the weights, by name, and what is left at the end."""
+    """After each task 1..upto its Fisher and the weights, by name, and what is left at
+    the end."""
     policies, fishers, weights = None, [], []
     for task in range(1, upto + 1):
-        training = tasks.learner(kind, task, SEEDS, replace(tasks.settings, heads=heads), policies, **options)
+        training = tasks.learner(
+            kind, task, SEEDS, replace(tasks.settings, heads=heads), policies, **options
+        )
         training.block(20)
         fishers.append(training.networks["policy"].unflatten(fisher(training)))
         policies = training.result()
@@ -48,17 +52,26 @@ def learned(
 
 
 def moved(training: TaskTraining) -> dict[str, Tensor]:
-    """Push the weights somewhere and clear the gradient; the weights, ready for autograd."""
+    """Push the weights somewhere and clear the gradient; the weights, ready for
+    autograd."""
     policy = training.networks["policy"]
     policy.buffer.add_(0.1 * torch.randn_like(policy.buffer))
     policy.gradient.zero_()
-    return {name: view.detach().clone().requires_grad_() for name, view in policy.views.items()}
+    return {
+        name: view.detach().clone().requires_grad_()
+        for name, view in policy.views.items()
+    }
 
 
-def assert_gradient(training: TaskTraining, theta: dict[str, Tensor], value: Tensor) -> None:
-    """What `on_gradient` adds is the gradient of `value` at `theta`; 0 for what has no part in it."""
+def assert_gradient(
+    training: TaskTraining, theta: dict[str, Tensor], value: Tensor
+) -> None:
+    """What `on_gradient` adds is the gradient of `value` at `theta`; 0 for what has no
+    part in it."""
     training.learner.on_gradient(training, STEP)
-    wanted = torch.autograd.grad(value, list(theta.values()), allow_unused=True, materialize_grads=True)
+    wanted = torch.autograd.grad(
+        value, list(theta.values()), allow_unused=True, materialize_grads=True
+    )
     found = training.networks["policy"].unflatten(training.networks["policy"].gradient)
     for name, gradient in zip(theta, wanted, strict=True):
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4)
@@ -66,47 +79,79 @@ def assert_gradient(training: TaskTraining, theta: dict[str, Tensor], value: Ten
 
 
 def quadratic(
-    importance: dict[str, Tensor], theta: dict[str, Tensor], anchor: dict[str, Tensor], weight: float
+    importance: dict[str, Tensor],
+    theta: dict[str, Tensor],
+    anchor: dict[str, Tensor],
+    weight: float,
 ) -> Tensor:
-    return sum(weight * (f * (theta[n] - anchor[n]).square()).sum() for n, f in importance.items())  # type: ignore
+    return sum(
+        weight * (f * (theta[n] - anchor[n]).square()).sum()
+        for n, f in importance.items()
+    )  # type: ignore
 
 
 @HEADS
-def test_ewc_is_the_sum_over_tasks_of_their_own_quadratics(tasks: Any, heads: str) -> None:
+def test_ewc_is_the_sum_over_tasks_of_their_own_quadratics(
+    tasks: Any, heads: str
+) -> None:
     fishers, weights, policies = learned(tasks, EWC, 2, heads, penalty=3.0)
-    training = tasks.learner(EWC, 3, SEEDS, replace(tasks.settings, heads=heads), policies, penalty=3.0)
+    training = tasks.learner(
+        EWC, 3, SEEDS, replace(tasks.settings, heads=heads), policies, penalty=3.0
+    )
     shown, explicit = [], []
     for _ in range(2):
         theta = moved(training)
-        value = sum(quadratic(f, theta, w, 1.5) for f, w in zip(fishers, weights, strict=True))
+        value = sum(
+            quadratic(f, theta, w, 1.5) for f, w in zip(fishers, weights, strict=True)
+        )
         assert_gradient(training, theta, value)  # type: ignore[arg-type]
         shown.append(training.watched["penalty"].sum())
         explicit.append(value.detach())  # type: ignore[union-attr]
     # the curve leaves out a constant
-    torch.testing.assert_close(shown[1] - shown[0], explicit[1] - explicit[0], atol=1e-3, rtol=1e-3)
+    torch.testing.assert_close(
+        shown[1] - shown[0], explicit[1] - explicit[0], atol=1e-3, rtol=1e-3
+    )
 
 
 @HEADS
-def test_online_ewc_is_one_fading_fisher_with_the_newest_weights(tasks: Any, heads: str) -> None:
+def test_online_ewc_is_one_fading_fisher_with_the_newest_weights(
+    tasks: Any, heads: str
+) -> None:
     decay = 0.6
-    fishers, weights, policies = learned(tasks, OnlineEWC, 3, heads, penalty=3.0, decay=decay)
+    fishers, weights, policies = learned(
+        tasks, OnlineEWC, 3, heads, penalty=3.0, decay=decay
+    )
     running = {
-        name: sum(decay ** (2 - j) * f[name] for j, f in enumerate(fishers) if name in f) for name in fishers[-1]
+        name: sum(
+            decay ** (2 - j) * f[name] for j, f in enumerate(fishers) if name in f
+        )
+        for name in fishers[-1]
     }
     for name, wanted in running.items():
-        torch.testing.assert_close(policies.kept[f"fisher.{name}"], wanted, atol=1e-7, rtol=1e-5)
+        torch.testing.assert_close(
+            policies.kept[f"fisher.{name}"], wanted, atol=1e-7, rtol=1e-5
+        )
     task_4 = replace(tasks.settings, heads=heads)
-    training = TaskTraining(OnlineEWC(3.0, decay), task_4, tasks.data(4), (), policies, SEEDS)
+    training = TaskTraining(
+        OnlineEWC(3.0, decay), task_4, tasks.data(4), (), policies, SEEDS
+    )
     theta = moved(training)
-    assert_gradient(training, theta, quadratic(running, theta, weights[-1], 1.5 * decay))  # type: ignore[arg-type]
+    assert_gradient(
+        training, theta, quadratic(running, theta, weights[-1], 1.5 * decay)
+    )  # type: ignore[arg-type]
 
 
-# What all of them have in common -----------------------------------------------------------------------------------
+# What all of them have in common ------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("settings", [{}, {"heads": "single", "base": "bc", "batch_size": 13, "hidden": (11, 7)}])
-def test_members_alone_and_among_others(tasks: Any, same: Same, kind: type[Learner], settings: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"heads": "single", "base": "bc", "batch_size": 13, "hidden": (11, 7)}],
+)
+def test_members_alone_and_among_others(
+    tasks: Any, same: Same, kind: type[Learner], settings: dict[str, Any]
+) -> None:
     own = replace(tasks.settings, **settings)
 
     def trained(seeds: tuple[int, ...]) -> tuple[Policies, dict[str, Tensor]]:
@@ -118,7 +163,9 @@ def test_members_alone_and_among_others(tasks: Any, same: Same, kind: type[Learn
     for m, seed in enumerate(SEEDS):
         alone, own_curves = trained((seed,))
         assert same(alone, together.member(m))
-        assert {n: c[0].item() for n, c in own_curves.items()} == {n: c[m].item() for n, c in curves.items()}
+        assert {n: c[0].item() for n, c in own_curves.items()} == {
+            n: c[m].item() for n, c in curves.items()
+        }
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -128,7 +175,10 @@ def test_without_weight_it_is_fine_tuning(tasks: Any, kind: type[Learner]) -> No
         training = tasks.learner(learner, 3, SEEDS, **options)
         training.block(30)
         results.append(training.result())
-    assert all(tensor.equal(results[1].deployed[name]) for name, tensor in results[0].deployed.items())
+    assert all(
+        tensor.equal(results[1].deployed[name])
+        for name, tensor in results[0].deployed.items()
+    )
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -141,13 +191,17 @@ def test_a_large_weight_holds_what_matters(tasks: Any, kind: type[Learner]) -> N
         training.block(120)
         policy = training.networks["policy"]
         measure = training.learner._penalty
-        drift.append((measure.importance * (policy.buffer - measure.anchor).square()).sum(dim=1))
+        drift.append(
+            (measure.importance * (policy.buffer - measure.anchor).square()).sum(dim=1)
+        )
     assert (drift[1] < 0.05 * drift[0]).all()
     assert drift[0].all()
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_goes_on_where_it_was_interrupted(tasks: Any, same: Same, kind: type[Learner]) -> None:
+def test_goes_on_where_it_was_interrupted(
+    tasks: Any, same: Same, kind: type[Learner]
+) -> None:
     before = tasks.before(kind, 2, SEEDS, tasks.settings)
     whole, resumed = (tasks.learner(kind, 2, SEEDS, None, before) for _ in range(2))
     whole.block(20)

@@ -26,7 +26,11 @@ def trained(training: TaskTraining, updates: int = 30) -> Policies:
 
 
 def changed(before: Policies, after: Policies) -> set[str]:
-    return {name for name, tensor in before.deployed.items() if not tensor.equal(after.deployed[name])}
+    return {
+        name
+        for name, tensor in before.deployed.items()
+        if not tensor.equal(after.deployed[name])
+    }
 
 
 def test_the_first_task_is_fine_tuning(tasks: Any, same: Same) -> None:
@@ -36,16 +40,22 @@ def test_the_first_task_is_fine_tuning(tasks: Any, same: Same) -> None:
 def test_later_tasks_train_their_head_alone(tasks: Any) -> None:
     first = trained(tasks.learner(FrozenTrunk))
     second = tasks.learner(FrozenTrunk, 2, previous=first)
-    start = {name: view.detach().clone() for name, view in second.networks["policy"].views.items()}
+    start = {
+        name: view.detach().clone()
+        for name, view in second.networks["policy"].views.items()
+    }
     after = trained(second)
     assert set(start) == {"head.2.weight", "head.2.bias"}
     assert changed(first, after) == set()
     assert all(not after.deployed[name].equal(tensor) for name, tensor in start.items())
-    np.testing.assert_array_equal(after.deployed_action(1, WHERE), first.deployed_action(1, WHERE))
+    np.testing.assert_array_equal(
+        after.deployed_action(1, WHERE), first.deployed_action(1, WHERE)
+    )
 
 
 def test_the_head_learns_what_fine_tuning_would_teach_it_first(tasks: Any) -> None:
-    """The head's gradient is that of the whole network: freezing changes who moves, not where to."""
+    """The head's gradient is that of the whole network: freezing changes who moves, not
+    where to."""
     first = trained(tasks.learner(Finetune))
     gradients = []
     for kind in (FrozenTrunk, Finetune):
@@ -70,7 +80,9 @@ def test_a_single_head_goes_on_with_the_new_input(tasks: Any) -> None:
 
 def test_targets_and_checkpoints_hold_what_moves(tasks: Any, same: Same) -> None:
     first = trained(tasks.learner(FrozenTrunk))
-    whole, part, rest = (tasks.learner(FrozenTrunk, 2, previous=first) for _ in range(3))
+    whole, part, rest = (
+        tasks.learner(FrozenTrunk, 2, previous=first) for _ in range(3)
+    )
     part.block(15)
     rest.load_state(part.state(), part.updates)
     assert same(trained(rest, 15), trained(whole, 15 + 15))
@@ -82,4 +94,7 @@ def test_a_member_alone_and_among_others(tasks: Any, same: Same, heads: str) -> 
     settings = replace(tasks.settings, heads=heads)
     together = trained(tasks.learner(FrozenTrunk, 3, SEEDS, settings))
     for m, seed in enumerate(SEEDS):
-        assert same(trained(tasks.learner(FrozenTrunk, 3, (seed,), settings)), together.member(m))
+        assert same(
+            trained(tasks.learner(FrozenTrunk, 3, (seed,), settings)),
+            together.member(m),
+        )

@@ -26,11 +26,19 @@ Same = Callable[[Policies, Policies], bool]
 SEEDS = (0, 1, 7)
 
 
-def at_task_3(tasks: Any, heads: str = "multi", margin: float = 0.0) -> tuple[TaskTraining, Step]:
-    training = tasks.learner(GEM, 3, SEEDS, replace(tasks.settings, heads=heads), margin=margin)
+def at_task_3(
+    tasks: Any, heads: str = "multi", margin: float = 0.0
+) -> tuple[TaskTraining, Step]:
+    training = tasks.learner(
+        GEM, 3, SEEDS, replace(tasks.settings, heads=heads), margin=margin
+    )
     training.block(6)
     rows = torch.arange(16).expand(len(SEEDS), -1)
-    return training, Step(training.tables[0].take(rows), rows, training._replay.take(rows.expand(2, -1, -1)))
+    return training, Step(
+        training.tables[0].take(rows),
+        rows,
+        training._replay.take(rows.expand(2, -1, -1)),
+    )
 
 
 def constraints_one_by_one(training: TaskTraining, step: Step) -> Tensor:
@@ -38,7 +46,9 @@ def constraints_one_by_one(training: TaskTraining, step: Step) -> Tensor:
     network, found = training.networks["policy"], []
     for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
-        gradients = torch.autograd.grad(loss, list(network.views.values()), materialize_grads=True)
+        gradients = torch.autograd.grad(
+            loss, list(network.views.values()), materialize_grads=True
+        )
         found.append(network.flatten(gradients))
     return torch.stack(found)
 
@@ -46,7 +56,11 @@ def constraints_one_by_one(training: TaskTraining, step: Step) -> Tensor:
 def harmful(constraints_JMP: Tensor) -> Tensor:
     """Gradients (M, P) that harm both old tasks, one of them, and none."""
     first, second = constraints_JMP
-    noise = 0.01 * torch.randn(first.shape, generator=torch.Generator().manual_seed(0)) * (first != 0.0)
+    noise = (
+        0.01
+        * torch.randn(first.shape, generator=torch.Generator().manual_seed(0))
+        * (first != 0.0)
+    )
     both, one = -first - second, second - 3.0 * first
     own = torch.stack((both[0], one[1], (first + second)[2]))
     return own + noise * own.norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True)
@@ -79,9 +93,15 @@ def test_the_nearest_gradient_that_harms_no_old_task(tasks: Any, heads: str) -> 
     length = constraints.norm(dim=2) * after.norm(dim=1)
     assert ((constraints * after).sum(dim=2) >= -1e-5 * length).all()
     for m in range(len(SEEDS)):
-        old, new, own = before[m].double().numpy(), after[m].double().numpy(), constraints[:, m].double().numpy()
+        old, new, own = (
+            before[m].double().numpy(),
+            after[m].double().numpy(),
+            constraints[:, m].double().numpy(),
+        )
         multiplier, _ = nnls(own.T, -old)
-        np.testing.assert_allclose(new, old + multiplier @ own, atol=2e-6 * np.linalg.norm(old))
+        np.testing.assert_allclose(
+            new, old + multiplier @ own, atol=2e-6 * np.linalg.norm(old)
+        )
 
 
 def test_what_harms_nothing_stays_bit_for_bit(tasks: Any) -> None:
@@ -98,10 +118,14 @@ def test_the_margin_descends_old_losses_too(tasks: Any) -> None:
     constraints = constraints_one_by_one(plain, step)
     before = harmful(constraints)
     added = projected(wide, step, before) - projected(plain, step, before)
-    torch.testing.assert_close(added[:2], 0.7 * constraints.sum(dim=0)[:2], rtol=1e-4, atol=1e-6)
+    torch.testing.assert_close(
+        added[:2], 0.7 * constraints.sum(dim=0)[:2], rtol=1e-4, atol=1e-6
+    )
 
 
-def test_training_meets_violations_and_forgets_less_than_fine_tuning(tasks: Any) -> None:
+def test_training_meets_violations_and_forgets_less_than_fine_tuning(
+    tasks: Any,
+) -> None:
     before = tasks.before(Finetune, 2, SEEDS, tasks.settings)
     lost = {}
     for kind in (Finetune, GEM):
@@ -111,7 +135,9 @@ def test_training_meets_violations_and_forgets_less_than_fine_tuning(tasks: Any)
         [buffers] = tasks.buffers(2, SEEDS)
         states = np.stack([b.observation for b in buffers])
         wanted = np.stack([b.target_action for b in buffers])
-        lost[kind] = np.square(training.result().deployed_action(1, states) - wanted).mean()
+        lost[kind] = np.square(
+            training.result().deployed_action(1, states) - wanted
+        ).mean()
     assert lost[GEM] < lost[Finetune]
 
 
@@ -146,7 +172,9 @@ def test_a_program_that_is_not_solved_is_told(
     training.block(100)
     told = [line for line in caplog.messages if "not solved" in line]
     assert told[0].startswith("task 3: seed(s) [")
-    assert all(sum(f"{seed}" in line.split("]")[0] for line in told) <= 1 for seed in SEEDS)
+    assert all(
+        sum(f"{seed}" in line.split("]")[0] for line in told) <= 1 for seed in SEEDS
+    )
 
 
 def test_no_negative_margin() -> None:

@@ -1,4 +1,5 @@
-"""Replayed updates are the eager ones: from the tape of kernels on a CPU, from the CUDA graph on a GPU."""
+"""Replayed updates are the eager ones: from the tape of kernels on a CPU, from the CUDA
+graph on a GPU."""
 
 from __future__ import annotations
 
@@ -27,9 +28,12 @@ LENGTHS = (3, 1, 10, 2, 13)  # blocks start and end inside a period
 
 
 class AtOnce(tape.Tape):
-    """Answers yes where the program asks for a value: for a loop that goes on to its end on a GPU."""
+    """Answers yes where the program asks for a value: for a loop that goes on to its
+    end on a GPU."""
 
-    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+    def __torch_dispatch__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
         if func is torch.ops.aten._local_scalar_dense.default:
             return True
         return super().__torch_dispatch__(func, types, args, kwargs)
@@ -45,23 +49,37 @@ def compare(eager: TaskTraining, other: TaskTraining, lengths: Sequence[int]) ->
     for length in lengths:
         wanted, found = eager.block(length), other.block(length)
         assert wanted.keys() == found.keys()
-        assert [name for name, loss in wanted.items() if not loss.equal(found[name])] == []
+        assert [
+            name for name, loss in wanted.items() if not loss.equal(found[name])
+        ] == []
         assert eager.updates == other.updates
         state, again = eager.state(), other.state()
-        assert [name for name, tensor in state.items() if not tensor.equal(again[name])] == []
+        assert [
+            name for name, tensor in state.items() if not tensor.equal(again[name])
+        ] == []
 
 
-def test_a_replayed_period_is_the_eager_one(tasks: Any, configured: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replayed_period_is_the_eager_one(
+    tasks: Any, configured: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     kind, options = configured.kind, configured.options
     if configured.name == "gem":
         monkeypatch.setattr(tape, "Tape", AtOnce)
-    previous = None if kind.together else tasks.before(kind, 3, SEEDS, tasks.settings, **options)
-    eager, other = (tasks.learner(kind, 3, SEEDS, None, previous, **options) for _ in range(2))
+    previous = (
+        None
+        if kind.together
+        else tasks.before(kind, 3, SEEDS, tasks.settings, **options)
+    )
+    eager, other = (
+        tasks.learner(kind, 3, SEEDS, None, previous, **options) for _ in range(2)
+    )
     compare(eager, graphed(other), LENGTHS)
     assert other._graph is not None
     assert other._graph._captured is not None
     kept, again = eager.result().tensors(), other.result().tensors()
-    assert [name for name, tensor in kept.items() if not tensor.equal(again[name])] == []
+    assert [
+        name for name, tensor in kept.items() if not tensor.equal(again[name])
+    ] == []
 
 
 @pytest.mark.parametrize(
@@ -75,23 +93,33 @@ def test_a_replayed_period_is_the_eager_one(tasks: Any, configured: Any, monkeyp
         {"batch_size": 250, "hidden": (128, 72)},  # sizes that oneDNN is used for
     ],
 )
-def test_a_replayed_period_with_other_settings(tasks: Any, change: dict[str, Any]) -> None:
+def test_a_replayed_period_with_other_settings(
+    tasks: Any, change: dict[str, Any]
+) -> None:
     settings = replace(tasks.settings, **change)
-    eager, other = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2))
+    eager, other = (
+        tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2)
+    )
     compare(eager, graphed(other), LENGTHS)
 
 
 @pytest.mark.parametrize("updates", [12, 13])
 def test_the_tail_is_no_part_of_the_graph(tasks: Any, updates: int) -> None:
-    """The first block reaches into the tail; the warm-up of a capture near the task's end does not."""
+    """The first block reaches into the tail; the warm-up of a capture near the task's
+    end does not."""
     settings = replace(tasks.settings, updates=updates)
     for lengths in ((15, updates - 8), (10, updates - 3)):
-        eager, other = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=7) for _ in range(2))
+        eager, other = (
+            tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=7)
+            for _ in range(2)
+        )
         compare(eager, graphed(other), lengths)
     plain, late = (tasks.learner(Finetune, 1, SEEDS, settings) for _ in range(2))
     plain.block(updates // 2 * 2 - 2)
     late.block(updates // 2 * 2 - 2)
-    compare(plain, graphed(late), (updates - plain.updates,))  # captured in the last whole period
+    compare(
+        plain, graphed(late), (updates - plain.updates,)
+    )  # captured in the last whole period
 
 
 def test_whole_periods_are_replayed_and_nothing_else(tasks: Any) -> None:
@@ -141,7 +169,9 @@ def test_draws_are_read_from_the_graphs_own_memory(tasks: Any) -> None:
 class Scheduled(Finetune):
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         weight = 0.5 if training.updates > training.settings.updates // 2 else 1.0
-        return {name: loss * weight for name, loss in super().losses(training, step).items()}
+        return {
+            name: loss * weight for name, loss in super().losses(training, step).items()
+        }
 
 
 def test_a_learner_that_asks_for_the_updates_number_runs_eagerly(tasks: Any) -> None:
@@ -166,7 +196,10 @@ class Counting(Finetune):
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         self.count += 1
-        return {name: loss * self.count for name, loss in super().losses(training, step).items()}
+        return {
+            name: loss * self.count
+            for name, loss in super().losses(training, step).items()
+        }
 
 
 class Rebinding(Finetune):
@@ -175,11 +208,14 @@ class Rebinding(Finetune):
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         self.sum = self.sum + 1.0
-        return super().losses(training, step) | {"sum": self.sum.expand(len(training.seeds))}
+        return super().losses(training, step) | {
+            "sum": self.sum.expand(len(training.seeds))
+        }
 
 
 class CountingAndAsking(Counting):
-    """Runs eagerly, where its count would be right but for the recording that was given up."""
+    """Runs eagerly, where its count would be right but for the recording that was given
+    up."""
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         losses = super().losses(training, step)
@@ -192,7 +228,9 @@ class Remembering(Finetune):
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         losses = super().losses(training, step)
-        return losses | {"largest": losses["behaviour"] * 0.0 + _without_asking(losses["behaviour"])}
+        return losses | {
+            "largest": losses["behaviour"] * 0.0 + _without_asking(losses["behaviour"])
+        }
 
 
 def _without_asking(loss: Tensor) -> float:
@@ -200,14 +238,22 @@ def _without_asking(loss: Tensor) -> float:
 
 
 @pytest.mark.parametrize("kind", [Counting, Rebinding, CountingAndAsking, Remembering])
-def test_a_learner_that_keeps_what_a_replay_does_not_see_is_named(tasks: Any, kind: type[Finetune]) -> None:
+def test_a_learner_that_keeps_what_a_replay_does_not_see_is_named(
+    tasks: Any, kind: type[Finetune]
+) -> None:
     training = graphed(tasks.learner(kind))
-    with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*loss.*graphs: false"):
+    with pytest.raises(
+        OERError,
+        match=rf"learner {kind.__name__}: .*other values of .*loss.*graphs: false",
+    ):
         training.block(2)
 
 
-def as_on_a_gpu(training: TaskTraining, further: Callable[[TaskTraining], None] | None = None) -> TaskTraining:
-    """With a capture that is held against eager updates as a CUDA graph is; each replay does something `further`."""
+def as_on_a_gpu(
+    training: TaskTraining, further: Callable[[TaskTraining], None] | None = None
+) -> TaskTraining:
+    """With a capture that is held against eager updates as a CUDA graph is; each replay
+    does something `further`."""
 
     def capture(work: Work) -> Work:
         replay = tape_capture(work)
@@ -233,8 +279,12 @@ def off_by(error: float) -> Callable[[TaskTraining], None]:
 
 
 @pytest.mark.parametrize("kind", [Counting, Rebinding, CountingAndAsking, Remembering])
-def test_a_gpus_replay_is_held_against_two_eager_periods(tasks: Any, kind: type[Finetune]) -> None:
-    with pytest.raises(OERError, match=rf"learner {kind.__name__}: .*other values of .*graphs: false"):
+def test_a_gpus_replay_is_held_against_two_eager_periods(
+    tasks: Any, kind: type[Finetune]
+) -> None:
+    with pytest.raises(
+        OERError, match=rf"learner {kind.__name__}: .*other values of .*graphs: false"
+    ):
         as_on_a_gpu(tasks.learner(kind)).block(2)
 
 
@@ -252,7 +302,11 @@ def test_checking_a_gpus_replay_leaves_training_as_it_was(tasks: Any) -> None:
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 def test_graphed_on_a_gpu_is_eager_on_a_gpu(tasks: Any, configured: Any) -> None:
     kind, options = configured.kind, configured.options
-    previous = None if kind.together else tasks.before(kind, 3, SEEDS, tasks.settings, **options)
+    previous = (
+        None
+        if kind.together
+        else tasks.before(kind, 3, SEEDS, tasks.settings, **options)
+    )
     results = []
     for replayed in (False, True):
         there = replace(tasks, hardware={"device": "cuda", "graphs": replayed})
@@ -262,4 +316,10 @@ def test_graphed_on_a_gpu_is_eager_on_a_gpu(tasks: Any, configured: Any) -> None
         results.append(training.result().tensors())
     eager, other = results
     for name, tensor in eager.items():
-        torch.testing.assert_close(other[name], tensor, atol=1e-5, rtol=1e-5, msg=lambda text, n=name: f"{n}: {text}")
+        torch.testing.assert_close(
+            other[name],
+            tensor,
+            atol=1e-5,
+            rtol=1e-5,
+            msg=lambda text, n=name: f"{n}: {text}",
+        )

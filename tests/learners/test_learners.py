@@ -1,4 +1,5 @@
-"""What sets the learners apart: what is fresh at a task's start, who sees a buffer, who sees a Q value."""
+"""What sets the learners apart: what is fresh at a task's start, who sees a buffer, who
+sees a Q value."""
 
 from __future__ import annotations
 
@@ -73,7 +74,9 @@ def test_critics_start_afresh_and_targets_as_copies(tasks: Any) -> None:
 @pytest.mark.parametrize("start", ["continual", "self", "fresh"])
 def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
     previous = tasks.before(DualBehaviourCloning, 2, SEEDS, tasks.settings)
-    training = tasks.learner(DualBehaviourCloning, 2, SEEDS, previous=previous, trunk_start=start)
+    training = tasks.learner(
+        DualBehaviourCloning, 2, SEEDS, previous=previous, trunk_start=start
+    )
     found = trunk(training.networks["task"].views)
     assert equal(found, trunk(previous.deployed)) == (start == "continual")
     assert equal(found, trunk(previous.task)) == (start == "self")
@@ -81,7 +84,9 @@ def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
     assert equal(trunk(training.networks["continual"].views), trunk(previous.deployed))
 
 
-@pytest.mark.parametrize(("start", "independent"), [("continual", False), ("self", True), ("fresh", True)])
+@pytest.mark.parametrize(
+    ("start", "independent"), [("continual", False), ("self", True), ("fresh", True)]
+)
 def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(
     tasks: Any, start: str, independent: bool
 ) -> None:
@@ -89,15 +94,31 @@ def test_task_policies_depend_on_buffers_only_through_the_continual_trunk(
     for shift in (0, 1_000):
         policies = trained(tasks.learner(DualBehaviourCloning, 1, trunk_start=start))
         for task in (2, 3):
-            training = tasks.learner(DualBehaviourCloning, task, SEEDS, None, policies, shift, trunk_start=start)
+            training = tasks.learner(
+                DualBehaviourCloning,
+                task,
+                SEEDS,
+                None,
+                policies,
+                shift,
+                trunk_start=start,
+            )
             policies = trained(training)
         chains.append(policies)
-    assert equal(list(chains[0].task.values()), list(chains[1].task.values())) is independent
-    assert equal(list(chains[0].critic.values()), list(chains[1].critic.values())) is independent
+    assert (
+        equal(list(chains[0].task.values()), list(chains[1].task.values()))
+        is independent
+    )
+    assert (
+        equal(list(chains[0].critic.values()), list(chains[1].critic.values()))
+        is independent
+    )
     assert not equal(trunk(chains[0].deployed), trunk(chains[1].deployed))
 
 
-def test_the_continual_policys_loss_never_reaches_the_task_policy_nor_q_the_continual_policy(tasks: Any) -> None:
+def test_no_loss_reaches_the_other_policy(
+    tasks: Any,
+) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
     losses = training.learner.losses(training, step(training))
     assert set(losses) == {"behaviour", "value", "clone", "replay"}
@@ -108,38 +129,57 @@ def test_the_continual_policys_loss_never_reaches_the_task_policy_nor_q_the_cont
     for network, wanted in reaches.items():
         views = list(training.networks[network].views.values())
         for name, loss in losses.items():
-            gradients = torch.autograd.grad(loss.sum(), views, retain_graph=True, allow_unused=True)
-            assert any(g is not None and g.abs().sum() > 0 for g in gradients) == (name in wanted), (network, name)
+            gradients = torch.autograd.grad(
+                loss.sum(), views, retain_graph=True, allow_unused=True
+            )
+            assert any(g is not None and g.abs().sum() > 0 for g in gradients) == (
+                name in wanted
+            ), (network, name)
 
 
 def test_replay_reaches_every_old_head_and_not_the_new_one(tasks: Any) -> None:
     training = tasks.learner(ExperienceReplay, 3)
     views = training.networks["policy"].views
     loss = training.learner.losses(training, step(training))["replay"]
-    gradients = torch.autograd.grad(loss.sum(), list(views.values()), materialize_grads=True)
-    moved = {name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0}
+    gradients = torch.autograd.grad(
+        loss.sum(), list(views.values()), materialize_grads=True
+    )
+    moved = {
+        name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0
+    }
     assert moved == {name for name in views if not name.startswith("head.3")}
 
 
 def test_finetune_ignores_buffers_and_er_does_not(tasks: Any, same: Same) -> None:
     for kind, ignores in ((Finetune, True), (ExperienceReplay, False)):
         previous = tasks.before(kind, 2, SEEDS, tasks.settings)
-        results = [trained(tasks.learner(kind, 2, SEEDS, None, previous, shift)) for shift in (0, 1_000)]
+        results = [
+            trained(tasks.learner(kind, 2, SEEDS, None, previous, shift))
+            for shift in (0, 1_000)
+        ]
         assert same(*results) is ignores
     previous = tasks.before(Finetune, 2, SEEDS, tasks.settings)
-    without = TaskTraining(Finetune(), tasks.settings, tasks.data(2), (), previous, SEEDS)
+    without = TaskTraining(
+        Finetune(), tasks.settings, tasks.data(2), (), previous, SEEDS
+    )
     assert same(trained(without), trained(tasks.learner(Finetune, 2)))
 
 
 def test_replay_holds_the_old_policy_where_finetuning_moves_away(tasks: Any) -> None:
-    """With clones of task 1 in the buffer, ER's head 1 stays near them; fine-tuning's need not."""
+    """With clones of task 1 in the buffer, ER's head 1 stays near them; fine-tuning's
+    need not."""
     settings = replace(tasks.settings, learning_rate=3e-3)
     buffer = tasks.buffers(2, SEEDS)[0]
 
     def distance(kind: type[Learner], **options: float) -> float:
         policies = trained(tasks.learner(kind, 2, SEEDS, settings, **options), 300)
         wanted = np.stack([b.target_action for b in buffer])
-        return float(np.square(policies.deployed_action(1, np.stack([b.observation for b in buffer])) - wanted).mean())
+        return float(
+            np.square(
+                policies.deployed_action(1, np.stack([b.observation for b in buffer]))
+                - wanted
+            ).mean()
+        )
 
     assert distance(ExperienceReplay, replay_weight=50.0) < 0.5 * distance(Finetune)
 
@@ -148,17 +188,24 @@ def test_bc_has_no_use_for_rewards_or_critics(tasks: Any) -> None:
     settings = replace(tasks.settings, base="bc")
     data = tasks.data(1)
     poor = replace(data, reward=np.full(len(data), np.nan, np.float32))
-    rich, blind = (TaskTraining(Finetune(), settings, d, (), None, SEEDS) for d in (data, poor))
+    rich, blind = (
+        TaskTraining(Finetune(), settings, d, (), None, SEEDS) for d in (data, poor)
+    )
     before = rich.critic.buffer.clone()
     assert set(rich.block(20)) == {"behaviour"}
     blind.block(20)
     assert rich.critic.buffer.equal(before)
-    assert equal(list(rich.result().deployed.values()), list(blind.result().deployed.values()))
+    assert equal(
+        list(rich.result().deployed.values()), list(blind.result().deployed.values())
+    )
 
 
 def test_a_block_too_short_for_a_policy_update_is_no_error(tasks: Any) -> None:
     assert set(tasks.learner(Finetune).block(1)) == {"critic"}
-    assert tasks.learner(Finetune, settings=replace(tasks.settings, base="bc")).block(1) == {}
+    assert (
+        tasks.learner(Finetune, settings=replace(tasks.settings, base="bc")).block(1)
+        == {}
+    )
 
 
 def test_a_head_keeps_the_statistics_of_its_own_data(tasks: Any) -> None:
@@ -168,7 +215,10 @@ def test_a_head_keeps_the_statistics_of_its_own_data(tasks: Any) -> None:
         np.testing.assert_array_equal(standardiser.mean, wanted.mean)
         np.testing.assert_array_equal(standardiser.std, wanted.std)
     observation = np.zeros((3, 4, 5), np.float32)
-    assert not np.allclose(policies.deployed_action(1, observation), policies.deployed_action(2, observation))
+    assert not np.allclose(
+        policies.deployed_action(1, observation),
+        policies.deployed_action(2, observation),
+    )
 
 
 def test_training_that_diverges_names_task_and_seed(tasks: Any) -> None:
@@ -176,8 +226,13 @@ def test_training_that_diverges_names_task_and_seed(tasks: Any) -> None:
     reward = data.reward.copy()
     reward[::2] = np.nan
     previous = tasks.before(Finetune, 2, SEEDS, tasks.settings)
-    training = TaskTraining(Finetune(), tasks.settings, replace(data, reward=reward), (), previous, SEEDS)
-    with pytest.raises(DivergedError, match=r"task 2: .*seed\(s\) \[0, 1, 7\] are not finite .* at update 5"):
+    training = TaskTraining(
+        Finetune(), tasks.settings, replace(data, reward=reward), (), previous, SEEDS
+    )
+    with pytest.raises(
+        DivergedError,
+        match=r"task 2: .*seed\(s\) \[0, 1, 7\] are not finite .* at update 5",
+    ):
         training.block(5)
 
 
@@ -192,8 +247,18 @@ def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> N
     previous = tasks.before(ExperienceReplay, 2, SEEDS, tasks.settings)
     (members,) = tasks.buffers(2, SEEDS)
     shorter = tasks.buffers(3, SEEDS)[1][0]
-    with pytest.raises(ValueError, match=r"buffers of task 1 differ in size between members: \[23, 40\]"):
-        TaskTraining(ExperienceReplay(), tasks.settings, tasks.data(2), [[shorter, *members[1:]]], previous, SEEDS)
+    with pytest.raises(
+        ValueError,
+        match=r"buffers of task 1 differ in size between members: \[23, 40\]",
+    ):
+        TaskTraining(
+            ExperienceReplay(),
+            tasks.settings,
+            tasks.data(2),
+            [[shorter, *members[1:]]],
+            previous,
+            SEEDS,
+        )
 
 
 @pytest.mark.parametrize(
@@ -204,7 +269,9 @@ def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> N
         ({"batch_size": -1}, "learner.batch_size is -1"),
     ],
 )
-def test_settings_refuse_what_cannot_be_trained(change: dict[str, Any], message: str) -> None:
+def test_settings_refuse_what_cannot_be_trained(
+    change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError, match=message):
         LearnerSettings(**change)
 
@@ -224,7 +291,9 @@ class Pausing(Finetune):
 
 
 @pytest.mark.parametrize("replayed", [False, True])
-def test_a_pause_comes_once_wherever_blocks_begin_and_end(tasks: Any, replayed: bool) -> None:
+def test_a_pause_comes_once_wherever_blocks_begin_and_end(
+    tasks: Any, replayed: bool
+) -> None:
     results = []
     for lengths in ((12,), (7, 5), (6, 1, 5), (8, 4), (1,) * 12):
         how = replace(tasks, hardware={"graphs": replayed})
@@ -249,5 +318,10 @@ def test_without_a_pause_or_before_it_nothing_comes(tasks: Any) -> None:
 def test_parameter_count_is_policies_and_twin_critics_of_one_member(tasks: Any) -> None:
     trunk_, head = (5 * 24 + 24) + (24 * 16 + 16), 16 * 2 + 2
     critic = (7 * 24 + 24) + (24 * 16 + 16) + (16 + 1)
-    assert tasks.learner(Finetune, 2).parameter_count() == trunk_ + 2 * head + 2 * critic
-    assert tasks.learner(DualBehaviourCloning, 2).parameter_count() == 2 * trunk_ + 3 * head + 2 * critic
+    assert (
+        tasks.learner(Finetune, 2).parameter_count() == trunk_ + 2 * head + 2 * critic
+    )
+    assert (
+        tasks.learner(DualBehaviourCloning, 2).parameter_count()
+        == 2 * trunk_ + 3 * head + 2 * critic
+    )

@@ -1,4 +1,5 @@
-"""LwF's record and loss against the old heads asked in the ordinary way, with raw observations."""
+"""LwF's record and loss against the old heads asked in the ordinary way, with raw
+observations."""
 
 from __future__ import annotations
 
@@ -20,10 +21,18 @@ from oer_pipeline.learners.settings import LearnerSettings
 
 Same = Callable[[Policies, Policies], bool]
 SEEDS = (0, 1, 7)
-EVERYWHERE = [("multi", "task"), ("single", "task"), ("multi", "first"), ("multi", "none"), ("single", "none")]
+EVERYWHERE = [
+    ("multi", "task"),
+    ("single", "task"),
+    ("multi", "first"),
+    ("multi", "none"),
+    ("single", "none"),
+]
 
 
-def configured(tasks: Any, heads: str, statistics: str) -> tuple[LearnerSettings, Policies]:
+def configured(
+    tasks: Any, heads: str, statistics: str
+) -> tuple[LearnerSettings, Policies]:
     settings = replace(tasks.settings, heads=heads, statistics=statistics)
     return settings, tasks.before(LearningWithoutForgetting, 3, SEEDS, settings)
 
@@ -42,23 +51,34 @@ def test_the_record_is_what_old_heads_said(
     monkeypatch.setattr(lwf, "CHUNK", chunk)
     settings, before = configured(tasks, heads, statistics)
     training = tasks.learner(LearningWithoutForgetting, 3, SEEDS, settings, before)
-    np.testing.assert_allclose(training.learner.recorded_MNC, said(before, tasks), atol=3e-6)
+    np.testing.assert_allclose(
+        training.learner.recorded_MNC, said(before, tasks), atol=3e-6
+    )
 
 
 @pytest.mark.parametrize(("heads", "statistics"), EVERYWHERE)
 def test_the_loss_by_hand(tasks: Any, heads: str, statistics: str) -> None:
     settings, before = configured(tasks, heads, statistics)
-    training = tasks.learner(LearningWithoutForgetting, 3, SEEDS, settings, before, distillation_weight=2.5)
+    training = tasks.learner(
+        LearningWithoutForgetting, 3, SEEDS, settings, before, distillation_weight=2.5
+    )
     plain = tasks.learner(Finetune, 3, SEEDS, settings, before)
     training.block(60)
-    rows = torch.stack([torch.randperm(300, generator=torch.Generator().manual_seed(m))[:16] for m in range(3)])
+    rows = torch.stack(
+        [
+            torch.randperm(300, generator=torch.Generator().manual_seed(m))[:16]
+            for m in range(3)
+        ]
+    )
     step = Step(training.tables[0].take(rows), rows, None)
     losses = training.learner.losses(training, step)
     moved = said(training.result(), tasks) - said(before, tasks)
     picked = np.take_along_axis(moved, rows.numpy()[:, :, None], axis=1)
     assert losses["distillation"].shape == (3,)
     assert (losses["distillation"] > 1e-5).all()
-    wanted = 2.5 * np.square(picked).mean(axis=(1, 2))  # heads are equally wide: the mean of their means
+    wanted = 2.5 * np.square(picked).mean(
+        axis=(1, 2)
+    )  # heads are equally wide: the mean of their means
     np.testing.assert_allclose(losses["distillation"].detach(), wanted, rtol=1e-3)
     plain.networks["policy"].buffer.copy_(training.networks["policy"].buffer)
     plain.critic.buffer.copy_(training.critic.buffer)
@@ -70,7 +90,10 @@ def test_the_loss_by_hand(tasks: Any, heads: str, statistics: str) -> None:
 
 def test_of_weight_0_it_is_fine_tuning(tasks: Any, same: Same) -> None:
     results = []
-    for kind, options in ((Finetune, {}), (LearningWithoutForgetting, {"distillation_weight": 0.0})):
+    for kind, options in (
+        (Finetune, {}),
+        (LearningWithoutForgetting, {"distillation_weight": 0.0}),
+    ):
         training = tasks.learner(kind, 3, SEEDS, **options)
         training.block(30)
         results.append(training.result())
@@ -81,9 +104,13 @@ def test_a_heavy_weight_keeps_old_heads_where_they_were(tasks: Any) -> None:
     before = tasks.before(Finetune, 3, SEEDS, tasks.settings)
     moved = []
     for weight in (0.0, 100.0):
-        training = tasks.learner(LearningWithoutForgetting, 3, previous=before, distillation_weight=weight)
+        training = tasks.learner(
+            LearningWithoutForgetting, 3, previous=before, distillation_weight=weight
+        )
         training.block(150)
-        moved.append(np.square(said(training.result(), tasks) - said(before, tasks)).mean())
+        moved.append(
+            np.square(said(training.result(), tasks) - said(before, tasks)).mean()
+        )
     assert moved[1] < 0.2 * moved[0]
 
 

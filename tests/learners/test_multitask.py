@@ -31,21 +31,35 @@ def test_with_one_task_it_is_td3bc(tasks: Any, same: Same, heads: str) -> None:
     results, losses = [], []
     for kind in (Finetune, Multitask):
         training = tasks.learner(kind, 1, SEEDS, replace(tasks.settings, heads=heads))
-        losses.append({name: value.tolist() for name, value in training.block(30).items()})
+        losses.append(
+            {name: value.tolist() for name, value in training.block(30).items()}
+        )
         results.append(training.result())
     assert same(*results)
     assert losses[0] == losses[1]
 
 
 def of_task(training: TaskTraining, batch: Batch, task: int) -> torch.Tensor:
-    """The gradient (M, P) of L_pi on one task's part of a batch, with that task's critics."""
-    own, network = slice((task - 1) * MEMBERS, task * MEMBERS), training.networks["policy"]
-    critic = {name: view[2 * own.start : 2 * own.stop].detach() for name, view in training.critic.views.items()}
+    """The gradient (M, P) of L_pi on one task's part of a batch, with that task's
+    critics."""
+    own, network = (
+        slice((task - 1) * MEMBERS, task * MEMBERS),
+        training.networks["policy"],
+    )
+    critic = {
+        name: view[2 * own.start : 2 * own.stop].detach()
+        for name, view in training.critic.views.items()
+    }
     observation = batch.observation[own]
     action = policy.act(network.views, task, observation)
-    value, _ = value_loss(first_value(critic, torch.cat((observation, action), dim=-1)), training.settings.alpha)
+    value, _ = value_loss(
+        first_value(critic, torch.cat((observation, action), dim=-1)),
+        training.settings.alpha,
+    )
     loss = (value + cloning_loss(action, batch.action[own])).sum()
-    return network.flatten(torch.autograd.grad(loss, list(network.views.values()), materialize_grads=True))
+    return network.flatten(
+        torch.autograd.grad(loss, list(network.views.values()), materialize_grads=True)
+    )
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])
@@ -54,7 +68,9 @@ def test_several_tasks_give_the_mean_of_their_gradients(tasks: Any, heads: str) 
     training.block(6)
     rows = torch.arange(16).expand(3 * MEMBERS, -1)
     batch = take(training.tables, rows[None])
-    separately = torch.stack([of_task(training, batch, task) for task in (1, 2, 3)]).mean(dim=0)
+    separately = torch.stack(
+        [of_task(training, batch, task) for task in (1, 2, 3)]
+    ).mean(dim=0)
     losses = training.learner.losses(training, Step(batch, rows, None))
     assert all(loss.shape == (MEMBERS,) for loss in losses.values())
     network = training.networks["policy"]
@@ -71,16 +87,23 @@ def test_critics_belong_to_tasks(tasks: Any) -> None:
 
 def test_every_task_has_its_head_and_statistics(tasks: Any) -> None:
     training = tasks.learner(Multitask, 3)
-    before = {name: view.detach().clone() for name, view in training.networks["policy"].views.items()}
+    before = {
+        name: view.detach().clone()
+        for name, view in training.networks["policy"].views.items()
+    }
     training.block(20)
     result = training.result()
-    assert [name for name in result.deployed if name.endswith("weight") and name.startswith("head")] == [
-        f"head.{task}.weight" for task in (1, 2, 3)
-    ]
+    assert [
+        name
+        for name in result.deployed
+        if name.endswith("weight") and name.startswith("head")
+    ] == [f"head.{task}.weight" for task in (1, 2, 3)]
     assert all(not p.equal(before[name]) for name, p in result.deployed.items())
     for task, found in enumerate(result.standardisers, start=1):
         wanted = Standardiser.of(tasks.data(task).observation)
-        np.testing.assert_array_equal((found.mean, found.std), (wanted.mean, wanted.std))
+        np.testing.assert_array_equal(
+            (found.mean, found.std), (wanted.mean, wanted.std)
+        )
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])

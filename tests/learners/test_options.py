@@ -1,4 +1,5 @@
-"""Options: a single head, whose statistics a head sees, the cloning tail, lambda = 0; and what is refused."""
+"""Options: a single head, whose statistics a head sees, the cloning tail, lambda = 0;
+and what is refused."""
 
 from __future__ import annotations
 
@@ -31,82 +32,128 @@ def changed(tasks: Any, **change: Any) -> LearnerSettings:
     return settings
 
 
-def by_hand(parameters: dict[str, Tensor], task: int, observation_MBD: np.ndarray) -> np.ndarray:
-    """A single-head policy as it is described: a plain network, fed standardised observations and a one-hot task id."""
-    known = sorted(int(name.split(".")[1]) for name in parameters if name.startswith("identity."))
+def by_hand(
+    parameters: dict[str, Tensor], task: int, observation_MBD: np.ndarray
+) -> np.ndarray:
+    """A single-head policy as it is described: a plain network, fed standardised
+    observations and a one-hot task id."""
+    known = sorted(
+        int(name.split(".")[1]) for name in parameters if name.startswith("identity.")
+    )
     one_hot = np.zeros((*observation_MBD.shape[:2], len(known)))
     one_hot[..., known.index(task)] = 1.0
     rows = [parameters["trunk.0.weight"], *(parameters[f"identity.{j}"] for j in known)]
     p = {name: tensor.detach().double().numpy() for name, tensor in parameters.items()}
     first = np.concatenate([r.detach().double().numpy() for r in rows], axis=1)
-    hidden = np.maximum(np.concatenate((observation_MBD, one_hot), axis=2) @ first + p["trunk.0.bias"], 0)
+    hidden = np.maximum(
+        np.concatenate((observation_MBD, one_hot), axis=2) @ first + p["trunk.0.bias"],
+        0,
+    )
     hidden = np.maximum(hidden @ p["trunk.1.weight"] + p["trunk.1.bias"], 0)
     return np.asarray(np.tanh(hidden @ p["head.shared.weight"] + p["head.shared.bias"]))
 
 
-# A single head ------------------------------------------------------------------------------------------------------
+# A single head ------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", [Finetune, ExperienceReplay, DualBehaviourCloning])
-def test_a_single_head_is_deployed_as_a_plain_network_that_is_told_the_task(tasks: Any, kind: type[Learner]) -> None:
+def test_a_single_head_is_deployed_as_a_plain_network_that_is_told_the_task(
+    tasks: Any, kind: type[Learner]
+) -> None:
     policies = tasks.learner(kind, 3, settings=changed(tasks, heads="single")).result()
     observation = np.random.default_rng(0).standard_normal((3, 9, 5)).astype(np.float32)
     for task in (1, 2, 3):
         data = tasks.data(task).observation
         standardised = (observation - data.mean(axis=0)) / (data.std(axis=0) + 1e-3)
         wanted = by_hand(policies.deployed, task, standardised)
-        np.testing.assert_allclose(policies.deployed_action(task, observation), wanted, atol=1e-5)
+        np.testing.assert_allclose(
+            policies.deployed_action(task, observation), wanted, atol=1e-5
+        )
     parameters = policies.deployed if policies.task is None else policies.task
-    np.testing.assert_allclose(policies.task_action(observation), by_hand(parameters, 3, standardised), atol=1e-5)
+    np.testing.assert_allclose(
+        policies.task_action(observation),
+        by_hand(parameters, 3, standardised),
+        atol=1e-5,
+    )
 
 
 @pytest.mark.parametrize("kind", [Finetune, ExperienceReplay, DualBehaviourCloning])
-def test_a_new_task_adds_an_input_and_keeps_trunk_and_head(tasks: Any, kind: type[Learner]) -> None:
+def test_a_new_task_adds_an_input_and_keeps_trunk_and_head(
+    tasks: Any, kind: type[Learner]
+) -> None:
     settings = changed(tasks, heads="single")
     previous = tasks.before(kind, 3, SEEDS, settings)
-    views = tasks.learner(kind, 3, SEEDS, settings, previous).networks[kind.deployed].views
+    views = (
+        tasks.learner(kind, 3, SEEDS, settings, previous).networks[kind.deployed].views
+    )
     assert set(views) == {*previous.deployed, "identity.3"}
     assert all(p.equal(views[name]) for name, p in previous.deployed.items())
     assert views["identity.3"].shape == (3, 1, 24)
     assert not views["identity.3"].equal(views["identity.2"])
-    bound = 1 / np.sqrt(5 + 1)  # that of a layer with the observation and one input more
+    bound = 1 / np.sqrt(
+        5 + 1
+    )  # that of a layer with the observation and one input more
     assert 0.8 * bound < views["identity.3"].abs().max() <= bound
 
 
 def test_replayed_tasks_see_their_own_id(tasks: Any) -> None:
-    training = tasks.learner(ExperienceReplay, 3, settings=changed(tasks, heads="single"))
+    training = tasks.learner(
+        ExperienceReplay, 3, settings=changed(tasks, heads="single")
+    )
     rows = torch.arange(16).expand(2, 3, -1)
     replay = training._replay.take(rows)
     step = Step(training.tables[0].take(rows[0]), rows[0], replay)
     found = training.learner.losses(training, step)["replay"]
     parameters = training.parameters("policy")
     wanted = [
-        np.square(by_hand(parameters, j, replay.observation[j - 1].numpy()) - replay.target_action[j - 1].numpy())
+        np.square(
+            by_hand(parameters, j, replay.observation[j - 1].numpy())
+            - replay.target_action[j - 1].numpy()
+        )
         for j in (1, 2)
     ]
-    np.testing.assert_allclose(found.detach().numpy(), np.mean(wanted, axis=(0, 2, 3)), rtol=1e-5)
+    np.testing.assert_allclose(
+        found.detach().numpy(), np.mean(wanted, axis=(0, 2, 3)), rtol=1e-5
+    )
     views = training.networks["policy"].views
-    gradients = torch.autograd.grad(found.sum(), list(views.values()), materialize_grads=True)
-    moved = {name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0}
+    gradients = torch.autograd.grad(
+        found.sum(), list(views.values()), materialize_grads=True
+    )
+    moved = {
+        name for name, g in zip(views, gradients, strict=True) if g.abs().sum() > 0
+    }
     assert moved == set(views) - {"identity.3"}
 
 
 @pytest.mark.parametrize("start", ["continual", "self", "fresh"])
-def test_the_task_policy_of_a_single_head_starts_with_head_and_trunk_of_the_same_policy(tasks: Any, start: str) -> None:
+def test_the_task_policy_of_a_single_head_starts_with_head_and_trunk_of_the_same_policy(
+    tasks: Any, start: str
+) -> None:
     settings = changed(tasks, heads="single")
     previous = tasks.before(DualBehaviourCloning, 2, SEEDS, settings, trunk_start=start)
-    training = tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, previous, trunk_start=start)
+    training = tasks.learner(
+        DualBehaviourCloning, 2, SEEDS, settings, previous, trunk_start=start
+    )
     views = training.networks["task"].views
     sources = {"continual": previous.deployed, "self": previous.task, "fresh": {}}
-    for name in ("trunk.0.weight", "trunk.1.bias", "head.shared.weight", "head.shared.bias"):
+    for name in (
+        "trunk.0.weight",
+        "trunk.1.bias",
+        "head.shared.weight",
+        "head.shared.bias",
+    ):
         for source, parameters in sources.items():
-            assert source == "fresh" or views[name].equal(parameters[name]) == (source == start), (name, source)
-    assert {name for name in views if name.startswith("identity")} == {"identity.2"}  # it learns one task
+            assert source == "fresh" or views[name].equal(parameters[name]) == (
+                source == start
+            ), (name, source)
+    assert {name for name in views if name.startswith("identity")} == {
+        "identity.2"
+    }  # it learns one task
     losses = training.block(10)
     assert {"behaviour", "value", "clone", "replay"} < set(losses)
 
 
-# Statistics ---------------------------------------------------------------------------------------------------------
+# Statistics ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("statistics", ["task", "first", "none"])
@@ -121,28 +168,38 @@ def test_everything_sees_observations_by_the_chosen_statistics(
         if statistics == "none":
             return observation
         source = data[task - 1] if statistics == "task" else data[0]
-        return np.asarray((observation - source.mean(axis=0)) / (source.std(axis=0) + 1e-3))
+        return np.asarray(
+            (observation - source.mean(axis=0)) / (source.std(axis=0) + 1e-3)
+        )
 
     every = training.tables[0].take(torch.arange(len(data[2]))[None])
     np.testing.assert_allclose(every.observation[0], seen(3, data[2]), atol=1e-5)
-    np.testing.assert_allclose(every.next_observation[0], seen(3, tasks.data(3).next_observation), atol=1e-5)
+    np.testing.assert_allclose(
+        every.next_observation[0], seen(3, tasks.data(3).next_observation), atol=1e-5
+    )
     if training._replay is not None:
         for j, members in enumerate(tasks.buffers(3, SEEDS)):
             size = len(members[0])
             for m, buffer in enumerate(members):
                 rows = training._replay.rows[j, m, :size, :5]
-                np.testing.assert_allclose(rows, seen(j + 1, buffer.observation), atol=1e-5)
+                np.testing.assert_allclose(
+                    rows, seen(j + 1, buffer.observation), atol=1e-5
+                )
     policies = training.result()
     raw = np.stack([data[2][:7]] * 3)
     for task in (1, 2, 3):
         deployed = training.parameters(kind.deployed)
         entering = torch.from_numpy(seen(task, raw).astype(np.float32))
         wanted = policy.act(deployed, task, entering).detach()
-        np.testing.assert_allclose(policies.deployed_action(task, raw), wanted, atol=1e-5)
+        np.testing.assert_allclose(
+            policies.deployed_action(task, raw), wanted, atol=1e-5
+        )
 
 
 def test_of_the_first_task_statistics_are_frozen_whatever_comes(tasks: Any) -> None:
-    policies = tasks.learner(ExperienceReplay, 3, settings=changed(tasks, statistics="first")).result()
+    policies = tasks.learner(
+        ExperienceReplay, 3, settings=changed(tasks, statistics="first")
+    ).result()
     own = Standardiser.of(tasks.data(1).observation)
     for standardiser in policies.standardisers:
         np.testing.assert_array_equal(standardiser.mean, own.mean)
@@ -151,17 +208,23 @@ def test_of_the_first_task_statistics_are_frozen_whatever_comes(tasks: Any) -> N
 
 def test_no_statistics_leave_observations_bit_for_bit(tasks: Any) -> None:
     training = tasks.learner(Finetune, settings=changed(tasks, statistics="none"))
-    np.testing.assert_array_equal(training.tables[0].rows[:, :5].numpy(), tasks.data(1).observation)
+    np.testing.assert_array_equal(
+        training.tables[0].rows[:, :5].numpy(), tasks.data(1).observation
+    )
 
 
-# The cloning tail ---------------------------------------------------------------------------------------------------
+# The cloning tail ---------------------------------------------------------------------
 
 
 def test_the_tail_moves_the_continual_policy_alone(tasks: Any, same: Same) -> None:
     settings = changed(tasks, updates=10)
     training = tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=6)
     plain = tasks.learner(
-        DualBehaviourCloning, 2, SEEDS, settings, tasks.before(DualBehaviourCloning, 2, SEEDS, settings)
+        DualBehaviourCloning,
+        2,
+        SEEDS,
+        settings,
+        tasks.before(DualBehaviourCloning, 2, SEEDS, settings),
     )
     assert (training.length, plain.length) == (16, 10)
     wanted, found = plain.block(10), training.block(10)
@@ -171,14 +234,25 @@ def test_the_tail_moves_the_continual_policy_alone(tasks: Any, same: Same) -> No
     assert set(losses) == {"clone", "replay"}
     after = training.state()
     moved = {name for name, tensor in after.items() if not tensor.equal(before[name])}
-    draws = {f"{purpose}.{m}" for purpose in ("batch", "target_noise", "replay") for m in range(3)}
-    assert moved - draws == {"continual", "continual.adam_mean", "continual.adam_square", "continual.adam_steps"}
+    draws = {
+        f"{purpose}.{m}"
+        for purpose in ("batch", "target_noise", "replay")
+        for m in range(3)
+    }
+    assert moved - draws == {
+        "continual",
+        "continual.adam_mean",
+        "continual.adam_square",
+        "continual.adam_steps",
+    }
     result, without = training.result(), plain.result()
     assert result.task is not None
     assert without.task is not None
     assert all(p.equal(result.task[name]) for name, p in without.task.items())
     assert all(p.equal(result.critic[name]) for name, p in without.critic.items())
-    assert not any(p.equal(result.deployed[name]) for name, p in without.deployed.items())
+    assert not any(
+        p.equal(result.deployed[name]) for name, p in without.deployed.items()
+    )
 
 
 def test_the_tail_clones_on_every_update_and_comes_closer(tasks: Any) -> None:
@@ -193,18 +267,28 @@ def test_the_tail_clones_on_every_update_and_comes_closer(tasks: Any) -> None:
 
 def test_a_block_may_reach_into_the_tail(tasks: Any) -> None:
     settings = changed(tasks, updates=7)
-    whole, split = (tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=4) for _ in range(2))
-    assert {"critic", "behaviour", "value", "q", "clone", "replay"} == set(whole.block(11))
+    whole, split = (
+        tasks.learner(DualBehaviourCloning, 2, SEEDS, settings, clone_tail=4)
+        for _ in range(2)
+    )
+    assert {"critic", "behaviour", "value", "q", "clone", "replay"} == set(
+        whole.block(11)
+    )
     split.block(7)
     split.block(4)
-    assert all(p.equal(split.networks["continual"].views[n]) for n, p in whole.networks["continual"].views.items())
+    assert all(
+        p.equal(split.networks["continual"].views[n])
+        for n, p in whole.networks["continual"].views.items()
+    )
 
 
-# lambda = 0 ---------------------------------------------------------------------------------------------------------
+# lambda = 0 ---------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])
-def test_er_of_weight_0_is_finetuning_bit_for_bit(tasks: Any, same: Same, heads: str) -> None:
+def test_er_of_weight_0_is_finetuning_bit_for_bit(
+    tasks: Any, same: Same, heads: str
+) -> None:
     settings = changed(tasks, heads=heads)
     results = []
     for kind, options in ((Finetune, {}), (ExperienceReplay, {"replay_weight": 0.0})):
@@ -218,11 +302,16 @@ def test_er_of_weight_0_is_finetuning_bit_for_bit(tasks: Any, same: Same, heads:
     (plain, wanted), (weightless, found) = results
     assert same(plain, weightless)
     assert [set(c) for c in wanted] == [set(c) for c in found]
-    assert all(loss.equal(found[i][name]) for i, curve in enumerate(wanted) for name, loss in curve.items())
+    assert all(
+        loss.equal(found[i][name])
+        for i, curve in enumerate(wanted)
+        for name, loss in curve.items()
+    )
     observation = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
     for task in (1, 2, 3):
         np.testing.assert_array_equal(
-            plain.deployed_action(task, observation), weightless.deployed_action(task, observation)
+            plain.deployed_action(task, observation),
+            weightless.deployed_action(task, observation),
         )
 
 
@@ -233,20 +322,31 @@ def test_dbc_of_weight_0_clones_and_replays_nothing(tasks: Any) -> None:
     assert "clone" in training.block(4)
 
 
-# What the configuration says of options -----------------------------------------------------------------------------
+# What the configuration says of options -----------------------------------------------
 
 
-def test_the_configuration_knows_whether_a_learner_replays_or_learns_together(configured: Any) -> None:
+def test_the_configuration_knows_whether_a_learner_replays_or_learns_together(
+    configured: Any,
+) -> None:
     learner = configured.kind(**configured.options)
-    assert {flag: getattr(learner, flag) for flag in configured.flags} == configured.flags
+    assert {
+        flag: getattr(learner, flag) for flag in configured.flags
+    } == configured.flags
 
 
-def test_options_said_to_act_later_leave_the_first_task_alone(tasks: Any, same: Same, configured: Any) -> None:
+def test_options_said_to_act_later_leave_the_first_task_alone(
+    tasks: Any, same: Same, configured: Any
+) -> None:
     """The plan lets runs that differ in them share the first task."""
-    numbers = {n: v for n, v in configured.options.items() if isinstance(v, int | float)}
+    numbers = {
+        n: v for n, v in configured.options.items() if isinstance(v, int | float)
+    }
     others = configured.options | {name: 0.5 * value for name, value in numbers.items()}
     others |= {"trunk_start": "fresh"} if "trunk_start" in configured.later else {}
-    options = {name: others[name] if name in configured.later else v for name, v in configured.options.items()}
+    options = {
+        name: others[name] if name in configured.later else v
+        for name, v in configured.options.items()
+    }
     assert (options != configured.options) == bool(configured.later)
     results = []
     for chosen in (configured.options, options):
@@ -256,16 +356,24 @@ def test_options_said_to_act_later_leave_the_first_task_alone(tasks: Any, same: 
     assert same(*results)
 
 
-# What is refused ----------------------------------------------------------------------------------------------------
+# What is refused ----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("kind", "options", "message"),
     [
-        (ExperienceReplay, {"replay_weight": -0.5}, "er: replay_weight is -0.5; it has to be at least 0"),
+        (
+            ExperienceReplay,
+            {"replay_weight": -0.5},
+            "er: replay_weight is -0.5; it has to be at least 0",
+        ),
         (ExperienceReplay, {"replay_weight": float("nan")}, "er: replay_weight is nan"),
         (DualBehaviourCloning, {"replay_weight": -1}, "er_dbc: replay_weight is -1"),
-        (DualBehaviourCloning, {"clone_tail": -3}, "er_dbc: clone_tail is -3; it has to be at least 0"),
+        (
+            DualBehaviourCloning,
+            {"clone_tail": -3},
+            "er_dbc: clone_tail is -3; it has to be at least 0",
+        ),
         (
             DualBehaviourCloning,
             {"trunk_start": "old"},
@@ -273,7 +381,9 @@ def test_options_said_to_act_later_leave_the_first_task_alone(tasks: Any, same: 
         ),
     ],
 )
-def test_options_of_no_meaning_are_refused(kind: type[Learner], options: dict[str, Any], message: str) -> None:
+def test_options_of_no_meaning_are_refused(
+    kind: type[Learner], options: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError, match=message):
         kind(**options)
 
@@ -282,15 +392,20 @@ def test_options_of_no_meaning_are_refused(kind: type[Learner], options: dict[st
     ("change", "message"),
     [
         ({"heads": "two"}, "learner.heads is 'two'; choose one of multi, single"),
-        ({"statistics": "second"}, "learner.statistics is 'second'; choose one of first, none, task"),
+        (
+            {"statistics": "second"},
+            "learner.statistics is 'second'; choose one of first, none, task",
+        ),
     ],
 )
-def test_settings_of_no_meaning_are_refused(change: dict[str, Any], message: str) -> None:
+def test_settings_of_no_meaning_are_refused(
+    change: dict[str, Any], message: str
+) -> None:
     with pytest.raises(ConfigurationError, match=message):
         LearnerSettings(**change)
 
 
-# Divergence ---------------------------------------------------------------------------------------------------------
+# Divergence ---------------------------------------------------------------------------
 
 
 def largest(tasks: Any, task: int, discount: float) -> float:
@@ -303,13 +418,19 @@ def test_exploding_values_name_task_seed_and_update(tasks: Any) -> None:
     bias = training.critic.views["2.bias"].data
     bias[2] += 1.1 * largest(tasks, 2, 0.9)  # seed 1's first twin
     with pytest.raises(
-        DivergedError, match=r"task 2: .*seed\(s\) \[1\] are finite, but mean Q is beyond \S+ at update 6"
+        DivergedError,
+        match=(
+            r"task 2: .*seed\(s\) \[1\] are finite, but mean Q is beyond \S+ at"
+            r" update 6"
+        ),
     ):
         training.block(2)
 
 
 @pytest.mark.parametrize("sign", [1, -1])
-def test_large_values_that_a_return_can_have_are_no_explosion(tasks: Any, sign: int) -> None:
+def test_large_values_that_a_return_can_have_are_no_explosion(
+    tasks: Any, sign: int
+) -> None:
     training = tasks.learner(Finetune, 2)
     bias = training.critic.views["2.bias"].data
     bias += sign * 0.5 * largest(tasks, 2, 0.9)
@@ -332,5 +453,7 @@ def test_what_is_not_finite_is_named_before_what_exploded(tasks: Any) -> None:
     bias = training.critic.views["2.bias"].data
     bias[0] = torch.nan
     bias[4] += 10 * largest(tasks, 1, 0.9)
-    with pytest.raises(DivergedError, match=r"task 1: .*seed\(s\) \[0\] are not finite"):
+    with pytest.raises(
+        DivergedError, match=r"task 1: .*seed\(s\) \[0\] are not finite"
+    ):
         training.block(2)

@@ -1,4 +1,5 @@
-"""The stacked learners against plain networks: same weights, minibatches and noise (method, sections 2 to 4)."""
+"""The stacked learners against plain networks: same weights, minibatches and noise
+(method, sections 2 to 4)."""
 
 from __future__ import annotations
 
@@ -39,11 +40,18 @@ def plain(training: TaskTraining, member: int, replay_weight: float) -> TD3BC:
     """The plain agent with the weights that `member` has now."""
     s, kind = training.settings, type(training.learner)
     constants = replace(plain_constants(s), replay_weight=replay_weight)
-    networks = {name: plain_actor(flat.views, member, s) for name, flat in training.networks.items()}
+    networks = {
+        name: plain_actor(flat.views, member, s)
+        for name, flat in training.networks.items()
+    }
     critic = plain_critic(training.critic.views, member, s)
     if kind is DualBehaviourCloning:
-        return PlainDBC(networks["task"], critic, networks["continual"], training.task, constants)
-    return (TD3BC if kind is Finetune else PlainER)(networks["policy"], critic, training.task, constants)
+        return PlainDBC(
+            networks["task"], critic, networks["continual"], training.task, constants
+        )
+    return (TD3BC if kind is Finetune else PlainER)(
+        networks["policy"], critic, training.task, constants
+    )
 
 
 def watch(agent: TD3BC) -> list[Tensor]:
@@ -66,31 +74,61 @@ def watch(agent: TD3BC) -> list[Tensor]:
     + [
         (DualBehaviourCloning, 2, {}, {"trunk_start": "self"}),
         (DualBehaviourCloning, 2, {}, {"trunk_start": "fresh"}),
-        (DualBehaviourCloning, 2, {"policy_delay": 3, "alpha": 1.0, "target_noise_clip": 0.1}, {"replay_weight": 0.3}),
+        (
+            DualBehaviourCloning,
+            2,
+            {"policy_delay": 3, "alpha": 1.0, "target_noise_clip": 0.1},
+            {"replay_weight": 0.3},
+        ),
         (ExperienceReplay, 3, {}, {"replay_weight": 0.3}),
-        (DualBehaviourCloning, 3, {"batch_size": 13, "hidden": (11, 7)}, {}),  # batches are padded
+        (
+            DualBehaviourCloning,
+            3,
+            {"batch_size": 13, "hidden": (11, 7)},
+            {},
+        ),  # batches are padded
         (Finetune, 2, {"critic_norm": "layer"}, {}),
-        (DualBehaviourCloning, 3, {"critic_norm": "layer", "batch_size": 13, "hidden": (11, 7)}, {}),
+        (
+            DualBehaviourCloning,
+            3,
+            {"critic_norm": "layer", "batch_size": 13, "hidden": (11, 7)},
+            {},
+        ),
         (Finetune, 2, {"base": "bc"}, {}),
         (DualBehaviourCloning, 2, {"base": "bc"}, {}),
     ],
 )
 def test_losses_targets_and_parameters_are_those_of_plain_networks(
-    tasks: Any, kind: type[Learner], task: int, change: dict[str, Any], options: dict[str, Any]
+    tasks: Any,
+    kind: type[Learner],
+    task: int,
+    change: dict[str, Any],
+    options: dict[str, Any],
 ) -> None:
-    training = tasks.learner(kind, task, SEEDS, replace(tasks.settings, **change), **options)
-    agents = [plain(training, m, options.get("replay_weight", 1.0)) for m in range(len(SEEDS))]
+    training = tasks.learner(
+        kind, task, SEEDS, replace(tasks.settings, **change), **options
+    )
+    agents = [
+        plain(training, m, options.get("replay_weight", 1.0)) for m in range(len(SEEDS))
+    ]
     values = [watch(agent) for agent in agents]
     batches = Minibatches(tasks, training)
     for _ in range(UPDATES):
         draws, losses = batches.draw(), training.block(1)
         for m, agent in enumerate(agents):
-            wanted = agent.update(batches.batch(draws, m), draws.noise[0, m], batches.replayed(draws, m))
+            wanted = agent.update(
+                batches.batch(draws, m), draws.noise[0, m], batches.replayed(draws, m)
+            )
             if "value" in wanted:
                 wanted["q"] = values[m][-1]
             assert wanted.keys() == losses.keys()
             for name, loss in wanted.items():
-                torch.testing.assert_close(losses[name][m], loss, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+                torch.testing.assert_close(
+                    losses[name][m],
+                    loss,
+                    **CLOSE,
+                    msg=lambda text, n=name: f"{n}: {text}",
+                )
             compare_gradients(training, agent, m)
     last = batches.draw()
     for m, agent in enumerate(agents):
@@ -100,9 +138,13 @@ def test_losses_targets_and_parameters_are_those_of_plain_networks(
 
 @pytest.mark.parametrize("delay", [1, 2, 3])
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_block_is_as_many_updates_of_plain_networks(tasks: Any, kind: type[Learner], delay: int) -> None:
+def test_a_block_is_as_many_updates_of_plain_networks(
+    tasks: Any, kind: type[Learner], delay: int
+) -> None:
     """Updates between two moves of the targets share one pass through them."""
-    training = tasks.learner(kind, 2, SEEDS, replace(tasks.settings, policy_delay=delay))
+    training = tasks.learner(
+        kind, 2, SEEDS, replace(tasks.settings, policy_delay=delay)
+    )
     agents = [plain(training, m, 1.0) for m in range(len(SEEDS))]
     batches = Minibatches(tasks, training)
     for length in (7, 6, 4):
@@ -111,7 +153,9 @@ def test_a_block_is_as_many_updates_of_plain_networks(tasks: Any, kind: type[Lea
         for k in range(length):
             for m, agent in enumerate(agents):
                 one = draws.part(k, 1)
-                agent.update(batches.batch(one, m), one.noise[0, m], batches.replayed(one, m))
+                agent.update(
+                    batches.batch(one, m), one.noise[0, m], batches.replayed(one, m)
+                )
     for m, agent in enumerate(agents):
         compare_networks(training, agent, m)
 
@@ -121,61 +165,110 @@ def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None
     s = training.settings
 
     def compare(found: nn.Module, wanted: nn.Module) -> None:
-        for (name, p), (_, q) in zip(found.named_parameters(), wanted.named_parameters(), strict=True):
+        for (name, p), (_, q) in zip(
+            found.named_parameters(), wanted.named_parameters(), strict=True
+        ):
             gradient = torch.zeros_like(q) if q.grad is None else q.grad
-            torch.testing.assert_close(p.data, gradient, **CLOSE, msg=lambda text, n=name: f"{n}: {text}")
+            torch.testing.assert_close(
+                p.data, gradient, **CLOSE, msg=lambda text, n=name: f"{n}: {text}"
+            )
 
     def gradients(network: FlatParameters) -> Mapping[str, Tensor]:
         return network.unflatten(network.gradient)
 
-    if training.updates % s.policy_delay:  # else the plain critic's are those of the policy's loss as well
+    if (
+        training.updates % s.policy_delay
+    ):  # else the plain critic's are those of the policy's loss as well
         if s.base == "td3bc":
             compare(plain_critic(gradients(training.critic), member, s), agent.critic)
         return
-    compare(plain_actor(gradients(training.networks[training.learner.learning]), member, s), agent.actor)
+    compare(
+        plain_actor(gradients(training.networks[training.learner.learning]), member, s),
+        agent.actor,
+    )
     if isinstance(agent, PlainDBC):
-        compare(plain_actor(gradients(training.networks["continual"]), member, s), agent.continual)
+        compare(
+            plain_actor(gradients(training.networks["continual"]), member, s),
+            agent.continual,
+        )
 
 
-def compare_targets(training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int) -> None:
+def compare_targets(
+    training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int
+) -> None:
     """y of a fresh minibatch under the target networks as they are now."""
     s, ours = training.settings, training.tables[0].take(draws.index[0])
-    proposed = policy.act(training.target_policy.constants, training.task, ours.next_observation)
-    action = td3bc.smoothed_action(proposed, draws.noise[0], s.target_noise, s.target_noise_clip)
-    value = td3bc.twin_values(training.target_critic.constants, torch.cat((ours.next_observation, action), dim=-1))
-    y = td3bc.bootstrapped_target(ours.reward, ours.continues, value.amin(dim=1), s.discount)
-    torch.testing.assert_close(y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE)
+    proposed = policy.act(
+        training.target_policy.constants, training.task, ours.next_observation
+    )
+    action = td3bc.smoothed_action(
+        proposed, draws.noise[0], s.target_noise, s.target_noise_clip
+    )
+    value = td3bc.twin_values(
+        training.target_critic.constants,
+        torch.cat((ours.next_observation, action), dim=-1),
+    )
+    y = td3bc.bootstrapped_target(
+        ours.reward, ours.continues, value.amin(dim=1), s.discount
+    )
+    torch.testing.assert_close(
+        y[member], agent.target(batch, draws.noise[0, member])[:, 0], **CLOSE
+    )
 
 
 def compare_networks(training: TaskTraining, agent: TD3BC, member: int) -> None:
     s = training.settings
-    compare_weights(plain_actor(training.networks[training.learner.learning].views, member, s), agent.actor)
-    compare_weights(plain_actor(training.target_policy.views, member, s), agent.actor_target)
+    compare_weights(
+        plain_actor(training.networks[training.learner.learning].views, member, s),
+        agent.actor,
+    )
+    compare_weights(
+        plain_actor(training.target_policy.views, member, s), agent.actor_target
+    )
     compare_weights(plain_critic(training.critic.views, member, s), agent.critic)
-    compare_weights(plain_critic(training.target_critic.views, member, s), agent.critic_target)
+    compare_weights(
+        plain_critic(training.target_critic.views, member, s), agent.critic_target
+    )
     if isinstance(agent, PlainDBC):
-        compare_weights(plain_actor(training.networks["continual"].views, member, s), agent.continual)
+        compare_weights(
+            plain_actor(training.networks["continual"].views, member, s),
+            agent.continual,
+        )
 
 
 def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
     training = tasks.learner(Finetune)
     data = tasks.data(1)
-    continues = training.tables[0].take(torch.arange(len(data))[None]).continues[0].bool().numpy()
+    continues = (
+        training.tables[0]
+        .take(torch.arange(len(data))[None])
+        .continues[0]
+        .bool()
+        .numpy()
+    )
     assert data.timeout.any()
     assert data.terminal.any()
     np.testing.assert_array_equal(continues, ~data.terminal)
-    y = td3bc.bootstrapped_target(torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), 0.5)
+    y = td3bc.bootstrapped_target(
+        torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), 0.5
+    )
     assert y.tolist() == [[2.5, 1.0]]
 
 
 def test_policies_and_targets_move_at_every_second_update_only(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
-    watched = [*training.networks.values(), training.target_policy, training.target_critic]
+    watched = [
+        *training.networks.values(),
+        training.target_policy,
+        training.target_critic,
+    ]
     moved = []
     for _ in range(4):
         before = [w.buffer.clone() for w in watched]
         critic = training.critic.buffer.clone()
         training.block(1)
         assert not critic.equal(training.critic.buffer)
-        moved.append([not b.equal(w.buffer) for b, w in zip(before, watched, strict=True)])
+        moved.append(
+            [not b.equal(w.buffer) for b, w in zip(before, watched, strict=True)]
+        )
     assert moved == [[False] * 4, [True] * 4, [False] * 4, [True] * 4]

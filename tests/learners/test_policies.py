@@ -22,7 +22,9 @@ Same = Callable[[Policies, Policies], bool]
 
 
 @pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning, EWC])
-def test_policies_survive_a_file(tasks: Any, same: Same, kind: type[Learner], tmp_path: Path) -> None:
+def test_policies_survive_a_file(
+    tasks: Any, same: Same, kind: type[Learner], tmp_path: Path
+) -> None:
     policies = tasks.learner(kind, 2).result()
     save_file(policies.tensors(), tmp_path / "policies.safetensors")
     header = json.loads(json.dumps(policies.header()))
@@ -31,12 +33,18 @@ def test_policies_survive_a_file(tasks: Any, same: Same, kind: type[Learner], tm
     assert (again.task is None) == (kind is not DualBehaviourCloning)
     assert bool(again.kept) == (kind is EWC)
     assert (again.tasks, again.members) == (2, 3)
-    observation = np.random.default_rng(0).standard_normal((3, 10, 5)).astype(np.float32)
-    np.testing.assert_array_equal(again.task_action(observation), policies.task_action(observation))
+    observation = (
+        np.random.default_rng(0).standard_normal((3, 10, 5)).astype(np.float32)
+    )
+    np.testing.assert_array_equal(
+        again.task_action(observation), policies.task_action(observation)
+    )
 
 
 @pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning, EWC])
-def test_members_come_apart_and_together_again(tasks: Any, same: Same, kind: type[Learner]) -> None:
+def test_members_come_apart_and_together_again(
+    tasks: Any, same: Same, kind: type[Learner]
+) -> None:
     policies = tasks.learner(kind, 2).result()
     apart = [policies.member(m) for m in range(3)]
     assert [p.members for p in apart] == [1, 1, 1]
@@ -55,28 +63,47 @@ def test_a_result_is_settled_while_training_goes_on(tasks: Any) -> None:
     assert not any(tensor.requires_grad for tensor in result.tensors().values())
 
 
-def test_the_task_policy_acts_as_learned_and_the_continual_one_is_deployed(tasks: Any) -> None:
-    dual, single = tasks.learner(DualBehaviourCloning, 2).result(), tasks.learner(Finetune, 2).result()
+def test_the_task_policy_acts_as_learned_and_the_continual_one_is_deployed(
+    tasks: Any,
+) -> None:
+    dual, single = (
+        tasks.learner(DualBehaviourCloning, 2).result(),
+        tasks.learner(Finetune, 2).result(),
+    )
     observation = np.random.default_rng(0).standard_normal((3, 4, 5)).astype(np.float32)
-    assert not np.allclose(dual.task_action(observation), dual.deployed_action(2, observation))
-    np.testing.assert_array_equal(single.task_action(observation), single.deployed_action(2, observation))
+    assert not np.allclose(
+        dual.task_action(observation), dual.deployed_action(2, observation)
+    )
+    np.testing.assert_array_equal(
+        single.task_action(observation), single.deployed_action(2, observation)
+    )
 
 
-def test_what_a_selector_asks_of_the_policies_agrees_with_their_networks(tasks: Any) -> None:
+def test_what_a_selector_asks_of_the_policies_agrees_with_their_networks(
+    tasks: Any,
+) -> None:
     policies = tasks.learner(DualBehaviourCloning, 2).result().member(1)
     rng = np.random.default_rng(0)
     observation = rng.standard_normal((10, 5)).astype(np.float32)
     act = policies.act_as_learned(observation)
     features = policies.policy_features(observation)
     assert policies.task is not None
-    weight, bias = (policies.task[f"head.2.{name}"][0].numpy() for name in ("weight", "bias"))
+    weight, bias = (
+        policies.task[f"head.2.{name}"][0].numpy() for name in ("weight", "bias")
+    )
     np.testing.assert_allclose(np.tanh(features @ weight + bias), act, atol=1e-5)
     hidden = policies.critic_features(observation)
     last = len(policies.critic) // 2 - 1
-    weight, bias = (policies.critic[f"{last}.{name}"][0].numpy() for name in ("weight", "bias"))
+    weight, bias = (
+        policies.critic[f"{last}.{name}"][0].numpy() for name in ("weight", "bias")
+    )
     first = (hidden @ weight + bias).squeeze(-1)
     values = policies.values_as_learned(observation, act)
     assert values.shape == (10,)
-    lone = replace(policies, critic={name: t[[0, 0]] for name, t in policies.critic.items()})
-    np.testing.assert_allclose(lone.values_as_learned(observation, act), first, rtol=1e-4)
+    lone = replace(
+        policies, critic={name: t[[0, 0]] for name, t in policies.critic.items()}
+    )
+    np.testing.assert_allclose(
+        lone.values_as_learned(observation, act), first, rtol=1e-4
+    )
     assert not np.allclose(values, first)

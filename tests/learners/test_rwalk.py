@@ -29,25 +29,42 @@ def _seed() -> None:
 
 
 def arrays(parts: dict[str, Tensor]) -> Arrays:
-    return {name: part.detach().numpy().astype(np.float64) for name, part in parts.items()}
+    return {
+        name: part.detach().numpy().astype(np.float64) for name, part in parts.items()
+    }
 
 
-def walk(training: TaskTraining, steps: int, fisher: Arrays, before: int = 0) -> tuple[Arrays, Arrays]:
-    """Drive the hooks along a random path; the Fisher and the score of the docstring's equations, by name.
+def walk(
+    training: TaskTraining, steps: int, fisher: Arrays, before: int = 0
+) -> tuple[Arrays, Arrays]:
+    """Drive the hooks along a random path; the Fisher and the score of the docstring's
+    equations, by name.
 
     `before`: steps that the Fisher has seen already.
     """
     policy, [table] = training.networks["policy"], training.tables
-    noise = torch.stack([torch.randn(len(table), 2, generator=generator("rwalk", s, training.task)) for s in SEEDS])
+    noise = torch.stack(
+        [
+            torch.randn(len(table), 2, generator=generator("rwalk", s, training.task))
+            for s in SEEDS
+        ]
+    )
     score = {name: np.zeros(view.shape) for name, view in policy.views.items()}
-    fisher = {name: fisher.get(name, np.zeros(view.shape)) for name, view in policy.views.items()}
+    fisher = {
+        name: fisher.get(name, np.zeros(view.shape))
+        for name, view in policy.views.items()
+    }
     for k in range(steps):
         rows = torch.randint(len(table), (len(SEEDS), 16))
         own_noise = torch.stack([noise[m, rows[m]] for m in range(len(SEEDS))])
         batch = table.take(rows)
-        found = squared_gradients(training.parameters("policy"), training.task, batch.observation, own_noise)
+        found = squared_gradients(
+            training.parameters("policy"), training.task, batch.observation, own_noise
+        )
         squares = arrays(found)
-        gradient, move = (torch.randn_like(policy.buffer) * scale for scale in (1.0, 0.1))
+        gradient, move = (
+            torch.randn_like(policy.buffer) * scale for scale in (1.0, 0.1)
+        )
         policy.gradient.copy_(gradient)
         training.learner.on_gradient(training, Step(batch, rows, None))
         was = arrays(policy.views)
@@ -70,7 +87,9 @@ def walk(training: TaskTraining, steps: int, fisher: Arrays, before: int = 0) ->
 
 def close(found: dict[str, Tensor], what: str, wanted: Arrays) -> None:
     for name, value in wanted.items():
-        np.testing.assert_allclose(found[f"{what}.{name}"].numpy(), value, rtol=1e-3, atol=1e-6, err_msg=name)
+        np.testing.assert_allclose(
+            found[f"{what}.{name}"].numpy(), value, rtol=1e-3, atol=1e-6, err_msg=name
+        )
 
 
 def test_fisher_and_score_of_a_path(tasks: Any) -> None:
@@ -100,8 +119,11 @@ class Beside(RiemannianWalk):
 
 
 @pytest.mark.parametrize("task", [1, 2])
-def test_the_fisher_decides_about_the_score_of_a_real_training(tasks: Any, task: int) -> None:
-    """At the default damping and learning rate, where a step's distances are around 1e-10."""
+def test_the_fisher_decides_about_the_score_of_a_real_training(
+    tasks: Any, task: int
+) -> None:
+    """At the default damping and learning rate, where a step's distances are around
+    1e-10."""
     settings = replace(tasks.settings, hidden=(64, 64), batch_size=64)
     training = tasks.learner(Beside, task, SEEDS, settings)
     training.block(300)
@@ -113,25 +135,35 @@ def test_the_fisher_decides_about_the_score_of_a_real_training(tasks: Any, task:
 
 
 def test_weights_that_do_not_exist_do_not_count_in_the_mean(tasks: Any) -> None:
-    """The buffer is padded; of a walk in one weight the mean distance is that weight's over their number."""
+    """The buffer is padded; of a walk in one weight the mean distance is that weight's
+    over their number."""
     training = tasks.learner(RiemannianWalk, 1, SEEDS, damping=2.0)
-    policy, rows = training.networks["policy"], torch.zeros(len(SEEDS), 16, dtype=torch.int64)
+    policy, rows = (
+        training.networks["policy"],
+        torch.zeros(len(SEEDS), 16, dtype=torch.int64),
+    )
     assert policy.buffer.shape[1] > policy.size
     policy.gradient.fill_(-1.0)
-    training.learner.on_gradient(training, Step(training.tables[0].take(rows), rows, None))
+    training.learner.on_gradient(
+        training, Step(training.tables[0].take(rows), rows, None)
+    )
     policy.views["head.1.bias"].data[:, 0, 0] += 1e-3
     training.learner.after_update(training)
     found = policy.unflatten(training.learner._score)["head.1.bias"][:, 0, 0]
     fisher = policy.unflatten(training.learner._fisher)["head.1.bias"][:, 0, 0] / 0.02
     distance = 0.5 * fisher * 1e-6
-    torch.testing.assert_close(found, 1e-3 / (distance * (1 + 2.0 / policy.size)), rtol=1e-3, atol=0.0)
+    torch.testing.assert_close(
+        found, 1e-3 / (distance * (1 + 2.0 / policy.size)), rtol=1e-3, atol=0.0
+    )
 
 
 def test_a_step_that_goes_nowhere_scores_nothing(tasks: Any) -> None:
     training = tasks.learner(RiemannianWalk, 1, SEEDS)
     rows = torch.zeros(len(SEEDS), 16, dtype=torch.int64)
     training.networks["policy"].gradient.fill_(-1.0)
-    training.learner.on_gradient(training, Step(training.tables[0].take(rows), rows, None))
+    training.learner.on_gradient(
+        training, Step(training.tables[0].take(rows), rows, None)
+    )
     training.learner.after_update(training)
     assert not training.learner._score.any()
 
@@ -153,7 +185,11 @@ def test_fisher_goes_on_and_scores_are_averaged_at_a_tasks_end(tasks: Any) -> No
     fisher, new = walk(second, 4, fisher, before=4)
     kept = second.result().kept
     close(kept, "fisher", fisher)
-    close(kept, "score", {name: 0.5 * (old[name] + s) if name in old else s for name, s in new.items()})
+    close(
+        kept,
+        "score",
+        {name: 0.5 * (old[name] + s) if name in old else s for name, s in new.items()},
+    )
 
 
 def test_penalty_is_that_of_fisher_and_score_in_zero_to_one(tasks: Any) -> None:
@@ -168,17 +204,24 @@ def test_penalty_is_that_of_fisher_and_score_in_zero_to_one(tasks: Any) -> None:
     second.learner.on_gradient(second, Step(second.tables[0].take(rows), rows, None))
     found = arrays(policy.unflatten(policy.gradient))
     for m in range(len(SEEDS)):
-        highest = [max(part[m].max() for part in parts.values()) for parts in (fisher, score)]
+        highest = [
+            max(part[m].max() for part in parts.values()) for parts in (fisher, score)
+        ]
         for name, anchor in arrays(policies.deployed).items():
             importance = fisher[name][m] / highest[0] + score[name][m] / highest[1]
             moved = policy.views[name][m].detach().numpy() - anchor[m]
-            np.testing.assert_allclose(found[name][m], 2 * 3.0 * importance * moved, rtol=1e-3, atol=1e-6)
+            np.testing.assert_allclose(
+                found[name][m], 2 * 3.0 * importance * moved, rtol=1e-3, atol=1e-6
+            )
     assert not found["head.2.weight"].any()
 
 
 def test_real_training_scores_every_weight_that_moves(tasks: Any) -> None:
     training = tasks.learner(RiemannianWalk, 2, SEEDS)
-    began = {name: view.detach().clone() for name, view in training.networks["policy"].views.items()}
+    began = {
+        name: view.detach().clone()
+        for name, view in training.networks["policy"].views.items()
+    }
     training.block(60)
     kept = training.result().kept
     assert all((part >= 0).all() for part in kept.values())

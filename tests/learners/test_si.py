@@ -1,4 +1,5 @@
-"""Synaptic intelligence where the loss is a quadratic, so that every path integral is known."""
+"""Synaptic intelligence where the loss is a quadratic, so that every path integral is
+known."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ class OnAQuadratic(SynapticIntelligence):
     """L_pi replaced by CURVATURE / 2 sum_i (theta_i - GOAL)^2."""
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        parts = [(view - GOAL).square().sum(dim=(1, 2)) for view in training.networks["policy"].views.values()]
+        parts = [
+            (view - GOAL).square().sum(dim=(1, 2))
+            for view in training.networks["policy"].views.values()
+        ]
         return {"quadratic": 0.5 * CURVATURE * torch.stack(parts).sum(dim=0)}
 
 
@@ -34,7 +38,9 @@ def start(tasks: Any) -> Any:
 
     def begin(previous: Policies | None = None, **options: Any) -> TaskTraining:
         task = 1 if previous is None else previous.tasks + 1
-        return TaskTraining(OnAQuadratic(**options), settings, tasks.data(task), (), previous, SEEDS)
+        return TaskTraining(
+            OnAQuadratic(**options), settings, tasks.data(task), (), previous, SEEDS
+        )
 
     return begin
 
@@ -46,7 +52,9 @@ def loss(theta_MP: Tensor) -> Tensor:
 def inside(training: TaskTraining) -> Tensor:
     """Which entries of the buffer are parameters and not padding, (M, P)."""
     policy = training.networks["policy"]
-    return policy.flatten([torch.ones_like(view) for view in policy.views.values()]).bool()
+    return policy.flatten(
+        [torch.ones_like(view) for view in policy.views.values()]
+    ).bool()
 
 
 def test_path_integral_is_the_decrease_of_the_loss_weight_by_weight(start: Any) -> None:
@@ -59,7 +67,9 @@ def test_path_integral_is_the_decrease_of_the_loss_weight_by_weight(start: Any) 
     assert decrease[real].abs().mean() > 0.1
     torch.testing.assert_close(path[real], decrease[real], rtol=0.01, atol=1e-3)
     for m in range(len(SEEDS)):
-        torch.testing.assert_close(path[m][real[m]].sum(), decrease[m][real[m]].sum(), rtol=5e-3, atol=0.0)
+        torch.testing.assert_close(
+            path[m][real[m]].sum(), decrease[m][real[m]].sum(), rtol=5e-3, atol=0.0
+        )
 
 
 def test_importance_adds_up_over_tasks(start: Any) -> None:
@@ -68,12 +78,16 @@ def test_importance_adds_up_over_tasks(start: Any) -> None:
     first.block(50)
     policies = first.result()
     change = (first.networks["policy"].buffer - began).square()
-    one = first.networks["policy"].unflatten((first.learner.running()["path"] / (change + 0.2)).relu())
+    one = first.networks["policy"].unflatten(
+        (first.learner.running()["path"] / (change + 0.2)).relu()
+    )
     second = start(policies, damping=0.2)
     began = second.networks["policy"].buffer.clone()
     second.block(50)
     change = (second.networks["policy"].buffer - began).square()
-    two = second.networks["policy"].unflatten(second.learner.running()["path"] / (change + 0.2))
+    two = second.networks["policy"].unflatten(
+        second.learner.running()["path"] / (change + 0.2)
+    )
     kept = second.result().kept
     for name, part in two.items():
         wanted = (one[name] + part if name in one else part).relu()
@@ -89,7 +103,8 @@ def test_importance_is_never_negative(start: Any) -> None:
 
 
 def test_the_gradient_integrated_is_without_the_penalty(start: Any) -> None:
-    """Weights pushed off their anchors come back by the penalty, against the loss: the path integral turns negative."""
+    """Weights pushed off their anchors come back by the penalty, against the loss: the
+    path integral turns negative."""
     first = start()
     first.block(20)
     training = start(first.result(), penalty=100.0)
@@ -117,7 +132,12 @@ def test_penalty_has_no_half(start: Any) -> None:
     training.learner.on_gradient(training, None)
     found = policy.unflatten(policy.gradient)
     for name, anchor in policies.deployed.items():
-        wanted = 2.0 * 3.0 * policies.kept[f"importance.{name}"] * (policy.views[name].detach() - anchor)
+        wanted = (
+            2.0
+            * 3.0
+            * policies.kept[f"importance.{name}"]
+            * (policy.views[name].detach() - anchor)
+        )
         torch.testing.assert_close(found[name], wanted)
     value = sum(0.5 * 0.1 * found[name].sum(dim=(1, 2)) for name in policies.deployed)
     torch.testing.assert_close(training.watched["penalty"], value, rtol=1e-4, atol=0.0)

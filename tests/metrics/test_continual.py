@@ -16,23 +16,35 @@ NEGATIVE = np.array([[-20.0, NAN], [-200.0, -50.0]])
 
 def test_hand_computed_three_tasks() -> None:
     assert continual.per(R) == pytest.approx(220 / 3)
-    assert continual.bwt_paper(R) == pytest.approx((30 - 10) / 2)  # positive: 30 forgotten, 10 gained
+    assert continual.bwt_paper(R) == pytest.approx(
+        (30 - 10) / 2
+    )  # positive: 30 forgotten, 10 gained
     assert continual.backward_transfer(R) == pytest.approx(-10)
     assert continual.plasticity(R) == pytest.approx(80)
-    assert continual.forgetting(R) == pytest.approx((40 + 0) / 2)  # task 1 was best, 90, after task 2
+    assert continual.forgetting(R) == pytest.approx(
+        (40 + 0) / 2
+    )  # task 1 was best, 90, after task 2
     assert continual.cloning_gap(R, [85.0, 60.0, 103.0]) == pytest.approx(8 / 3)
     assert continual.forward_transfer(R, [70.0, 70.0, 70.0]) == pytest.approx(10)
-    assert continual.zero_shot([5.0, 25.0], [-1000.0, 1.0, 3.0]) == pytest.approx((4 + 22) / 2)
+    assert continual.zero_shot([5.0, 25.0], [-1000.0, 1.0, 3.0]) == pytest.approx(
+        (4 + 22) / 2
+    )
 
 
 def test_negative_returns() -> None:
     assert continual.per(NEGATIVE) == pytest.approx(-125)
-    assert continual.bwt_paper(NEGATIVE) == continual.forgetting(NEGATIVE) == pytest.approx(180)
+    assert (
+        continual.bwt_paper(NEGATIVE)
+        == continual.forgetting(NEGATIVE)
+        == pytest.approx(180)
+    )
     assert continual.plasticity(NEGATIVE) == pytest.approx(-35)
 
 
 def test_one_task_has_no_transfer() -> None:
-    found = continual.summary([[-3.0]], References(np.array([-5.0]), np.array([-1.0])), [-2.0])
+    found = continual.summary(
+        [[-3.0]], References(np.array([-5.0]), np.array([-1.0])), [-2.0]
+    )
     assert found["per"] == found["plasticity"] == -3.0
     assert found["per_normalised"] == pytest.approx(50)
     assert found["cloning_gap"] == 1.0
@@ -85,7 +97,10 @@ def test_without_references_normalised_forms_are_absent() -> None:
 
 
 def test_references_of_a_table() -> None:
-    table = {"b": {"random": -1.0, "expert": 2.0}, "a": {"random": 0.0, "expert": 3.0, "zero": None}}
+    table = {
+        "b": {"random": -1.0, "expert": 2.0},
+        "a": {"random": 0.0, "expert": 3.0, "zero": None},
+    }
     found = References.of(["a", "b"], table)
     assert found is not None
     assert found.random.tolist() == [0.0, -1.0]
@@ -95,7 +110,11 @@ def test_references_of_a_table() -> None:
 
 @pytest.mark.parametrize(
     ("entry", "named"),
-    [({"random": 1.0}, "expert return is None"), ({"random": 1.0, "expert": 1.0}, "both 1.0"), ({}, "random return")],
+    [
+        ({"random": 1.0}, "expert return is None"),
+        ({"random": 1.0, "expert": 1.0}, "both 1.0"),
+        ({}, "random return"),
+    ],
 )
 def test_incomplete_references_are_refused(entry: dict[str, float], named: str) -> None:
     with pytest.raises(DataError, match=f"references of run: .*{named}"):
@@ -117,27 +136,40 @@ def test_broken_matrices_are_refused(matrix: object, named: str) -> None:
 
 
 def test_wrong_lengths_are_refused() -> None:
-    with pytest.raises(DataError, match=r"task_policy_returns has shape \(2,\); it has to be \(3,\)"):
+    with pytest.raises(
+        DataError, match=r"task_policy_returns has shape \(2,\); it has to be \(3,\)"
+    ):
         continual.summary(R, task_policy_returns=[1.0, 2.0])
-    with pytest.raises(DataError, match=r"next_task_returns has shape \(3,\); it has to be \(2,\)"):
-        continual.summary(R, References(np.zeros(3), np.ones(3)), next_task_returns=[1.0, 2.0, 3.0])
+    with pytest.raises(
+        DataError, match=r"next_task_returns has shape \(3,\); it has to be \(2,\)"
+    ):
+        continual.summary(
+            R, References(np.zeros(3), np.ones(3)), next_task_returns=[1.0, 2.0, 3.0]
+        )
     with pytest.raises(DataError, match="references has shape"):
         continual.summary(R, References(np.zeros(1), np.ones(1)))
 
 
 def test_success_has_the_same_metrics_in_per_cent_under_names_of_its_own() -> None:
-    found = continual.success_summary(R, [5.0, 10.0, 0.0], [85.0, 60.0, 100.0], [30.0, 40.0])
+    found = continual.success_summary(
+        R, [5.0, 10.0, 0.0], [85.0, 60.0, 100.0], [30.0, 40.0]
+    )
     assert found["per_success"] == pytest.approx(220 / 3)
     assert found["bwt_paper_success"] == pytest.approx(10)
     assert found["plasticity_success"] == pytest.approx(80)
     assert found["forgetting_success"] == pytest.approx(20)
     assert found["cloning_gap_success"] == pytest.approx(5 / 3)
     assert found["zero_shot_success"] == pytest.approx((20 + 40) / 2)
-    assert {name.removesuffix("_success") for name in found} == set(continual.summary(R))
+    assert {name.removesuffix("_success") for name in found} == set(
+        continual.summary(R)
+    )
 
 
 def test_zero_shot_success_needs_the_random_policys() -> None:
-    assert continual.success_summary(R, None, None, [30.0, 40.0])["zero_shot_success"] is None
+    assert (
+        continual.success_summary(R, None, None, [30.0, 40.0])["zero_shot_success"]
+        is None
+    )
     assert continual.success_summary(R, [0.0] * 3)["zero_shot_success"] is None
 
 
@@ -145,7 +177,9 @@ def test_zero_shot_success_needs_the_random_policys() -> None:
 def test_success_beyond_what_a_share_can_be_is_refused(value: float) -> None:
     wrong = R.copy()
     wrong[2, 1] = value
-    with pytest.raises(DataError, match=rf"success has {value} at row 2, column 1; .*between 0 and 100"):
+    with pytest.raises(
+        DataError, match=rf"success has {value} at row 2, column 1; .*between 0 and 100"
+    ):
         continual.success_summary(wrong)
 
 

@@ -9,7 +9,10 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics import fidelity
 from oer_pipeline.metrics.fidelity import buffer_fidelity, mean_nearest
 
-ZERO, ONE = np.zeros(3), np.ones(3) - fidelity.EPSILON  # statistics that leave the numbers as they are
+ZERO, ONE = (
+    np.zeros(3),
+    np.ones(3) - fidelity.EPSILON,
+)  # statistics that leave the numbers as they are
 
 
 def test_identical_sets_are_at_distance_zero() -> None:
@@ -29,16 +32,27 @@ def test_both_directions_of_a_planted_example() -> None:
 def test_spread_alone_helps_one_direction_only() -> None:
     generator = np.random.default_rng(0)
     visits = generator.normal(size=(400, 3))
-    near, spread = visits[:100] + 0.01, np.concatenate([visits[::4], generator.uniform(-30, 30, (300, 3))])
-    a, b = (buffer_fidelity(visits, buffer, ZERO, ONE, (0, 1, 2)) for buffer in (near, spread))
+    near, spread = (
+        visits[:100] + 0.01,
+        np.concatenate([visits[::4], generator.uniform(-30, 30, (300, 3))]),
+    )
+    a, b = (
+        buffer_fidelity(visits, buffer, ZERO, ONE, (0, 1, 2))
+        for buffer in (near, spread)
+    )
     assert b.visits_to_buffer < 1.1 * a.visits_to_buffer
     assert b.buffer_to_visits > 10 * a.buffer_to_visits
 
 
 def test_distance_is_standardised_over_the_given_dimensions_that_vary() -> None:
-    visits, buffer = np.array([[6.0, 1.0, 500.0, 7.0]]), np.array([[2.0, 1.0, -500.0, 3.0]])
+    visits, buffer = (
+        np.array([[6.0, 1.0, 500.0, 7.0]]),
+        np.array([[2.0, 1.0, -500.0, 3.0]]),
+    )
     std = np.array([2.0 - fidelity.EPSILON, 5.0, 1.0, 0.0])
-    found = buffer_fidelity(visits, buffer, np.full(4, 9.0), std, (0, 1, 3))  # 2 is an odometer, 3 never varies
+    found = buffer_fidelity(
+        visits, buffer, np.full(4, 9.0), std, (0, 1, 3)
+    )  # 2 is an odometer, 3 never varies
     assert found.visits_to_buffer == pytest.approx(2.0)
 
 

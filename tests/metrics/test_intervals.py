@@ -13,21 +13,39 @@ from oer_pipeline.metrics.intervals import interval, paired_difference
 def coverage(seeds: int, trials: int) -> float:
     draws = np.random.default_rng(0).normal(7.0, 3.0, (trials, seeds))
     estimates = [interval(row) for row in draws]
-    return float(np.mean([e.low <= 7.0 <= e.high for e in estimates if e.low is not None and e.high is not None]))
+    return float(
+        np.mean(
+            [
+                e.low <= 7.0 <= e.high
+                for e in estimates
+                if e.low is not None and e.high is not None
+            ]
+        )
+    )
 
 
 @pytest.mark.parametrize("count", [1, 2])
 def test_few_seeds_are_points_without_interval(count: int) -> None:
     found = interval([4.0, 1.0][:count])
-    assert (found.method, found.low, found.high, found.seeds) == ("points", None, None, count)
+    assert (found.method, found.low, found.high, found.seeds) == (
+        "points",
+        None,
+        None,
+        count,
+    )
     assert found.values == (4.0, 1.0)[:count]
 
 
 def test_student_t_at_three_seeds_by_hand() -> None:
     found = interval([1.0, 2.0, 3.0])
-    half = 4.302653 / np.sqrt(3)  # t quantile at 2 degrees of freedom; standard deviation 1
+    half = 4.302653 / np.sqrt(
+        3
+    )  # t quantile at 2 degrees of freedom; standard deviation 1
     assert found.method == "student_t"
-    assert (found.low, found.high) == (pytest.approx(2 - half, abs=1e-5), pytest.approx(2 + half, abs=1e-5))
+    assert (found.low, found.high) == (
+        pytest.approx(2 - half, abs=1e-5),
+        pytest.approx(2 + half, abs=1e-5),
+    )
 
 
 def test_iqm_leaves_out_the_outer_quarters() -> None:
@@ -41,7 +59,9 @@ def test_coverage_of_student_t_at_five_seeds() -> None:
 
 
 def test_coverage_of_the_bootstrap_at_ten_seeds() -> None:
-    assert coverage(10, 400) == pytest.approx(0.95, abs=0.03)  # a plain percentile bootstrap covers 0.90
+    assert coverage(10, 400) == pytest.approx(
+        0.95, abs=0.03
+    )  # a plain percentile bootstrap covers 0.90
 
 
 @pytest.mark.parametrize("seeds", [3, 9, 10, 20])
@@ -50,7 +70,10 @@ def test_the_simulation_takes_the_intervals_that_are_reported(seeds: int) -> Non
     low, high = simulation.bounds(values)
     for row, own_low, own_high in zip(values, low, high, strict=True):
         found = interval(row)
-        assert (found.low, found.high) == (pytest.approx(own_low), pytest.approx(own_high))
+        assert (found.low, found.high) == (
+            pytest.approx(own_low),
+            pytest.approx(own_high),
+        )
 
 
 @pytest.mark.parametrize("name", simulation.DISTRIBUTIONS)
@@ -61,7 +84,8 @@ def test_the_simulation_knows_its_distributions_means(name: str) -> None:
 
 
 def test_the_printed_coverage() -> None:
-    """One cell of docs/intervals.md; `python -m oer_pipeline.metrics.coverage` prints all."""
+    """One cell of docs/intervals.md; `python -m oer_pipeline.metrics.coverage` prints
+    all."""
     assert 93.5 < simulation.coverage("normal", 5) < 96.5
     assert simulation.coverage("bimodal", 5) < 80.0
     assert 80.0 < simulation.coverage("normal", 5, trials=500, plain=True) < 88.0
@@ -82,7 +106,11 @@ def test_bootstrap_from_ten_seeds_on_is_deterministic_in_any_order() -> None:
 @pytest.mark.parametrize("seeds", [3, 10])
 def test_a_higher_level_is_wider_and_equal_values_have_no_width(seeds: int) -> None:
     values = [float(v) for v in range(seeds)]
-    wide, narrow, flat = interval(values, 0.99), interval(values, 0.8), interval([2.5] * seeds)
+    wide, narrow, flat = (
+        interval(values, 0.99),
+        interval(values, 0.8),
+        interval([2.5] * seeds),
+    )
     assert wide.low is not None
     assert narrow.low is not None
     assert wide.low < narrow.low

@@ -25,7 +25,9 @@ ARGUMENTS: dict[str, Any] = {
     },
     "cost": {"updates": 7, "parameters": 8, "replay_bytes": 9},
 }
-REFERENCES = {t: {"random": -10.0, "zero": NAN, "medium": -2.0, "expert": 0.0} for t in "ab"}
+REFERENCES = {
+    t: {"random": -10.0, "zero": NAN, "medium": -2.0, "expert": 0.0} for t in "ab"
+}
 
 
 def test_document_survives_json() -> None:
@@ -38,25 +40,46 @@ def test_document_survives_json() -> None:
     )
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     assert found["seeds"] == [0, 1]
-    assert found["matrix"] == {"0": [[-1.0, None], [-3.0, -5.0]], "1": [[-2.0, None], [-4.0, -6.0]]}
-    assert found["references"]["a"] == {"random": -10.0, "zero": None, "medium": -2.0, "expert": 0.0}
+    assert found["matrix"] == {
+        "0": [[-1.0, None], [-3.0, -5.0]],
+        "1": [[-2.0, None], [-4.0, -6.0]],
+    }
+    assert found["references"]["a"] == {
+        "random": -10.0,
+        "zero": None,
+        "medium": -2.0,
+        "expert": 0.0,
+    }
     assert found["task_policy_returns"] == {"0": [-1.0, -4.0], "1": None}
     assert found["next_task_returns"] == {"0": [-7.0], "1": None}
     assert found["per_seed"]["0"]["zero_shot"] == 3.0
     assert found["aggregate"]["zero_shot_normalised"]["mean"] == pytest.approx(30.0)
     assert found["aggregate"]["zero_shot"]["seeds"] == 1
-    assert found["fidelity"]["1"] == [{"visits_to_buffer": 3.0, "buffer_to_visits": 4.0}, None]
+    assert found["fidelity"]["1"] == [
+        {"visits_to_buffer": 3.0, "buffer_to_visits": 4.0},
+        None,
+    ]
     assert found["cost"] == ARGUMENTS["cost"]
 
 
 def test_values_per_seed_and_over_seeds() -> None:
-    found = cell_metrics(**ARGUMENTS, references=REFERENCES, fidelity={0: [Fidelity(1.0, 2.0), None]})
+    found = cell_metrics(
+        **ARGUMENTS, references=REFERENCES, fidelity={0: [Fidelity(1.0, 2.0), None]}
+    )
     assert [found["per_seed"][s]["per"] for s in "01"] == [-4.0, -5.0]
     assert [found["per_seed"][s]["per_normalised"] for s in "01"] == [60.0, 50.0]
-    assert [found["per_seed"][s]["fidelity_visits_to_buffer"] for s in "01"] == [1.0, None]
+    assert [found["per_seed"][s]["fidelity_visits_to_buffer"] for s in "01"] == [
+        1.0,
+        None,
+    ]
     assert found["aggregate"]["per"] == {
-        "mean": -4.5, "iqm": -4.5, "low": None, "high": None, "method": "points", "seeds": 2,
-    }  # fmt: skip
+        "mean": -4.5,
+        "iqm": -4.5,
+        "low": None,
+        "high": None,
+        "method": "points",
+        "seeds": 2,
+    }
     assert found["aggregate"]["fidelity_buffer_to_visits"]["seeds"] == 1
     assert found["aggregate"]["cloning_gap"] is None
 
@@ -89,8 +112,18 @@ def test_what_does_not_fit_is_refused(change: dict[str, Any], named: str) -> Non
 def test_headlines_are_normalised_where_there_are_references() -> None:
     from oer_pipeline.metrics.report import headlines
 
-    estimates = {name: {"mean": 1.0} for name in ("bwt_paper", "plasticity", "forgetting", "per", "per_normalised")}
-    rest = dict.fromkeys(("cloning_gap", "zero_shot", "fidelity_visits_to_buffer", "fidelity_buffer_to_visits"))
+    estimates = {
+        name: {"mean": 1.0}
+        for name in ("bwt_paper", "plasticity", "forgetting", "per", "per_normalised")
+    }
+    rest = dict.fromkeys(
+        (
+            "cloning_gap",
+            "zero_shot",
+            "fidelity_visits_to_buffer",
+            "fidelity_buffer_to_visits",
+        )
+    )
     shown = headlines({**estimates, "per_normalised": {"mean": 2.0}, **rest})
     assert shown["per_normalised"] == 2.0
     assert "per" not in shown
@@ -98,7 +131,10 @@ def test_headlines_are_normalised_where_there_are_references() -> None:
 
 
 SUCCESS = Success(
-    matrices={0: np.array([[80.0, NAN], [40.0, 90.0]]), 1: np.array([[100.0, NAN], [60.0, 100.0]])},
+    matrices={
+        0: np.array([[80.0, NAN], [40.0, 90.0]]),
+        1: np.array([[100.0, NAN], [60.0, 100.0]]),
+    },
     references={t: {"random": 10.0, "expert": 100.0} for t in "ab"},
     task_policy={0: np.array([90.0, 90.0]), 1: np.array([100.0, 100.0])},
     next_task={0: np.array([20.0])},
@@ -109,7 +145,10 @@ def test_success_stands_beside_returns() -> None:
     plain, found = cell_metrics(**ARGUMENTS), cell_metrics(**ARGUMENTS, success=SUCCESS)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
     success = found["success"]
-    assert success["matrix"] == {"0": [[80.0, None], [40.0, 90.0]], "1": [[100.0, None], [60.0, 100.0]]}
+    assert success["matrix"] == {
+        "0": [[80.0, None], [40.0, 90.0]],
+        "1": [[100.0, None], [60.0, 100.0]],
+    }
     assert success["task_policy"]["0"] == [90.0, 90.0]
     assert success["next_task"] == {"0": [20.0], "1": None}
     assert success["references"]["b"] == {"random": 10.0, "expert": 100.0}
@@ -128,7 +167,9 @@ def test_without_success_nothing_says_so() -> None:
 
 def test_intervals_of_success_end_where_success_does() -> None:
     seeds = {s: np.array([[100.0, NAN], [100.0, 90.0 + 5.0 * s]]) for s in range(3)}
-    arguments = ARGUMENTS | {"matrices": dict.fromkeys(range(3), ARGUMENTS["matrices"][0])}
+    arguments = ARGUMENTS | {
+        "matrices": dict.fromkeys(range(3), ARGUMENTS["matrices"][0])
+    }
     found = cell_metrics(**arguments, success=Success(seeds, {}))["aggregate"]
     assert found["plasticity_success"]["high"] == 100.0
     assert found["plasticity_success"]["low"] > 90.0
@@ -138,8 +179,14 @@ def test_intervals_of_success_end_where_success_does() -> None:
 @pytest.mark.parametrize(
     ("matrices", "named"),
     [
-        ({0: SUCCESS.matrices[0]}, r"seed 1: no success, but of seeds \[0\]; every seed"),
-        ({0: np.zeros((3, 3)), 1: np.zeros((2, 2))}, r"seed 0: matrix of success has shape \(3, 3\); 2 tasks"),
+        (
+            {0: SUCCESS.matrices[0]},
+            r"seed 1: no success, but of seeds \[0\]; every seed",
+        ),
+        (
+            {0: np.zeros((3, 3)), 1: np.zeros((2, 2))},
+            r"seed 0: matrix of success has shape \(3, 3\); 2 tasks",
+        ),
     ],
 )
 def test_success_that_does_not_fit_is_refused(matrices: Any, named: str) -> None:
@@ -150,7 +197,9 @@ def test_success_that_does_not_fit_is_refused(matrices: Any, named: str) -> None
 def test_headlines_are_success_first_with_returns_beside() -> None:
     from oer_pipeline.metrics.report import headlines
 
-    shown = headlines(cell_metrics(**ARGUMENTS, references=REFERENCES, success=SUCCESS)["aggregate"])
+    shown = headlines(
+        cell_metrics(**ARGUMENTS, references=REFERENCES, success=SUCCESS)["aggregate"]
+    )
     assert next(iter(shown)) == "per_success"
     assert shown["per_success"] == 72.5
     assert shown["per_normalised"] == pytest.approx(55.0)

@@ -23,7 +23,10 @@ def table(**returns: list[float]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for name, values in returns.items():
         policy, _, task = name.rpartition("_")
-        rows += [{"policy": policy, "task": int(task), "return": v, "diverged": v < 0} for v in values]
+        rows += [
+            {"policy": policy, "task": int(task), "return": v, "diverged": v < 0}
+            for v in values
+        ]
     return pd.DataFrame(rows)
 
 
@@ -35,7 +38,9 @@ ONE_BY_ONE = [
 
 
 def test_one_task_after_the_other() -> None:
-    np.testing.assert_array_equal(matrix(ONE_BY_ONE, 3), [[2, NAN, NAN], [0, 5, NAN], [1, 2, 3]])
+    np.testing.assert_array_equal(
+        matrix(ONE_BY_ONE, 3), [[2, NAN, NAN], [0, 5, NAN], [1, 2, 3]]
+    )
     np.testing.assert_array_equal(task_policy_returns(ONE_BY_ONE, 3), [4, 6, 7])
     np.testing.assert_array_equal(next_task_returns(ONE_BY_ONE, 3), [-7, 9])
     assert diverged_episodes(ONE_BY_ONE) == 2
@@ -57,13 +62,20 @@ def solved(**shares: list[bool]) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for name, values in shares.items():
         policy, _, task = name.rpartition("_")
-        rows += [{"policy": policy, "task": int(task), "return": 0.0, "success": v} for v in values]
+        rows += [
+            {"policy": policy, "task": int(task), "return": 0.0, "success": v}
+            for v in values
+        ]
     return pd.DataFrame(rows)
 
 
 def test_success_is_the_share_of_episodes_in_per_cent() -> None:
     tables = [
-        solved(deployed_1=[True, True, True, False], zero_shot_2=[False, True], task_1=[True]),
+        solved(
+            deployed_1=[True, True, True, False],
+            zero_shot_2=[False, True],
+            task_1=[True],
+        ),
         solved(deployed_1=[False], deployed_2=[True, False], task_2=[True, True]),
     ]
     assert has_success(tables)

@@ -1,4 +1,5 @@
-"""Captures: a CUDA graph is begun only with work that never waits for the device; a stand-in plays CUDA's part."""
+"""Captures: a CUDA graph is begun only with work that never waits for the device; a
+stand-in plays CUDA's part."""
 
 from __future__ import annotations
 
@@ -71,15 +72,26 @@ def test_the_last_warm_up_is_the_one_that_may_not_wait(cuda: StandIn) -> None:
     assert modes == [0] * (WARM_UP - 1) + [2, 0]  # and the capture itself
     assert replay() == replay() == "results"
     assert len(modes) == WARM_UP + 1
-    assert cuda.events == ["wait", "wait", "capture begins", "capture ends", "replay", "replay"]
+    assert cuda.events == [
+        "wait",
+        "wait",
+        "capture begins",
+        "capture ends",
+        "replay",
+        "replay",
+    ]
 
 
-def test_work_that_waits_for_the_device_is_refused_before_the_capture_begins(cuda: StandIn) -> None:
+def test_work_that_waits_for_the_device_is_refused_before_the_capture_begins(
+    cuda: StandIn,
+) -> None:
     def work() -> None:
         if cuda.mode == 2:
             raise RuntimeError(SYNCHRONISED)
 
-    with pytest.raises(NotTapeableError, match=r"waits for the device.*synchronizing CUDA operation"):
+    with pytest.raises(
+        NotTapeableError, match=r"waits for the device.*synchronizing CUDA operation"
+    ):
         captured(work, CUDA)
     assert cuda.mode == 0
     assert cuda.events == ["wait", "wait"]
@@ -97,7 +109,8 @@ def test_other_errors_of_the_work_are_its_own(cuda: StandIn) -> None:
 
 
 class Owner:
-    """Holds its capture and refers to itself, as a training and its graph do: only the collector of cycles frees it."""
+    """Holds its capture and refers to itself, as a training and its graph do: only the
+    collector of cycles frees it."""
 
     def __init__(self) -> None:
         self.owner = self

@@ -1,4 +1,5 @@
-"""Matrix products: which library computes them, how exactly, and a member alone and among others."""
+"""Matrix products: which library computes them, how exactly, and a member alone and
+among others."""
 
 from __future__ import annotations
 
@@ -10,7 +11,13 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.networks import products
-from oer_pipeline.networks.products import aligned, error_in_roundings, onednn, onednn_asked, path
+from oer_pipeline.networks.products import (
+    aligned,
+    error_in_roundings,
+    onednn,
+    onednn_asked,
+    path,
+)
 from oer_pipeline.networks.tape import taped
 
 SHAPES = [
@@ -43,8 +50,11 @@ def fresh() -> Iterator[None]:
     path.cache_clear()
 
 
-def matrices(members: int, rows: int, inner: int, columns: int) -> tuple[Tensor, Tensor, Tensor]:
-    """a, b and a bias, each member's on whole vector registers, as activations and parameters are."""
+def matrices(
+    members: int, rows: int, inner: int, columns: int
+) -> tuple[Tensor, Tensor, Tensor]:
+    """a, b and a bias, each member's on whole vector registers, as activations and
+    parameters are."""
     draws = torch.Generator().manual_seed(rows + inner + columns)
     found = []
     for shape in ((rows, inner), (inner, columns), (1, columns)):
@@ -63,12 +73,16 @@ def test_products_are_float32s(shape: tuple[int, int, int]) -> None:
     assert into.equal(alone)
     for member in range(3):
         assert error_in_roundings(alone[member], a[member], b[member]) < 1.0
-        torch.testing.assert_close(with_bias[member], alone[member] + bias[member], atol=1e-4, rtol=1e-5)
+        torch.testing.assert_close(
+            with_bias[member], alone[member] + bias[member], atol=1e-4, rtol=1e-5
+        )
 
 
 @pytest.mark.usefixtures("library")
 @pytest.mark.parametrize("shape", SHAPES)
-def test_a_members_product_is_the_same_alone_and_among_others(shape: tuple[int, int, int]) -> None:
+def test_a_members_product_is_the_same_alone_and_among_others(
+    shape: tuple[int, int, int],
+) -> None:
     """Of transposed matrices too, as a backward pass multiplies them."""
     a, b, bias = matrices(5, *shape)
     gradient = products.products(a, b)
@@ -84,7 +98,8 @@ def test_a_members_product_is_the_same_alone_and_among_others(shape: tuple[int, 
 
 
 def rounded(kept: int) -> Callable[[Tensor, Tensor], Tensor]:
-    """Products of numbers of which so many bits of the fraction are kept, as a processor's short formats do."""
+    """Products of numbers of which so many bits of the fraction are kept, as a
+    processor's short formats do."""
 
     def cut(x: Tensor) -> Tensor:
         return (x.view(torch.int32) & -(1 << (23 - kept))).view(torch.float32)
@@ -101,19 +116,27 @@ def test_onednn_is_refused_where_it_rounds(
     with caplog.at_level(logging.INFO, logger=products.__name__):
         assert path() == path() == "torch"
     [line] = caplog.messages
-    assert line.startswith("float32 products: torch's own, because oneDNN's 256 x 256 x 256 errs by ")
+    assert line.startswith(
+        "float32 products: torch's own, because oneDNN's 256 x 256 x 256 errs by "
+    )
 
 
 @pytest.mark.usefixtures("fresh")
-def test_onednn_is_refused_where_a_product_is_not_finite(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_onednn_is_refused_where_a_product_is_not_finite(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setattr(products, "by_onednn", lambda a, b: a @ b / 0.0)
     assert path() == "torch"
 
 
 @pytest.mark.usefixtures("fresh")
-def test_a_narrow_head_alone_is_enough_to_refuse(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_narrow_head_alone_is_enough_to_refuse(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     short = rounded(7)
-    monkeypatch.setattr(products, "by_onednn", lambda a, b: short(a, b) if b.shape[1] == 6 else a @ b)
+    monkeypatch.setattr(
+        products, "by_onednn", lambda a, b: short(a, b) if b.shape[1] == 6 else a @ b
+    )
     assert path() == "torch"
 
 
@@ -124,7 +147,9 @@ def test_onednn_is_used_where_it_is_exact_and_one_line_says_so(
     monkeypatch.setattr(products, "by_onednn", torch.matmul)
     with caplog.at_level(logging.INFO, logger=products.__name__):
         assert path() == path() == "onednn"
-    assert caplog.messages == ["float32 products: oneDNN, as exact as float32 (checked against float64)"]
+    assert caplog.messages == [
+        "float32 products: oneDNN, as exact as float32 (checked against float64)"
+    ]
 
 
 @pytest.mark.usefixtures("fresh")
@@ -133,7 +158,9 @@ def test_without_onednn_torchs_own_are_used(monkeypatch: pytest.MonkeyPatch) -> 
     assert path() == "torch"
 
 
-def asked_while(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> list[bool]:
+def asked_while(
+    monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]
+) -> list[bool]:
     """What oneDNN was told while `work` ran."""
     told: list[bool] = []
     ask = products.ask_onednn
@@ -150,9 +177,15 @@ def asked_while(monkeypatch: pytest.MonkeyPatch, work: Callable[[], object]) -> 
 
 def test_wide_products_alone_go_to_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(products, "path", lambda: "onednn")
-    wide, small, vector = matrices(2, 256, 256, 256), matrices(2, 32, 20, 128), matrices(2, 8_192, 256, 1)
+    wide, small, vector = (
+        matrices(2, 256, 256, 256),
+        matrices(2, 32, 20, 128),
+        matrices(2, 8_192, 256, 1),
+    )
     assert asked_while(monkeypatch, lambda: products.products(*wide)) == [True, False]
-    assert asked_while(monkeypatch, lambda: products.product(wide[0][0], wide[1][0])) == [True, False]
+    assert asked_while(
+        monkeypatch, lambda: products.product(wide[0][0], wide[1][0])
+    ) == [True, False]
     assert asked_while(monkeypatch, lambda: products.products(*small)) == []
     assert asked_while(monkeypatch, lambda: products.products(*vector)) == []
     double = products.product(wide[0][0].double(), wide[1][0].double())

@@ -21,12 +21,19 @@ def test_the_same_key_gives_the_same_stream_whatever_happened_before() -> None:
 
 
 def test_no_two_keys_share_a_stream() -> None:
-    keys = list(product(("batch", "replay", "policy"), (0, 1, 2, 10, 12), (1, 2, 11, 21)))
+    keys = list(
+        product(("batch", "replay", "policy"), (0, 1, 2, 10, 12), (1, 2, 11, 21))
+    )
     assert len({first(generator(*key)) for key in keys}) == len(keys)
 
 
 def test_streams_of_neighbouring_seeds_are_uncorrelated() -> None:
-    draws = torch.stack([torch.randn(20_000, generator=generator("batch", seed, 1)) for seed in range(6)])
+    draws = torch.stack(
+        [
+            torch.randn(20_000, generator=generator("batch", seed, 1))
+            for seed in range(6)
+        ]
+    )
     off_diagonal = torch.corrcoef(draws) - torch.eye(6)
     assert off_diagonal.abs().max() < 0.04
 
@@ -39,4 +46,6 @@ def test_the_global_generator_is_left_alone() -> None:
 
 
 def test_one_generator_a_seed() -> None:
-    assert [first(g) for g in generators("policy", [5, 0], 2)] == [first(generator("policy", s, 2)) for s in (5, 0)]
+    assert [first(g) for g in generators("policy", [5, 0], 2)] == [
+        first(generator("policy", s, 2)) for s in (5, 0)
+    ]

@@ -1,4 +1,5 @@
-"""Stacked layers: initial weights, agreement with torch.nn, and a member alone and among others."""
+"""Stacked layers: initial weights, agreement with torch.nn, and a member alone and
+among others."""
 
 from __future__ import annotations
 
@@ -20,7 +21,15 @@ from oer_pipeline.networks.stacked import (
     take_members,
 )
 
-SIZES = [(20, 128, 128, 6), (26, 256, 256, 1), (17, 64, 64, 6), (26, 64, 42), (5, 13, 3), (7, 16, 1), (5, 11, 7, 2)]
+SIZES = [
+    (20, 128, 128, 6),
+    (26, 256, 256, 1),
+    (17, 64, 64, 6),
+    (26, 64, 42),
+    (5, 13, 3),
+    (7, 16, 1),
+    (5, 11, 7, 2),
+]
 SIZES += [(1, 6, 2), (3, 1, 2), (1, 1), (7, 100, 23)]
 
 
@@ -28,16 +37,24 @@ def generators(members: int) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(m) for m in range(members)]
 
 
-def modules(parameters: Parameters, member: int, last_activation: bool = False) -> nn.Sequential:
+def modules(
+    parameters: Parameters, member: int, last_activation: bool = False
+) -> nn.Sequential:
     """One member as torch.nn writes an MLP."""
     layers: list[nn.Module] = []
     for layer in range(depth(parameters)):
-        weight, bias = parameters[f"{layer}.weight"][member], parameters[f"{layer}.bias"][member, 0]
+        weight, bias = (
+            parameters[f"{layer}.weight"][member],
+            parameters[f"{layer}.bias"][member, 0],
+        )
         affine = nn.Linear(*weight.shape)
         affine.load_state_dict({"weight": weight.T, "bias": bias})
         layers.append(affine)
         if f"{layer}.scale" in parameters:
-            scale, shift = parameters[f"{layer}.scale"][member, 0], parameters[f"{layer}.shift"][member, 0]
+            scale, shift = (
+                parameters[f"{layer}.scale"][member, 0],
+                parameters[f"{layer}.shift"][member, 0],
+            )
             norm = nn.LayerNorm(len(scale))
             norm.load_state_dict({"weight": scale, "bias": shift})
             layers.append(norm)
@@ -46,7 +63,8 @@ def modules(parameters: Parameters, member: int, last_activation: bool = False) 
 
 
 def normalised(sizes: tuple[int, ...], members: int) -> Parameters:
-    """A network with normalised hidden layers whose scales and shifts are no longer those of the start."""
+    """A network with normalised hidden layers whose scales and shifts are no longer
+    those of the start."""
     draws = torch.Generator().manual_seed(5)
     parameters = init_mlp(sizes, generators(members), normalised=True)
     for name, tensor in parameters.items():
@@ -55,14 +73,20 @@ def normalised(sizes: tuple[int, ...], members: int) -> Parameters:
     return parameters
 
 
-def outcome(parameters: Parameters, x_MBI: Tensor, last_activation: bool = False) -> dict[str, Tensor]:
+def outcome(
+    parameters: Parameters, x_MBI: Tensor, last_activation: bool = False
+) -> dict[str, Tensor]:
     """The output and every gradient of a loss that keeps members apart."""
     leaves = {
         **{name: p.clone().requires_grad_() for name, p in parameters.items()},
         "x": x_MBI.clone().requires_grad_(),
     }
-    output = mlp({n: p for n, p in leaves.items() if n != "x"}, leaves["x"], last_activation)
-    gradients = torch.autograd.grad(output.square().mean(dim=(1, 2)).sum(), list(leaves.values()))
+    output = mlp(
+        {n: p for n, p in leaves.items() if n != "x"}, leaves["x"], last_activation
+    )
+    gradients = torch.autograd.grad(
+        output.square().mean(dim=(1, 2)).sum(), list(leaves.values())
+    )
     return {"output": output.detach(), **dict(zip(leaves, gradients, strict=True))}
 
 
@@ -74,7 +98,9 @@ def test_initial_weights_fill_the_bounds_of_torch_linear(inputs: int) -> None:
     assert bias.shape == (2, 1, 2_000)
     for values in (weight[0], weight[1], bias):
         assert bound * 0.98 < values.abs().max() <= bound
-        assert values.var().item() == pytest.approx(bound**2 / 3, rel=0.1)  # of a uniform distribution
+        assert values.var().item() == pytest.approx(
+            bound**2 / 3, rel=0.1
+        )  # of a uniform distribution
         assert abs(values.mean().item()) < 0.05 * bound
     assert not weight[0].equal(weight[1])
 
@@ -87,26 +113,41 @@ def test_a_members_initial_weights_come_from_its_own_generator() -> None:
 
 @pytest.mark.parametrize("last_activation", [False, True])
 @pytest.mark.parametrize("batch", [1, 9, 16, 33])
-@pytest.mark.parametrize("sizes", [(5, 13, 13, 3), (5, 8, 1), (4, 1), (3, 1, 2), (1, 6, 2), (6, 4)])
-def test_output_and_gradients_are_those_of_torch_nn(sizes: tuple[int, ...], batch: int, last_activation: bool) -> None:
+@pytest.mark.parametrize(
+    "sizes", [(5, 13, 13, 3), (5, 8, 1), (4, 1), (3, 1, 2), (1, 6, 2), (6, 4)]
+)
+def test_output_and_gradients_are_those_of_torch_nn(
+    sizes: tuple[int, ...], batch: int, last_activation: bool
+) -> None:
     parameters = init_mlp(sizes, generators(2))
     x = torch.randn(2, batch, sizes[0], generator=generators(1)[0])
     found = outcome(parameters, x, last_activation)
     close = {"atol": 1e-6, "rtol": 1e-5}
     for member in range(2):
-        network, own = modules(parameters, member, last_activation), x[member].clone().requires_grad_()
+        network, own = (
+            modules(parameters, member, last_activation),
+            x[member].clone().requires_grad_(),
+        )
         output = network(own)
         output.square().mean().backward()
         torch.testing.assert_close(found["output"][member], output, **close)
         torch.testing.assert_close(found["x"][member], own.grad, **close)
-        for i, layer in enumerate(layer for layer in network if isinstance(layer, nn.Linear)):
-            torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, **close)
-            torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, **close)
+        for i, layer in enumerate(
+            layer for layer in network if isinstance(layer, nn.Linear)
+        ):
+            torch.testing.assert_close(
+                found[f"{i}.weight"][member], layer.weight.grad.T, **close
+            )
+            torch.testing.assert_close(
+                found[f"{i}.bias"][member, 0], layer.bias.grad, **close
+            )
 
 
 @pytest.mark.parametrize("batch", [1, 9, 33])
 @pytest.mark.parametrize("sizes", [(5, 13, 13, 3), (5, 8, 1), (4, 64, 64, 1)])
-def test_normalised_layers_are_those_of_torch_nn(sizes: tuple[int, ...], batch: int) -> None:
+def test_normalised_layers_are_those_of_torch_nn(
+    sizes: tuple[int, ...], batch: int
+) -> None:
     parameters = normalised(sizes, 2)
     x = torch.randn(2, batch, sizes[0], generator=generators(1)[0])
     found = outcome(parameters, x)
@@ -121,30 +162,48 @@ def test_normalised_layers_are_those_of_torch_nn(sizes: tuple[int, ...], batch: 
         norms = [layer for layer in network if isinstance(layer, nn.LayerNorm)]
         assert len(norms) == len(sizes) - 2
         for i, layer in enumerate(linears):
-            torch.testing.assert_close(found[f"{i}.weight"][member], layer.weight.grad.T, **close)
-            torch.testing.assert_close(found[f"{i}.bias"][member, 0], layer.bias.grad, **close)
+            torch.testing.assert_close(
+                found[f"{i}.weight"][member], layer.weight.grad.T, **close
+            )
+            torch.testing.assert_close(
+                found[f"{i}.bias"][member, 0], layer.bias.grad, **close
+            )
         for i, norm in enumerate(norms):
-            torch.testing.assert_close(found[f"{i}.scale"][member, 0], norm.weight.grad, **close)
-            torch.testing.assert_close(found[f"{i}.shift"][member, 0], norm.bias.grad, **close)
+            torch.testing.assert_close(
+                found[f"{i}.scale"][member, 0], norm.weight.grad, **close
+            )
+            torch.testing.assert_close(
+                found[f"{i}.shift"][member, 0], norm.bias.grad, **close
+            )
 
 
 @pytest.mark.parametrize("batch", [1, 7, 256])
 @pytest.mark.parametrize("sizes", [(5, 13, 7, 3), (26, 128, 128, 1), (26, 256, 256, 1)])
-def test_a_normalised_member_is_the_same_alone_and_among_others(sizes: tuple[int, ...], batch: int) -> None:
+def test_a_normalised_member_is_the_same_alone_and_among_others(
+    sizes: tuple[int, ...], batch: int
+) -> None:
     parameters = normalised(sizes, 4)
     x = torch.randn(4, batch, sizes[0], generator=generators(1)[0])
     together = outcome(parameters, x)
     for members in ([0], [3], [1, 3], [0, 1, 2]):
-        for name, value in outcome(take_members(parameters, members), x[members]).items():
+        for name, value in outcome(
+            take_members(parameters, members), x[members]
+        ).items():
             assert value.equal(together[name][members]), (name, members)
 
 
-@pytest.mark.parametrize("wanted", [{"x"}, {"1.weight"}, {"0.bias"}, {"2.bias", "x"}, {"0.weight", "2.weight"}])
+@pytest.mark.parametrize(
+    "wanted",
+    [{"x"}, {"1.weight"}, {"0.bias"}, {"2.bias", "x"}, {"0.weight", "2.weight"}],
+)
 def test_any_part_may_be_the_only_one_that_needs_a_gradient(wanted: set[str]) -> None:
     parameters = init_mlp((5, 8, 6, 2), generators(2))
     x = torch.randn(2, 9, 5, generator=generators(1)[0])
     every = outcome(parameters, x)
-    leaves = {name: t.clone().requires_grad_(name in wanted) for name, t in {**parameters, "x": x}.items()}
+    leaves = {
+        name: t.clone().requires_grad_(name in wanted)
+        for name, t in {**parameters, "x": x}.items()
+    }
     output = mlp({n: t for n, t in leaves.items() if n != "x"}, leaves["x"])
     output.square().mean(dim=(1, 2)).sum().backward()
     for name, leaf in leaves.items():
@@ -154,22 +213,32 @@ def test_any_part_may_be_the_only_one_that_needs_a_gradient(wanted: set[str]) ->
 
 def test_gradients_arrive_through_slices_and_transposes_of_the_output() -> None:
     """What flows back is not always contiguous."""
-    parameters = {name: p.requires_grad_() for name, p in init_mlp((5, 8, 4), generators(2)).items()}
+    parameters = {
+        name: p.requires_grad_()
+        for name, p in init_mlp((5, 8, 4), generators(2)).items()
+    }
     x = torch.randn(2, 9, 5, generator=generators(1)[0])
     weights = torch.randn(4, 6, 2, generator=generators(1)[0])
 
     def gradients(output: Tensor) -> tuple[Tensor, ...]:
-        loss = (output[:, 2:8].transpose(0, 2) * weights).sum() + output[:, :, 1].square().sum()
+        loss = (output[:, 2:8].transpose(0, 2) * weights).sum() + output[
+            :, :, 1
+        ].square().sum()
         return torch.autograd.grad(loss, list(parameters.values()))
 
     hidden = (x @ parameters["0.weight"] + parameters["0.bias"]).relu()
-    by_autograd = gradients((hidden @ parameters["1.weight"] + parameters["1.bias"]).relu())
-    for found, wanted in zip(gradients(mlp(parameters, x, last_activation=True)), by_autograd, strict=True):
+    by_autograd = gradients(
+        (hidden @ parameters["1.weight"] + parameters["1.bias"]).relu()
+    )
+    for found, wanted in zip(
+        gradients(mlp(parameters, x, last_activation=True)), by_autograd, strict=True
+    ):
         torch.testing.assert_close(found, wanted, atol=1e-5, rtol=1e-5)
 
 
 def test_padding_rows_take_no_part() -> None:
-    """A batch that is padded gives what the same rows give in a batch that is not, their gradients weighted alike."""
+    """A batch that is padded gives what the same rows give in a batch that is not,
+    their gradients weighted alike."""
     parameters = init_mlp((5, 8, 2), generators(2))
     x = torch.randn(2, 16, 5, generator=generators(1)[0])
     results = []
@@ -178,14 +247,19 @@ def test_padding_rows_take_no_part() -> None:
         output = mlp(leaves, x[:, :rows])
         assert output.shape == (2, rows, 2)
         loss = output[:, :11].square().sum()
-        results.append((output[:, :11], *torch.autograd.grad(loss, list(leaves.values()))))
+        results.append(
+            (output[:, :11], *torch.autograd.grad(loss, list(leaves.values())))
+        )
     for found, wanted in zip(*results, strict=True):
         torch.testing.assert_close(found, wanted, atol=1e-6, rtol=1e-6)
 
 
 def test_second_derivatives_are_refused() -> None:
     """They would be wrong: the backward pass is not recorded."""
-    parameters = {name: p.requires_grad_() for name, p in init_mlp((3, 4, 1), generators(1)).items()}
+    parameters = {
+        name: p.requires_grad_()
+        for name, p in init_mlp((3, 4, 1), generators(1)).items()
+    }
     loss = mlp(parameters, torch.ones(1, 16, 3)).square().sum()
     [first] = torch.autograd.grad(loss, [parameters["0.weight"]], create_graph=True)
     with pytest.raises(RuntimeError):
@@ -210,12 +284,16 @@ def test_the_last_layer_is_linear_unless_asked() -> None:
 
 @pytest.mark.parametrize("batch", [1, 2, 7, 10, 32, 256])
 @pytest.mark.parametrize("sizes", SIZES)
-def test_a_member_is_bit_for_bit_the_same_alone_and_among_others(sizes: tuple[int, ...], batch: int) -> None:
+def test_a_member_is_bit_for_bit_the_same_alone_and_among_others(
+    sizes: tuple[int, ...], batch: int
+) -> None:
     parameters = init_mlp(sizes, generators(4))
     x = torch.randn(4, batch, sizes[0], generator=generators(1)[0])
     together = outcome(parameters, x)
     for members in ([0], [3], [1, 3], [0, 1, 2]):
-        for name, value in outcome(take_members(parameters, members), x[members]).items():
+        for name, value in outcome(
+            take_members(parameters, members), x[members]
+        ).items():
             assert value.equal(together[name][members]), (name, members)
 
 

@@ -30,20 +30,26 @@ def test_the_first_call_performs_the_work_once() -> None:
         (lambda values: values.equal(values), "asks for a tensor's values"),
         (lambda values: (values.view(2, 2) + 1.0).t_(), "shape of a tensor in place"),
         (lambda values: torch.view_as_complex(values.view(2, 2)) * 2.0, "complex"),
-        (lambda values: torch.ops.aten.index(values, [(values > 1).byte()]), "depends on values"),
+        (
+            lambda values: torch.ops.aten.index(values, [(values > 1).byte()]),
+            "depends on values",
+        ),
         (lambda values: values + torch.tensor([1.0]), "from outside of torch"),
         (lambda values: values + torch.rand(4), "draws random numbers"),
         (lambda values: values[values > 1], "depends on values"),
     ],
 )
-def test_it_refuses_what_would_not_change_when_played(work: Callable[[Tensor], object], message: str) -> None:
+def test_it_refuses_what_would_not_change_when_played(
+    work: Callable[[Tensor], object], message: str
+) -> None:
     values = torch.arange(4.0)
     with pytest.raises(NotTapeableError, match=message):
         taped(lambda: work(values))()
 
 
 def test_it_plays_on_the_values_of_the_moment() -> None:
-    """Views, results in place, lists, several results, rows by number, a backward pass, a kernel without `out`."""
+    """Views, results in place, lists, several results, rows by number, a backward pass,
+    a kernel without `out`."""
     x, state = torch.randn(6, 4), torch.zeros(4)
     weight = torch.randn(4, 4, requires_grad=True)
 
@@ -66,21 +72,34 @@ def test_it_plays_on_the_values_of_the_moment() -> None:
         [found] = replay()
         assert state.equal(after)
         assert not state.equal(before)
-        assert {name: tensor.equal(wanted[name]) for name, tensor in found.items()} == dict.fromkeys(wanted, True)
+        assert {
+            name: tensor.equal(wanted[name]) for name, tensor in found.items()
+        } == dict.fromkeys(wanted, True)
 
 
 def test_lists_of_results_and_results_that_are_not_there() -> None:
-    x, weight, bias = torch.randn(3, 4), torch.ones(4, requires_grad=True), torch.zeros(4)
+    x, weight, bias = (
+        torch.randn(3, 4),
+        torch.ones(4, requires_grad=True),
+        torch.zeros(4),
+    )
 
     def work() -> list[Tensor]:
-        normed = torch.nn.functional.layer_norm(x, [4], weight, bias)  # its backward leaves two gradients out
-        return [*torch._foreach_mul([x, bias], 2.0), *torch.autograd.grad(normed.square().sum(), [weight])]
+        normed = torch.nn.functional.layer_norm(
+            x, [4], weight, bias
+        )  # its backward leaves two gradients out
+        return [
+            *torch._foreach_mul([x, bias], 2.0),
+            *torch.autograd.grad(normed.square().sum(), [weight]),
+        ]
 
     replay = taped(work)
     replay()
     x.normal_()
     wanted = [tensor.clone() for tensor in work()]
-    assert all(found.equal(other) for found, other in zip(replay(), wanted, strict=True))
+    assert all(
+        found.equal(other) for found, other in zip(replay(), wanted, strict=True)
+    )
 
 
 def test_memory_is_used_again_once_its_values_are_not_needed() -> None:
@@ -94,7 +113,9 @@ def test_memory_is_used_again_once_its_values_are_not_needed() -> None:
         result = views.sum() + z.sum()
     places = _memory(tape._calls, [result])
     sizes = {id(place): len(place) for place in places.values()}
-    assert sum(size == 4_000 for size in sizes.values()) == 2  # a kernel never writes to what it reads
+    assert (
+        sum(size == 4_000 for size in sizes.values()) == 2
+    )  # a kernel never writes to what it reads
     tape.player([result])()
     assert result.item() == 11 * 100 + 22 * 1_000
 
@@ -116,4 +137,8 @@ def test_results_lie_in_memory_of_their_own() -> None:
     replay()
     x.fill_(10.0)
     first, second = replay()
-    assert [first["a"][0].item(), first["b"][0].item(), second["a"][0].item()] == [11.0, 12.0, 13.0]
+    assert [first["a"][0].item(), first["b"][0].item(), second["a"][0].item()] == [
+        11.0,
+        12.0,
+        13.0,
+    ]

@@ -11,17 +11,31 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.classes import check_own, own_module
 
 MISTAKES = {
-    ("selectors", "oer_pipeline.selection.mbess:MBES"): "there is no module oer_pipeline.selection.mbess",
-    ("selectors", "oer_pipeline.selection.mbes:MBESS"): "oer_pipeline.selection.mbes has no MBESS; did you mean MBES",
-    ("selectors", "oer_pipeline.learners.er:ExperienceReplay"): "is none of the selectors; they lie in oer_pipeline",
+    (
+        "selectors",
+        "oer_pipeline.selection.mbess:MBES",
+    ): "there is no module oer_pipeline.selection.mbess",
+    (
+        "selectors",
+        "oer_pipeline.selection.mbes:MBESS",
+    ): "oer_pipeline.selection.mbes has no MBESS; did you mean MBES",
+    (
+        "selectors",
+        "oer_pipeline.learners.er:ExperienceReplay",
+    ): "is none of the selectors; they lie in oer_pipeline",
     ("learners", "oer_pipeline.learners.bases.iql:IQL"): "is none of the learners",
-    ("bases", "oer_pipeline.learners.ewc:EWC"): "is none of the bases; they lie in oer_pipeline.learners.bases",
+    (
+        "bases",
+        "oer_pipeline.learners.ewc:EWC",
+    ): "is none of the bases; they lie in oer_pipeline.learners.bases",
     ("learners", "oer_pipeline.common.errors:DataError"): "is none of the learners",
 }
 
 
 @pytest.mark.parametrize(("group", "path"), MISTAKES)
-def test_a_wrong_path_is_one_line_with_what_would_be_right(group: str, path: str) -> None:
+def test_a_wrong_path_is_one_line_with_what_would_be_right(
+    group: str, path: str
+) -> None:
     with pytest.raises(ConfigurationError, match=MISTAKES[group, path]) as caught:
         check_own("entry", group, path)
     assert f"entry: class {path!r}" in str(caught.value)
@@ -36,12 +50,16 @@ def test_a_right_path_costs_no_import_of_what_it_names() -> None:
         "check_own('x', 'learners', 'oer_pipeline.learners.ewc:EWC')\n"
         "print('torch' in sys.modules)\n"
     )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "False"
 
 
 def test_whose_a_path_is() -> None:
     assert own_module("oer_pipeline.selection.mbes:MBES")
     assert not own_module("oer_pipeline_extras:MBES")
-    with pytest.raises(ConfigurationError, match="class 3 cannot be loaded: it is no dotted path"):
+    with pytest.raises(
+        ConfigurationError, match="class 3 cannot be loaded: it is no dotted path"
+    ):
         own_module(3)

@@ -10,7 +10,11 @@ import pytest
 
 from oer_pipeline.common import plugins
 from oer_pipeline.orchestration import fingerprints as provenance
-from oer_pipeline.orchestration.fingerprints import classes_named, code_hash, modules_used
+from oer_pipeline.orchestration.fingerprints import (
+    classes_named,
+    code_hash,
+    modules_used,
+)
 from oer_pipeline.pipelines.continual.nodes import select_without_model as node
 
 FILES = {
@@ -99,16 +103,29 @@ def test_what_is_not_used_does_not_count(folder: Path, name: str) -> None:
 
 def test_comments_and_docstrings_do_not_count(folder: Path) -> None:
     before = fresh_hash()
-    (folder / "mine/far/deep.py").write_text('"""Three."""\nthree = 3  # another comment\n')
+    (folder / "mine/far/deep.py").write_text(
+        '"""Three."""\nthree = 3  # another comment\n'
+    )
     assert fresh_hash() == before
 
 
 def test_the_closure_is_found_without_importing_anything(folder: Path) -> None:
-    found = {name for name in modules_used(node, CLASS) if not name.startswith("oer_pipeline")}
-    expected = {name.removesuffix(".py").replace("/", ".").removesuffix(".__init__") for name in COUNTED}
+    found = {
+        name
+        for name in modules_used(node, CLASS)
+        if not name.startswith("oer_pipeline")
+    }
+    expected = {
+        name.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+        for name in COUNTED
+    }
     assert found == expected
     assert "oer_pipeline.selection.order" in modules_used(node, CLASS)
-    assert not [name for name in sys.modules if name.partition(".")[0] in ("mine", "beside", "beside_too")]
+    assert not [
+        name
+        for name in sys.modules
+        if name.partition(".")[0] in ("mine", "beside", "beside_too")
+    ]
 
 
 def test_of_an_installed_package_only_the_package_itself_counts(
@@ -128,7 +145,9 @@ def test_without_classes_of_others_nothing_else_counts(folder: Path) -> None:
 
 def test_the_module_that_registers_an_environment_is_code_too(folder: Path) -> None:
     task = {"id": "mine:Reach-v0", "kwargs": {"goal": [1.0]}}
-    assert classes_named({"params:sequence.task_1": {"parameters": task}}) == ("mine:Reach-v0",)
+    assert classes_named({"params:sequence.task_1": {"parameters": task}}) == (
+        "mine:Reach-v0",
+    )
     assert classes_named({"id": "Hopper-v5", "path": "a/b:c-d", "note": "x: y"}) == ()
     found = modules_used(node, ("mine:Reach-v0",))
     assert {"mine", "mine.start"} <= found
@@ -146,7 +165,9 @@ def test_another_project_in_the_same_process_has_its_own_plugins(
     def made(name: str, value: int) -> Callable[[], int]:
         project = tmp_path / name
         (project / "plugins").mkdir(parents=True)
-        (project / "plugins" / "same_name.py").write_text(f"class Thing:\n    value = {value}\n")
+        (project / "plugins" / "same_name.py").write_text(
+            f"class Thing:\n    value = {value}\n"
+        )
 
         def load() -> int:
             if plugins.use(project):

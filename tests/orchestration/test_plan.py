@@ -1,4 +1,5 @@
-"""The plan: merging, naming, and errors that name the value and what would have been right."""
+"""The plan: merging, naming, and errors that name the value and what would have been
+right."""
 
 from __future__ import annotations
 
@@ -14,7 +15,10 @@ from oer_pipeline.orchestration.context import with_tuned
 from oer_pipeline.orchestration.plan import Plan, parse_seeds, resolve
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
-BASE, SUITES, METHODS = (yaml.safe_load((CONF / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods"))
+BASE, SUITES, METHODS = (
+    yaml.safe_load((CONF / f"{n}.yml").read_text())
+    for n in ("parameters", "suites", "methods")
+)
 
 
 def plan(**runtime: Any) -> Plan:
@@ -23,8 +27,17 @@ def plan(**runtime: Any) -> Plan:
 
 def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
     made = plan()
-    assert (made.suite.name, made.quality, made.cell, made.seeds) == ("cheetah_vel_signed", "medium", "oer", (0, 1, 2))
-    assert [task.parameters["target_velocity"] for task in made.tasks] == [1.5, -1.5, 2.7]
+    assert (made.suite.name, made.quality, made.cell, made.seeds) == (
+        "cheetah_vel_signed",
+        "medium",
+        "oer",
+        (0, 1, 2),
+    )
+    assert [task.parameters["target_velocity"] for task in made.tasks] == [
+        1.5,
+        -1.5,
+        2.7,
+    ]
     assert made.selector is not None
     assert made.selector["uses_model"]
 
@@ -46,11 +59,26 @@ def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
 @pytest.mark.parametrize(
     ("runtime", "folders"),
     [
-        ({"replay": {"size": 1000}}, ("cheetah_vel_signed", "medium", "oer-replay.size=1000")),
-        ({"method": "er_random", "tasks": 5}, ("cheetah_vel_signed", "medium", "er_random-tasks=5")),
-        ({"dynamics": {"members": 7}}, ("cheetah_vel_signed", "medium-dynamics.members=7", "oer")),
-        ({"collection": {"transitions": 400}}, ("cheetah_vel_signed-collection.transitions=400", "medium", "oer")),
-        ({"seeds": "0-9", "compare": "oer", "force": True}, ("cheetah_vel_signed", "medium", "oer")),
+        (
+            {"replay": {"size": 1000}},
+            ("cheetah_vel_signed", "medium", "oer-replay.size=1000"),
+        ),
+        (
+            {"method": "er_random", "tasks": 5},
+            ("cheetah_vel_signed", "medium", "er_random-tasks=5"),
+        ),
+        (
+            {"dynamics": {"members": 7}},
+            ("cheetah_vel_signed", "medium-dynamics.members=7", "oer"),
+        ),
+        (
+            {"collection": {"transitions": 400}},
+            ("cheetah_vel_signed-collection.transitions=400", "medium", "oer"),
+        ),
+        (
+            {"seeds": "0-9", "compare": "oer", "force": True},
+            ("cheetah_vel_signed", "medium", "oer"),
+        ),
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
         ({"checkpoint_seconds": 0}, ("cheetah_vel_signed", "medium", "oer")),
         ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
@@ -59,26 +87,52 @@ def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
             {"method": "ewc", "learners": {"ewc": {"penalty": 10}}},
             ("cheetah_vel_signed", "medium", "ewc-learners.ewc.penalty=10.0"),
         ),
-        ({"method": "ewc", "learners": {"ewc": {"penalty": 1}}}, ("cheetah_vel_signed", "medium", "ewc")),
-        ({"learners": {"ewc": {"penalty": 10}}}, ("cheetah_vel_signed", "medium", "oer")),
-        ({"accelerator": "auto"}, ("cheetah_vel_signed", "medium-accelerator=auto", "oer")),  # models differ too
+        (
+            {"method": "ewc", "learners": {"ewc": {"penalty": 1}}},
+            ("cheetah_vel_signed", "medium", "ewc"),
+        ),
+        (
+            {"learners": {"ewc": {"penalty": 10}}},
+            ("cheetah_vel_signed", "medium", "oer"),
+        ),
+        (
+            {"accelerator": "auto"},
+            ("cheetah_vel_signed", "medium-accelerator=auto", "oer"),
+        ),  # models differ too
         ({"precision": "high"}, ("cheetah_vel_signed", "medium-precision=high", "oer")),
         ({"graphs": False}, ("cheetah_vel_signed", "medium", "oer-graphs=False")),
-        ({"bases": {"iql": {"expectile": 0.9}}}, ("cheetah_vel_signed", "medium", "oer")),
+        (
+            {"bases": {"iql": {"expectile": 0.9}}},
+            ("cheetah_vel_signed", "medium", "oer"),
+        ),
         (
             {"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 0.9}}},
-            ("cheetah_vel_signed", "medium", "oer-bases.iql.expectile=0.9-learner.base=iql"),
+            (
+                "cheetah_vel_signed",
+                "medium",
+                "oer-bases.iql.expectile=0.9-learner.base=iql",
+            ),
         ),
         ({"method": "oer_paper"}, ("cheetah_vel_signed", "medium", "oer_paper")),
     ],
 )
-def test_what_a_run_changes_is_in_its_folder(runtime: dict[str, Any], folders: tuple[str, ...]) -> None:
+def test_what_a_run_changes_is_in_its_folder(
+    runtime: dict[str, Any], folders: tuple[str, ...]
+) -> None:
     made = plan(**runtime)
     assert (made.suite_folder, made.quality_folder, made.cell) == folders
 
 
 def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
-    many = {"learner": {"updates": 1, "alpha": 1.0, "polyak": 0.5, "discount": 0.5, "batch_size": 3}}
+    many = {
+        "learner": {
+            "updates": 1,
+            "alpha": 1.0,
+            "polyak": 0.5,
+            "discount": 0.5,
+            "batch_size": 3,
+        }
+    }
     more = {"learner": {**many["learner"], "batch_size": 4}}
     assert len(plan(**many).cell) < 20
     assert plan(**many).cell != plan(**more).cell
@@ -87,18 +141,27 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
 @pytest.mark.parametrize(
     ("runtime", "words"),
     [
-        ({"suite": "cheetah_vel_singed"}, ["cheetah_vel_singed", "did you mean cheetah_vel_signed"]),
+        (
+            {"suite": "cheetah_vel_singed"},
+            ["cheetah_vel_singed", "did you mean cheetah_vel_signed"],
+        ),
         ({"quality": "best"}, ["quality", "best", "medium_random"]),
         ({"method": "oerr"}, ["method", "oerr", "did you mean oer"]),
         ({"selector": "mbse"}, ["selector", "mbse", "uniform"]),
         ({"learner": {"name": "er_dcb"}}, ["learner", "er_dcb", "er_dbc"]),
         ({"learner": {"base": "td3"}}, ["learner.base", "td3", "td3bc"]),
-        ({"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 2.0}}}, ["iql: expectile", "2.0", "1"]),
+        (
+            {"learner": {"base": "iql"}, "bases": {"iql": {"expectile": 2.0}}},
+            ["iql: expectile", "2.0", "1"],
+        ),
         (
             {"seeds": "0-99", "learner": {"hidden": [8192, 8192]}},
             ["learner.hidden", "100 network(s)", "0.5 GiB"],
         ),
-        ({"learner": {"critic_norm": "batch"}}, ["learner.critic_norm", "batch", "layer"]),
+        (
+            {"learner": {"critic_norm": "batch"}},
+            ["learner.critic_norm", "batch", "layer"],
+        ),
         ({"replay": {"sise": 3}}, ["replay.sise", "did you mean replay.size"]),
         ({"replay": 3}, ["replay", "group", "size"]),
         ({"replay": {"size": "many"}}, ["replay.size", "many", "int"]),
@@ -115,9 +178,18 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"replay": {"target_action": "x"}}, ["target_action", "policy"]),
         ({"collection": {"transitions": 10}}, ["collection.transitions", "10", "400"]),
         ({"learner": {"updates": 0}}, ["learner.updates", "0"]),
-        ({"learners": {"er_dbc": {"trunk_start": "foo"}}}, ["trunk_start", "foo", "continual"]),
-        ({"learners": {"er_dbc": {"trunk": "self"}}}, ["learners.er_dbc.trunk", "did you mean", "trunk_start"]),
-        ({"learners": {"er_dbc": {"replay_weight": -1.0}}}, ["replay_weight", "-1.0", "at least 0"]),
+        (
+            {"learners": {"er_dbc": {"trunk_start": "foo"}}},
+            ["trunk_start", "foo", "continual"],
+        ),
+        (
+            {"learners": {"er_dbc": {"trunk": "self"}}},
+            ["learners.er_dbc.trunk", "did you mean", "trunk_start"],
+        ),
+        (
+            {"learners": {"er_dbc": {"replay_weight": -1.0}}},
+            ["replay_weight", "-1.0", "at least 0"],
+        ),
         ({"learner": {"heads": "many"}}, ["learner.heads", "many", "single"]),
         ({"learner": {"statistics": "last"}}, ["learner.statistics", "last", "first"]),
         ({"precision": "low"}, ["precision", "low", "highest"]),
@@ -126,16 +198,40 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"seeds": "0-99999999999999999999"}, ["seeds", "range 0-2"]),
         ({"seeds": "\u00b2"}, ["seeds", "range 0-2"]),
         ({"data_seed": -1}, ["data_seed", "-1", "at least 0"]),
-        ({"learner": {"discount": 2}}, ["learner.discount", "2", "at least 0 and below 1"]),
-        ({"learner": {"hidden": [100000000]}}, ["learner.hidden", "100000000", "at most 8192"]),
-        ({"learner": {"updates": 10**12}}, ["learner.updates", str(10**12), "at most 1000000000"]),
+        (
+            {"learner": {"discount": 2}},
+            ["learner.discount", "2", "at least 0 and below 1"],
+        ),
+        (
+            {"learner": {"hidden": [100000000]}},
+            ["learner.hidden", "100000000", "at most 8192"],
+        ),
+        (
+            {"learner": {"updates": 10**12}},
+            ["learner.updates", str(10**12), "at most 1000000000"],
+        ),
         ({"learner": {"alpha": float("nan")}}, ["learner.alpha", "nan", "at least 0"]),
-        ({"dynamics": {"holdout": 1.0}}, ["dynamics.holdout", "1.0", "above 0 and below 1"]),
-        ({"collection": {"transitions": 10**9}}, ["collection.transitions", "at most 10000000"]),
-        ({"collection": {"reference_episodes": 10**6}}, ["reference_episodes", "at most 100000"]),
-        ({"evaluation": {"episodes": 10**9}}, ["evaluation.episodes", "at most 100000"]),
+        (
+            {"dynamics": {"holdout": 1.0}},
+            ["dynamics.holdout", "1.0", "above 0 and below 1"],
+        ),
+        (
+            {"collection": {"transitions": 10**9}},
+            ["collection.transitions", "at most 10000000"],
+        ),
+        (
+            {"collection": {"reference_episodes": 10**6}},
+            ["reference_episodes", "at most 100000"],
+        ),
+        (
+            {"evaluation": {"episodes": 10**9}},
+            ["evaluation.episodes", "at most 100000"],
+        ),
         ({"judging": {"sizes": "0+300"}}, ["judging.sizes", "0", "at least 1"]),
-        ({"learners": {"ewc": {"penalty": float("inf")}}}, ["ewc: penalty", "inf", "at most 1e+12"]),
+        (
+            {"learners": {"ewc": {"penalty": float("inf")}}},
+            ["ewc: penalty", "inf", "at most 1e+12"],
+        ),
         (
             {"method": "packnet", "learners": {"packnet": {"tasks": 2}}},
             ["learners.packnet.tasks is 2", "at least 3"],
@@ -143,10 +239,15 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"learners": {"packnet": {"share": 0}}}, ["packnet: share is 0", "above 0"]),
         ({"learners": {"packnet": {"retrain": 1.0}}}, ["retrain is 1.0", "below 1"]),
         ({"selectors": {"mbes": {"walkers": 0}}}, ["mbes: walkers", "0", "at least 1"]),
-        ({"selectors": {"coverage": {"radius_quantile": 2.0}}}, ["radius_quantile", "2", "at most 1"]),
+        (
+            {"selectors": {"coverage": {"radius_quantile": 2.0}}},
+            ["radius_quantile", "2", "at most 1"],
+        ),
     ],
 )
-def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], words: list[str]) -> None:
+def test_errors_name_the_value_and_what_would_be_right(
+    runtime: dict[str, Any], words: list[str]
+) -> None:
     with pytest.raises(ConfigurationError) as caught:
         plan(**runtime)
     message = str(caught.value)
@@ -166,7 +267,9 @@ def test_errors_name_the_value_and_what_would_be_right(runtime: dict[str, Any], 
         ("dynamics", "batch_size", None),
     ],
 )
-def test_a_file_of_parameters_gets_no_wrong_types_past(group: str, name: str, value: Any) -> None:
+def test_a_file_of_parameters_gets_no_wrong_types_past(
+    group: str, name: str, value: Any
+) -> None:
     base = {**BASE, group: {**BASE[group], name: value}}
     with pytest.raises(ConfigurationError, match=rf"{group}\.{name} is "):
         resolve(base, {}, SUITES, METHODS)
@@ -174,16 +277,30 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(group: str, name: str, va
 
 @pytest.mark.parametrize(
     ("given", "seeds"),
-    [("0-2", (0, 1, 2)), ("0+3", (0, 3)), ("0-1+7", (0, 1, 7)), (4, (4,)), ([2, 5], (2, 5))],
+    [
+        ("0-2", (0, 1, 2)),
+        ("0+3", (0, 3)),
+        ("0-1+7", (0, 1, 7)),
+        (4, (4,)),
+        ([2, 5], (2, 5)),
+    ],
 )
-def test_seeds_are_a_range_a_sum_a_number_or_a_list(given: Any, seeds: tuple[int, ...]) -> None:
+def test_seeds_are_a_range_a_sum_a_number_or_a_list(
+    given: Any, seeds: tuple[int, ...]
+) -> None:
     assert parse_seeds(given) == seeds
 
 
 @pytest.mark.parametrize(
     ("given", "told"),
     [
-        (3, "oer on cheetah_vel_signed, medium: one seed, number 3; 3 seeds are seeds=0-2"),
+        (
+            3,
+            (
+                "oer on cheetah_vel_signed, medium: one seed, number 3; 3 seeds are"
+                " seeds=0-2"
+            ),
+        ),
         ("0", "oer on cheetah_vel_signed, medium: one seed, number 0"),
         ("0-2", "oer on cheetah_vel_signed, medium: 3 seeds, 0, 1, 2"),
     ],
@@ -192,7 +309,9 @@ def test_a_run_says_which_seeds_it_takes(given: Any, told: str) -> None:
     assert plan(seeds=given).title == told
 
 
-def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken() -> None:
+def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken() -> (
+    None
+):
     made = plan(order_seed=1, tasks=3, suite="cheetah_vel_40")
     again = plan(order_seed=1, tasks=5, suite="cheetah_vel_40")
     assert [t.key for t in made.tasks] == [t.key for t in again.tasks[:3]]
@@ -216,7 +335,9 @@ def test_the_evaluation_elsewhere_takes_any_tasks_of_the_suite() -> None:
         ({"tasks": "2", "after": 4}, "learns tasks 1 to 3"),
     ],
 )
-def test_an_evaluation_elsewhere_that_cannot_be_is_refused(elsewhere: dict[str, Any], words: str) -> None:
+def test_an_evaluation_elsewhere_that_cannot_be_is_refused(
+    elsewhere: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigurationError, match=words):
         plan(elsewhere=elsewhere)
 
@@ -225,8 +346,13 @@ IMPORTED = {"target_velocity": 1.5, "source": {"path": "mine.hdf5"}}
 
 
 def with_suite(tasks: list[dict[str, Any]], **runtime: Any) -> Plan:
-    suites = {**SUITES, "mine": {"family": "cheetah_vel", "horizon": 200, "tasks": tasks}}
-    return resolve(BASE, {"suite": "mine", "tasks": len(tasks), **runtime}, suites, METHODS)
+    suites = {
+        **SUITES,
+        "mine": {"family": "cheetah_vel", "horizon": 200, "tasks": tasks},
+    }
+    return resolve(
+        BASE, {"suite": "mine", "tasks": len(tasks), **runtime}, suites, METHODS
+    )
 
 
 def test_a_suite_of_imported_data_has_a_quality_of_its_own() -> None:
@@ -235,20 +361,27 @@ def test_a_suite_of_imported_data_has_a_quality_of_its_own() -> None:
     assert made.raw_kinds(made.tasks[0]) == ("imported",)
     with pytest.raises(ConfigurationError, match=r"expert.*imported: leave it out"):
         with_suite([IMPORTED], quality="expert")
-    assert with_suite([IMPORTED], collection={"transitions": 10}).quality == "imported"  # there is nothing to collect
+    assert (
+        with_suite([IMPORTED], collection={"transitions": 10}).quality == "imported"
+    )  # there is nothing to collect
     with pytest.raises(ConfigurationError, match=r"collection\.transitions is 10"):
         plan(collection={"transitions": 10})
 
 
 def test_imported_and_collected_tasks_go_together() -> None:
     made = with_suite([IMPORTED, {"target_velocity": -1.5}], quality="medium_random")
-    assert [made.raw_kinds(t) for t in made.tasks] == [("imported",), ("medium", "random")]
+    assert [made.raw_kinds(t) for t in made.tasks] == [
+        ("imported",),
+        ("medium", "random"),
+    ]
     with pytest.raises(ConfigurationError, match="imported"):
         with_suite([IMPORTED, {"target_velocity": -1.5}], quality="imported")
 
 
 @pytest.mark.parametrize("name", BASE["learners"])
-def test_a_learners_options_are_its_classs_arguments_with_their_defaults(name: str) -> None:
+def test_a_learners_options_are_its_classs_arguments_with_their_defaults(
+    name: str,
+) -> None:
     from inspect import signature
 
     from oer_pipeline.common.loading import load_class
@@ -261,11 +394,17 @@ def test_a_learners_options_are_its_classs_arguments_with_their_defaults(name: s
         defaults["tasks"] = 3  # the run says so
     assert chosen["options"] == defaults
     learner = build(chosen["class"], Learner, chosen["options"])
-    assert (learner.replays, learner.together) == (chosen["replays"], chosen["together"])
+    assert (learner.replays, learner.together) == (
+        chosen["replays"],
+        chosen["together"],
+    )
 
 
 def test_every_learner_has_a_method() -> None:
-    used = {plan(method=method).parameters["chosen"]["learner"]["name"] for method in METHODS}
+    used = {
+        plan(method=method).parameters["chosen"]["learner"]["name"]
+        for method in METHODS
+    }
     assert used == set(BASE["learners"])
 
 
@@ -273,12 +412,23 @@ def test_a_learner_of_all_tasks_at_once_has_policies_after_the_last_alone() -> N
     made = plan(method="multitask")
     assert [t.index for t in made.stops] == [3]
     assert [t.index for t in plan().stops] == [1, 2, 3]
-    assert plan(method="multitask", elsewhere={"tasks": "4"}).elsewhere.name == "after_3_on_4"  # type: ignore[union-attr]
-    with pytest.raises(ConfigurationError, match=r"elsewhere\.after is 1; learner multitask.*leave it out"):
+    assert (
+        plan(method="multitask", elsewhere={"tasks": "4"}).elsewhere.name
+        == "after_3_on_4"
+    )  # type: ignore[union-attr]
+    with pytest.raises(
+        ConfigurationError,
+        match=r"elsewhere\.after is 1; learner multitask.*leave it out",
+    ):
         plan(method="multitask", elsewhere={"tasks": "4", "after": 1})
 
 
-TUNED = {"ewc": {"parameters": {"learners": {"ewc": {"penalty": 30}}}, "provenance": {"seeds": [1000, 1001]}}}
+TUNED = {
+    "ewc": {
+        "parameters": {"learners": {"ewc": {"penalty": 30}}},
+        "provenance": {"seeds": [1000, 1001]},
+    }
+}
 
 
 def test_tuned_values_come_on_top_of_a_preset_and_below_the_command_line() -> None:
@@ -288,7 +438,9 @@ def test_tuned_values_come_on_top_of_a_preset_and_below_the_command_line() -> No
     made = resolve(BASE, {"method": "ewc"}, SUITES, methods)
     assert made.parameters["chosen"]["learner"]["options"] == {"penalty": 30.0}
     assert made.cell == "ewc"  # a preset's folder tells what a run changes of it
-    other = resolve(BASE, {"method": "ewc", "learners": {"ewc": {"penalty": 1.0}}}, SUITES, methods)
+    other = resolve(
+        BASE, {"method": "ewc", "learners": {"ewc": {"penalty": 1.0}}}, SUITES, methods
+    )
     assert other.parameters["chosen"]["learner"]["options"] == {"penalty": 1.0}
     assert other.cell == "ewc-learners.ewc.penalty=1.0"
     assert resolve(BASE, {"method": "oer"}, SUITES, methods) == plan(method="oer")
@@ -296,14 +448,19 @@ def test_tuned_values_come_on_top_of_a_preset_and_below_the_command_line() -> No
 
 def test_tuned_values_deep_in_a_preset_leave_the_rest_of_it() -> None:
     tuned = {"bc": {"parameters": {"learner": {"alpha": 1.0}}}}
-    assert with_tuned(METHODS, tuned)["bc"] == {"learner": {"name": "finetune", "base": "bc", "alpha": 1.0}}
+    assert with_tuned(METHODS, tuned)["bc"] == {
+        "learner": {"name": "finetune", "base": "bc", "alpha": 1.0}
+    }
     assert with_tuned(METHODS, {}) == METHODS
 
 
 @pytest.mark.parametrize(
     ("tuned", "words"),
     [
-        ({"ewcc": {"parameters": {}}}, r"unknown method 'ewcc' in tuned\.yml; did you mean ewc"),
+        (
+            {"ewcc": {"parameters": {}}},
+            r"unknown method 'ewcc' in tuned\.yml; did you mean ewc",
+        ),
         ({"ewc": {"penalty": 3.0}}, r"tuned\.yml: ewc is .*parameters"),
         ({"ewc": None}, r"tuned\.yml: ewc is None"),
     ],
@@ -315,42 +472,68 @@ def test_a_wrong_tuned_file_is_refused(tuned: dict[str, Any], words: str) -> Non
 
 def test_the_papers_settings_are_one_name_whatever_the_defaults_are() -> None:
     made = plan(method="oer_paper")
-    learner, selector = made.parameters["learner"], made.parameters["chosen"]["selector"]
-    assert (learner["base"], learner["alpha"], learner["critic_norm"]) == ("td3bc", 2.5, "none")
+    learner, selector = (
+        made.parameters["learner"],
+        made.parameters["chosen"]["selector"],
+    )
+    assert (learner["base"], learner["alpha"], learner["critic_norm"]) == (
+        "td3bc",
+        2.5,
+        "none",
+    )
     assert made.parameters["chosen"]["learner"]["options"]["replay_weight"] == 1.0
     assert selector is not None
-    assert (selector["options"]["walkers"], selector["options"]["revisit"]) == (1, "any")
+    assert (selector["options"]["walkers"], selector["options"]["revisit"]) == (
+        1,
+        "any",
+    )
 
 
 def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None:
     made = plan(compare="oer+ewc", learners={"ewc": {"penalty": 10}})
     assert made.compared_cells == ("oer", "ewc-learners.ewc.penalty=10.0")
-    assert made.comparison_folder == "comparison-compare=oer+ewc-learners.ewc.penalty=10.0"
+    assert (
+        made.comparison_folder == "comparison-compare=oer+ewc-learners.ewc.penalty=10.0"
+    )
 
 
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_an_interval_between_checkpoints_is_a_number_of_seconds(seconds: float) -> None:
-    with pytest.raises(ConfigurationError, match=r"checkpoint_seconds is .*; it takes a number"):
+    with pytest.raises(
+        ConfigurationError, match=r"checkpoint_seconds is .*; it takes a number"
+    ):
         plan(checkpoint_seconds=seconds)
 
 
 def test_equal_tasks_share_their_data() -> None:
-    again = {"family": "cheetah_vel", "horizon": 200, "tasks": [{"target_velocity": v} for v in (1.0, -1.0, 1.0)]}
+    again = {
+        "family": "cheetah_vel",
+        "horizon": 200,
+        "tasks": [{"target_velocity": v} for v in (1.0, -1.0, 1.0)],
+    }
     made = resolve(BASE, {"suite": "again", "tasks": 3}, {"again": again}, METHODS)
     assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
     assert [task.name for task in made.distinct] == ["task_1", "task_2"]
-    sources = [{"target_velocity": 1.0, "source": {"path": f"{n}.hdf5"}} for n in (1, 2, 1)]
+    sources = [
+        {"target_velocity": 1.0, "source": {"path": f"{n}.hdf5"}} for n in (1, 2, 1)
+    ]
     imported = {"family": "cheetah_vel", "horizon": 200, "tasks": sources}
     made = resolve(BASE, {"suite": "mine", "tasks": 3}, {"mine": imported}, METHODS)
     assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
 
 
 def test_a_quality_that_scripts_do_not_have_is_refused_by_name() -> None:
-    pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
+    pytest.importorskip(
+        "metaworld",
+        reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'",
+    )
     suites = yaml.safe_load((CONF / "suites_continual_world.yml").read_text())
     for quality in ("random", "medium", "medium_random", "expert"):
         asked = {"suite": "continual_world_3", "quality": quality}
         assert resolve(BASE, asked, suites, METHODS).quality == quality
     asked["quality"] = "medium_replay"
-    with pytest.raises(ConfigurationError, match=r"quality is 'medium_replay'; the behaviours of suite continual_w"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"quality is 'medium_replay'; the behaviours of suite continual_w",
+    ):
         resolve(BASE, asked, suites, METHODS)

@@ -27,16 +27,22 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     float32_products.cache_clear()
 
 
-def test_fingerprints_of_what_is_computed_name_the_products(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprints_of_what_is_computed_name_the_products(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     prints = {}
     for path in ("onednn", "torch"):
         monkeypatch.setattr(provenance, "float32_products", lambda path=path: path)
-        prints[path] = [fingerprint(function, {}, {}) for function in (fit_dynamics, ingest)]
+        prints[path] = [
+            fingerprint(function, {}, {}) for function in (fit_dynamics, ingest)
+        ]
     assert prints["onednn"][0] != prints["torch"][0]
     assert prints["onednn"][1] == prints["torch"][1]  # ingestion multiplies nothing
 
 
-def test_the_answer_is_torchs_and_is_remembered(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_answer_is_torchs_and_is_remembered(
+    cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     assert float32_products() == products.path()
     [file] = cache.iterdir()
     float32_products.cache_clear()
@@ -46,19 +52,28 @@ def test_the_answer_is_torchs_and_is_remembered(cache: Path, monkeypatch: pytest
 
 def test_what_is_remembered_spares_torch(cache: Path) -> None:
     float32_products()
-    program = "import sys; from oer_pipeline.orchestration.processor import float32_products as f; f(); print('torch' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    program = (
+        "import sys; from oer_pipeline.orchestration.processor import float32_products"
+        " as f; f(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
     assert done.stdout == "False\n"
 
 
-def test_another_processor_or_torch_is_asked_anew(cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_another_processor_or_torch_is_asked_anew(
+    cache: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     cpuinfo = tmp_path / "cpuinfo"
     monkeypatch.setattr(processor, "CPUINFO", cpuinfo)
     for flags in ("flags: avx2", "flags: avx2 amx_bf16"):
         cpuinfo.write_text(f"model name: made up\ncpu MHz: 1\n{flags}\n")
         float32_products.cache_clear()
         float32_products()
-    cpuinfo.write_text(f"model name: made up\ncpu MHz: 2\n{flags}\n")  # the clock is no feature
+    cpuinfo.write_text(
+        f"model name: made up\ncpu MHz: 2\n{flags}\n"
+    )  # the clock is no feature
     float32_products.cache_clear()
     float32_products()
     assert len(list(cache.iterdir())) == 2
@@ -78,13 +93,17 @@ def test_a_damaged_file_is_written_again(cache: Path, damage: str) -> None:
     assert file.read_text() == f'"{known}"\n'
 
 
-def test_a_cache_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_cache_that_cannot_be_written_is_done_without(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert float32_products() == products.path()
 
 
-def test_fingerprints_of_a_familys_tasks_name_the_version_of_its_library(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_fingerprints_of_a_familys_tasks_name_the_version_of_its_library(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     """Tasks of other families do not change with it, and do not need it installed."""
     prints = {}
     for metaworld in ("3.0.0", "3.1.0"):
@@ -93,7 +112,10 @@ def test_fingerprints_of_a_familys_tasks_name_the_version_of_its_library(monkeyp
             return metaworld if name == "metaworld" else "1"
 
         monkeypatch.setattr(provenance, "version", version)
-        tasks = [{"params:sequence.task_1": {"family": family}} for family in ("meta_world", "ant_dir")]
+        tasks = [
+            {"params:sequence.task_1": {"family": family}}
+            for family in ("meta_world", "ant_dir")
+        ]
         prints[metaworld] = [fingerprint(ingest, task, {}) for task in tasks]
     assert prints["3.0.0"][0] != prints["3.1.0"][0]
     assert prints["3.0.0"][1] == prints["3.1.0"][1]

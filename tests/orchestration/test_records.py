@@ -1,4 +1,5 @@
-"""A file is fresh only when it is the very one that a step with this fingerprint wrote."""
+"""A file is fresh only when it is the very one that a step with this fingerprint
+wrote."""
 
 from __future__ import annotations
 
@@ -7,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from oer_pipeline.orchestration.records import file_sha256, is_fresh, read_made, record_path, write_made
+from oer_pipeline.orchestration.records import (
+    file_sha256,
+    is_fresh,
+    read_made,
+    record_path,
+    write_made,
+)
 
 
 @pytest.fixture
@@ -20,8 +27,14 @@ def made(tmp_path: Path) -> Path:
 
 def test_record(made: Path) -> None:
     assert record_path(made) == made.parent / ".made" / "task_1.json.json"
-    sha = "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"  # printf '{}\n' | sha256sum
-    assert read_made(made) == {"fingerprint": "print", "sha256": sha, "node": "task_1.ingest", "inputs": {"raw": "abc"}}
+    # printf '{}\n' | sha256sum
+    sha = "ca3d163bab055381827226140568f3bef7eaac187cebd76878e0b63e9e442356"
+    assert read_made(made) == {
+        "fingerprint": "print",
+        "sha256": sha,
+        "node": "task_1.ingest",
+        "inputs": {"raw": "abc"},
+    }
     assert is_fresh(made, "print")
     assert not is_fresh(made, "another")
 
@@ -62,14 +75,18 @@ def test_missing_artefact_or_record_is_stale(made: Path) -> None:
     assert not is_fresh(made, "print")
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", "null", '{"fingerprint": "print"}', "\udc80"])
+@pytest.mark.parametrize(
+    "content", ["", "{", "[]", "null", '{"fingerprint": "print"}', "\udc80"]
+)
 def test_corrupt_record_counts_as_none(made: Path, content: str) -> None:
     record_path(made).write_bytes(content.encode("utf-8", "surrogateescape"))
     assert read_made(made) is None
     assert not is_fresh(made, "print")
 
 
-def test_an_unchanged_file_is_read_once(made: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unchanged_file_is_read_once(
+    made: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     first = file_sha256(made)
     monkeypatch.setattr("builtins.open", lambda *_: pytest.fail("read again"))
     assert file_sha256(made) == first

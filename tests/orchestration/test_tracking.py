@@ -16,36 +16,59 @@ def client(finished: Any) -> MlflowClient:
     return MlflowClient(f"sqlite:///{finished.path}/mlflow.db")
 
 
-def test_a_cell_is_a_run_with_a_child_a_seed(client: MlflowClient, finished: Any) -> None:
+def test_a_cell_is_a_run_with_a_child_a_seed(
+    client: MlflowClient, finished: Any
+) -> None:
     experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
     runs = client.search_runs([experiment.experiment_id])
     [cell] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
-    children = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == cell.info.run_id]
+    children = [
+        run
+        for run in runs
+        if run.data.tags.get("mlflow.parentRunId") == cell.info.run_id
+    ]
     assert cell.info.status == "FINISHED"
     assert {run.data.tags["seed"] for run in children} == {"0", "1"}
     assert (cell.data.tags["method"], cell.data.tags["seeds"]) == ("oer", "0+1")
     assert len(cell.data.tags["data.task_1.transitions"]) == 64
     assert cell.data.params["replay.size"] == "40"
-    document = json.loads(finished.files()["test/08_reporting/cheetah_vel_signed/medium/oer/metrics.json"])
-    assert cell.data.metrics["per"] == pytest.approx(document["aggregate"]["per"]["mean"])
+    document = json.loads(
+        finished.files()["test/08_reporting/cheetah_vel_signed/medium/oer/metrics.json"]
+    )
+    assert cell.data.metrics["per"] == pytest.approx(
+        document["aggregate"]["per"]["mean"]
+    )
     assert cell.data.metrics["seconds.task_3.train"] > 0
     child = next(run for run in children if run.data.tags["seed"] == "1")
-    assert child.data.metrics["per_normalised"] == pytest.approx(document["per_seed"]["1"]["per_normalised"])
+    assert child.data.metrics["per_normalised"] == pytest.approx(
+        document["per_seed"]["1"]["per_normalised"]
+    )
     history = client.get_metric_history(child.info.run_id, "return_deployed.task_1")
     assert [m.step for m in history] == [1, 2, 3]
-    assert [m.value for m in history] == pytest.approx([row[0] for row in document["matrix"]["1"]])
+    assert [m.value for m in history] == pytest.approx(
+        [row[0] for row in document["matrix"]["1"]]
+    )
 
 
 def test_artefacts_are_logged_and_data_listed_by_hash(client: MlflowClient) -> None:
     experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
-    [cell] = [r for r in client.search_runs([experiment.experiment_id]) if "mlflow.parentRunId" not in r.data.tags]
+    [cell] = [
+        r
+        for r in client.search_runs([experiment.experiment_id])
+        if "mlflow.parentRunId" not in r.data.tags
+    ]
     top = {item.path for item in client.list_artifacts(cell.info.run_id)}
     assert {"artefacts.json", "metrics", "report", "seed_0", "seed_1"} <= top
-    assert [item.path for item in client.list_artifacts(cell.info.run_id, "report/heatmap_png")]
+    assert [
+        item.path
+        for item in client.list_artifacts(cell.info.run_id, "report/heatmap_png")
+    ]
     assert not client.list_artifacts(cell.info.run_id, "task_1/transitions")
 
 
-def test_a_server_that_is_down_stops_nothing(project: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_down_stops_nothing(
+    project: Any, caplog: pytest.LogCaptureFixture
+) -> None:
     path = project.path / "conf" / "base" / "mlflow.yml"
     settings = yaml.safe_load(path.read_text())
     settings["server"]["mlflow_tracking_uri"] = "http://127.0.0.1:9"

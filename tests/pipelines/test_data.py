@@ -1,4 +1,5 @@
-"""Whole runs on other data: imported files, every quality, other suites, stored policies elsewhere."""
+"""Whole runs on other data: imported files, every quality, other suites, stored
+policies elsewhere."""
 
 from __future__ import annotations
 
@@ -17,7 +18,9 @@ DATA = "test/03_primary/{}/{}/task_{}.parquet"
 
 
 def add_suite(project: Any, name: str, **suite: Any) -> None:
-    (project.path / "conf" / "base" / f"suites_{name}.yml").write_text(yaml.safe_dump({name: suite}))
+    (project.path / "conf" / "base" / f"suites_{name}.yml").write_text(
+        yaml.safe_dump({name: suite})
+    )
 
 
 def table_of(project: Any, name: str) -> Any:
@@ -50,17 +53,24 @@ def test_imported_data_run_through_all_stages(imported: Any, finished: Any) -> N
     assert not [name for name in ran if name.endswith(("roll_out", "references"))]
     for task in (1, 2):
         made = table_of(imported, DATA.format("mine", "imported", task))
-        raw = table_of(finished, f"test/01_raw/cheetah_vel_signed/task_{task}/medium.parquet")
+        raw = table_of(
+            finished, f"test/01_raw/cheetah_vel_signed/task_{task}/medium.parquet"
+        )
         assert made.content_hash() == raw.content_hash()
         assert made.metadata["mended"]["clipped_actions"] == 0
         assert not Path(made.metadata["source"]["path"]).is_absolute()
     files = imported.files()
     card = json.loads(files["test/03_primary/mine/imported/task_2_card.json"])
     assert "normalised_return" not in card
-    metrics = json.loads(files["test/08_reporting/mine/imported/oer-tasks=2/metrics.json"])
+    metrics = json.loads(
+        files["test/08_reporting/mine/imported/oer-tasks=2/metrics.json"]
+    )
     assert metrics["references"] is None
     assert not [name for name in metrics["aggregate"] if name.endswith("_normalised")]
-    assert b"normalised" not in files["test/08_reporting/mine/imported/oer-tasks=2/table.md"]
+    assert (
+        b"normalised"
+        not in files["test/08_reporting/mine/imported/oer-tasks=2/table.md"]
+    )
     assert b"<html" in files["test/08_reporting/mine/imported/data/task_1_card.html"]
     assert imported.run(suite="mine", tasks=2) == []
 
@@ -84,7 +94,11 @@ def test_given_references_bring_the_normalised_columns(imported: Any) -> None:
         task["source"]["references"] = {"random": -300.0, "expert": -20.0}
     path.write_text(yaml.safe_dump(suites))
     imported.run(suite="mine", tasks=2, method="finetune")
-    metrics = json.loads(imported.files()["test/08_reporting/mine/imported/finetune-tasks=2/metrics.json"])
+    metrics = json.loads(
+        imported.files()[
+            "test/08_reporting/mine/imported/finetune-tasks=2/metrics.json"
+        ]
+    )
     assert metrics["references"]["task_1"] == {"expert": -20.0, "random": -300.0}
     assert metrics["aggregate"]["per_normalised"] is not None
 
@@ -97,44 +111,81 @@ def test_a_missing_source_or_behaviour_is_named_before_any_work(project: Any) ->
         horizon=200,
         tasks=[{"target_velocity": 1.0, "source": {"path": "no.hdf5"}}],
     )
-    with pytest.raises(OERError, match=r"task_1.source.*no\.hdf5 is missing; suite mine names it"):
+    with pytest.raises(
+        OERError, match=r"task_1.source.*no\.hdf5 is missing; suite mine names it"
+    ):
         project.run(suite="mine", tasks=1)
-    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=[{"target_velocity": 9.0}])
-    with pytest.raises(OERError, match=r"target_velocity=9\.0.*make behaviours SUITE=mine"):
+    add_suite(
+        project,
+        "mine",
+        family="cheetah_vel",
+        horizon=200,
+        tasks=[{"target_velocity": 9.0}],
+    )
+    with pytest.raises(
+        OERError, match=r"target_velocity=9\.0.*make behaviours SUITE=mine"
+    ):
         project.run(suite="mine", tasks=1)
     assert not (project.path / "data").exists()
 
 
 def test_random_data_need_no_trained_behaviours(project: Any) -> None:
-    tasks = [{"target_velocity": 1.45}, {"target_velocity": 1.5}]  # the second has behaviours, the first has none
+    tasks = [
+        {"target_velocity": 1.45},
+        {"target_velocity": 1.5},
+    ]  # the second has behaviours, the first has none
     add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
     ran = project.run(suite="mine", tasks=2, quality="random", method="finetune")
     assert {"task_1.roll_out", "task_1.references", "task_2.train"} <= set(ran)
     raw = project.files("data/test/01_raw/mine")
-    assert {name for name in raw if name.startswith("task_1/") and "/.made/" not in name} == {
+    assert {
+        name for name in raw if name.startswith("task_1/") and "/.made/" not in name
+    } == {
         "task_1/random.parquet",
         "task_1/references.json",
     }
     assert "task_2/medium_replay.parquet" in raw
     assert set(json.loads(raw["task_1/references.json"])) == {"random", "zero"}
     files = project.files()
-    assert "normalised_return" not in json.loads(files["test/03_primary/mine/random/task_1_card.json"])
-    metrics = json.loads(files["test/08_reporting/mine/random/finetune-tasks=2/metrics.json"])
+    assert "normalised_return" not in json.loads(
+        files["test/03_primary/mine/random/task_1_card.json"]
+    )
+    metrics = json.loads(
+        files["test/08_reporting/mine/random/finetune-tasks=2/metrics.json"]
+    )
     assert metrics["references"] is None
     assert project.run(suite="mine", tasks=2, quality="random", method="finetune") == []
-    trained = project.path / "data/01_raw/behaviours/cheetah_vel/target_velocity=1.45.safetensors"
+    trained = (
+        project.path
+        / "data/01_raw/behaviours/cheetah_vel/target_velocity=1.45.safetensors"
+    )
     from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
     from oer_pipeline.suites.behaviour_training import save
 
     one = BehaviourFile.load(behaviour_path("cheetah_vel", "id_19"))
-    save(BehaviourFile(one.policies, {**one.record, "task": {"target_velocity": 1.45}}), trained)
-    again = project.run("collection", suite="mine", tasks=2, quality="random", data_seed=1)
-    assert "task_1.roll_out" in again  # with behaviours, all kinds and references as ever
+    save(
+        BehaviourFile(one.policies, {**one.record, "task": {"target_velocity": 1.45}}),
+        trained,
+    )
+    again = project.run(
+        "collection", suite="mine", tasks=2, quality="random", data_seed=1
+    )
+    assert (
+        "task_1.roll_out" in again
+    )  # with behaviours, all kinds and references as ever
 
 
 def test_other_qualities_say_that_random_needs_no_behaviours(project: Any) -> None:
-    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=[{"target_velocity": 9.0}])
-    with pytest.raises(OERError, match=r"make behaviours SUITE=mine.*quality=random needs none"):
+    add_suite(
+        project,
+        "mine",
+        family="cheetah_vel",
+        horizon=200,
+        tasks=[{"target_velocity": 9.0}],
+    )
+    with pytest.raises(
+        OERError, match=r"make behaviours SUITE=mine.*quality=random needs none"
+    ):
         project.run(suite="mine", tasks=1)
 
 
@@ -148,7 +199,10 @@ def test_every_quality_of_every_named_suite_can_be_ingested(project: Any) -> Non
             assert made.metadata["quality"] == quality
     files = project.files()
     returns = {
-        q: json.loads(files[f"test/03_primary/ant_dir/{q}/task_1_card.json"])["returns"]["mean"] for q in QUALITIES
+        q: json.loads(files[f"test/03_primary/ant_dir/{q}/task_1_card.json"])[
+            "returns"
+        ]["mean"]
+        for q in QUALITIES
     }
     assert returns["random"] < returns["medium_replay"] < returns["expert"]
     assert returns["medium"] < returns["expert"]
@@ -156,34 +210,52 @@ def test_every_quality_of_every_named_suite_can_be_ingested(project: Any) -> Non
 
 def test_medium_replay_mixes_the_policies_on_the_way_to_medium(project: Any) -> None:
     project.run("collection", tasks=1)
-    replay = table_of(project, "test/01_raw/cheetah_vel_signed/task_1/medium_replay.parquet")
+    replay = table_of(
+        project, "test/01_raw/cheetah_vel_signed/task_1/medium_replay.parquet"
+    )
     assert (np.diff(replay.episode) >= 0).all()
-    assert replay.metadata["collector"]["replay_steps"] == sorted(replay.metadata["collector"]["replay_steps"])
+    assert replay.metadata["collector"]["replay_steps"] == sorted(
+        replay.metadata["collector"]["replay_steps"]
+    )
     spread = {
-        k: table_of(project, f"test/01_raw/cheetah_vel_signed/task_1/{k}.parquet").returns.std()
+        k: table_of(
+            project, f"test/01_raw/cheetah_vel_signed/task_1/{k}.parquet"
+        ).returns.std()
         for k in ("medium", "medium_replay")
     }
     assert spread["medium_replay"] > spread["medium"]
 
 
-def test_a_stored_policy_runs_on_tasks_that_it_has_not_learned(resumed: Any, finished: Any) -> None:
+def test_a_stored_policy_runs_on_tasks_that_it_has_not_learned(
+    resumed: Any, finished: Any
+) -> None:
     ran = resumed.run("evaluation", elsewhere={"tasks": "2+5", "after": 2})
-    assert ran == ["evaluation.elsewhere_task_2", "evaluation.elsewhere_task_5", "evaluation.elsewhere"]
+    assert ran == [
+        "evaluation.elsewhere_task_2",
+        "evaluation.elsewhere_task_5",
+        "evaluation.elsewhere",
+    ]
     files = resumed.files()
-    table = files["test/08_reporting/cheetah_vel_signed/medium/oer/after_2_on_2+5.md"].decode()
+    table = files[
+        "test/08_reporting/cheetah_vel_signed/medium/oer/after_2_on_2+5.md"
+    ].decode()
     assert "| task_2 | raw | learned | 2 |" in table
     assert "| task_5 | raw | not learned | 2 |" in table
     assert all(files[name] == content for name, content in finished.files().items())
     import pandas as pd
 
-    folder = resumed.path / "data/test/07_model_output/cheetah_vel_signed/medium/oer/seed_1"
+    folder = (
+        resumed.path / "data/test/07_model_output/cheetah_vel_signed/medium/oer/seed_1"
+    )
     own = pd.read_parquet(folder / "task_2_returns.parquet")
     again = pd.read_parquet(folder / "after_2_on_2+5_task_2_returns.parquet")
     learned = own[(own["policy"] == "deployed") & (own["task"] == 2)]
     assert again["return"].tolist() == learned["return"].tolist()
 
 
-def test_a_flawed_file_stops_the_run_and_leaves_nothing(project: Any, finished: Any) -> None:
+def test_a_flawed_file_stops_the_run_and_leaves_nothing(
+    project: Any, finished: Any
+) -> None:
     import h5py
 
     raw = table_of(finished, "test/01_raw/cheetah_vel_signed/task_1/medium.parquet")
@@ -204,9 +276,14 @@ def rewardless(project: Any, finished: Any) -> Any:
     (project.path / "mine").mkdir()
     tasks = []
     for task in (1, 2):
-        raw = table_of(finished, f"test/01_raw/cheetah_vel_signed/task_{task}/medium.parquet")
+        raw = table_of(
+            finished, f"test/01_raw/cheetah_vel_signed/task_{task}/medium.parquet"
+        )
         names = ("observation", "action", "next_observation", "terminal", "timeout")
-        np.savez(project.path / f"mine/{task}.npz", **{f"{n}s": getattr(raw, n) for n in names})
+        np.savez(
+            project.path / f"mine/{task}.npz",
+            **{f"{n}s": getattr(raw, n) for n in names},
+        )
         file = {"path": f"mine/{task}.npz", "columns": {"rewards": None}}
         tasks.append({"target_velocity": 1.5 if task == 1 else -1.5, "source": file})
     add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
@@ -222,12 +299,22 @@ def test_data_without_rewards_are_cloned(rewardless: Any) -> None:
     assert {"task_1.fit_dynamics", "task_2.train", "task_1.select"} <= set(ran)
     cell = "oer-learner.base=bc-tasks=2"
     files = rewardless.files()
-    [out] = {n.split("/")[4] for n in files if n.startswith("test/07_model_output/mine/imported/")}
+    [out] = {
+        n.split("/")[4]
+        for n in files
+        if n.startswith("test/07_model_output/mine/imported/")
+    }
     assert out == cell
-    parquet = [n for n in files if n.endswith(("task_1.parquet", "imported.parquet", "_buffer.parquet"))]
+    parquet = [
+        n
+        for n in files
+        if n.endswith(("task_1.parquet", "imported.parquet", "_buffer.parquet"))
+    ]
     assert len(parquet) > 3
     for name in parquet:
-        assert "reward" not in pq.read_schema(rewardless.path / "data" / name).names, name
+        assert "reward" not in pq.read_schema(rewardless.path / "data" / name).names, (
+            name
+        )
     card = json.loads(files["test/03_primary/mine/imported/task_1_card.json"])
     assert set(card["coverage"]) == {"observation", "action"}
     assert not {"returns", "normalised_return"} & set(card)
@@ -242,10 +329,14 @@ def test_data_without_rewards_are_cloned(rewardless: Any) -> None:
     metrics = json.loads(files[f"test/08_reporting/mine/imported/{cell}/metrics.json"])
     assert metrics["references"] is None
     assert not [name for name in metrics["aggregate"] if name.endswith("_normalised")]
-    assert b"normalised" not in files[f"test/08_reporting/mine/imported/{cell}/table.md"]
+    assert (
+        b"normalised" not in files[f"test/08_reporting/mine/imported/{cell}/table.md"]
+    )
     assert rewardless.run(**cloning) == []
     rewardless.run("judging", **cloning)
-    [judged] = [n for n in rewardless.files() if n.endswith("seed_0/task_1_judged.parquet")]
+    [judged] = [
+        n for n in rewardless.files() if n.endswith("seed_0/task_1_judged.parquet")
+    ]
     columns = pq.read_schema(rewardless.path / "data" / judged).names
     assert not [name for name in columns if "return" in name or "reward" in name]
     chosen = pq.read_table(rewardless.path / "data" / judged)["selector"].to_pylist()
@@ -268,36 +359,57 @@ NEEDY = {
 
 
 @pytest.mark.parametrize("case", NEEDY)
-def test_what_needs_rewards_is_refused_before_any_work(rewardless: Any, case: str) -> None:
+def test_what_needs_rewards_is_refused_before_any_work(
+    rewardless: Any, case: str
+) -> None:
     chosen, says = NEEDY[case]
     with pytest.raises(ConfigurationError) as caught:
         rewardless.run(suite="mine", tasks=2, **chosen)
     assert str(caught.value).startswith(says)
-    assert "asks for rewards, and the data of suite mine, task 1, have none" in str(caught.value)
+    assert "asks for rewards, and the data of suite mine, task 1, have none" in str(
+        caught.value
+    )
     assert "\n" not in str(caught.value)
     assert not (rewardless.path / "data").exists()
 
 
-def test_one_episode_is_no_transition_model_and_the_task_is_named(project: Any, finished: Any) -> None:
+def test_one_episode_is_no_transition_model_and_the_task_is_named(
+    project: Any, finished: Any
+) -> None:
     raw = table_of(finished, "test/01_raw/cheetah_vel_signed/task_1/medium.parquet")
     from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
 
     write_d4rl(project.path / "one.hdf5", raw.select(raw.episode == 0))
     tasks = [{"target_velocity": 1.5, "source": {"path": "one.hdf5"}}]
     add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
-    with pytest.raises(DataError, match=r"suite mine, task 1: a transition model needs 2 episodes"):
+    with pytest.raises(
+        DataError, match=r"suite mine, task 1: a transition model needs 2 episodes"
+    ):
         project.run(suite="mine", tasks=1)
 
 
 MISSING = {
-    "an id": ({"path": "D4RL/none-v0"}, "no Minari data set of that id is installed", "minari download D4RL/none-v0"),
-    "a folder": ({"path": "mine"}, "mine holds 0.npz, 1.npz", "say format: npz_episodes"),
-    "a folder of none": ({"path": "empty", "format": "npz_episodes"}, "empty has to hold 0.npz, 1.npz"),
+    "an id": (
+        {"path": "D4RL/none-v0"},
+        "no Minari data set of that id is installed",
+        "minari download D4RL/none-v0",
+    ),
+    "a folder": (
+        {"path": "mine"},
+        "mine holds 0.npz, 1.npz",
+        "say format: npz_episodes",
+    ),
+    "a folder of none": (
+        {"path": "empty", "format": "npz_episodes"},
+        "empty has to hold 0.npz, 1.npz",
+    ),
 }
 
 
 @pytest.mark.parametrize("case", MISSING)
-def test_what_a_missing_source_lacks_is_said(project: Any, case: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_a_missing_source_lacks_is_said(
+    project: Any, case: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(project.path / "none"))
     for name in ("mine", "empty"):
         (project.path / name).mkdir()
@@ -306,20 +418,34 @@ def test_what_a_missing_source_lacks_is_said(project: Any, case: str, monkeypatc
     source, *says = MISSING[case]
     tasks = [{"target_velocity": 1.0, "source": source}]
     add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
-    with pytest.raises(OERError, match=r"suite mine names it as the source of task_1") as caught:
+    with pytest.raises(
+        OERError, match=r"suite mine names it as the source of task_1"
+    ) as caught:
         project.run(suite="mine", tasks=1)
     for part in says:
         assert part in str(caught.value)
     assert not (project.path / "data").exists()
 
 
-def test_a_changed_episode_of_a_folder_is_imported_again(project: Any, finished: Any) -> None:
+def test_a_changed_episode_of_a_folder_is_imported_again(
+    project: Any, finished: Any
+) -> None:
     raw = table_of(finished, "test/01_raw/cheetah_vel_signed/task_1/medium.parquet")
-    names = ("observation", "action", "next_observation", "reward", "terminal", "timeout")
+    names = (
+        "observation",
+        "action",
+        "next_observation",
+        "reward",
+        "terminal",
+        "timeout",
+    )
     (project.path / "mine").mkdir()
     for number in range(2):
         own = raw.select(raw.episode == number)
-        np.savez(project.path / f"mine/{number}.npz", **{f"{n}s": getattr(own, n) for n in names})
+        np.savez(
+            project.path / f"mine/{number}.npz",
+            **{f"{n}s": getattr(own, n) for n in names},
+        )
     source = {"path": "mine", "format": "npz_episodes"}
     tasks = [{"target_velocity": 1.5, "source": source}]
     add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)

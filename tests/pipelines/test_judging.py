@@ -15,23 +15,45 @@ from oer_pipeline.common.errors import ConfigurationError
 CELL = "{}/cheetah_vel_signed/medium/finetune-tasks=1"
 
 
-def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(project: Any) -> None:
-    project.run("collection", "ingestion", "dynamics", "continual", method="finetune", tasks=1)
+def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(
+    project: Any,
+) -> None:
+    project.run(
+        "collection", "ingestion", "dynamics", "continual", method="finetune", tasks=1
+    )
     ran = project.run("judging", method="finetune", tasks=1)
-    assert ran == ["task_1.visit_as_learned", "task_1.judge_selectors", "task_1.draw_judgements"]
+    assert ran == [
+        "task_1.visit_as_learned",
+        "task_1.judge_selectors",
+        "task_1.draw_judgements",
+    ]
     folder = project.path / "data/test" / CELL.format("07_model_output")
-    judged = [pd.read_parquet(folder / f"seed_{seed}" / "task_1_judged.parquet") for seed in (0, 1)]
-    names = ["uniform", "uniform_episodes", "reward", "surprise", "match", "coverage", "likelihood", "reservoir"]
+    judged = [
+        pd.read_parquet(folder / f"seed_{seed}" / "task_1_judged.parquet")
+        for seed in (0, 1)
+    ]
+    names = [
+        "uniform",
+        "uniform_episodes",
+        "reward",
+        "surprise",
+        "match",
+        "coverage",
+        "likelihood",
+        "reservoir",
+    ]
     names += ["mbes", "mbes_any", "mbes_gated", "oracle"]
     assert list(dict.fromkeys(judged[0]["selector"])) == names
     assert sorted(set(judged[0]["size"])) == [10, 30]
-    assert judged[0]["visits_to_buffer"].tolist() != judged[1]["visits_to_buffer"].tolist()
+    assert (
+        judged[0]["visits_to_buffer"].tolist() != judged[1]["visits_to_buffer"].tolist()
+    )
     by_name = judged[0].set_index(["selector", "size"])["visits_to_buffer"]
     assert by_name["oracle", 30] < by_name["uniform", 30]
     chosen = pd.read_parquet(folder / "seed_0" / "task_1_chosen_rows.parquet")
-    assert chosen.groupby(["selector", "size"])["row"].nunique().unstack().drop_duplicates().to_numpy().tolist() == [
-        [10, 30]
-    ]
+    assert chosen.groupby(["selector", "size"])[
+        "row"
+    ].nunique().unstack().drop_duplicates().to_numpy().tolist() == [[10, 30]]
     reports = project.path / "data/test" / CELL.format("08_reporting")
     page = (reports / "task_1_selectors.html").read_text()
     assert "Selectors on cheetah_vel_signed, task 1, M = 30" in page
@@ -41,9 +63,20 @@ def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(project
 
 def test_the_dynamics_report_is_drawn(finished: Any) -> None:
     folder = finished.path / "data/test"
-    report = json.loads((folder / "06_models/cheetah_vel_signed/medium/dynamics/task_1_report.json").read_text())
-    assert {"heldout_nll", "rmse", "calibration", "open_loop", "uncertainty"} <= set(report)
-    assert "<img" in (folder / "08_reporting/cheetah_vel_signed/medium/data/dynamics.html").read_text()
+    report = json.loads(
+        (
+            folder / "06_models/cheetah_vel_signed/medium/dynamics/task_1_report.json"
+        ).read_text()
+    )
+    assert {"heldout_nll", "rmse", "calibration", "open_loop", "uncertainty"} <= set(
+        report
+    )
+    assert (
+        "<img"
+        in (
+            folder / "08_reporting/cheetah_vel_signed/medium/data/dynamics.html"
+        ).read_text()
+    )
 
 
 def test_a_judging_that_cannot_be_is_refused(project: Any) -> None:
@@ -59,7 +92,9 @@ def test_a_judging_that_cannot_be_is_refused(project: Any) -> None:
 @pytest.mark.slow
 def test_the_study_ends_in_tables(project: Any) -> None:
     command = [sys.executable, "-m", "kedro", "grid", "selectors", "--env=test"]
-    done = subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=project.path, capture_output=True, text=True, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     text = (project.path / "data/test/08_reporting/selection.md").read_text()
     assert text.count("\n| mbes |") == 2 * 6  # a row a direction, suite and quality

@@ -1,4 +1,5 @@
-"""Plug-ins through Kedro: refused before any work, answers held against requests, hints where a name is not known."""
+"""Plug-ins through Kedro: refused before any work, answers held against requests, hints
+where a name is not known."""
 
 from __future__ import annotations
 
@@ -69,7 +70,9 @@ CONFIGURATION = {
 def furnish(project: Any) -> None:
     (project.path / "plugins").mkdir()
     (project.path / "plugins" / "theirs_here.py").write_text(THEIRS)
-    (project.path / "conf/base/parameters_theirs.yml").write_text(yaml.safe_dump(CONFIGURATION))
+    (project.path / "conf/base/parameters_theirs.yml").write_text(
+        yaml.safe_dump(CONFIGURATION)
+    )
 
 
 @pytest.fixture(autouse=True)
@@ -79,24 +82,53 @@ def forgotten() -> Iterator[None]:
 
 
 MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
-    "a module that is not there": ({"selector": "lost"}, r"class 'nobody_has_this:First' cannot be loaded.*plugins"),
-    "no selector": ({"selector": "no_selector"}, "class 'theirs_here:Copying' is not a Selector"),
-    "a class of another group": ({"selector": "built_in_elsewhere"}, "is none of the selectors"),
-    "a misspelt class of ours": ({"selector": "misspelt"}, "has no Unifrom; did you mean Uniform"),
-    "an abstract class": ({"selector": "unfinished"}, "theirs_here:Unfinished cannot be made with .*abstract"),
-    "no learner": ({"learner": {"name": "no_learner"}}, "class 'theirs_here:First' is not a Learner"),
+    "a module that is not there": (
+        {"selector": "lost"},
+        r"class 'nobody_has_this:First' cannot be loaded.*plugins",
+    ),
+    "no selector": (
+        {"selector": "no_selector"},
+        "class 'theirs_here:Copying' is not a Selector",
+    ),
+    "a class of another group": (
+        {"selector": "built_in_elsewhere"},
+        "is none of the selectors",
+    ),
+    "a misspelt class of ours": (
+        {"selector": "misspelt"},
+        "has no Unifrom; did you mean Uniform",
+    ),
+    "an abstract class": (
+        {"selector": "unfinished"},
+        "theirs_here:Unfinished cannot be made with .*abstract",
+    ),
+    "no learner": (
+        {"learner": {"name": "no_learner"}},
+        "class 'theirs_here:First' is not a Learner",
+    ),
     "an entry without class": (
         {"learner": {"name": "no_class"}},
         r"learners\.no_class is .*a group with class",
     ),
-    "a flag that is none": ({"learner": {"name": "shouting"}}, r"learners\.shouting\.replays is 'yes!'; it takes true"),
-    "a missing flag": ({"learner": {"name": "greedy"}}, r"learners\.greedy: theirs_here:Greedy needs replays: true"),
-    "no base": ({"learner": {"base": "no_base"}}, "class 'theirs_here:Plain' is not a Base"),
+    "a flag that is none": (
+        {"learner": {"name": "shouting"}},
+        r"learners\.shouting\.replays is 'yes!'; it takes true",
+    ),
+    "a missing flag": (
+        {"learner": {"name": "greedy"}},
+        r"learners\.greedy: theirs_here:Greedy needs replays: true",
+    ),
+    "no base": (
+        {"learner": {"base": "no_base"}},
+        "class 'theirs_here:Plain' is not a Base",
+    ),
 }
 
 
 @pytest.mark.parametrize("name", MISTAKES)
-def test_a_class_that_does_not_do_is_refused_before_any_work(project: Any, name: str) -> None:
+def test_a_class_that_does_not_do_is_refused_before_any_work(
+    project: Any, name: str
+) -> None:
     furnish(project)
     how, words = MISTAKES[name]
     with pytest.raises(ConfigurationError, match=words) as caught:
@@ -105,12 +137,16 @@ def test_a_class_that_does_not_do_is_refused_before_any_work(project: Any, name:
     assert not (project.path / "data").exists()
 
 
-def test_classes_that_a_run_does_not_use_are_not_imported(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_classes_that_a_run_does_not_use_are_not_imported(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     furnish(project)
     monkeypatch.chdir(project.path)
     plans_of(["", "method=oer,learners.ewc.penalty=3.0"], "test")
     assert "theirs_here" not in sys.modules
-    [made] = plans_of(["method=finetune,selector=lost"], "test")  # fine-tuning selects nothing
+    [made] = plans_of(
+        ["method=finetune,selector=lost"], "test"
+    )  # fine-tuning selects nothing
     assert made.selector is None
     plans_of(["method=oer,selector=first"], "test")
     assert "theirs_here" in sys.modules
@@ -119,20 +155,30 @@ def test_classes_that_a_run_does_not_use_are_not_imported(project: Any, monkeypa
 def test_a_selectors_wrong_answer_stops_the_run_by_name(resumed: Any) -> None:
     furnish(resumed)
     how = {"method": "er_random", "selector": "first", "tasks": 2}
-    with pytest.raises(DataError, match=r"selector first: chose 37 rows; it was asked for 40"):
+    with pytest.raises(
+        DataError, match=r"selector first: chose 37 rows; it was asked for 40"
+    ):
         resumed.run("continual", selectors={"first": {"fewer": 3}}, **how)
-    assert not [name for name in resumed.files() if "er_random" in name and name.endswith("_buffer.parquet")]
+    assert not [
+        name
+        for name in resumed.files()
+        if "er_random" in name and name.endswith("_buffer.parquet")
+    ]
     assert "task_2.select" in resumed.run("continual", **how)
 
 
 def test_a_learner_without_a_preset_is_a_method_of_its_name(resumed: Any) -> None:
     furnish(resumed)
-    ran = resumed.run("continual", method="plain", tags=["task_1"], learner={"base": "copying"})
+    ran = resumed.run(
+        "continual", method="plain", tags=["task_1"], learner={"base": "copying"}
+    )
     assert ran == ["task_1.train", "task_1.evaluate"]
     assert [n for n in resumed.files() if "/plain-learner.base=copying/" in n]
 
 
-def test_what_is_no_method_but_something_else_says_how(project: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_no_method_but_something_else_says_how(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     furnish(project)
     monkeypatch.chdir(project.path)
     for name, words in {
@@ -141,7 +187,9 @@ def test_what_is_no_method_but_something_else_says_how(project: Any, monkeypatch
         "er_dbc": "it is one of the learners: give a method and learner.name=er_dbc",
         "plian": "did you mean plain",
     }.items():
-        with pytest.raises(ConfigurationError, match=f"unknown method '{name}'; {words}"):
+        with pytest.raises(
+            ConfigurationError, match=f"unknown method '{name}'; {words}"
+        ):
             plans_of([f"method={name}"], "test")
     [made] = plans_of(["compare=finetune+plain"], "test")
     assert made.compared_cells == ("finetune", "plain")
@@ -152,8 +200,14 @@ def test_what_only_the_local_configuration_has_is_named_where_it_is_not_read(
 ) -> None:
     monkeypatch.chdir(project.path)
     local = project.path / "conf/local"
-    (local / "parameters.yml").write_text(yaml.safe_dump({"learners": {"mine": {"class": "theirs_here:Plain"}}}))
-    suite = {"family": "cheetah_vel", "horizon": 200, "tasks": [{"target_velocity": 1.0}]}
+    (local / "parameters.yml").write_text(
+        yaml.safe_dump({"learners": {"mine": {"class": "theirs_here:Plain"}}})
+    )
+    suite = {
+        "family": "cheetah_vel",
+        "horizon": 200,
+        "tasks": [{"target_velocity": 1.0}],
+    }
     (local / "suites_own.yml").write_text(yaml.safe_dump({"own_suite": suite}))
     (local / "garbled.yml").write_text("{")
     parameters, suites = "conf/local/parameters.yml", "conf/local/suites_own.yml"
@@ -163,10 +217,15 @@ def test_what_only_the_local_configuration_has_is_named_where_it_is_not_read(
         "learners.mine.strength=1": parameters,
         "suite=own_suite": suites,
     }.items():
-        with pytest.raises(ConfigurationError, match=f"--env=test does not read {file}, which has it; move it to"):
+        with pytest.raises(
+            ConfigurationError,
+            match=f"--env=test does not read {file}, which has it; move it to",
+        ):
             plans_of([run], "test")
     with pytest.raises(ConfigurationError, match="unknown suite 'nowhere'") as caught:
         plans_of(["suite=nowhere"], "test")
     assert "does not read" not in str(caught.value)
-    with pytest.raises(ConfigurationError, match="cannot be loaded"):  # known there, though its class is not
+    with pytest.raises(
+        ConfigurationError, match="cannot be loaded"
+    ):  # known there, though its class is not
         plans_of(["method=mine"], None)

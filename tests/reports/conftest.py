@@ -20,8 +20,13 @@ REFERENCES = {
 
 @pytest.fixture
 def cell() -> Callable[..., dict[str, Any]]:
-    def make(name: str = "oer", lost: float = 20.0, seeds: int = 3, **changes: Any) -> dict[str, Any]:
-        matrices = {s: np.array([[-20.0 - 2 * s, np.nan], [-20.0 - 2 * s - lost, -10.0]]) for s in range(seeds)}
+    def make(
+        name: str = "oer", lost: float = 20.0, seeds: int = 3, **changes: Any
+    ) -> dict[str, Any]:
+        matrices = {
+            s: np.array([[-20.0 - 2 * s, np.nan], [-20.0 - 2 * s - lost, -10.0]])
+            for s in range(seeds)
+        }
         arguments: dict[str, Any] = {
             "suite": "cheetah",
             "quality": "medium",
@@ -40,10 +45,15 @@ def cell() -> Callable[..., dict[str, Any]]:
 
 @pytest.fixture
 def solving(cell: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
-    """The same with success: 90 % when learned, `kept` % of the first task at the end, one more a seed."""
+    """The same with success: 90 % when learned, `kept` % of the first task at the end,
+    one more a seed."""
 
-    def make(name: str = "oer", kept: float = 60.0, seeds: int = 3, **changes: Any) -> dict[str, Any]:
-        rates = {s: np.array([[90.0 + s, np.nan], [kept + s, 90.0]]) for s in range(seeds)}
+    def make(
+        name: str = "oer", kept: float = 60.0, seeds: int = 3, **changes: Any
+    ) -> dict[str, Any]:
+        rates = {
+            s: np.array([[90.0 + s, np.nan], [kept + s, 90.0]]) for s in range(seeds)
+        }
         references = {task: {"random": 0.0, "zero": 5.0} for task in ("run", "back")}
         success = Success(rates, references, next_task={s: [20.0 + s] for s in rates})
         return cell(name, **({"seeds": seeds, "success": success} | changes))

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from oer_pipeline.reports.behaviour_table import NAMED, SCRIPTED, behaviour_table, main, script_table
+from oer_pipeline.reports.behaviour_table import (
+    NAMED,
+    SCRIPTED,
+    behaviour_table,
+    main,
+    script_table,
+)
 from oer_pipeline.suites.behaviour_training import configured_suites
 
 ROOT = Path(__file__).parents[2]
@@ -21,7 +27,10 @@ def test_the_table_in_the_documentation_is_the_one_that_the_command_prints() -> 
 def test_the_table_of_scripts_is_the_one_that_the_command_prints(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
+    pytest.importorskip(
+        "metaworld",
+        reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'",
+    )
     suites = configured_suites(tuple(SCRIPTED), ROOT / "conf")
     assert [len(suite.tasks) for suite in suites] == list(SCRIPTED.values())
     table = script_table(suites)
@@ -37,5 +46,7 @@ def test_the_table_of_scripts_is_the_one_that_the_command_prints(
 
 def test_an_unknown_suite_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(ROOT)
-    with pytest.raises(SystemExit, match="unknown suite 'ant_dirr'; did you mean ant_dir"):
+    with pytest.raises(
+        SystemExit, match="unknown suite 'ant_dirr'; did you mean ant_dir"
+    ):
         main(["ant_dirr"])

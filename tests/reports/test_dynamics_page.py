@@ -1,4 +1,5 @@
-"""The page of transition models, from made-up reports of three dimensions, one of them constant."""
+"""The page of transition models, from made-up reports of three dimensions, one of them
+constant."""
 
 from __future__ import annotations
 
@@ -32,7 +33,12 @@ def report(error: float = 0.2) -> dict[str, Any]:
         "rmse": {name: [e, 0.0, 3 * e, e] for name, e in worse.items()},
         "standardised_rmse": worse,
         "nll": {name: [e, None, -e, 10 * e] for name, e in worse.items()},
-        "calibration": {"nominal": [0.1, 0.5, 0.9], "empirical": [0.2, 0.6, 0.95], "error": 0.0833, "by_dimension": []},
+        "calibration": {
+            "nominal": [0.1, 0.5, 0.9],
+            "empirical": [0.2, 0.6, 0.95],
+            "error": 0.0833,
+            "by_dimension": [],
+        },
         "open_loop": {
             "steps": [1, 5, 20, 50],
             "starts": [9, 9, 9, 9],
@@ -40,7 +46,11 @@ def report(error: float = 0.2) -> dict[str, Any]:
             "linear": [0.3, 0.5, 0.9, None],
             "no_change": [1.0, 1.1, 1.2, 1.3],
         },
-        "uncertainty": {"disagreement": heuristic(6), "max_std": heuristic(5), "mixture": heuristic(8)},
+        "uncertainty": {
+            "disagreement": heuristic(6),
+            "max_std": heuristic(5),
+            "mixture": heuristic(8),
+        },
     }
 
 
@@ -49,7 +59,9 @@ def reports() -> dict[str, Any]:
     return {"task_1": report(), "task_2 <x>": report(0.1)}
 
 
-def test_the_sheet_is_reproducible_and_shows_the_numbers(reports: dict[str, Any]) -> None:
+def test_the_sheet_is_reproducible_and_shows_the_numbers(
+    reports: dict[str, Any],
+) -> None:
     drawn = png(reports)
     assert drawn == png(reports)
     assert min(struct.unpack(">II", drawn[16:24])) > 1000
@@ -69,8 +81,15 @@ def test_the_table_says_what_the_reports_say(reports: dict[str, Any]) -> None:
     assert [task for task, _ in rows] == ["task_1", "task_2 &lt;x&gt;"]
     cells = re.findall(r"<td[^>]*>(.*?)</td>", rows[0][1])
     assert cells == [
-        "3", "31", "2.0 (10.0)", "0.20 (0.40, 1.00)", "0.60 (-, 1.30)", "0.08", "0.60, 0.80, 0.50", "0.71, 0.93",
-    ]  # fmt: skip
+        "3",
+        "31",
+        "2.0 (10.0)",
+        "0.20 (0.40, 1.00)",
+        "0.60 (-, 1.30)",
+        "0.08",
+        "0.60, 0.80, 0.50",
+        "0.71, 0.93",
+    ]
 
 
 def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:

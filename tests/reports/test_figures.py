@@ -19,7 +19,10 @@ Make = Callable[..., dict[str, Any]]
 def panels() -> list[Panel]:
     generator = np.random.default_rng(0)
     data = (generator.normal(size=(SHOWN + 500, 4)) * [1, 50, 1, 0]).astype(np.float32)
-    return [Panel("run", data, data[:40] + 1, data[:20]), Panel("back", data, data[:40])]
+    return [
+        Panel("run", data, data[:40] + 1, data[:20]),
+        Panel("back", data, data[:40]),
+    ]
 
 
 def drawings(cell: Make) -> dict[str, Callable[[], bytes]]:
@@ -69,23 +72,34 @@ def test_comparison_draws_no_interval_for_two_seeds(cell: Make) -> None:
     bars = {trace.name: trace.error_x.array for trace in traces if len(trace.x) == 1}
     assert bars["two"] is None
     assert bars["three"][0] >= 0
-    assert sorted(len(trace.x) for trace in traces if trace.name == "two") == [1, 1, 2, 2]
+    assert sorted(len(trace.x) for trace in traces if trace.name == "two") == [
+        1,
+        1,
+        2,
+        2,
+    ]
 
 
 def test_comparison_leaves_out_what_is_undefined(cell: Make) -> None:
     single = cell(tasks=["run"], matrices={0: np.array([[-20.0]])}, fidelity=None)
-    assert len(comparison.figure([single]).data) == 2  # PER's mean and seed, no forgetting
+    assert (
+        len(comparison.figure([single]).data) == 2
+    )  # PER's mean and seed, no forgetting
     assert comparison.png([single]).startswith(b"\x89PNG")
 
 
 def test_one_task_and_a_constant_matrix_can_be_drawn(cell: Make) -> None:
-    single = cell(tasks=["run"], matrices={0: np.array([[-20.0]])}, references=None, fidelity=None)
+    single = cell(
+        tasks=["run"], matrices={0: np.array([[-20.0]])}, references=None, fidelity=None
+    )
     for draw in (heatmap.png, returns.png):
         assert draw(single).startswith(b"\x89PNG")
 
 
 def test_only_the_last_row_can_be_drawn(cell: Make) -> None:
-    multitask = cell(matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])}, fidelity=None)
+    multitask = cell(
+        matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])}, fidelity=None
+    )
     assert list(heatmap.figure(multitask).data[0].z[0]) == [None, None]
     assert returns.png(multitask).startswith(b"\x89PNG")
     assert comparison.png([multitask, cell("er")]).startswith(b"\x89PNG")
@@ -94,11 +108,18 @@ def test_only_the_last_row_can_be_drawn(cell: Make) -> None:
 def test_projection_finds_the_plane_that_holds_the_data() -> None:
     generator = np.random.default_rng(1)
     inside = generator.normal(size=(SHOWN, 2))
-    data = np.column_stack([inside[:, 0], inside[:, 0], inside[:, 1] * 1e3, np.full(SHOWN, 7.0)])
+    data = np.column_stack(
+        [inside[:, 0], inside[:, 0], inside[:, 1] * 1e3, np.full(SHOWN, 7.0)]
+    )
     found = plane(Panel("t", data, data[:5], data[3:4]))
-    assert found.explained == (pytest.approx(2 / 3, abs=0.01), pytest.approx(1 / 3, abs=0.01))
+    assert found.explained == (
+        pytest.approx(2 / 3, abs=0.01),
+        pytest.approx(1 / 3, abs=0.01),
+    )
     assert "67 %" in found.axis(0)
-    assert np.corrcoef(found.layers["data"][:, 0], inside[:, 0])[0, 1] == pytest.approx(1, abs=1e-3)
+    assert np.corrcoef(found.layers["data"][:, 0], inside[:, 0])[0, 1] == pytest.approx(
+        1, abs=1e-3
+    )
     np.testing.assert_array_equal(found.layers["visits"], found.layers["data"][:5])
     np.testing.assert_array_equal(found.layers["buffer"], found.layers["data"][3:4])
 
@@ -107,17 +128,27 @@ def test_projection_keeps_two_thousand_fixed_rows_and_the_given_dimensions() -> 
     panel = panels()[0]
     shown = plane(panel, dimensions=(0, 1))
     assert shown.layers["data"].shape == (SHOWN, 2)
-    np.testing.assert_array_equal(shown.layers["data"], plane(panel, (0, 1)).layers["data"])
-    moved = Panel("run", panel.data, panel.visits + np.float32([0, 0, 9, 9]), panel.buffer)
-    np.testing.assert_array_equal(shown.layers["visits"], plane(moved, (0, 1)).layers["visits"])
+    np.testing.assert_array_equal(
+        shown.layers["data"], plane(panel, (0, 1)).layers["data"]
+    )
+    moved = Panel(
+        "run", panel.data, panel.visits + np.float32([0, 0, 9, 9]), panel.buffer
+    )
+    np.testing.assert_array_equal(
+        shown.layers["visits"], plane(moved, (0, 1)).layers["visits"]
+    )
 
 
 def test_projection_draws_a_panel_a_task_and_one_legend() -> None:
     figure = projection.figure(panels())
     assert [note.text for note in figure.layout.annotations] == ["run", "back"]
     assert [(t.name, t.xaxis) for t in figure.data] == [
-        ("data", "x"), ("visits", "x"), ("buffer", "x"), ("data", "x2"), ("visits", "x2"),
-    ]  # fmt: skip
+        ("data", "x"),
+        ("visits", "x"),
+        ("buffer", "x"),
+        ("data", "x2"),
+        ("visits", "x2"),
+    ]
     assert [t.name for t in figure.data if t.showlegend] == ["data", "visits", "buffer"]
     assert "% of variance" in figure.layout.xaxis.title.text
 
@@ -141,7 +172,9 @@ def test_figures_lead_with_success_and_can_show_returns(solving: Make) -> None:
     assert heatmap.figure(cell, "normalised").data[0].z[0][0] == pytest.approx(89)
     curves = returns.figure(cell)
     assert curves.layout.yaxis.title.text == "success (% of episodes)"
-    assert [list(line.y) for line in curves.data if line.name == "run"] == [pytest.approx([91, 61])]
+    assert [list(line.y) for line in curves.data if line.name == "run"] == [
+        pytest.approx([91, 61])
+    ]
     assert returns.figure(cell, "raw").layout.yaxis.title.text == "undiscounted return"
 
 
@@ -162,4 +195,6 @@ def test_a_comparison_is_drawn_in_success(solving: Make) -> None:
         "forgetting (lower is better), success (%)",
     ]
     assert list(plot.layout.yaxis.ticktext) == ["oer", "er"]
-    assert next(trace.x[0] for trace in plot.data if trace.name == "oer") == pytest.approx(85.5)
+    assert next(
+        trace.x[0] for trace in plot.data if trace.name == "oer"
+    ) == pytest.approx(85.5)

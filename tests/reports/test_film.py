@@ -1,4 +1,5 @@
-"""Films: pictures at the right times with the right returns; drawn without a screen only where something can draw."""
+"""Films: pictures at the right times with the right returns; drawn without a screen
+only where something can draw."""
 
 from __future__ import annotations
 
@@ -20,28 +21,45 @@ Counting = Callable[..., Suite]
 
 @pytest.fixture
 def short(counting: Counting, constant: Constant) -> Film:
-    """20 steps of 0.05 s, each of reward 0.5; the pictures of a `Counter` show ten times its step."""
+    """20 steps of 0.05 s, each of reward 0.5; the pictures of a `Counter` show ten
+    times its step."""
     return film(counting(horizon=20).tasks[0], constant(1, 1, 0.5), interval=0.2)
 
 
 def test_pictures_carry_their_time_and_the_return_until_then(short: Film) -> None:
-    assert [int(picture.mean()) for picture in short.pictures] == [0, 40, 80, 120, 160, 200]
+    assert [int(picture.mean()) for picture in short.pictures] == [
+        0,
+        40,
+        80,
+        120,
+        160,
+        200,
+    ]
     np.testing.assert_allclose(short.seconds, [0, 0.2, 0.4, 0.6, 0.8, 1.0])
     np.testing.assert_allclose(short.returns, [0, 2, 4, 6, 8, 10])
     assert {picture.shape for picture in short.pictures} == {(240, 320, 3)}
 
 
 def test_a_film_ends_with_its_episode(counting: Counting, constant: Constant) -> None:
-    ended = film(counting(horizon=20, ends=9).tasks[0], constant(1, 1, 0.5), interval=0.2)
-    broken = film(counting(horizon=20, breaks=9).tasks[0], constant(1, 1, 0.5), interval=0.2)
+    ended = film(
+        counting(horizon=20, ends=9).tasks[0], constant(1, 1, 0.5), interval=0.2
+    )
+    broken = film(
+        counting(horizon=20, breaks=9).tasks[0], constant(1, 1, 0.5), interval=0.2
+    )
     assert ended.returns == broken.returns == [0, 2, 4]
 
 
 def test_it_shows_an_episode_as_it_is_played(counting: Counting) -> None:
     task = counting(horizon=20).tasks[0]
     shown = film(task, UniformPolicy(), seed=4, interval=0.05)
-    assert shown.returns[-1] == pytest.approx(play(task, UniformPolicy(), 1, "film", seed=4).returns[0], abs=1e-5)
-    assert shown.returns[-1] != film(task, UniformPolicy(), seed=5, interval=0.05).returns[-1]
+    assert shown.returns[-1] == pytest.approx(
+        play(task, UniformPolicy(), 1, "film", seed=4).returns[0], abs=1e-5
+    )
+    assert (
+        shown.returns[-1]
+        != film(task, UniformPolicy(), seed=5, interval=0.05).returns[-1]
+    )
 
 
 def test_a_gif_runs_as_fast_as_the_episode(short: Film, tmp_path: Path) -> None:
@@ -55,8 +73,12 @@ def test_a_gif_runs_as_fast_as_the_episode(short: Film, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("pictures", [1, 6])
-def test_a_sheet_has_eight_moments_and_is_the_same_twice(short: Film, tmp_path: Path, pictures: int) -> None:
-    part = Film(short.pictures[:pictures], short.seconds[:pictures], short.returns[:pictures])
+def test_a_sheet_has_eight_moments_and_is_the_same_twice(
+    short: Film, tmp_path: Path, pictures: int
+) -> None:
+    part = Film(
+        short.pictures[:pictures], short.seconds[:pictures], short.returns[:pictures]
+    )
     for name in ("a.png", "b.png"):
         write_sheet(part, tmp_path / name, "a title")
     with Image.open(tmp_path / "a.png") as image:
@@ -67,19 +89,29 @@ def test_a_sheet_has_eight_moments_and_is_the_same_twice(short: Film, tmp_path: 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["ant_dri", "1", "zero", "a.png"], "unknown suite 'ant_dri'; did you mean ant_dir"),
+        (
+            ["ant_dri", "1", "zero", "a.png"],
+            "unknown suite 'ant_dri'; did you mean ant_dir",
+        ),
         (["ant_dir", "6", "zero", "a.png"], "task is 6; suite ant_dir has 1 to 5"),
-        (["ant_dir", "1", "zero", "a.mp4"], "a.mp4: cannot draw '.mp4'; choose one of .gif, .png"),
+        (
+            ["ant_dir", "1", "zero", "a.mp4"],
+            "a.mp4: cannot draw '.mp4'; choose one of .gif, .png",
+        ),
         (["cheetah_vel_40", "38", "final", "a.png"], "no behaviour policies at"),
     ],
 )
-def test_mistakes_are_one_line(arguments: list[str], message: str, capsys: Any, monkeypatch: Any) -> None:
+def test_mistakes_are_one_line(
+    arguments: list[str], message: str, capsys: Any, monkeypatch: Any
+) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     assert main(arguments) == 2
     assert capsys.readouterr().err.startswith(message)
 
 
-def test_the_command_draws_a_robot(tmp_path: Path, can_draw: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_command_draws_a_robot(
+    tmp_path: Path, can_draw: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if not can_draw:
         pytest.skip("neither EGL nor a screen")
     monkeypatch.chdir(Path(__file__).parents[2])

@@ -19,7 +19,8 @@ VOID = {"meta", "link", "img", "br", "hr", "input"}
 
 
 class Document(HTMLParser):
-    """Tags with attributes, ids, and the text outside scripts; fails where tags do not nest."""
+    """Tags with attributes, ids, and the text outside scripts; fails where tags do not
+    nest."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -60,7 +61,11 @@ def sections(cell: Make) -> list[Section]:
 
 def test_page_is_whole_and_loads_nothing(sections: list[Section]) -> None:
     document = Document(page("A <cell>", sections))
-    loaded = [attributes for tag, attributes in document.tags if {"src", "href"} & set(attributes)]
+    loaded = [
+        attributes
+        for tag, attributes in document.tags
+        if {"src", "href"} & set(attributes)
+    ]
     assert loaded == []
     assert [tag for tag, _ in document.tags if tag in ("link", "iframe")] == []
     assert "A <cell>" in document.text
@@ -76,7 +81,10 @@ def test_plotly_is_there_once_and_draws_every_figure(sections: list[Section]) ->
     assert text.count(get_plotlyjs()) == 1
     assert sum(len(script) > 1_000_000 for script in document.scripts) == 1
     places = [a["id"] for tag, a in document.tags if tag == "div" and "id" in a]
-    drawn = re.findall(r"Plotly\.newPlot\('([\w-]+)'", "".join(s for s in document.scripts if len(s) < 1_000_000))
+    drawn = re.findall(
+        r"Plotly\.newPlot\('([\w-]+)'",
+        "".join(s for s in document.scripts if len(s) < 1_000_000),
+    )
     assert places == drawn == ["figure-2", "figure-3"]
 
 

@@ -23,7 +23,7 @@ oer                      84.5          10.0            89.5          10.0       
                  [83.3, 85.7]  [10.0, 10.0]    [88.3, 90.7]  [10.0, 10.0]  [0.50, 0.50]  [0.25, 0.25]
 finetune           49.5, 49.0    80.0, 80.0      89.5, 89.0    80.0, 80.0             -             -
 doing nothing            25.0             -               -             -             -             -
-"""
+"""  # noqa: E501
 
 MARKDOWN = """\
 | method | scale | PER | BWT (+ forgets) | plasticity | forgetting |
@@ -39,14 +39,21 @@ def rows(table: Any) -> dict[tuple[str, str], tuple[str, ...]]:
 
 
 def test_terminal_text(cell: Make) -> None:
-    matrices = {s: np.array([[-20.0 - 2 * s, np.nan], [-180.0 - 2 * s, -11.0]]) for s in range(2)}
+    matrices = {
+        s: np.array([[-20.0 - 2 * s, np.nan], [-180.0 - 2 * s, -11.0]])
+        for s in range(2)
+    }
     finetune = cell("finetune", seeds=2, fidelity=None, matrices=matrices)
     text = comparison_table([finetune, cell()]).text()
     assert text.startswith(TEXT)
 
 
 def test_terminal_columns_are_aligned_and_fit(cell: Make) -> None:
-    lines = comparison_table([cell("finetune", 160.0), cell()], "finetune").text().split("\n")
+    lines = (
+        comparison_table([cell("finetune", 160.0), cell()], "finetune")
+        .text()
+        .split("\n")
+    )
     rule = lines[2]
     table = lines[: max(n for n, line in enumerate(lines) if line == rule)]
     assert set(rule) == {"-"}
@@ -56,7 +63,9 @@ def test_terminal_columns_are_aligned_and_fit(cell: Make) -> None:
 
 
 def test_markdown(cell: Make) -> None:
-    table = cell_table(cell("fine|tune", seeds=1, references=None, fidelity=None)).markdown()
+    table = cell_table(
+        cell("fine|tune", seeds=1, references=None, fidelity=None)
+    ).markdown()
     assert table.startswith(MARKDOWN)
     assert "normalised" not in table
     assert table.count("\n- **") == 4 + 4
@@ -86,26 +95,46 @@ def test_html_holds_the_same_rows_escaped(cell: Make) -> None:
     table = comparison_table([cell("<b>"), cell("finetune", 160.0)])
     parser = Rows()
     parser.feed(table.html())
-    wanted = [[text.replace("\n", " ") for text in row] for row in (table.titles, *table.rows)]
+    wanted = [
+        [text.replace("\n", " ") for text in row] for row in (table.titles, *table.rows)
+    ]
     assert parser.found == wanted
     assert table.html().count("<tbody>") == 2
 
 
 def test_methods_are_ranked_by_per(cell: Make) -> None:
-    table = comparison_table([cell("worst", 160.0), cell("best", 0.0), cell("middle", 20.0)])
-    assert [row[0] for row in table.rows if row[1] == "raw"] == ["best", "middle", "worst", "doing nothing"]
+    table = comparison_table(
+        [cell("worst", 160.0), cell("best", 0.0), cell("middle", 20.0)]
+    )
+    assert [row[0] for row in table.rows if row[1] == "raw"] == [
+        "best",
+        "middle",
+        "worst",
+        "doing nothing",
+    ]
 
 
 def test_paired_differences_use_common_seeds(cell: Make) -> None:
-    found = rows(comparison_table([cell("oer", 20.0, seeds=5), cell("finetune", 60.0, seeds=3)], "finetune"))
+    found = rows(
+        comparison_table(
+            [cell("oer", 20.0, seeds=5), cell("finetune", 60.0, seeds=3)], "finetune"
+        )
+    )
     difference = found["oer - finetune", "normalised, paired by seed"]
-    assert difference[:2] == ("10.0\n[10.0, 10.0]", "-20.0\n[-20.0, -20.0]")  # no spread: it is common to both
+    assert difference[:2] == (
+        "10.0\n[10.0, 10.0]",
+        "-20.0\n[-20.0, -20.0]",
+    )  # no spread: it is common to both
     assert difference[4] == "0.00\n[0.00, 0.00]"
 
 
 def test_cell_table_lists_every_seed(cell: Make) -> None:
     found = rows(cell_table(cell()))
-    assert [found[f"oer, seed {s}", "raw"][0] for s in range(3)] == ["-25.0", "-26.0", "-27.0"]
+    assert [found[f"oer, seed {s}", "raw"][0] for s in range(3)] == [
+        "-25.0",
+        "-26.0",
+        "-27.0",
+    ]
     assert found["doing nothing", "normalised"][0] == "25.0"
 
 
@@ -126,10 +155,19 @@ def test_a_cell_without_references_is_compared_raw(cell: Make) -> None:
         ({"suite": "ant"}, "suite is cheetah and ant"),
         ({"quality": "expert"}, "quality is medium and expert"),
         ({"cell": "oer"}, "names have to differ"),
-        ({"references": {t: {"random": -1.0, "expert": 0.0} for t in ("run", "back")}}, "different references"),
+        (
+            {
+                "references": {
+                    t: {"random": -1.0, "expert": 0.0} for t in ("run", "back")
+                }
+            },
+            "different references",
+        ),
     ],
 )
-def test_what_cannot_be_compared_is_refused(cell: Make, change: dict[str, Any], named: str) -> None:
+def test_what_cannot_be_compared_is_refused(
+    cell: Make, change: dict[str, Any], named: str
+) -> None:
     with pytest.raises(DataError, match=named):
         comparison_table([cell("oer"), cell("other", **change)])
 
@@ -150,7 +188,9 @@ def test_forward_transfer_is_paired_with_the_single_task_cell(cell: Make) -> Non
     alone = {s: np.array([[-40.0, np.nan], [-40.0, -10.0 - s]]) for s in range(2)}
     cells = [cell("oer"), cell("single_task", matrices=alone, fidelity=None)]
     found = shown(comparison_table(cells, "oer"), "forward\ntransfer")
-    assert found["oer", "raw"] == "10.0, 9.5"  # ((-20 - 2 s) - -40 + -10 - (-10 - s)) / 2 for seeds 0 and 1
+    assert (
+        found["oer", "raw"] == "10.0, 9.5"
+    )  # ((-20 - 2 s) - -40 + -10 - (-10 - s)) / 2 for seeds 0 and 1
     assert found["oer", "normalised"] == "5.0, 5.0"
     assert found["single_task", "raw"] == "-"
     assert found["single_task - oer", "normalised, paired by seed"] == "-"
@@ -158,7 +198,10 @@ def test_forward_transfer_is_paired_with_the_single_task_cell(cell: Make) -> Non
 
 
 def test_zero_shot_is_a_column_where_it_was_measured(cell: Make) -> None:
-    cells = [cell("oer", next_task_returns={s: [-90.0 - s] for s in range(3)}), cell("multitask")]
+    cells = [
+        cell("oer", next_task_returns={s: [-90.0 - s] for s in range(3)}),
+        cell("multitask"),
+    ]
     found = shown(comparison_table(cells), "zero\nshot")
     assert found["oer", "raw"].startswith("9.0\n[")
     assert found["oer", "normalised"].startswith("9.0\n[")
@@ -166,20 +209,38 @@ def test_zero_shot_is_a_column_where_it_was_measured(cell: Make) -> None:
     assert "zero\nshot" not in comparison_table([cell("oer")]).titles
 
 
-def test_the_brief_form_has_one_scale_and_fits_a_terminal_with_fifteen_methods(cell: Make) -> None:
+def test_the_brief_form_has_one_scale_and_fits_a_terminal_with_fifteen_methods(
+    cell: Make,
+) -> None:
     ahead = {s: [-90.0 - s] for s in range(3)}
     alone = cell("single_task", next_task_returns=ahead)
-    cells = [alone, *(cell(f"a_long_name_{n}", 20.0 + 5 * n, next_task_returns=ahead) for n in range(14))]
+    cells = [
+        alone,
+        *(
+            cell(f"a_long_name_{n}", 20.0 + 5 * n, next_task_returns=ahead)
+            for n in range(14)
+        ),
+    ]
     brief = comparison_table(cells, "single_task", brief=True)
     assert not {"zero\nshot", "forward\ntransfer"} & set(brief.titles)
-    assert {row[1] for row in brief.rows} == {"normalised", "normalised, paired by seed"}
+    assert {row[1] for row in brief.rows} == {
+        "normalised",
+        "normalised, paired by seed",
+    }
     assert len(brief.rows) == 15 + 1 + 14
-    assert max(len(line) for line in brief.text().splitlines() if set(line) == {"-"}) <= 132
+    assert (
+        max(len(line) for line in brief.text().splitlines() if set(line) == {"-"})
+        <= 132
+    )
     assert "table.md" in dict(brief.notes)["in full"]
 
 
 def test_a_learner_of_all_tasks_at_once_has_per_alone(cell: Make) -> None:
-    multitask = cell("multitask", matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])}, fidelity=None)
+    multitask = cell(
+        "multitask",
+        matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])},
+        fidelity=None,
+    )
     found = rows(comparison_table([cell("oer"), multitask, cell("single_task")], "oer"))
     assert found["multitask", "raw"] == ("-15.0", "-", "-", "-", "-", "-", "-")
     assert found["multitask - oer", "normalised, paired by seed"][0] == "5.0"
@@ -187,9 +248,15 @@ def test_a_learner_of_all_tasks_at_once_has_per_alone(cell: Make) -> None:
 
 def test_success_leads_and_returns_stand_beside(solving: Make) -> None:
     table = cell_table(solving())
-    assert list(dict.fromkeys(row[1] for row in table.rows)) == ["success (%)", "normalised", "raw"]
+    assert list(dict.fromkeys(row[1] for row in table.rows)) == [
+        "success (%)",
+        "normalised",
+        "raw",
+    ]
     found = rows(table)
-    assert found["oer", "success (%)"][0] == "75.5\n[74.3, 76.7]"  # (60 + 90) / 2 and half a point a seed
+    assert (
+        found["oer", "success (%)"][0] == "75.5\n[74.3, 76.7]"
+    )  # (60 + 90) / 2 and half a point a seed
     assert found["oer, seed 2", "success (%)"][:2] == ("76.0", "30.0")
     assert found["doing nothing", "success (%)"][0] == "5.0"
     without = rows(cell_table(solving(success=None)))
@@ -201,15 +268,26 @@ def test_success_leads_and_returns_stand_beside(solving: Make) -> None:
     assert table.html().index("success (%)") < table.html().index("normalised")
 
 
-def test_methods_are_ranked_by_success_where_all_have_it(solving: Make, cell: Make) -> None:
+def test_methods_are_ranked_by_success_where_all_have_it(
+    solving: Make, cell: Make
+) -> None:
     able = solving("able", 80.0, lost=160.0)  # worse in return
     cells = [solving("er", 20.0, lost=0.0), able]
     table = comparison_table(cells, "er")
-    assert [row[0] for row in table.rows if row[1] == "raw"] == ["able", "er", "doing nothing"]
+    assert [row[0] for row in table.rows if row[1] == "raw"] == [
+        "able",
+        "er",
+        "doing nothing",
+    ]
     found = rows(table)
     assert found["able - er", "success (%), paired by seed"][0] == "30.0\n[30.0, 30.0]"
     mixed = comparison_table([*cells, cell("before", 20.0)], "er")
-    assert [row[0] for row in mixed.rows if row[1] == "raw"] == ["er", "before", "able", "doing nothing"]
+    assert [row[0] for row in mixed.rows if row[1] == "raw"] == [
+        "er",
+        "before",
+        "able",
+        "doing nothing",
+    ]
     assert rows(mixed)["before", "success (%)"][0] == "-"
     assert ("able - er", "normalised, paired by seed") in rows(mixed)
 
@@ -224,11 +302,19 @@ def test_transfer_is_told_in_success_too(solving: Make) -> None:
 
 def test_the_brief_form_is_in_success_and_says_where_returns_are(solving: Make) -> None:
     brief = comparison_table([solving("oer"), solving("er", 20.0)], "oer", brief=True)
-    assert {row[1] for row in brief.rows} == {"success (%)", "success (%), paired by seed"}
+    assert {row[1] for row in brief.rows} == {
+        "success (%)",
+        "success (%), paired by seed",
+    }
     assert "returns too, normalised and raw" in dict(brief.notes)["in full"]
     assert "success (%):\n" in brief.text()
 
 
 def test_where_all_succeed_alike_returns_decide_the_rank(solving: Make) -> None:
-    table = comparison_table([solving("slow", 90.0, lost=40.0), solving("fast", 90.0, lost=10.0)])
-    assert [row[0] for row in table.rows if row[1] == "success (%)"][:2] == ["fast", "slow"]
+    table = comparison_table(
+        [solving("slow", 90.0, lost=40.0), solving("fast", 90.0, lost=10.0)]
+    )
+    assert [row[0] for row in table.rows if row[1] == "success (%)"][:2] == [
+        "fast",
+        "slow",
+    ]

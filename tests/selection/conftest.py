@@ -1,4 +1,5 @@
-"""Small data sets and stand-ins for the transition model, with the interface that selectors use."""
+"""Small data sets and stand-ins for the transition model, with the interface that
+selectors use."""
 
 from __future__ import annotations
 
@@ -19,8 +20,11 @@ from oer_pipeline.trajectories.table import Trajectories
 Path = Sequence[Sequence[float]]
 
 
-def table(paths: Sequence[Path], terminal: Sequence[bool] | None = None) -> Trajectories:
-    """One episode a path of states; an episode ends terminal or, by default, by time-out."""
+def table(
+    paths: Sequence[Path], terminal: Sequence[bool] | None = None
+) -> Trajectories:
+    """One episode a path of states; an episode ends terminal or, by default, by
+    time-out."""
     states = [np.asarray(path, np.float32) for path in paths]
     lengths = [len(path) - 1 for path in states]
     rows, ends = sum(lengths), np.cumsum(lengths) - 1
@@ -41,26 +45,37 @@ def table(paths: Sequence[Path], terminal: Sequence[bool] | None = None) -> Traj
 
 @dataclass
 class MovingModel:
-    """s' = s + a in the first dimension, exactly known but for `noise`; member m says m / 10 more."""
+    """s' = s + a in the first dimension, exactly known but for `noise`; member m says m
+    / 10 more."""
 
     observation_size: int = 2
     action_size: int = 1
     members: int = 1
     noise: float = 0.0
-    inputs: Statistics | None = None  # of the data it was fitted to; `request` fills them in
+    inputs: Statistics | None = (
+        None  # of the data it was fitted to; `request` fills them in
+    )
     parameters: Mapping[str, Tensor] = field(default_factory=dict)
 
     def mean_next(self, observation: Tensor, action: Tensor) -> Tensor:
         return self._move(observation, action) + 0.05 * (self.members - 1)
 
-    def sample_next(self, observation: Tensor, action: Tensor, members: Tensor, noise: Tensor) -> Tensor:
-        return self._move(observation, action) + 0.1 * members[:, None] + self.noise * noise
+    def sample_next(
+        self, observation: Tensor, action: Tensor, members: Tensor, noise: Tensor
+    ) -> Tensor:
+        return (
+            self._move(observation, action)
+            + 0.1 * members[:, None]
+            + self.noise * noise
+        )
 
     def uncertainty(self, observation: Tensor, action: Tensor) -> Tensor:
         return observation.abs().sum(dim=1)
 
     def _move(self, observation: Tensor, action: Tensor) -> Tensor:
-        return observation + torch.nn.functional.pad(action, (0, observation.shape[1] - 1))
+        return observation + torch.nn.functional.pad(
+            action, (0, observation.shape[1] - 1)
+        )
 
 
 def right_by(step: float) -> Callable[[Any], Any]:
@@ -83,24 +98,39 @@ def request(data: Trajectories, size: int, **changes: Any) -> SelectionRequest:
     return SelectionRequest(data, size, **given)
 
 
-def permuted(data: Trajectories, episodes: Sequence[int]) -> tuple[Trajectories, IntArray]:
-    """The data with their episodes in another order and numbered anew, and the old row of each of its rows."""
-    rows = np.concatenate([np.arange(data.starts[e], data.starts[e] + data.lengths[e]) for e in episodes])
-    numbers = np.repeat(np.arange(len(episodes), dtype=np.int32), data.lengths[list(episodes)])
+def permuted(
+    data: Trajectories, episodes: Sequence[int]
+) -> tuple[Trajectories, IntArray]:
+    """The data with their episodes in another order and numbered anew, and the old row
+    of each of its rows."""
+    rows = np.concatenate(
+        [np.arange(data.starts[e], data.starts[e] + data.lengths[e]) for e in episodes]
+    )
+    numbers = np.repeat(
+        np.arange(len(episodes), dtype=np.int32), data.lengths[list(episodes)]
+    )
     return replace(data.select(rows), episode=numbers), rows
 
 
-def walks(episodes: int = 6, steps: int = 25, width: int = 3, seed: int = 0) -> Trajectories:
+def walks(
+    episodes: int = 6, steps: int = 25, width: int = 3, seed: int = 0
+) -> Trajectories:
     """Random walks; every second one ends terminal."""
     draw = np.random.default_rng(seed)
-    paths = [np.cumsum(draw.standard_normal((steps + 1, width)), axis=0) for _ in range(episodes)]
+    paths = [
+        np.cumsum(draw.standard_normal((steps + 1, width)), axis=0)
+        for _ in range(episodes)
+    ]
     data = table(paths, terminal=[e % 2 == 0 for e in range(episodes)])
     action = draw.uniform(-1, 1, data.action.shape).astype(np.float32)
-    return replace(data, action=action, reward=draw.standard_normal(len(data)).astype(np.float32))
+    return replace(
+        data, action=action, reward=draw.standard_normal(len(data)).astype(np.float32)
+    )
 
 
 def unknown_ends(data: Trajectories, episodes: Sequence[int]) -> Trajectories:
-    """The data as if the files of some terminal episodes did not tell where they ended."""
+    """The data as if the files of some terminal episodes did not tell where they
+    ended."""
     rows = (data.starts + data.lengths - 1)[list(episodes)]
     following, known = data.next_observation.copy(), np.ones(len(data), bool)
     following[rows], known[rows] = data.observation[rows], False

@@ -1,4 +1,5 @@
-"""Requests that cannot be met are refused before anything is chosen; selectors by name, somebody else's too."""
+"""Requests that cannot be met are refused before anything is chosen; selectors by name,
+somebody else's too."""
 
 from __future__ import annotations
 
@@ -29,8 +30,13 @@ def data(kit: Kit) -> Trajectories:
 
 
 @pytest.mark.parametrize("size", [-1, 0, 21])
-def test_a_size_outside_the_data_is_refused(kit: Kit, data: Trajectories, size: int) -> None:
-    with pytest.raises(ConfigurationError, match=f"buffer size {size}: the data have 20 rows; choose 1 to 20"):
+def test_a_size_outside_the_data_is_refused(
+    kit: Kit, data: Trajectories, size: int
+) -> None:
+    with pytest.raises(
+        ConfigurationError,
+        match=f"buffer size {size}: the data have 20 rows; choose 1 to 20",
+    ):
         kit.request(data, size)
 
 
@@ -40,38 +46,70 @@ def test_other_impossible_requests_are_refused(kit: Kit, data: Trajectories) -> 
     for dimensions in ((), (0, 2)):
         with pytest.raises(ConfigurationError, match="one or more of 0 to 1"):
             kit.request(data, 5, distance_dimensions=dimensions)
-    with pytest.raises(ConfigurationError, match=r"discount 1.5: it must be between 0 and 1"):
+    with pytest.raises(
+        ConfigurationError, match=r"discount 1.5: it must be between 0 and 1"
+    ):
         kit.request(data, 5, discount=1.5)
 
 
-def test_a_model_of_other_sizes_or_of_other_data_is_refused(kit: Kit, data: Trajectories) -> None:
-    with pytest.raises(DataError, match="model of 3 observation and 1 action dimensions; the data have 2 and 1"):
+def test_a_model_of_other_sizes_or_of_other_data_is_refused(
+    kit: Kit, data: Trajectories
+) -> None:
+    with pytest.raises(
+        DataError,
+        match="model of 3 observation and 1 action dimensions; the data have 2 and 1",
+    ):
         kit.request(data, 5, model=kit.Model(observation_size=3))
     model = kit.Model()
     kit.request(data, 5, model=model)  # fits
     kit.request(data.select(slice(None)), 5, model=model)  # so do equal data
     moved = replace(data, observation=data.observation + np.float32([0, 0.1]))
     with pytest.raises(
-        DataError, match=r"fitted to other data: the mean of observation 1 was 0.5 there and is 0.6 here"
+        DataError,
+        match=(
+            r"fitted to other data: the mean of observation 1 was 0.5 there and is 0.6"
+            r" here"
+        ),
     ):
         kit.request(moved, 5, model=model)
-    with pytest.raises(DataError, match="the mean of action 0 was 0 there and is 1 here"):
+    with pytest.raises(
+        DataError, match="the mean of action 0 was 0 there and is 1 here"
+    ):
         kit.request(replace(data, action=data.action + np.float32(1)), 5, model=model)
 
 
-def test_a_policy_or_critic_of_other_sizes_is_refused(kit: Kit, data: Trajectories) -> None:
+def test_a_policy_or_critic_of_other_sizes_is_refused(
+    kit: Kit, data: Trajectories
+) -> None:
     weights = np.zeros((3, 1), np.float32)
-    with pytest.raises(DataError, match=r"the policy does not take the data's observations and actions: .*mismatch"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"the policy does not take the data's observations and actions: .*mismatch"
+        ),
+    ):
         kit.request(data, 5, act=lambda observation: observation @ weights)
-    with pytest.raises(DataError, match=r"the policy answers one row of the data with shape \(1, 2\), not \(1, 1\)"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"the policy answers one row of the data with shape \(1, 2\), not \(1, 1\)"
+        ),
+    ):
         kit.request(data, 5, act=lambda observation: observation)
     with pytest.raises(DataError, match="the critic does not take"):
-        kit.request(data, 5, critic=lambda s, a: torch.from_numpy(s) @ torch.zeros(3, 1))
-    with pytest.raises(DataError, match=r"the critic answers one row of the data with shape \(1, 1\), not \(1,\)"):
+        kit.request(
+            data, 5, critic=lambda s, a: torch.from_numpy(s) @ torch.zeros(3, 1)
+        )
+    with pytest.raises(
+        DataError,
+        match=r"the critic answers one row of the data with shape \(1, 1\), not \(1,\)",
+    ):
         kit.request(data, 5, critic=lambda s, a: a)
 
 
-def test_a_buffer_holds_the_policys_actions_and_the_selections_notes(kit: Kit, data: Trajectories) -> None:
+def test_a_buffer_holds_the_policys_actions_and_the_selections_notes(
+    kit: Kit, data: Trajectories
+) -> None:
     asked = kit.request(data, 5, act=kit.right_by(0.5))
     selection = MBES().select(asked)
     buffer = fill(asked, selection, "policy")
@@ -81,11 +119,21 @@ def test_a_buffer_holds_the_policys_actions_and_the_selections_notes(kit: Kit, d
     assert fill(asked, selection, "data").target_action.tolist() == [[0.0]] * 5
     with pytest.raises(ConfigurationError, match=r"replay.target_action is 'expert'"):
         fill(asked, selection, "expert")
-    with pytest.raises(DataError, match="the policy's action at episode 0, step 0 of the data is not finite"):
-        fill(replace(asked, act=kit.right_by(np.nan)), Selection.unwalked(np.arange(5)), "policy")
+    with pytest.raises(
+        DataError,
+        match="the policy's action at episode 0, step 0 of the data is not finite",
+    ):
+        fill(
+            replace(asked, act=kit.right_by(np.nan)),
+            Selection.unwalked(np.arange(5)),
+            "policy",
+        )
 
 
-MBES_PATH, UNIFORM_PATH = "oer_pipeline.selection.mbes:MBES", "oer_pipeline.selection.uniform:Uniform"
+MBES_PATH, UNIFORM_PATH = (
+    "oer_pipeline.selection.mbes:MBES",
+    "oer_pipeline.selection.uniform:Uniform",
+)
 
 
 def make(path: str, options: dict[str, Any]) -> Selector:
@@ -107,9 +155,14 @@ def test_selectors_come_by_path_with_their_options() -> None:
 
 
 def test_unknown_options_are_answered_with_the_good_ones() -> None:
-    with pytest.raises(ConfigurationError, match=r"'walker'; did you mean walkers\? .*distance_quantile"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"'walker'; did you mean walkers\? .*distance_quantile",
+    ):
         make(MBES_PATH, {"walker": 3})
-    with pytest.raises(ConfigurationError, match="unknown option 'walkers'; it takes none"):
+    with pytest.raises(
+        ConfigurationError, match="unknown option 'walkers'; it takes none"
+    ):
         make(UNIFORM_PATH, {"walkers": 3})
 
 
@@ -131,11 +184,16 @@ def test_a_dotted_path_names_somebody_elses_selector(
     monkeypatch.setitem(sys.modules, "their_selectors", module)
     theirs = make("their_selectors:FirstRows", {"skip": 2})
     assert theirs.select(kit.request(data, 3)).rows.tolist() == [2, 3, 4]
-    assert [s.rows.tolist() for s in theirs.select_all([kit.request(data, 1), kit.request(data, 2)])] == [[2], [2, 3]]
+    assert [
+        s.rows.tolist()
+        for s in theirs.select_all([kit.request(data, 1), kit.request(data, 2)])
+    ] == [[2], [2, 3]]
     with pytest.raises(ConfigurationError, match="unknown option 'size'"):
         make("their_selectors:FirstRows", {"size": 2})
     for path in ("their_selectors:Missing", "no_such_module:FirstRows", "nonsense"):
-        with pytest.raises(ConfigurationError, match=r"cannot be loaded.*package.module:Class"):
+        with pytest.raises(
+            ConfigurationError, match=r"cannot be loaded.*package.module:Class"
+        ):
             make(path, {})
     with pytest.raises(ConfigurationError, match="is not a Selector"):
         make("their_selectors:number", {})

@@ -1,4 +1,5 @@
-"""`kedro package` gives a wheel that runs where there is no project, with the packaged configuration and a plug-in."""
+"""`kedro package` gives a wheel that runs where there is no project, with the packaged
+configuration and a plug-in."""
 
 from __future__ import annotations
 
@@ -30,20 +31,43 @@ class First(Selector):
 def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
     source = tmp_path / "source"
     subprocess.run(["git", "clone", "--quiet", str(ROOT), str(source)], check=True)
-    subprocess.run([sys.executable, "-m", "kedro", "package"], cwd=source, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "kedro", "package"],
+        cwd=source,
+        check=True,
+        capture_output=True,
+    )
     [wheel] = (source / "dist").glob("*.whl")
     target, elsewhere = tmp_path / "installed", tmp_path / "elsewhere"
-    uv = [str(Path(sys.executable).parent / "uv"), "pip", "install", "--quiet", "--no-deps"]
+    uv = [
+        str(Path(sys.executable).parent / "uv"),
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+    ]
     subprocess.run([*uv, "--target", str(target), str(wheel)], check=True)
     elsewhere.mkdir()
     with tarfile.open(source / "dist" / "conf-oer_pipeline.tar.gz") as archive:
         archive.extractall(elsewhere, filter="data")
     (elsewhere / "plugins").mkdir()
     (elsewhere / "plugins/theirs.py").write_text(THEIRS)
-    (elsewhere / "conf/base/parameters_theirs.yml").write_text("selectors: { first: { class: 'theirs:First' } }\n")
-    for run, cell in (("", "oer"), ("--params=method=er_random,selector=first", "er_random-selector=first")):
+    (elsewhere / "conf/base/parameters_theirs.yml").write_text(
+        "selectors: { first: { class: 'theirs:First' } }\n"
+    )
+    for run, cell in (
+        ("", "oer"),
+        ("--params=method=er_random,selector=first", "er_random-selector=first"),
+    ):
         done = subprocess.run(
-            [sys.executable, "-m", "oer_pipeline", "--env=test", "--conf-source=conf", *filter(None, [run])],
+            [
+                sys.executable,
+                "-m",
+                "oer_pipeline",
+                "--env=test",
+                "--conf-source=conf",
+                *filter(None, [run]),
+            ],
             cwd=elsewhere,
             env={**os.environ, "PYTHONPATH": str(target)},
             capture_output=True,
@@ -51,4 +75,7 @@ def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        assert (elsewhere / f"data/test/08_reporting/cheetah_vel_signed/medium/{cell}/metrics.json").is_file()
+        assert (
+            elsewhere
+            / f"data/test/08_reporting/cheetah_vel_signed/medium/{cell}/metrics.json"
+        ).is_file()

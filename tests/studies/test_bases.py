@@ -1,4 +1,5 @@
-"""Learning curves of base learners: trials are kept and resumed, and the rule for alpha decides as written."""
+"""Learning curves of base learners: trials are kept and resumed, and the rule for alpha
+decides as written."""
 
 from __future__ import annotations
 
@@ -31,11 +32,21 @@ from oer_pipeline.studies.bases import (
     table,
     verdict,
 )
-from oer_pipeline.studies.learning_curves import Trial, fingerprint_of, perform, perform_all, read, trials_of
+from oer_pipeline.studies.learning_curves import (
+    Trial,
+    fingerprint_of,
+    perform,
+    perform_all,
+    read,
+    trials_of,
+)
 from oer_pipeline.trajectories.table import write_trajectories
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
-BASE, SUITES, METHODS = (yaml.safe_load((CONF / f"{n}.yml").read_text()) for n in ("parameters", "suites", "methods"))
+BASE, SUITES, METHODS = (
+    yaml.safe_load((CONF / f"{n}.yml").read_text())
+    for n in ("parameters", "suites", "methods")
+)
 
 
 def plan_of(run: str) -> Plan:
@@ -52,7 +63,9 @@ def test_every_variant_is_in_force_on_seeds_and_suites_of_its_study() -> None:
                 alpha, *none = variant.removeprefix("alpha_").split("_")
                 assert learner["alpha"] == float(alpha)
                 assert learner["critic_norm"] == ("none" if none else "layer")
-            assert learner["base"] == ("td3bc" if variant.startswith(("alpha", "td3bc")) else variant)
+            assert learner["base"] == (
+                "td3bc" if variant.startswith(("alpha", "td3bc")) else variant
+            )
 
 
 def test_the_choice_sees_no_task_and_no_seed_that_is_reported() -> None:
@@ -61,7 +74,11 @@ def test_the_choice_sees_no_task_and_no_seed_that_is_reported() -> None:
     for study in (reported, tuning):
         plans = [plan_of(run) for run in study.runs("").values()]
         told[study.block] = [
-            {(p.suite.family, json.dumps(dict(t.parameters))) for p in plans for t in p.tasks},
+            {
+                (p.suite.family, json.dumps(dict(t.parameters)))
+                for p in plans
+                for t in p.tasks
+            },
             {seed for p in plans for seed in p.seeds},
         ]
     for of_reported, of_tuning in zip(told["bases"], told["choice"], strict=True):
@@ -80,40 +97,76 @@ def test_a_part_of_a_study_is_of_its_own_suites_and_qualities() -> None:
     assert study.part(None, None) == study
     part = study.part(["ant_dir_tuning"], ["medium", "expert"])
     assert (part.suites, part.qualities) == (("ant_dir_tuning",), ("medium", "expert"))
-    for suites, qualities in ((["ant_dir"], None), (None, ["medium", "best"]), ([""], None)):
-        with pytest.raises(ConfigurationError, match=r"--(suites|qualities): one of them is "):
+    for suites, qualities in (
+        (["ant_dir"], None),
+        (None, ["medium", "best"]),
+        ([""], None),
+    ):
+        with pytest.raises(
+            ConfigurationError, match=r"--(suites|qualities): one of them is "
+        ):
             study.part(suites, qualities)
 
 
-def made_up(values: dict[str, list[float]], points: tuple[int, ...] = (10,)) -> dict[str, Any]:
+def made_up(
+    values: dict[str, list[float]], points: tuple[int, ...] = (10,)
+) -> dict[str, Any]:
     return {"points": list(points), "returns": values, "diverged": ""}
 
 
-def curves_of(differences: dict[tuple[str, str], float]) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """Curves in which an alpha's seeds differ from those of `bc` by so much, give or take 1."""
+def curves_of(
+    differences: dict[tuple[str, str], float],
+) -> dict[tuple[str, str, str], list[dict[str, Any]]]:
+    """Curves in which an alpha's seeds differ from those of `bc` by so much, give or
+    take 1."""
     found = {}
-    for suite, quality in (("ant", "medium"), ("ant", "medium_random"), ("walker", "medium_replay")):
-        found[suite, quality, "bc"] = [made_up({"1": [100.0], "2": [140.0], "3": [90.0]})]
+    for suite, quality in (
+        ("ant", "medium"),
+        ("ant", "medium_random"),
+        ("walker", "medium_replay"),
+    ):
+        found[suite, quality, "bc"] = [
+            made_up({"1": [100.0], "2": [140.0], "3": [90.0]})
+        ]
         for alpha in ALPHAS:
             more = differences.get((alpha, quality), 0.0)
-            values = {"1": [100.0 + more - 1.0], "2": [140.0 + more], "3": [90.0 + more + 1.0]}
+            values = {
+                "1": [100.0 + more - 1.0],
+                "2": [140.0 + more],
+                "3": [90.0 + more + 1.0],
+            }
             found[suite, quality, f"alpha_{alpha}"] = [made_up(values)]
     return found
 
 
 def test_the_largest_alpha_that_gains_and_nowhere_loses_is_taken() -> None:
-    gains = {(alpha, quality): 50.0 for alpha in ALPHAS for quality in ("medium_random", "medium_replay")}
+    gains = {
+        (alpha, quality): 50.0
+        for alpha in ALPHAS
+        for quality in ("medium_random", "medium_replay")
+    }
     assert chosen(curves_of(gains), 10) == "2.5"
     assert chosen(curves_of(gains | {("2.5", "medium"): -50.0}), 10) == "1.0"
-    assert chosen(curves_of({("0.25", q): 50.0 for q in ("medium_random", "medium_replay")}), 10) == "0.25"
-    assert chosen(curves_of({("1.0", "medium_random"): 50.0, ("1.0", "medium"): 50.0}), 10) is None
+    assert (
+        chosen(
+            curves_of({("0.25", q): 50.0 for q in ("medium_random", "medium_replay")}),
+            10,
+        )
+        == "0.25"
+    )
+    assert (
+        chosen(curves_of({("1.0", "medium_random"): 50.0, ("1.0", "medium"): 50.0}), 10)
+        is None
+    )
     assert chosen(curves_of({}), 10) is None
 
 
 def test_noise_is_neither_gain_nor_loss_and_divergence_is_a_loss() -> None:
     curves = curves_of({("1.0", "medium"): 0.5})
     assert verdict(curves, "alpha_1.0", 10) == ([], [])
-    curves["ant", "medium", "alpha_1.0"] = [made_up({"1": [100.0], "2": [], "3": [90.0]})]
+    curves["ant", "medium", "alpha_1.0"] = [
+        made_up({"1": [100.0], "2": [], "3": [90.0]})
+    ]
     assert verdict(curves, "alpha_1.0", 10) == (["ant, medium (diverged)"], [])
 
 
@@ -124,11 +177,15 @@ def test_a_seeds_return_is_the_mean_over_tasks_after_so_many_updates() -> None:
 
 
 def test_the_table_has_the_data_beside_the_variants() -> None:
-    means = dict.fromkeys([("ant", "medium"), ("ant", "medium_random"), ("walker", "medium_replay")])
+    means = dict.fromkeys(
+        [("ant", "medium"), ("ant", "medium_random"), ("walker", "medium_replay")]
+    )
     for pair in means:
         means[pair] = {"data": 1.0, "doing nothing": 2.0, "expert": 3.0}
     lines = table(curves_of({}), means, 10).splitlines()
-    assert lines[0].startswith("| suite, quality | data | doing nothing | expert | bc | alpha_2.5 |")
+    assert lines[0].startswith(
+        "| suite, quality | data | doing nothing | expert | bc | alpha_2.5 |"
+    )
     assert lines[2].startswith("| ant, medium | 1 | 2 | 3 | 110 [44, 176] | 110 [")
 
 
@@ -137,10 +194,18 @@ SMALL_MEANS = {("ant", "medium"): {"data": 60.0, "doing nothing": 0.0, "expert":
 
 
 def small_curves() -> dict[tuple[str, str, str], list[dict[str, Any]]]:
-    """Cloning stands still; the other gains 10 by 20 updates and then no more; a seed of its second task diverges."""
+    """Cloning stands still; the other gains 10 by 20 updates and then no more; a seed
+    of its second task diverges."""
     points = (10, 20, 40)
     still = made_up({"1": [100.0] * 3, "2": [110.0] * 3, "3": [90.0] * 3}, points)
-    rising = made_up({"1": [100.0, 110.5, 110.0], "2": [110.0, 120.0, 120.0], "3": [90.0, 99.5, 100.0]}, points)
+    rising = made_up(
+        {
+            "1": [100.0, 110.5, 110.0],
+            "2": [110.0, 120.0, 120.0],
+            "3": [90.0, 99.5, 100.0],
+        },
+        points,
+    )
     return {("ant", "medium", "bc"): [still], ("ant", "medium", "alpha_2.5"): [rising]}
 
 
@@ -151,7 +216,9 @@ def test_where_a_variant_still_rises_is_seen_beyond_its_interval() -> None:
     assert still_rising(curves, "bc", 10, 40) == []
 
 
-def test_the_page_its_figure_and_the_numbers_behind_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_page_its_figure_and_the_numbers_behind_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name in ("PAGE", "PICTURES", "RESULTS"):
         monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
     bases_study.PAGE.parent.mkdir(parents=True)
@@ -176,14 +243,20 @@ def test_the_page_its_figure_and_the_numbers_behind_them(tmp_path: Path, monkeyp
 
 def test_a_figure_can_show_a_training_that_diverged() -> None:
     curves = small_curves()
-    curves["ant", "medium", "alpha_2.5"] = [made_up({"1": [5.0], "2": [6.0], "3": [7.0]}, (10, 20, 40))]
-    assert bases_study.picture(SMALL, curves, SMALL_MEANS, (10, 20, 40)).startswith(b"\x89PNG")
+    curves["ant", "medium", "alpha_2.5"] = [
+        made_up({"1": [5.0], "2": [6.0], "3": [7.0]}, (10, 20, 40))
+    ]
+    assert bases_study.picture(SMALL, curves, SMALL_MEANS, (10, 20, 40)).startswith(
+        b"\x89PNG"
+    )
 
 
 @pytest.fixture
 def trial(tmp_path: Path) -> Trial:
     """A tiny one, on made-up data of the cheetah's sizes, rolled out for ten steps."""
-    plan = plan_of("method=finetune,tasks=1,seeds=0-1,evaluation.episodes=2,learner.batch_size=16")
+    plan = plan_of(
+        "method=finetune,tasks=1,seeds=0-1,evaluation.episodes=2,learner.batch_size=16"
+    )
     [made] = trials_of(plan, "td3bc", tmp_path, points=(4, 10))
     place = {**made.place, "horizon": 10}
     Path(made.data).parent.mkdir(parents=True)
@@ -194,17 +267,24 @@ def trial(tmp_path: Path) -> Trial:
 @pytest.fixture
 def client() -> Iterator[Any]:
     """Dask within this process: what is tested is what is kept."""
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as connected:
+    with Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as connected:
         yield connected
 
 
-def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_path: Path, client: Any) -> None:
+def test_trials_are_kept_and_done_again_when_they_are_others(
+    trial: Trial, tmp_path: Path, client: Any
+) -> None:
     told: list[str] = []
     first = perform_all([trial], tmp_path / "kept", client, told.append)
     assert list(first) == [trial.name]
     result = first[trial.name]
     assert result["points"] == [4, 10]
-    assert {seed: len(returns) for seed, returns in result["returns"].items()} == {"0": 2, "1": 2}
+    assert {seed: len(returns) for seed, returns in result["returns"].items()} == {
+        "0": 2,
+        "1": 2,
+    }
     assert perform_all([trial], tmp_path / "kept", client, told.append) == first
     assert told[-1] == "1 trials, 1 of them kept"
     other = replace(trial, settings={**trial.settings, "alpha": 0.5})
@@ -212,13 +292,19 @@ def test_trials_are_kept_and_done_again_when_they_are_others(trial: Trial, tmp_p
     again = perform_all([other], tmp_path / "kept", client, told.append)
     assert again[trial.name]["returns"] != result["returns"]
     assert perform_all([trial], tmp_path / "kept", client, told.append) == first
-    assert told[-1] == "1 trials, 1 of them kept"  # another size has overwritten nothing
+    assert (
+        told[-1] == "1 trials, 1 of them kept"
+    )  # another size has overwritten nothing
 
 
-def test_a_trial_that_diverges_says_so_and_ends(trial: Trial, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_trial_that_diverges_says_so_and_ends(
+    trial: Trial, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from oer_pipeline.learners.task_training import TaskTraining
 
-    monkeypatch.setattr(TaskTraining, "_start_critic", _broken(TaskTraining._start_critic))
+    monkeypatch.setattr(
+        TaskTraining, "_start_critic", _broken(TaskTraining._start_critic)
+    )
     result = perform(trial)
     assert "not finite" in result["diverged"]
     assert result["returns"] == {"0": [], "1": []}

@@ -20,7 +20,11 @@ def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def cells(params: str = "", **more: Any) -> Cells:
-    told = {"suites": ["cheetah_vel_signed"], "qualities": ["medium"], "methods": ["finetune", "oer"]}
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["finetune", "oer"],
+    }
     return cells_of(from_config("mine", {**told, **more}), params, "test")
 
 
@@ -44,12 +48,19 @@ def test_cells_wait_for_what_they_need_and_the_longest_chain_comes_first() -> No
         "--env=test",
         f"--params={told}oer",
     )
-    assert made["comparison"].arguments[-1] == f"--params={told}finetune,compare=finetune+oer"
+    assert (
+        made["comparison"].arguments[-1]
+        == f"--params={told}finetune,compare=finetune+oer"
+    )
 
 
 def test_models_are_fitted_only_where_a_selector_or_a_judge_asks() -> None:
-    assert not [name for name in jobs(methods=["finetune", "er_random"]) if "dynamics" in name]
-    judged = jobs(methods=["finetune"], stages=["judging", "continual"], report="selectors")
+    assert not [
+        name for name in jobs(methods=["finetune", "er_random"]) if "dynamics" in name
+    ]
+    judged = jobs(
+        methods=["finetune"], stages=["judging", "continual"], report="selectors"
+    )
     assert "dynamics_cheetah_vel_signed_medium" in judged["finetune"].after
     assert judged["finetune"].arguments[0] == "--pipelines=continual,judging"
     assert "comparison" not in judged
@@ -62,7 +73,10 @@ def test_raw_data_are_shared_by_qualities_and_data_sets_by_cells() -> None:
         "data_cheetah_vel_signed_medium",
         "data_cheetah_vel_signed_expert",
     ]
-    assert {name for name in made if name.endswith("comparison")} == {"medium-comparison", "expert-comparison"}
+    assert {name for name in made if name.endswith("comparison")} == {
+        "medium-comparison",
+        "expert-comparison",
+    }
     assert made["expert-comparison"].after == ("expert-finetune", "expert-er_random")
 
 
@@ -72,7 +86,9 @@ def test_data_of_other_sizes_are_made_apart() -> None:
 
 
 def test_cells_that_share_their_first_task_wait_for_the_one_that_makes_it() -> None:
-    made = jobs(methods=["ewc"], parameters={"learners.ewc.penalty": [1.0, 10.0, 100.0]})
+    made = jobs(
+        methods=["ewc"], parameters={"learners.ewc.penalty": [1.0, 10.0, 100.0]}
+    )
     names = ["ewc-penalty=1.0", "ewc-penalty=10.0", "ewc-penalty=100.0"]
     assert names[0] not in made[names[0]].after
     assert all(names[0] in made[name].after for name in names[1:])
@@ -94,5 +110,8 @@ def test_divergence_is_excused_where_the_grid_says_so() -> None:
 
 
 def test_expected_times_grow_with_updates() -> None:
-    short, long = jobs("learner.updates=100")["oer"], jobs("learner.updates=100000")["oer"]
+    short, long = (
+        jobs("learner.updates=100")["oer"],
+        jobs("learner.updates=100000")["oer"],
+    )
     assert long.expected > short.expected + 100

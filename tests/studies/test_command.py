@@ -1,4 +1,5 @@
-"""`kedro grid`: the table at the end, a failure shown with its log, one line for what is wrong."""
+"""`kedro grid`: the table at the end, a failure shown with its log, one line for what
+is wrong."""
 
 from __future__ import annotations
 
@@ -12,22 +13,46 @@ import pytest
 def grid(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     """`kedro grid ...` in a project, to its end."""
     command = [sys.executable, "-m", "kedro", "grid", *arguments]
-    return subprocess.run(command, cwd=project.path, capture_output=True, text=True, check=False)
+    return subprocess.run(
+        command, cwd=project.path, capture_output=True, text=True, check=False
+    )
 
 
 def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
-    done = grid(project, "default", "--env=test", "--methods=finetune+oer", "--params=seeds=0,replay.size=20")
+    done = grid(
+        project,
+        "default",
+        "--env=test",
+        "--methods=finetune+oer",
+        "--params=seeds=0,replay.size=20",
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "about" in done.stdout
     assert "paired by seed" in done.stdout
     assert "tcp://" not in done.stdout + done.stderr  # of Dask's own lines
-    reports = project.path / "data" / "test" / "08_reporting" / "cheetah_vel_signed" / "medium"
-    folders = [f"{name}-replay.size=20" for name in ("comparison-compare=finetune+oer", "finetune", "oer")]
+    reports = (
+        project.path
+        / "data"
+        / "test"
+        / "08_reporting"
+        / "cheetah_vel_signed"
+        / "medium"
+    )
+    folders = [
+        f"{name}-replay.size=20"
+        for name in ("comparison-compare=finetune+oer", "finetune", "oer")
+    ]
     assert sorted(path.name for path in reports.iterdir()) == sorted(["data", *folders])
     assert (reports / folders[0] / "table.txt").read_text() in done.stdout
     for page in ("comparison.html", "report.html", "report.html"):
         assert "plotly" in (reports / folders.pop(0) / page).read_text()
-    again = grid(project, "default", "--env=test", "--methods=finetune+oer", "--params=seeds=0,replay.size=20")
+    again = grid(
+        project,
+        "default",
+        "--env=test",
+        "--methods=finetune+oer",
+        "--params=seeds=0,replay.size=20",
+    )
     assert again.returncode == 0, again.stdout + again.stderr
     log = (project.path / "logs" / "oer.log").read_text()
     assert "nodes were up to date and kept" in log
@@ -36,7 +61,9 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
 
 def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     (project.path / "data" / "test").mkdir(parents=True)
-    (project.path / "data" / "test" / "01_raw").write_text("a file where a folder has to be")
+    (project.path / "data" / "test" / "01_raw").write_text(
+        "a file where a folder has to be"
+    )
     done = grid(project, "default", "--env=test", "--methods=finetune")
     assert done.returncode == 1
     assert "data_cheetah_vel_signed failed:" in done.stderr
@@ -47,14 +74,25 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     ("arguments", "words"),
     [
         (["defualt"], "Error: unknown grid 'defualt'; did you mean default?"),
-        (["--methods=oerr"], "Error: grid default has no 'oerr' in its methods; did you mean oer?"),
-        (["--params=replay.sise=3"], "Error: unknown parameter 'replay.sise'; did you mean replay.size?"),
-        (["--params=suite=ant_dir"], "Error: grid default says suite itself; pick among its suites"),
+        (
+            ["--methods=oerr"],
+            "Error: grid default has no 'oerr' in its methods; did you mean oer?",
+        ),
+        (
+            ["--params=replay.sise=3"],
+            "Error: unknown parameter 'replay.sise'; did you mean replay.size?",
+        ),
+        (
+            ["--params=suite=ant_dir"],
+            "Error: grid default says suite itself; pick among its suites",
+        ),
         (["--env=tset"], "Error: unknown environment 'tset'; did you mean test?"),
         (["--scheduler=missing.json"], "Error: scheduler file missing.json is missing"),
     ],
 )
-def test_what_is_wrong_is_one_line_before_any_work(project: Any, arguments: list[str], words: str) -> None:
+def test_what_is_wrong_is_one_line_before_any_work(
+    project: Any, arguments: list[str], words: str
+) -> None:
     done = grid(project, *arguments)
     assert done.returncode == 1
     [line] = done.stderr.strip().splitlines()

@@ -47,7 +47,9 @@ def test_jobs_in_an_order_that_cannot_be_are_refused() -> None:
             check(jobs)
 
 
-def test_what_fails_is_told_with_the_end_of_its_log_and_stops_only_what_waits_for_it(client: Any) -> None:
+def test_what_fails_is_told_with_the_end_of_its_log_and_stops_only_what_waits_for_it(
+    client: Any,
+) -> None:
     lines: list[str] = []
     jobs = [
         Job("broken", ("--no-such-option",)),
@@ -79,7 +81,9 @@ class Ended:
         return False
 
 
-def test_a_job_that_dies_is_tried_three_times(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_job_that_dies_is_tried_three_times(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     started: list[str] = []
 
     def start(arguments: Sequence[str], log: Path) -> Ended:
@@ -91,16 +95,26 @@ def test_a_job_that_dies_is_tried_three_times(tmp_path: Path, monkeypatch: pytes
 
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(worker, "start", start)
-    with Client(processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None) as near:
-        found = run([Job("twice", ("twice", "2")), Job("always", ("always", "9"))], near, quiet)
+    with Client(
+        processes=False, n_workers=1, threads_per_worker=1, dashboard_address=None
+    ) as near:
+        found = run(
+            [Job("twice", ("twice", "2")), Job("always", ("always", "9"))], near, quiet
+        )
     assert found["twice"].status is Status.DONE
     assert found["always"].status is Status.FAILED
-    assert "Node 1 of 2: train\nit ended with -9; its whole log is logs/always.log" in found["always"].reason
+    assert (
+        "Node 1 of 2: train\nit ended with -9; its whole log is logs/always.log"
+        in found["always"].reason
+    )
     assert (started.count("twice"), started.count("always")) == (3, 3)
 
 
-def test_no_worker_is_idle_while_a_job_could_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A long chain and three short jobs beside it, on two workers: half as long as one after another."""
+def test_no_worker_is_idle_while_a_job_could_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A long chain and three short jobs beside it, on two workers: half as long as one
+    after another."""
     running: set[str] = set()
     most: list[int] = []
     order: list[str] = []
@@ -132,7 +146,9 @@ def test_no_worker_is_idle_while_a_job_could_run(tmp_path: Path, monkeypatch: py
     jobs += [Job(name, (name, "4"), ("data",)) for name in ("a", "b")]
     jobs.append(Job("with_model", ("with_model", "2"), ("model",)))
     began = time.monotonic()
-    with Client(processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None) as near:
+    with Client(
+        processes=False, n_workers=2, threads_per_worker=1, dashboard_address=None
+    ) as near:
         found = run(jobs, near, quiet)
         seconds = time.monotonic() - began
     assert {outcome.status for outcome in found.values()} == {Status.DONE}
@@ -161,32 +177,59 @@ def test_a_scheduler_that_cannot_be_used_is_one_line(
     scheduler: str, words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("oer_pipeline.studies.cluster.SECONDS_TO_ANSWER", 1.0)
-    with pytest.raises(ConfigurationError, match=words) as caught, connected(scheduler, None):
+    with (
+        pytest.raises(ConfigurationError, match=words) as caught,
+        connected(scheduler, None),
+    ):
         pass
     assert "\n" not in str(caught.value)
 
 
 def test_a_scheduler_has_its_own_workers(client: Any) -> None:
-    with pytest.raises(ConfigurationError, match="--jobs is for this machine"), connected("tcp://x:1", 2):
+    with (
+        pytest.raises(ConfigurationError, match="--jobs is for this machine"),
+        connected("tcp://x:1", 2),
+    ):
         pass
     address = client.scheduler.address
     with connected(address, None) as other:
-        assert run([Job("help", ("--help",))], other, quiet)["help"].status is Status.DONE
+        assert (
+            run([Job("help", ("--help",))], other, quiet)["help"].status is Status.DONE
+        )
 
 
-def test_workers_with_other_libraries_are_refused(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_workers_with_other_libraries_are_refused(
+    client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(provenance, "LIBRARIES", ("torch",))
     with (
-        pytest.raises(ConfigurationError, match=r"worker tcp://\S+ runs Python .* give all the same"),
+        pytest.raises(
+            ConfigurationError,
+            match=r"worker tcp://\S+ runs Python .* give all the same",
+        ),
         connected(client.scheduler.address, None),
     ):
         pass
 
 
 def _grid(project: Any, *more: str) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "kedro", "grid", "default", "--env=test", "--jobs=2", *more]
+    command = [
+        sys.executable,
+        "-m",
+        "kedro",
+        "grid",
+        "default",
+        "--env=test",
+        "--jobs=2",
+        *more,
+    ]
     return subprocess.Popen(
-        command, cwd=project.path, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        cwd=project.path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        start_new_session=True,
     )
 
 
@@ -194,7 +237,9 @@ def _below(process: subprocess.Popen[str]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children(recursive=True)
 
 
-def _wait_for(text: str, process: subprocess.Popen[str], log: Path, seconds: float = 240.0) -> None:
+def _wait_for(
+    text: str, process: subprocess.Popen[str], log: Path, seconds: float = 240.0
+) -> None:
     """Until a job's log has a line."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:
@@ -207,7 +252,9 @@ def _wait_for(text: str, process: subprocess.Popen[str], log: Path, seconds: flo
 
 @pytest.mark.slow
 @pytest.mark.parametrize("stop", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(project: Any, stop: signal.Signals) -> None:
+def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(
+    project: Any, stop: signal.Signals
+) -> None:
     more = ("--methods=finetune", "--params=learner.updates=3000,seeds=0,tasks=2")
     process = _grid(project, *more)
     _wait_for("updates", process, project.path / "logs" / "finetune.log")
@@ -215,7 +262,9 @@ def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(project: Any, stop:
     assert len(children) > 3
     os.kill(process.pid, stop)
     _, alive = psutil.wait_procs(children, timeout=5.0)
-    running = [p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE]
+    running = [
+        p for p in alive if p.is_running() and p.status() != psutil.STATUS_ZOMBIE
+    ]
     assert not running, [p.cmdline() for p in running]
     assert process.wait(5.0) != 0
     again = _grid(project, *more)
@@ -227,7 +276,10 @@ def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(project: Any, stop:
 
 @pytest.mark.slow
 def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
-    more = ("--methods=finetune+er_random", "--params=learner.updates=2000,seeds=0,tasks=2,checkpoint_seconds=0.5")
+    more = (
+        "--methods=finetune+er_random",
+        "--params=learner.updates=2000,seeds=0,tasks=2,checkpoint_seconds=0.5",
+    )
     plain = Project(tmp_path / "plain")
     done = _grid(plain, *more)
     output, _ = done.communicate(timeout=500)

@@ -1,4 +1,5 @@
-"""Grid files: what is crossed, what is refused, and that the committed ones are whole."""
+"""Grid files: what is crossed, what is refused, and that the committed ones are
+whole."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf"
 METHODS = yaml.safe_load((CONF / "base/methods.yml").read_text())
 LEARNERS = yaml.safe_load((CONF / "base/parameters.yml").read_text())["learners"]
-SMALL = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": ["er_random", "oer"]}
+SMALL = {
+    "suites": ["ant_dir"],
+    "qualities": ["medium"],
+    "methods": ["er_random", "oer"],
+}
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +38,11 @@ def grid(**more: Any) -> Any:
 def test_axes_are_crossed_and_single_values_fixed() -> None:
     told = grid(
         qualities=["medium", "expert"],
-        parameters={"replay.size": [30, 300], "learner.heads": "single", "graphs": False},
+        parameters={
+            "replay.size": [30, 300],
+            "learner.heads": "single",
+            "graphs": False,
+        },
         seeds="0-1",
     )
     found = combinations(told, METHODS, LEARNERS)
@@ -54,12 +63,18 @@ def test_axes_are_crossed_and_single_values_fixed() -> None:
 
 def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
     methods = {**METHODS, "pull": {"learner": {"name": "pull"}}}
-    learners = {**LEARNERS, "pull": {"class": "x:Pull", "strength": 1.0, "tuned": "strength"}}
+    learners = {
+        **LEARNERS,
+        "pull": {"class": "x:Pull", "strength": 1.0, "tuned": "strength"},
+    }
     every = combinations(grid(methods="all"), methods, learners)
     assert "pull" in {c.method for c in every}
     tuned = combinations(grid(methods="tuned", coefficient=[1, 10]), methods, learners)
     [low, high] = [c.parameters for c in tuned if c.method == "pull"]
-    assert (low, high) == ({"learners.pull.strength": 1.0}, {"learners.pull.strength": 10.0})
+    assert (low, high) == (
+        {"learners.pull.strength": 1.0},
+        {"learners.pull.strength": 10.0},
+    )
 
 
 @pytest.mark.parametrize(
@@ -72,17 +87,25 @@ def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
         ({"methods": "every"}, "methods is 'every'; it takes a list"),
         ({"parameters": ["tasks"]}, "parameters is .* it takes dotted names"),
         ({"parameters": {"tasks": []}}, "parameter tasks has no value"),
-        ({"parameters": {"tasks": [[1]]}}, r"parameter tasks is \[1\]; it takes numbers"),
+        (
+            {"parameters": {"tasks": [[1]]}},
+            r"parameter tasks is \[1\]; it takes numbers",
+        ),
         ({"parameters": {"compare": "a,b"}}, "parameter compare is 'a,b'"),
         ({"parameters": {"seeds": "0-2"}}, "parameter seeds .* has a key of its own"),
         ({"coefficient": ["much"]}, "coefficient is .* it takes a list of numbers"),
         ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
-        ({"page": "docs/lerners.md"}, "page is 'docs/lerners.md'; it takes a page that is there"),
+        (
+            {"page": "docs/lerners.md"},
+            "page is 'docs/lerners.md'; it takes a page that is there",
+        ),
     ],
 )
-def test_what_a_grid_does_not_take_is_one_line(change: dict[str, Any], words: str) -> None:
+def test_what_a_grid_does_not_take_is_one_line(
+    change: dict[str, Any], words: str
+) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
         grid(**change)
     assert "\n" not in str(caught.value)
@@ -103,7 +126,10 @@ def test_cells_that_cannot_be_are_refused_before_any_work() -> None:
         (grid(suites=["ants"]), "unknown suite 'ants'"),
         (grid(parameters={"replay.sise": [1, 2]}), "unknown parameter 'replay.sise'"),
         (grid(coefficient=[1.0], methods=["agem"]), "method 'agem' has no coefficient"),
-        (grid(parameters={"checkpoint_seconds": [1.0, 2.0]}), "cells .* and .* are the same"),
+        (
+            grid(parameters={"checkpoint_seconds": [1.0, 2.0]}),
+            "cells .* and .* are the same",
+        ),
     )
     for told, words in cases:
         with pytest.raises(ConfigurationError, match=words):
@@ -119,7 +145,9 @@ def test_a_part_of_a_grid_is_of_its_own_names() -> None:
     whole = read("default", CONF, None)
     part = whole.part(methods=["oer"], suites=None)
     assert (part.methods, part.suites) == (("oer",), whole.suites)
-    with pytest.raises(ConfigurationError, match="grid default has no 'ewc' in its methods"):
+    with pytest.raises(
+        ConfigurationError, match="grid default has no 'ewc' in its methods"
+    ):
         whole.part(methods=["ewc"])
 
 
@@ -132,10 +160,15 @@ def test_only_a_whole_grid_at_its_defaults_rewrites_its_page() -> None:
     assert cells_of(grid(report="learners"), "", None).page is None
 
 
-@pytest.mark.parametrize("said", ["suite=walker_par", "method=ewc", "replay.size=7", "seeds=3", "compare=oer"])
+@pytest.mark.parametrize(
+    "said",
+    ["suite=walker_par", "method=ewc", "replay.size=7", "seeds=3", "compare=oer"],
+)
 def test_what_the_grid_says_itself_is_refused_beside_it(said: str) -> None:
     told = grid(parameters={"replay.size": [30, 300]}, seeds="0-1")
-    with pytest.raises(ConfigurationError, match=f"grid mine says {said.partition('=')[0]} itself"):
+    with pytest.raises(
+        ConfigurationError, match=f"grid mine says {said.partition('=')[0]} itself"
+    ):
         cells_of(told, f"tasks=2,{said}", "test")
     assert cells_of(told, "tasks=2", "test").cells
 
@@ -147,7 +180,9 @@ def test_an_environments_grid_comes_before_the_common_one(tmp_path: Path) -> Non
         file.write_text(yaml.safe_dump({**SMALL, "suites": [suite]}))
     assert read("mine", tmp_path, None).suites == ("walker_par",)
     assert read("mine", tmp_path, "test").suites == ("ant_dir",)
-    with pytest.raises(ConfigurationError, match="unknown grid 'mime'; did you mean mine"):
+    with pytest.raises(
+        ConfigurationError, match="unknown grid 'mime'; did you mean mine"
+    ):
         read("mime", tmp_path, None)
     file.write_bytes(b"suites: [\xff")
     with pytest.raises(ConfigurationError, match=r"mine.yml is no YAML"):
@@ -167,6 +202,10 @@ def test_every_committed_grid_can_be_run(name: str) -> None:
 def test_a_report_of_ones_own_is_a_dotted_name() -> None:
     told = grid(report="oer_pipeline.studies.comparison:report")
     assert report_of(told) is report_of(grid(report="comparison"))
-    for wrong in ("comparsion", "no_such.module:report", "oer_pipeline.studies.comparison:no"):
+    for wrong in (
+        "comparsion",
+        "no_such.module:report",
+        "oer_pipeline.studies.comparison:no",
+    ):
         with pytest.raises(ConfigurationError, match="can't be loaded"):
             report_of(grid(report=wrong))

@@ -38,7 +38,12 @@ def test_a_running_job_is_taken_to_go_on_as_fast_as_it_has_gone(clock: Clock) ->
     clock.now += 300.0  # three times as long as expected, and only a quarter done
     progress.hear({"job": "cell", "line": "Node 3 of 8: task_2.train (seeds 0)"})
     assert progress.left() == pytest.approx(300.0 * 3)
-    progress.hear({"job": "cell", "line": "train task 2 (ewc, seeds 0): 4000/8000 updates, 100/s, 40 s left"})
+    progress.hear(
+        {
+            "job": "cell",
+            "line": "train task 2 (ewc, seeds 0): 4000/8000 updates, 100/s, 40 s left",
+        }
+    )
     assert progress.left() == pytest.approx(300.0 * (1 - 2.5 / 8) / (2.5 / 8))
 
 
@@ -49,13 +54,18 @@ def test_the_time_left_never_stands_at_nothing_while_a_job_runs(clock: Clock) ->
 
 
 def test_what_waits_is_expected_to_be_as_slow_as_what_is_done(clock: Clock) -> None:
-    jobs = [Job("a", (), expected=600.0), Job("b", (), ("a",), 600.0), Job("c", (), ("a",), 600.0)]
+    jobs = [
+        Job("a", (), expected=600.0),
+        Job("b", (), ("a",), 600.0),
+        Job("c", (), ("a",), 600.0),
+    ]
     progress = Progress(jobs, 2)
     assert progress.left() == pytest.approx(1200.0)  # a, then b beside c
     progress.hear({"job": "a", "line": "starting"})
     clock.now += 1800.0
     progress.ended(Outcome("a", Status.DONE, 1800.0))
-    # The guess counts as 600 s that were kept to: (600 + 1800) / (600 + 600) times slower.
+    # The guess counts as 600 s that were kept to: (600 + 1800) / (600 + 600) times
+    # slower.
     assert progress.left() == pytest.approx(1200.0)
     assert "1 of 3 done, 30:00 min gone, about 20:00 min left" in progress.lines()[0]
 
@@ -77,7 +87,10 @@ def test_lines_of_other_grids_are_not_ours(clock: Clock) -> None:
 
 def test_how_a_job_ended_is_one_line(clock: Clock) -> None:
     progress = one(clock)
-    assert progress.end_line(Outcome("cell", Status.DONE, 65.0)) == "done: cell in 1:05 min"
+    assert (
+        progress.end_line(Outcome("cell", Status.DONE, 65.0))
+        == "done: cell in 1:05 min"
+    )
     failed = Outcome("cell", Status.FAILED, 1.0, "line 1\nError: this")
     assert progress.end_line(failed) == "failed: cell; Error: this"
 

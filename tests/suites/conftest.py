@@ -1,4 +1,5 @@
-"""Named suites as configured, loops over raw MuJoCo to hold the families against, and a physics whose fate is known."""
+"""Named suites as configured, loops over raw MuJoCo to hold the families against, and a
+physics whose fate is known."""
 
 from __future__ import annotations
 
@@ -29,7 +30,8 @@ ASSETS = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
 
 
 class Counter(Physics):
-    """Position starts at U(0, 1) and moves by the action, which is the reward, less `toll` for a negative one.
+    """Position starts at U(0, 1) and moves by the action, which is the reward, less
+    `toll` for a negative one.
 
     Terminal after `ends` steps, NaN after `breaks`.
     """
@@ -50,13 +52,19 @@ class Counter(Physics):
 
     def step(self, state: SimpleNamespace, action: FloatArray) -> Transition:
         state.steps += 1
-        state.position[:] = np.nan if state.steps == self._breaks else state.position + action
-        return Transition(float(action[0]) - self._toll * (action[0] < 0), state.steps == self._ends)
+        state.position[:] = (
+            np.nan if state.steps == self._breaks else state.position + action
+        )
+        return Transition(
+            float(action[0]) - self._toll * (action[0] < 0), state.steps == self._ends
+        )
 
     def is_sound(self, state: SimpleNamespace) -> bool:
         return bool(np.isfinite(state.position).all())
 
-    def picture(self, state: SimpleNamespace, width: int, height: int) -> NDArray[np.uint8]:
+    def picture(
+        self, state: SimpleNamespace, width: int, height: int
+    ) -> NDArray[np.uint8]:
         return np.full((height, width, 3), 10 * state.steps, np.uint8)
 
 
@@ -67,11 +75,14 @@ def counter() -> type[Counter]:
 
 @pytest.fixture
 def counting(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Suite]:
-    """A suite whose one task is a `Counter` of these parameters; its return is the sum of its actions."""
+    """A suite whose one task is a `Counter` of these parameters; its return is the sum
+    of its actions."""
     monkeypatch.setitem(FAMILIES, "counter", Counter)
 
     def suite(horizon: int = 10, **parameters: int) -> Suite:
-        return Suite.from_config("counting", {"family": "counter", "horizon": horizon, "tasks": [parameters]})
+        return Suite.from_config(
+            "counting", {"family": "counter", "horizon": horizon, "tasks": [parameters]}
+        )
 
     return suite
 
@@ -90,8 +101,18 @@ def signed(named: Callable[[str], Suite]) -> Suite:
 
 def constant_policy(observations: int, actions: int, value: float) -> GaussianPolicy:
     """A policy that always takes action `value`, with next to no noise."""
-    weights = {"mean": np.zeros(observations), "variance": np.ones(observations), "log_std": np.full(actions, -30.0)}
-    return GaussianPolicy(weights | {"0.weight": np.zeros((observations, actions)), "0.bias": np.full(actions, value)})
+    weights = {
+        "mean": np.zeros(observations),
+        "variance": np.ones(observations),
+        "log_std": np.full(actions, -30.0),
+    }
+    return GaussianPolicy(
+        weights
+        | {
+            "0.weight": np.zeros((observations, actions)),
+            "0.bias": np.full(actions, value),
+        }
+    )
 
 
 @pytest.fixture
@@ -102,11 +123,19 @@ def constant() -> Callable[[int, int, float], GaussianPolicy]:
 def wild_policy(observations: int, actions: int) -> GaussianPolicy:
     """A 64-64 network of random weights, whose products round."""
     draw, sizes = np.random.default_rng(0), (observations, 64, 64, actions)
-    weights = {"mean": np.zeros(observations), "variance": np.ones(observations), "log_std": np.full(actions, -1.0)}
+    weights = {
+        "mean": np.zeros(observations),
+        "variance": np.ones(observations),
+        "log_std": np.full(actions, -1.0),
+    }
     for layer, (rows, columns) in enumerate(itertools.pairwise(sizes)):
-        weights[f"{layer}.weight"] = draw.standard_normal((rows, columns)).astype(np.float32) / np.sqrt(rows)
+        weights[f"{layer}.weight"] = draw.standard_normal((rows, columns)).astype(
+            np.float32
+        ) / np.sqrt(rows)
         weights[f"{layer}.bias"] = draw.standard_normal(columns).astype(np.float32)
-    return GaussianPolicy({name: weight.astype(np.float32) for name, weight in weights.items()})
+    return GaussianPolicy(
+        {name: weight.astype(np.float32) for name, weight in weights.items()}
+    )
 
 
 @pytest.fixture
@@ -115,7 +144,8 @@ def wild() -> Callable[[int, int], GaussianPolicy]:
 
 
 class Raw:
-    """One episode step by step over MuJoCo itself, nothing of the package in it (protocol, section 1)."""
+    """One episode step by step over MuJoCo itself, nothing of the package in it
+    (protocol, section 1)."""
 
     def __init__(self, asset: str, substeps: int) -> None:
         self.model = mujoco.MjModel.from_xml_path(str(ASSETS / asset))
@@ -136,10 +166,18 @@ def raw() -> type[Raw]:
     return Raw
 
 
-def planned(physics: Physics, plan: FloatArray, purpose: str = "table", horizon: int | None = None) -> Episodes:
-    """One episode of the actions `plan` (T, A), from the start that (purpose, 0, 1, 0) draws."""
+def planned(
+    physics: Physics,
+    plan: FloatArray,
+    purpose: str = "table",
+    horizon: int | None = None,
+) -> Episodes:
+    """One episode of the actions `plan` (T, A), from the start that (purpose, 0, 1, 0)
+    draws."""
     start = episode_generators(purpose, 0, 1, 1)
-    return rollout([physics], start, lambda _, step: plan[step][None], horizon or len(plan))
+    return rollout(
+        [physics], start, lambda _, step: plan[step][None], horizon or len(plan)
+    )
 
 
 @pytest.fixture

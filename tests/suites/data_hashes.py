@@ -1,7 +1,7 @@
 """Prints, as JSON, hashes of data that this process collects, and of kernels.
 
-The data must not depend on the kernels: `test_same_everywhere` runs this as a child, with
-those forced that another processor would use.
+The data must not depend on the kernels: `test_same_everywhere` runs this as a child,
+with those forced that another processor would use.
 """
 
 from __future__ import annotations
@@ -82,7 +82,9 @@ def collected(task: Task, file: Behaviours, folder: Path) -> None:
     JSONDataset(str(folder / "references.json")).save(measured)
     for kind, table in raw.items():
         write_trajectories(folder / f"{kind}.parquet", table)
-    for quality in (name for name, needed in QUALITIES.items() if set(needed) <= set(kinds)):
+    for quality in (
+        name for name, needed in QUALITIES.items() if set(needed) <= set(kinds)
+    ):
         parts: list[Trajectories] = [raw[kind] for kind in raw_kinds(quality)]
         data, card = ingest(quality, {"transitions": ROWS}, measured, *parts)
         write_trajectories(folder / f"{quality}_primary.parquet", data)
@@ -98,7 +100,9 @@ def hashes(name: str) -> dict[str, str]:
     task = suite.tasks[0]
     file = load_behaviours(behaviour_path(task.family, task.key))
     found = dict(rolled_out(task, file))
-    if not FAMILIES[task.family].libraries:  # others' rewards may differ in float64's last bits
+    if not FAMILIES[
+        task.family
+    ].libraries:  # others' rewards may differ in float64's last bits
         found["rewards"] = rewards(task)
     with TemporaryDirectory() as folder:
         collected(replace(task, horizon=STEPS), file, Path(folder))

@@ -1,4 +1,5 @@
-"""Behaviour policies: the committed ones do what their record says; noise and starts are reproducible and disjoint."""
+"""Behaviour policies: the committed ones do what their record says; noise and starts
+are reproducible and disjoint."""
 
 from __future__ import annotations
 
@@ -31,7 +32,13 @@ from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Suite, Task
 
 Named = Callable[[str], Suite]
-NAMED = ("cheetah_vel_signed", "cheetah_vel", "cheetah_vel_spread", "ant_dir", "walker_par")
+NAMED = (
+    "cheetah_vel_signed",
+    "cheetah_vel",
+    "cheetah_vel_spread",
+    "ant_dir",
+    "walker_par",
+)
 
 
 def committed(task: Task) -> BehaviourFile:
@@ -39,7 +46,9 @@ def committed(task: Task) -> BehaviourFile:
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_rules(named: Named, name: str) -> None:
+def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_rules(
+    named: Named, name: str
+) -> None:
     for task in named(name).tasks:
         file = committed(task)
         file.check_task(task)
@@ -56,12 +65,17 @@ def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_
 
 
 @pytest.mark.parametrize("name", NAMED)
-def test_committed_behaviours_play_as_their_record_says(named: Named, name: str) -> None:
+def test_committed_behaviours_play_as_their_record_says(
+    named: Named, name: str
+) -> None:
     task = named(name).tasks[0]
     file = committed(task)
     returns = file.record["returns"]
     floor = max(returns["random"], returns["zero"])
-    for behaviour, wanted in ((file.policies["medium"], returns["medium"]), (file.expert, returns["final"])):
+    for behaviour, wanted in (
+        (file.policies["medium"], returns["medium"]),
+        (file.expert, returns["final"]),
+    ):
         found = float(play(task, behaviour, 8, "test").returns.mean())
         assert (found - floor) / (returns["final"] - floor) == pytest.approx(
             (wanted - floor) / (returns["final"] - floor), abs=0.35
@@ -78,11 +92,14 @@ def test_committed_behaviours_play_as_their_record_says(named: Named, name: str)
         ("ant_dir", -40.0, -30.0),
     ],
 )
-def test_an_untrained_policy_is_refused_by_name(named: Named, name: str, floor: float, enough: float) -> None:
+def test_an_untrained_policy_is_refused_by_name(
+    named: Named, name: str, floor: float, enough: float
+) -> None:
     task = named(name).tasks[1]
     check_trained(task, floor, enough)
     message = (
-        rf"{name} task_2 \(.*\) is untrained: final return {enough - 1:.1f}, .* floor of {floor:.1f} takes {enough:.1f}"
+        rf"{name} task_2 \(.*\) is untrained: final return {enough - 1:.1f}, .* floor"
+        rf" of {floor:.1f} takes {enough:.1f}"
     )
     with pytest.raises(DataError, match=message):
         check_trained(task, floor, enough - 1)
@@ -91,15 +108,31 @@ def test_an_untrained_policy_is_refused_by_name(named: Named, name: str, floor: 
 @pytest.fixture
 def behaviours(wild: Any) -> BehaviourFile:
     """Made-up policies of the default suite's first task."""
-    policies = {"medium": wild(20, 6), "final": replace(wild(20, 6)), "replay_1": wild(20, 6), "replay_10": wild(20, 6)}
     policies = {
-        stage: replace(policy, weights={n: w + number for n, w in policy.weights.items()})
+        "medium": wild(20, 6),
+        "final": replace(wild(20, 6)),
+        "replay_1": wild(20, 6),
+        "replay_10": wild(20, 6),
+    }
+    policies = {
+        stage: replace(
+            policy, weights={n: w + number for n, w in policy.weights.items()}
+        )
         for number, (stage, policy) in enumerate(policies.items())
     }
-    return BehaviourFile(policies, {"algorithm": "PPO", "task": {"target_velocity": 1.5}, "returns": {"final": -3.25}})
+    return BehaviourFile(
+        policies,
+        {
+            "algorithm": "PPO",
+            "task": {"target_velocity": 1.5},
+            "returns": {"final": -3.25},
+        },
+    )
 
 
-def test_a_behaviour_file_gives_back_what_was_saved(behaviours: BehaviourFile, tmp_path: Path) -> None:
+def test_a_behaviour_file_gives_back_what_was_saved(
+    behaviours: BehaviourFile, tmp_path: Path
+) -> None:
     save(behaviours, tmp_path / "deep" / "file.safetensors")
     loaded = BehaviourFile.load(tmp_path / "deep" / "file.safetensors")
     assert loaded.record == behaviours.record
@@ -108,39 +141,65 @@ def test_a_behaviour_file_gives_back_what_was_saved(behaviours: BehaviourFile, t
         assert isinstance(loaded.policies[stage], GaussianPolicy)
         assert set(loaded.policies[stage].weights) == set(policy.weights)
         for name, weight in policy.weights.items():
-            np.testing.assert_array_equal(loaded.policies[stage].weights[name], np.float32(weight))
+            np.testing.assert_array_equal(
+                loaded.policies[stage].weights[name], np.float32(weight)
+            )
     assert [p.name for p in (tmp_path / "deep").iterdir()] == ["file.safetensors"]
 
 
-def test_replay_goes_from_the_oldest_policy_to_medium_and_the_expert_takes_its_mean(behaviours: BehaviourFile) -> None:
+def test_replay_goes_from_the_oldest_policy_to_medium_and_the_expert_takes_its_mean(
+    behaviours: BehaviourFile,
+) -> None:
     stages = ["replay_1", "replay_10", "medium"]
     assert behaviours.replay == [behaviours.policies[stage] for stage in stages]
-    observation, noise = np.random.default_rng(0).standard_normal((2, 20)), np.ones((2, 6))
+    observation, noise = (
+        np.random.default_rng(0).standard_normal((2, 20)),
+        np.ones((2, 6)),
+    )
     expert, final = behaviours.expert, behaviours.policies["final"]
-    np.testing.assert_array_equal(expert.act(observation, noise), final.act(observation, 0 * noise))
+    np.testing.assert_array_equal(
+        expert.act(observation, noise), final.act(observation, 0 * noise)
+    )
     assert (expert.act(observation, noise) != final.act(observation, noise)).all()
 
 
-def test_a_file_of_sac_has_squashed_policies(behaviours: BehaviourFile, tmp_path: Path) -> None:
-    save(replace(behaviours, record={**behaviours.record, "algorithm": "SAC"}), tmp_path / "sac.safetensors")
+def test_a_file_of_sac_has_squashed_policies(
+    behaviours: BehaviourFile, tmp_path: Path
+) -> None:
+    save(
+        replace(behaviours, record={**behaviours.record, "algorithm": "SAC"}),
+        tmp_path / "sac.safetensors",
+    )
     loaded = BehaviourFile.load(tmp_path / "sac.safetensors")
     assert {type(policy) for policy in loaded.policies.values()} == {SquashedPolicy}
 
 
-def test_another_tasks_file_is_refused(behaviours: BehaviourFile, signed: Suite) -> None:
+def test_another_tasks_file_is_refused(
+    behaviours: BehaviourFile, signed: Suite
+) -> None:
     behaviours.check_task(signed.tasks[0])
-    with pytest.raises(DataError, match=r"cheetah_vel_signed task_2: trained on .* 1.5}; the task is .* -1.5}"):
+    with pytest.raises(
+        DataError,
+        match=r"cheetah_vel_signed task_2: trained on .* 1.5}; the task is .* -1.5}",
+    ):
         behaviours.check_task(signed.tasks[1])
 
 
 def test_a_missing_file_says_how_to_make_it(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"no behaviour policies at .*id_9.safetensors; `make behaviours"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"no behaviour policies at .*id_9.safetensors; `make behaviours",
+    ):
         BehaviourFile.load(tmp_path / "id_9.safetensors")
 
 
 def write(path: Path, record: Any) -> None:
     text = record if isinstance(record, str) else json.dumps(record)
-    save_file({"medium/0.weight": np.zeros((2, 2), np.float32)}, path, metadata={"record": text})
+    save_file(
+        {"medium/0.weight": np.zeros((2, 2), np.float32)},
+        path,
+        metadata={"record": text},
+    )
 
 
 @pytest.mark.parametrize(
@@ -162,7 +221,13 @@ def test_a_file_that_is_none_is_named(
     path = tmp_path / "id_0.safetensors"
     save(behaviours, path)
     damage(path)
-    with pytest.raises(DataError, match=r"id_0.safetensors: not a behaviour file: .*; choose one of PPO, SAC made it"):
+    with pytest.raises(
+        DataError,
+        match=(
+            r"id_0.safetensors: not a behaviour file: .*; choose one of PPO, SAC"
+            r" made it"
+        ),
+    ):
         BehaviourFile.load(path)
 
 
@@ -191,16 +256,22 @@ def gaussian(**changes: np.ndarray) -> GaussianPolicy:
     return GaussianPolicy({**weights, **changes})
 
 
-def test_a_gaussian_policy_is_tanh_layers_on_standardised_clipped_observations_plus_scaled_noise() -> None:
+def test_a_gaussian_policy_equals_its_formula() -> None:
     policy, noise = gaussian(), np.ones((3, 6))
     observation = np.random.default_rng(1).standard_normal((3, 20))
     observation[0, 0] = 1e6
     w = policy.weights
     mean = (
-        np.tanh(np.clip((observation - 0.5) / 2, -10, 10) @ w["0.weight"] + w["0.bias"]) @ w["1.weight"] + w["1.bias"]
+        np.tanh(np.clip((observation - 0.5) / 2, -10, 10) @ w["0.weight"] + w["0.bias"])
+        @ w["1.weight"]
+        + w["1.bias"]
     )
-    np.testing.assert_allclose(policy.act(observation, noise), mean + np.arange(1, 7) / 10, rtol=1e-6)
-    np.testing.assert_allclose(replace(policy, deterministic=True).act(observation, noise), mean, rtol=1e-6)
+    np.testing.assert_allclose(
+        policy.act(observation, noise), mean + np.arange(1, 7) / 10, rtol=1e-6
+    )
+    np.testing.assert_allclose(
+        replace(policy, deterministic=True).act(observation, noise), mean, rtol=1e-6
+    )
 
 
 def layers_of(weights: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -256,7 +327,9 @@ def test_the_grid_is_fine_and_exact_in_float32() -> None:
 
 def test_noise_belongs_to_the_episode_not_to_its_company() -> None:
     def noise(numbers: slice) -> np.ndarray:
-        return Acting.of(UniformPolicy(), episode_generators("noise", 3, 1, 5)[numbers], 10, 6).noise
+        return Acting.of(
+            UniformPolicy(), episode_generators("noise", 3, 1, 5)[numbers], 10, 6
+        ).noise
 
     whole = noise(slice(0, 5))
     assert whole.shape == (5, 10, 6)
@@ -277,14 +350,21 @@ def test_the_same_episodes_whether_played_in_one_round_or_two(signed: Suite) -> 
     late = play(task, UniformPolicy(), 2, "rounds", seed=2, first=2)
     np.testing.assert_array_equal(whole.observation[2:], late.observation)
     np.testing.assert_array_equal(whole.action[2:], late.action)
-    assert not np.array_equal(play(task, UniformPolicy(), 2, "rounds", seed=3, first=2).action, late.action)
+    assert not np.array_equal(
+        play(task, UniformPolicy(), 2, "rounds", seed=3, first=2).action, late.action
+    )
 
 
-def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(signed: Suite) -> None:
+def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(
+    signed: Suite,
+) -> None:
     tasks = [replace(task, horizon=3) for task in signed.tasks[:2]]
 
     def act(task: Task, observation: np.ndarray) -> np.ndarray:
-        return np.full((*observation.shape[:2], 6), np.arange(observation.shape[0])[:, None, None] / 2)
+        return np.full(
+            (*observation.shape[:2], 6),
+            np.arange(observation.shape[0])[:, None, None] / 2,
+        )
 
     result = evaluate(tasks, act, members=2, episodes=5, purpose="evaluation")
     starts = [[run.observation[:, 0] for run in by_member] for by_member in result]
@@ -307,9 +387,13 @@ def test_evaluation_hands_every_member_and_task_its_own_rows(signed: Suite) -> N
         return 0.3 * np.tanh(observation[..., :6]) + task / 10 + member / 100
 
     def act(task: Task, observation: np.ndarray) -> np.ndarray:
-        return np.stack([policy(task.index, m, rows) for m, rows in enumerate(observation)])
+        return np.stack(
+            [policy(task.index, m, rows) for m, rows in enumerate(observation)]
+        )
 
     result = evaluate(tasks, act, members=4, episodes=2, purpose="rows")
     for k, by_member in enumerate(result):
         for m, run in enumerate(by_member):
-            np.testing.assert_allclose(run.action, policy(k + 1, m, run.observation[:, :-1]), atol=1e-6)
+            np.testing.assert_allclose(
+                run.action, policy(k + 1, m, run.observation[:, :-1]), atol=1e-6
+            )

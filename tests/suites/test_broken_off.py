@@ -1,4 +1,5 @@
-"""Breaking off never pays: not in evaluation, not in references, not in a behaviour's scores."""
+"""Breaking off never pays: not in evaluation, not in references, not in a behaviour's
+scores."""
 
 from __future__ import annotations
 
@@ -84,7 +85,9 @@ def test_missing_steps_earn_the_least_of_random_actions_of_the_episode_and_of_a_
     random = play(task, UniformPolicy(), 25, "collect random").reward.min()
     assert -1.0 < random < -0.9
     expected = 3 * value + 7 * min(random, value, 0.0)
-    np.testing.assert_allclose(full_returns(task, steady(task, value)), expected, rtol=1e-6)
+    np.testing.assert_allclose(
+        full_returns(task, steady(task, value)), expected, rtol=1e-6
+    )
 
 
 def test_rewards_that_are_never_bad_do_not_pay_for_missing_steps(

@@ -1,4 +1,5 @@
-"""Padded episodes to rows: nothing of the padding, the right flags, the right neighbours."""
+"""Padded episodes to rows: nothing of the padding, the right flags, the right
+neighbours."""
 
 from __future__ import annotations
 
@@ -22,7 +23,8 @@ HORIZON = 4
 
 @pytest.fixture
 def episodes() -> Episodes:
-    """To the horizon; terminal after 2; diverged after 3; diverged at once; terminal at the horizon."""
+    """To the horizon; terminal after 2; diverged after 3; diverged at once; terminal at
+    the horizon."""
     draw = np.random.default_rng(1)
     length = np.array([4, 2, 3, 0, 4], np.int32)
     observation = draw.standard_normal((5, HORIZON + 1, 3), dtype=np.float32)
@@ -30,8 +32,19 @@ def episodes() -> Episodes:
     reward = draw.standard_normal((5, HORIZON), dtype=np.float32)
     for b, steps in enumerate(length):
         observation[b, steps + 1 :], action[b, steps:], reward[b, steps:] = 0, 0, 0
-    terminal, diverged = np.array([0, 1, 0, 0, 1], bool), np.array([0, 0, 1, 1, 0], bool)
-    return Episodes(observation, action, reward, terminal, diverged, length, np.zeros(len(length), dtype=bool))
+    terminal, diverged = (
+        np.array([0, 1, 0, 0, 1], bool),
+        np.array([0, 0, 1, 1, 0], bool),
+    )
+    return Episodes(
+        observation,
+        action,
+        reward,
+        terminal,
+        diverged,
+        length,
+        np.zeros(len(length), dtype=bool),
+    )
 
 
 def test_rows_of_episodes(episodes: Episodes) -> None:
@@ -45,7 +58,12 @@ def test_rows_of_episodes(episodes: Episodes) -> None:
     np.testing.assert_array_equal(table.next_observation[5], episodes.observation[1, 2])
     np.testing.assert_array_equal(table.action[6:9], episodes.action[2, :3])
     np.testing.assert_allclose(table.returns, episodes.returns[[0, 1, 2, 4]], rtol=1e-6)
-    assert table.metadata == {"suite": "s", "horizon": 4, "diverged_episodes": 2, "broken_off": [2]}
+    assert table.metadata == {
+        "suite": "s",
+        "horizon": 4,
+        "diverged_episodes": 2,
+        "broken_off": [2],
+    }
 
 
 def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
@@ -55,7 +73,9 @@ def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
     validate(table, "here")
     np.testing.assert_array_equal(table.action[:2], [bounds.low, bounds.high])
     np.testing.assert_array_equal(table.bounds, bounds)
-    kept = np.concatenate([episodes.action[b, :steps] for b, steps in enumerate(episodes.length)])
+    kept = np.concatenate(
+        [episodes.action[b, :steps] for b, steps in enumerate(episodes.length)]
+    )
     np.testing.assert_allclose(table.scaled().action, kept, atol=1e-6)
     with pytest.raises(DataError, match="different action bounds"):
         concatenate([table, from_episodes(episodes, {}, HORIZON)])
@@ -68,7 +88,9 @@ def test_the_stored_action_is_the_one_that_was_applied() -> None:
     validate(table, "here")
     assert np.abs(table.action).max() > 1
     angle = np.arctan2(table.observation[:, 1], table.observation[:, 0])
-    cost = angle**2 + 0.1 * table.observation[:, 2] ** 2 + 0.001 * table.action[:, 0] ** 2
+    cost = (
+        angle**2 + 0.1 * table.observation[:, 2] ** 2 + 0.001 * table.action[:, 0] ** 2
+    )
     np.testing.assert_allclose(table.reward, -cost, atol=1e-4)
 
 
@@ -78,13 +100,18 @@ def test_roll_out_shorter_than_the_horizon_is_no_timeout(episodes: Episodes) -> 
 
 
 def test_all_diverged(episodes: Episodes) -> None:
-    nothing = Episodes(*(getattr(episodes, name)[3:4] for name in Episodes.__dataclass_fields__))
+    nothing = Episodes(
+        *(getattr(episodes, name)[3:4] for name in Episodes.__dataclass_fields__)
+    )
     with pytest.raises(DataError, match="1 episodes, but none has a step; 1 diverged"):
         from_episodes(nothing, {}, HORIZON)
 
 
 def test_concatenate(make: Callable[..., Trajectories]) -> None:
-    one, two = make((2, 3), 1, seed_used=1, diverged_episodes=1), make((4,), 2, seed_used=2, diverged_episodes=1)
+    one, two = (
+        make((2, 3), 1, seed_used=1, diverged_episodes=1),
+        make((4,), 2, seed_used=2, diverged_episodes=1),
+    )
     both = concatenate([one, two.select(slice(None))])
     validate(both, "here")
     assert both.episode.tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 2]
@@ -94,7 +121,9 @@ def test_concatenate(make: Callable[..., Trajectories]) -> None:
     assert both.metadata["parts"] == [{"seed_used": 1}, {"seed_used": 2}]
 
 
-def test_concatenate_refuses(make: Callable[..., Trajectories], episodes: Episodes) -> None:
+def test_concatenate_refuses(
+    make: Callable[..., Trajectories], episodes: Episodes
+) -> None:
     with pytest.raises(DataError, match="at least one"):
         concatenate([])
     with pytest.raises(DataError, match=r"widths \[\(3, 2\), \(5, 2\)\]"):

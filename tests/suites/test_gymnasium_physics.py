@@ -1,4 +1,5 @@
-"""Environments of somebody else's: their own truncation is a time-out, their faults are one line each."""
+"""Environments of somebody else's: their own truncation is a time-out, their faults are
+one line each."""
 
 from __future__ import annotations
 
@@ -24,7 +25,8 @@ ID = "tests/Moody-v0"
 
 
 class Moody(gymnasium.Env[Any, Any]):
-    """A point on a line that earns its action; what goes wrong, and after how many steps, is told by `fault`."""
+    """A point on a line that earns its action; what goes wrong, and after how many
+    steps, is told by `fault`."""
 
     def __init__(self, fault: str = "", after: int = 3) -> None:
         self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (2,), np.float64)
@@ -33,7 +35,9 @@ class Moody(gymnasium.Env[Any, Any]):
         if fault == "constructor":
             raise OSError("model.xml:\nno such file")
 
-    def reset(self, *, seed: int | None = None, options: Any = None) -> tuple[Any, dict[str, Any]]:
+    def reset(
+        self, *, seed: int | None = None, options: Any = None
+    ) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         if self.fault == "reset":
             raise RuntimeError("the road\nis closed")
@@ -48,8 +52,12 @@ class Moody(gymnasium.Env[Any, Any]):
         if now == "four":
             return self.place, 0.0, False, {}
         self.place = self.place + float(action[0])
-        shown = {"shape": np.zeros(3), "diverges": np.full(2, np.nan)}.get(now, self.place)
-        earned = {"nan": np.nan, "inf": np.inf, "huge": 1e300, "diverges": np.nan}.get(now, float(action[0]))
+        shown = {"shape": np.zeros(3), "diverges": np.full(2, np.nan)}.get(
+            now, self.place
+        )
+        earned = {"nan": np.nan, "inf": np.inf, "huge": 1e300, "diverges": np.nan}.get(
+            now, float(action[0])
+        )
         ended = now in ("terminal", "both")
         return shown, earned, ended, now in ("truncates", "both"), {}
 
@@ -71,7 +79,9 @@ def test_an_environment_that_truncates_itself_ends_its_episodes_as_timeouts() ->
     assert episodes.length.tolist() == [4] * 5
     assert not episodes.terminal.any()
     assert not episodes.diverged.any()
-    np.testing.assert_array_equal(full_returns(task, episodes), episodes.returns)  # none is continued
+    np.testing.assert_array_equal(
+        full_returns(task, episodes), episodes.returns
+    )  # none is continued
     table = collect(task, None, "random", 50, 0)
     validate(table, "here")
     ends = table.starts + table.lengths - 1
@@ -80,11 +90,19 @@ def test_an_environment_that_truncates_itself_ends_its_episodes_as_timeouts() ->
     assert not table.terminal.any()
     assert "broken_off" not in table.metadata
     np.testing.assert_array_equal(rolled_out_returns(task, table), table.returns)
-    assert references(task, {"random": table}, 0, 3)["random"]["mean"] == pytest.approx(table.returns.mean())
+    assert references(task, {"random": table}, 0, 3)["random"]["mean"] == pytest.approx(
+        table.returns.mean()
+    )
     card = data_card(table, {"random": {"mean": 0.0}})
-    assert card["timeouts_before_horizon"] == card["timeout_episodes"] == len(table.lengths)
+    assert (
+        card["timeouts_before_horizon"]
+        == card["timeout_episodes"]
+        == len(table.lengths)
+    )
     assert "normalised_return" not in card
-    assert "timeouts_before_horizon" not in data_card(collect(task_of(), None, "random", 50, 0))
+    assert "timeouts_before_horizon" not in data_card(
+        collect(task_of(), None, "random", 50, 0)
+    )
 
 
 def test_an_end_of_the_mdp_counts_more_than_truncation_at_the_same_step() -> None:
@@ -108,12 +126,17 @@ def test_training_in_the_environment_sees_the_truncation() -> None:
 
 
 def test_of_truncated_and_diverged_episodes_only_the_diverged_are_continued() -> None:
-    """The physics break off at step 3, and the environment truncates at 5 where that is earlier than nothing."""
+    """The physics break off at step 3, and the environment truncates at 5 where that is
+    earlier than nothing."""
     from oer_pipeline.suites.collect import from_episodes
     from oer_pipeline.trajectories.concatenate import broken_off, concatenate
 
-    broken = from_episodes(play(task_of(fault="diverges"), UniformPolicy(), 2, "a"), {}, 10)
-    cut = from_episodes(play(task_of(fault="truncates", after=5), UniformPolicy(), 3, "b"), {}, 10)
+    broken = from_episodes(
+        play(task_of(fault="diverges"), UniformPolicy(), 2, "a"), {}, 10
+    )
+    cut = from_episodes(
+        play(task_of(fault="truncates", after=5), UniformPolicy(), 3, "b"), {}, 10
+    )
     both = concatenate([cut, broken])
     assert both.lengths.tolist() == [5, 5, 5, 2, 2]
     assert both.metadata["broken_off"] == [3, 4]
@@ -122,7 +145,9 @@ def test_of_truncated_and_diverged_episodes_only_the_diverged_are_continued() ->
     found = rolled_out_returns(task, both)
     np.testing.assert_array_equal(found[:3], both.returns[:3])
     assert (found[3:] < both.returns[3:] - 7.0).all()  # eight steps at about -1
-    later = concatenate([both.select(both.episode == 4), both.select(both.episode == 1)])
+    later = concatenate(
+        [both.select(both.episode == 4), both.select(both.episode == 1)]
+    )
     assert broken_off(later).tolist() == [True, False]
     assert data_card(both)["timeouts_before_horizon"] == 3
 
@@ -132,7 +157,10 @@ FAULTS = {
     "reset": (DataError, "its reset failed: RuntimeError: the road is closed"),
     "four": (DataError, "its step failed: ValueError: not enough values to unpack"),
     "shape": (DataError, r"its observation has shape \(3,\); its space says \(2,\)"),
-    "shape at reset": (DataError, r"its observation has shape \(3,\); its space says \(2,\)"),
+    "shape at reset": (
+        DataError,
+        r"its observation has shape \(3,\); its space says \(2,\)",
+    ),
     "nan": (DataError, "its step returned the reward nan; rewards have to be finite"),
     "inf": (DataError, "its step returned the reward inf"),
     "huge": (DataError, r"its step returned the reward 1e\+300"),
@@ -150,7 +178,9 @@ def test_a_fault_is_one_line_that_names_environment_and_cause(fault: str) -> Non
 
 
 def test_a_nan_reward_is_no_lack_of_training() -> None:
-    training = Training.from_config("gymnasium", {"steps": 256, "snapshots": 2, "episodes": 2})
+    training = Training.from_config(
+        "gymnasium", {"steps": 256, "snapshots": 2, "episodes": 2}
+    )
     with pytest.raises(DataError, match="returned the reward nan") as caught:
         train(task_of(fault="nan"), training)
     assert "train it longer" not in str(caught.value)
@@ -162,19 +192,27 @@ def test_a_simulation_that_diverges_is_still_counted() -> None:
     assert episodes.length.tolist() == [2, 2]
 
 
-@pytest.mark.parametrize("arguments", [{"xml_file": "missing/hopper.xml"}, {"reward": 2}])
+@pytest.mark.parametrize(
+    "arguments", [{"xml_file": "missing/hopper.xml"}, {"reward": 2}]
+)
 def test_a_constructor_that_fails_is_one_line(arguments: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="environment 'Hopper-v5' with ") as caught:
+    with pytest.raises(
+        ConfigurationError, match="environment 'Hopper-v5' with "
+    ) as caught:
         GymnasiumPhysics("Hopper-v5", arguments)
     assert "\n" not in str(caught.value)
     assert str(arguments) in str(caught.value)
 
 
-def test_random_data_that_end_at_the_horizon_are_no_reason_to_warn(caplog: pytest.LogCaptureFixture) -> None:
+def test_random_data_that_end_at_the_horizon_are_no_reason_to_warn(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     table = collect(task_of(horizon=3, fault="terminal"), None, "random", 6, 0)
     assert table.terminal.any()
     validate(table, "here")
     assert not caplog.records
-    foreign = type(table)(**{**vars(table), "metadata": {"horizon": 3, "kind": "imported"}})
+    foreign = type(table)(
+        **{**vars(table), "metadata": {"horizon": 3, "kind": "imported"}}
+    )
     validate(foreign, "theirs")
     assert "theirs: 25 episodes are terminal at the horizon" in caplog.text

@@ -25,7 +25,8 @@ from tests.trajectories.foreign import (
     write_minari_folder,
 )
 
-# Episodes of the table: rows 0-2 (terminal), 3 (time-out), 4-7 (time-out at the horizon of 4).
+# Episodes of the table: rows 0-2 (terminal), 3 (time-out), 4-7 (time-out at the horizon
+# of 4).
 
 
 def _equal(found: Trajectories, expected: Trajectories) -> None:
@@ -39,11 +40,19 @@ def _without(columns: dict[str, Any], *names: str) -> dict[str, Any]:
 
 
 def test_metadata(table: Trajectories, tmp_path: Path) -> None:
-    path = write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(table), algorithm="SAC", license="CC-BY-4.0", steps=7)
+    path = write_d4rl_file(
+        tmp_path / "a.hdf5",
+        d4rl_columns(table),
+        algorithm="SAC",
+        license="CC-BY-4.0",
+        steps=7,
+    )
     metadata = imported(path, "d4rl").metadata
     source = metadata.pop("source")
     assert metadata.pop("mended")["narrowed"] == {}
-    assert metadata.pop("plausibility") == {"skipped": "observations of this environment do not tell its state"}
+    assert metadata.pop("plausibility") == {
+        "skipped": "observations of this environment do not tell its state"
+    }
     assert metadata == {
         "suite": "own",
         "task": 2,
@@ -54,7 +63,11 @@ def test_metadata(table: Trajectories, tmp_path: Path) -> None:
         "horizon": 4,
         "licence": "CC-BY-4.0",
     }
-    assert (source["path"], source["format"], len(source["sha256"])) == (str(path), "d4rl", 64)
+    assert (source["path"], source["format"], len(source["sha256"])) == (
+        str(path),
+        "d4rl",
+        64,
+    )
 
 
 def test_relative_paths_stay_as_configured(table: Trajectories, tmp_path: Path) -> None:
@@ -64,7 +77,9 @@ def test_relative_paths_stay_as_configured(table: Trajectories, tmp_path: Path) 
 
 
 def test_minari_folder(table: Trajectories, tmp_path: Path) -> None:
-    folder = write_minari_folder(tmp_path / "m", minari_episodes(table), dataset_id="a/b-v0", author=["c"])
+    folder = write_minari_folder(
+        tmp_path / "m", minari_episodes(table), dataset_id="a/b-v0", author=["c"]
+    )
     found = imported(folder, "minari")
     _equal(found, table)
     assert found.metadata["collector"] == {"author": ["c"], "dataset_id": "a/b-v0"}
@@ -73,10 +88,25 @@ def test_minari_folder(table: Trajectories, tmp_path: Path) -> None:
 # What is legal: a change of the columns -> the table that it gives.
 LEGAL: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
     "as it is": lambda c: c,
-    "columns of one": lambda c: {**c, "rewards": c["rewards"][:, None], "terminals": c["terminals"][:, None]},
-    "flags as numbers": lambda c: {**c, "terminals": c["terminals"].astype("u1"), "timeouts": c["timeouts"] * 1.0},
-    "the other byte order": lambda c: {**c, "observations": c["observations"].astype(">f4")},
-    "float64": lambda c: {**c, "observations": c["observations"].astype("f8"), "rewards": c["rewards"].astype(">f8")},
+    "columns of one": lambda c: {
+        **c,
+        "rewards": c["rewards"][:, None],
+        "terminals": c["terminals"][:, None],
+    },
+    "flags as numbers": lambda c: {
+        **c,
+        "terminals": c["terminals"].astype("u1"),
+        "timeouts": c["timeouts"] * 1.0,
+    },
+    "the other byte order": lambda c: {
+        **c,
+        "observations": c["observations"].astype(">f4"),
+    },
+    "float64": lambda c: {
+        **c,
+        "observations": c["observations"].astype("f8"),
+        "rewards": c["rewards"].astype(">f8"),
+    },
     "more columns": lambda c: {**c, "infos/qpos": np.zeros((8, 3))},
 }
 
@@ -88,18 +118,28 @@ def test_legal(case: str, table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_one_episode(table: Trajectories, tmp_path: Path) -> None:
-    for rows in (slice(0, 3), slice(3, 4), slice(4, 6)):  # terminal, of one step, unfinished
-        path = write_d4rl_file(tmp_path / f"{rows.start}.hdf5", d4rl_columns(table.select(rows)))
+    for rows in (
+        slice(0, 3),
+        slice(3, 4),
+        slice(4, 6),
+    ):  # terminal, of one step, unfinished
+        path = write_d4rl_file(
+            tmp_path / f"{rows.start}.hdf5", d4rl_columns(table.select(rows))
+        )
         assert imported(path, "d4rl").lengths.tolist() == [rows.stop - rows.start]
 
 
-def test_any_blocks_and_chunks(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_blocks_and_chunks(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(hdf5, "BLOCK", 3)
     for chunks in (None, 1, 2, 5, 8):
         path = tmp_path / f"{chunks}.hdf5"
         with h5py.File(path, "w") as file:
             for name, array in d4rl_columns(table).items():
-                file.create_dataset(name, data=array, chunks=chunks and (chunks, *array.shape[1:]))
+                file.create_dataset(
+                    name, data=array, chunks=chunks and (chunks, *array.shape[1:])
+                )
         _equal(imported(path, "d4rl"), table)
 
 
@@ -112,7 +152,9 @@ def test_narrowing_is_counted(table: Trajectories, tmp_path: Path) -> None:
     np.testing.assert_array_equal(found.reward, wide.astype("f4"))
     record = found.metadata["mended"]["narrowed"]
     error = np.abs(wide.astype("f4") - wide)
-    assert record == {"rewards": {"from": "float64", "changed": 2, "largest_error": error.max()}}
+    assert record == {
+        "rewards": {"from": "float64", "changed": 2, "largest_error": error.max()}
+    }
 
 
 def test_clipping(table: Trajectories, tmp_path: Path) -> None:
@@ -121,23 +163,37 @@ def test_clipping(table: Trajectories, tmp_path: Path) -> None:
     columns["actions"][[1, 5], [0, 1]] = [1.5, -3.25]
     path = write_d4rl_file(tmp_path / "a.hdf5", columns)
     with pytest.raises(
-        DataError, match=r"row 1: must lie within -1 and 1; .* \(2 such rows, the worst -3.25 in row 5\)"
+        DataError,
+        match=(
+            r"row 1: must lie within -1 and 1; .* \(2 such rows, the worst -3.25 in"
+            r" row 5\)"
+        ),
     ):
         imported(path, "d4rl")
     found = imported(path, "d4rl", clip_actions=True)
     np.testing.assert_array_equal(found.action, np.clip(columns["actions"], -1, 1))
-    assert (found.metadata["mended"]["clipped_actions"], found.metadata["mended"]["largest_excess"]) == (2, 2.25)
+    assert (
+        found.metadata["mended"]["clipped_actions"],
+        found.metadata["mended"]["largest_excess"],
+    ) == (2, 2.25)
 
 
 @pytest.mark.parametrize("format", ["d4rl", "minari"])
-def test_terminals_at_the_horizon(table: Trajectories, tmp_path: Path, format: str) -> None:
+def test_terminals_at_the_horizon(
+    table: Trajectories, tmp_path: Path, format: str
+) -> None:
     flags = np.isin(np.arange(8), [2, 7]), np.isin(np.arange(8), [3])
-    changed = Trajectories(**{**table.arrays(), "terminal": flags[0], "timeout": flags[1]})
+    changed = Trajectories(
+        **{**table.arrays(), "terminal": flags[0], "timeout": flags[1]}
+    )
     if format == "d4rl":
         path = write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(changed))
     else:
         path = write_minari_folder(tmp_path / "a", minari_episodes(changed))
-    with pytest.raises(DataError, match=r"row 7: must be false on step 4.*set terminals_at_horizon: timeout"):
+    with pytest.raises(
+        DataError,
+        match=r"row 7: must be false on step 4.*set terminals_at_horizon: timeout",
+    ):
         imported(path, format)
     found = imported(path, format, terminals_at_horizon="timeout")
     _equal(found, table)
@@ -145,35 +201,55 @@ def test_terminals_at_the_horizon(table: Trajectories, tmp_path: Path, format: s
 
 
 @pytest.mark.parametrize("none", ["absent", "false"])
-def test_episodes_without_timeouts_end_at_the_horizon(table: Trajectories, tmp_path: Path, none: str) -> None:
+def test_episodes_without_timeouts_end_at_the_horizon(
+    table: Trajectories, tmp_path: Path, none: str
+) -> None:
     """Two episodes of 4 and one of 2, unfinished; nothing in the file ends them."""
     long = table.select(np.array([4, 5, 6, 7, 4, 5, 6, 7, 0, 1]))
-    columns = {**d4rl_columns(long), "terminals": np.zeros(10, bool), "timeouts": np.zeros(10, bool)}
-    path = write_d4rl_file(tmp_path / "a.hdf5", _without(columns, "timeouts") if none == "absent" else columns)
+    columns = {
+        **d4rl_columns(long),
+        "terminals": np.zeros(10, bool),
+        "timeouts": np.zeros(10, bool),
+    }
+    path = write_d4rl_file(
+        tmp_path / "a.hdf5",
+        _without(columns, "timeouts") if none == "absent" else columns,
+    )
     found = imported(path, "d4rl")
     assert found.lengths.tolist() == [4, 4, 2]
     assert np.flatnonzero(found.timeout).tolist() == [3, 7]
     assert found.metadata["mended"]["split_at_horizon"] == 2
 
 
-def test_an_episode_beyond_the_horizon_is_not_split(make: Callable[..., Trajectories], tmp_path: Path) -> None:
-    """The next observation shows that it went on: the suite's horizon is not that of the data."""
+def test_an_episode_beyond_the_horizon_is_not_split(
+    make: Callable[..., Trajectories], tmp_path: Path
+) -> None:
+    """The next observation shows that it went on: the suite's horizon is not that of
+    the data."""
     columns = {**d4rl_columns(make((3, 7, 6))), "timeouts": np.zeros(16, bool)}
     path = write_d4rl_file(tmp_path / "a.hdf5", columns)
-    message = "column terminals, row 3: must start an episode of at most 4 steps, the suite's horizon; found 13 steps"
+    message = (
+        "column terminals, row 3: must start an episode of at most 4 steps, the suite's"
+        " horizon; found 13 steps"
+    )
     with pytest.raises(DataError, match=message):
         imported(path, "d4rl")
 
 
 def test_next_observations_are_derived(table: Trajectories, tmp_path: Path) -> None:
-    """Each episode loses its last row unless it is terminal; the time-out moves to the row before."""
-    path = write_d4rl_file(tmp_path / "a.hdf5", _without(d4rl_columns(table), "next_observations"))
+    """Each episode loses its last row unless it is terminal; the time-out moves to the
+    row before."""
+    path = write_d4rl_file(
+        tmp_path / "a.hdf5", _without(d4rl_columns(table), "next_observations")
+    )
     found = imported(path, "d4rl")
     kept = [0, 1, 2, 4, 5, 6]
     np.testing.assert_array_equal(found.observation, table.observation[kept])
     np.testing.assert_array_equal(found.action, table.action[kept])
     real = [0, 1, 3, 4, 5]  # row 2 is terminal: nothing follows
-    np.testing.assert_array_equal(found.next_observation[real], table.next_observation[kept][real])
+    np.testing.assert_array_equal(
+        found.next_observation[real], table.next_observation[kept][real]
+    )
     assert found.lengths.tolist() == [3, 3]
     assert found.episode.tolist() == [0, 0, 0, 1, 1, 1]
     assert np.flatnonzero(found.terminal).tolist() == [2]
@@ -183,47 +259,85 @@ def test_next_observations_are_derived(table: Trajectories, tmp_path: Path) -> N
 
 
 def test_no_next_observation_at_all(table: Trajectories, tmp_path: Path) -> None:
-    path = write_d4rl_file(tmp_path / "a.hdf5", _without(d4rl_columns(table.select(slice(3, 4))), "next_observations"))
+    path = write_d4rl_file(
+        tmp_path / "a.hdf5",
+        _without(d4rl_columns(table.select(slice(3, 4))), "next_observations"),
+    )
     with pytest.raises(DataError, match="found 1 rows; none has a next observation"):
         imported(path, "d4rl")
 
 
-def test_mended_terminals_cost_the_last_row(table: Trajectories, tmp_path: Path) -> None:
-    """A terminal that the clock made is none: without next observations its row goes."""
-    columns = {**d4rl_columns(table.select(slice(4, 8))), "terminals": np.arange(4) == 3, "timeouts": np.zeros(4, bool)}
+def test_mended_terminals_cost_the_last_row(
+    table: Trajectories, tmp_path: Path
+) -> None:
+    """A terminal that the clock made is none: without next observations its row
+    goes."""
+    columns = {
+        **d4rl_columns(table.select(slice(4, 8))),
+        "terminals": np.arange(4) == 3,
+        "timeouts": np.zeros(4, bool),
+    }
     path = write_d4rl_file(tmp_path / "a.hdf5", _without(columns, "next_observations"))
     found = imported(path, "d4rl", terminals_at_horizon="timeout")
-    assert (len(found), found.terminal.any(), np.flatnonzero(found.timeout).tolist()) == (3, False, [2])
+    assert (
+        len(found),
+        found.terminal.any(),
+        np.flatnonzero(found.timeout).tolist(),
+    ) == (3, False, [2])
 
 
 def test_own_bounds(tmp_path: Path) -> None:
     task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 10)
     draw = np.random.default_rng(0)
     path = tmp_path / "a.hdf5"
-    columns = {"observations": draw.normal(size=(11, 3)), "actions": draw.uniform(-2, 2, (11, 1))}
-    write_d4rl_file(path, {**columns, "rewards": np.zeros(11), "terminals": np.zeros(11, bool)})
+    columns = {
+        "observations": draw.normal(size=(11, 3)),
+        "actions": draw.uniform(-2, 2, (11, 1)),
+    }
+    write_d4rl_file(
+        path, {**columns, "rewards": np.zeros(11), "terminals": np.zeros(11, bool)}
+    )
     table = import_source(Source(str(path), "d4rl"), task)
-    assert (table.metadata["action_low"], table.metadata["action_high"]) == ([-2.0], [2.0])
+    assert (table.metadata["action_low"], table.metadata["action_high"]) == (
+        [-2.0],
+        [2.0],
+    )
     np.testing.assert_allclose(table.scaled().action, table.action / 2, atol=1e-6)
     columns["actions"][3] = 2.5
-    path = write_d4rl_file(path, {**columns, "rewards": np.zeros(11), "terminals": np.zeros(11, bool)})
-    with pytest.raises(DataError, match=r"column actions, row 3: must lie within -2 and 2; found \[2.5\]"):
+    path = write_d4rl_file(
+        path, {**columns, "rewards": np.zeros(11), "terminals": np.zeros(11, bool)}
+    )
+    with pytest.raises(
+        DataError,
+        match=r"column actions, row 3: must lie within -2 and 2; found \[2.5\]",
+    ):
         import_source(Source(str(path), "d4rl"), task)
 
 
 def test_own_parquet_is_mended_too(table: Trajectories, tmp_path: Path) -> None:
-    """A terminal at the horizon in a table of ours is meant, unless the suite says otherwise."""
-    odd = Trajectories(**{**table.arrays(), "terminal": np.arange(8) == 7}, metadata=table.metadata)
+    """A terminal at the horizon in a table of ours is meant, unless the suite says
+    otherwise."""
+    odd = Trajectories(
+        **{**table.arrays(), "terminal": np.arange(8) == 7}, metadata=table.metadata
+    )
     write_trajectories(tmp_path / "a.parquet", odd)
-    assert np.flatnonzero(imported(tmp_path / "a.parquet", "parquet").terminal).tolist() == [7]
+    assert np.flatnonzero(
+        imported(tmp_path / "a.parquet", "parquet").terminal
+    ).tolist() == [7]
     mended = imported(tmp_path / "a.parquet", "parquet", terminals_at_horizon="timeout")
     assert not mended.terminal.any()
     assert mended.metadata["mended"]["terminals_to_timeouts"] == 1
 
 
-def test_attributes_that_never_end(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_attributes_that_never_end(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Damaged texts make HDF5 loop for ever; they are given up."""
-    path = write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(table), note="of variable length")
+    path = write_d4rl_file(
+        tmp_path / "a.hdf5", d4rl_columns(table), note="of variable length"
+    )
     monkeypatch.setattr(attributes, "PATIENCE", 0.001)
-    with pytest.raises(DataError, match=r"a\.hdf5: its attributes cannot be read within 0\.001 s"):
+    with pytest.raises(
+        DataError, match=r"a\.hdf5: its attributes cannot be read within 0\.001 s"
+    ):
         imported(path, "d4rl")

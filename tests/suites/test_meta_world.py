@@ -1,4 +1,5 @@
-"""Meta-World's tasks step as they do in gymnasium, start where they should, and read no pickle."""
+"""Meta-World's tasks step as they do in gymnasium, start where they should, and read no
+pickle."""
 
 from __future__ import annotations
 
@@ -23,36 +24,63 @@ from oer_pipeline.suites.rollout import Episodes, rollout
 from oer_pipeline.suites.scripted import ScriptedPolicy
 from oer_pipeline.suites.suite import Suite
 
-pytest.importorskip("metaworld", reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'")
+pytest.importorskip(
+    "metaworld",
+    reason="Meta-World is not installed: pip install 'oer_pipeline[metaworld]'",
+)
 
 CONF = Path(__file__).parents[2] / "conf" / "base" / "suites_continual_world.yml"
-SUITES = {name: Suite.from_config(name, config) for name, config in yaml.safe_load(CONF.read_text()).items()}
+SUITES = {
+    name: Suite.from_config(name, config)
+    for name, config in yaml.safe_load(CONF.read_text()).items()
+}
 TEN = [task.parameters["env_name"] for task in SUITES["continual_world_10"].tasks]
-TUNING = [task.parameters["env_name"] for task in SUITES["continual_world_tuning"].tasks]
+TUNING = [
+    task.parameters["env_name"] for task in SUITES["continual_world_tuning"].tasks
+]
 STEPS = 120
 
 
 def numbers(model: mujoco.MjModel) -> dict[str, FloatArray]:
     """Every array of a model."""
-    fields = {name: getattr(model, name, None) for name in dir(model) if not name.startswith("_")}
-    return {name: array.copy() for name, array in fields.items() if isinstance(array, np.ndarray)}
+    fields = {
+        name: getattr(model, name, None)
+        for name in dir(model)
+        if not name.startswith("_")
+    }
+    return {
+        name: array.copy()
+        for name, array in fields.items()
+        if isinstance(array, np.ndarray)
+    }
 
 
 def changed(before: dict[str, FloatArray], after: dict[str, FloatArray]) -> set[str]:
-    return {name for name, array in before.items() if not np.array_equal(array, after[name], equal_nan=True)}
+    return {
+        name
+        for name, array in before.items()
+        if not np.array_equal(array, after[name], equal_nan=True)
+    }
 
 
-def follow(state: Any, physics: MetaWorld, actions: FloatArray) -> Iterator[tuple[FloatArray, float, bool]]:
+def follow(
+    state: Any, physics: MetaWorld, actions: FloatArray
+) -> Iterator[tuple[FloatArray, float, bool]]:
     """What each step shows, earns and solves."""
     for action in actions:
         outcome = physics.step(state, action.astype(np.float64))
         yield physics.observe(state), outcome.reward, outcome.success
 
 
-@pytest.mark.parametrize("env_name", [*TEN, *TUNING, "stick-push-v3"])  # whose success asks for a grip
+@pytest.mark.parametrize(
+    "env_name", [*TEN, *TUNING, "stick-push-v3"]
+)  # whose success asks for a grip
 def test_a_task_steps_as_in_gymnasium(env_name: str) -> None:
-    """On Meta-World's own starts, its hand reset anew and remembered, other episodes in between."""
-    plain = gymnasium.make("Meta-World/MT1", env_name=env_name, seed=3, disable_env_checker=True)
+    """On Meta-World's own starts, its hand reset anew and remembered, other episodes in
+    between."""
+    plain = gymnasium.make(
+        "Meta-World/MT1", env_name=env_name, seed=3, disable_env_checker=True
+    )
     before = numbers(plain.unwrapped.model)
     physics, script = MetaWorld(env_name), ScriptedPolicy(env_name)
     noise = np.random.default_rng(0).standard_normal((STEPS, 5))
@@ -66,7 +94,9 @@ def test_a_task_steps_as_in_gymnasium(env_name: str) -> None:
         physics.reset(other, np.random.default_rng(seed))
         np.testing.assert_array_equal(physics.observe(states[0]), seen)
         for draw in noise:
-            action = np.clip(script.act(seen[None], draw[None])[0], -1.0, 1.0).astype(np.float32)
+            action = np.clip(script.act(seen[None], draw[None])[0], -1.0, 1.0).astype(
+                np.float32
+            )
             seen, reward, terminated, _, info = plain.step(action)
             assert not terminated
             for state in (states[0], other, states[1]):
@@ -74,14 +104,21 @@ def test_a_task_steps_as_in_gymnasium(env_name: str) -> None:
                 if state is not other:
                     np.testing.assert_array_equal(observed, seen)
                     assert (earned, solved) == (float(reward), bool(info["success"]))
-    # What an episode changes of the model is put back when another one goes on, and nothing else is.
+    # What an episode changes of the model is put back when another one goes on, and
+    # nothing else is.
     assert changed(before, numbers(plain.unwrapped.model)) <= set(MOVED)
 
 
 def test_the_suites_are_continual_worlds() -> None:
-    wanted = "hammer push-wall faucet-close push-back stick-pull handle-press-side push shelf-place window-close"
+    wanted = (
+        "hammer push-wall faucet-close push-back stick-pull handle-press-side push"
+        " shelf-place window-close"
+    )
     assert [*(f"{name}-v3" for name in wanted.split()), "peg-unplug-side-v3"] == TEN
-    tasks = {name: [t.parameters["env_name"] for t in suite.tasks] for name, suite in SUITES.items()}
+    tasks = {
+        name: [t.parameters["env_name"] for t in suite.tasks]
+        for name, suite in SUITES.items()
+    }
     assert tasks["continual_world_20"] == TEN + TEN
     assert tasks["continual_world_3"] == TEN[:3]
     assert tasks["continual_world_5"] == TEN[:5]
@@ -119,7 +156,10 @@ def test_roll_outs_keep_the_two_apart() -> None:
     """By the first observations of whole roll-outs, whatever their purpose."""
     task = SUITES["continual_world_10"].tasks[6]
     own = type(task)(task.suite, task.index, task.family, task.parameters, 1)
-    collected = [play(own, UniformPolicy(), 150, purpose) for purpose in ("collect random", "collect expert")]
+    collected = [
+        play(own, UniformPolicy(), 150, purpose)
+        for purpose in ("collect random", "collect expert")
+    ]
     seen = starts(collected[0]) | starts(collected[1])
     assert 45 < len(seen) <= GOALS
 
@@ -135,13 +175,20 @@ def test_roll_outs_keep_the_two_apart() -> None:
 def noisy(env_name: str) -> Callable[[FloatArray, int], FloatArray]:
     script = ScriptedPolicy(env_name)
     noise = np.random.default_rng(1).standard_normal((STEPS, 5))
-    return lambda observation, step: script.act(observation, np.tile(noise[step], (len(observation), 1)))
+    return lambda observation, step: script.act(
+        observation, np.tile(noise[step], (len(observation), 1))
+    )
 
 
 def test_an_episode_is_the_same_alone_and_among_others() -> None:
     """The model is one; faucets stand elsewhere in every episode."""
     name = "faucet-close-v3"
-    together = rollout([MetaWorld(name)] * 3, [np.random.default_rng(k) for k in range(3)], noisy(name), 40)
+    together = rollout(
+        [MetaWorld(name)] * 3,
+        [np.random.default_rng(k) for k in range(3)],
+        noisy(name),
+        40,
+    )
     for k in range(3):
         alone = rollout([MetaWorld(name)], [np.random.default_rng(k)], noisy(name), 40)
         np.testing.assert_array_equal(alone.observation[0], together.observation[k])
@@ -151,8 +198,18 @@ def test_an_episode_is_the_same_alone_and_among_others() -> None:
 
 def test_success_is_of_the_episode() -> None:
     name = "faucet-close-v3"
-    done = rollout([MetaWorld(name)] * 2, [np.random.default_rng(k) for k in range(2)], noisy(name), STEPS)
-    begun = rollout([MetaWorld(name)] * 2, [np.random.default_rng(k) for k in range(2)], noisy(name), 5)
+    done = rollout(
+        [MetaWorld(name)] * 2,
+        [np.random.default_rng(k) for k in range(2)],
+        noisy(name),
+        STEPS,
+    )
+    begun = rollout(
+        [MetaWorld(name)] * 2,
+        [np.random.default_rng(k) for k in range(2)],
+        noisy(name),
+        5,
+    )
     assert done.success.all()
     assert not begun.success.any()
 
@@ -184,7 +241,9 @@ def test_a_broken_simulation_is_seen() -> None:
 
 
 def test_an_unknown_task_is_one_line() -> None:
-    with pytest.raises(ConfigurationError, match=r"env_name is 'hamer-v3'; did you mean hammer-v3"):
+    with pytest.raises(
+        ConfigurationError, match=r"env_name is 'hamer-v3'; did you mean hammer-v3"
+    ):
         MetaWorld("hamer-v3")
 
 
@@ -193,7 +252,9 @@ def test_without_meta_world_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) 
         raise ModuleNotFoundError(f"No module named {name!r}")
 
     monkeypatch.setattr(meta_world, "import_module", missing)
-    with pytest.raises(ConfigurationError, match=r"pip install 'oer_pipeline\[metaworld\]'") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"pip install 'oer_pipeline\[metaworld\]'"
+    ) as caught:
         SUITES["continual_world_3"].sequence(1)
     assert "\n" not in str(caught.value)
 

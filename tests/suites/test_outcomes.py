@@ -1,4 +1,5 @@
-"""What is kept of an evaluated episode: success is there where the task has it, and as plain gymnasium tells it."""
+"""What is kept of an evaluated episode: success is there where the task has it, and as
+plain gymnasium tells it."""
 
 from __future__ import annotations
 
@@ -62,7 +63,8 @@ def test_an_episode_that_breaks_off_succeeded_if_it_was_solved_before(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Breaks(GymnasiumPhysics):
-        """Observations become NaN far to the right, past the goal; in the second task at once."""
+        """Observations become NaN far to the right, past the goal; in the second task
+        at once."""
 
         def step(self, state: Any, action: FloatArray) -> Transition:
             outcome = super().step(state, action)
@@ -83,20 +85,47 @@ def test_an_episode_that_breaks_off_succeeded_if_it_was_solved_before(
 @pytest.mark.parametrize(
     ("key", "message"),
     [
-        ("success", r"environment 'Reach-v0': success_key is 'success', but a step's info has is_success, speed; "),
-        ("speed", r"environment 'Reach-v0': info\['speed'\] is 0\.\d+; it has to be true or false, 1 or 0"),
-        (7, "suite reach, task 1: .*success_key is 7; it takes a key of info, such as is_success"),
+        (
+            "success",
+            (
+                r"environment 'Reach-v0': success_key is 'success', but a step's info"
+                r" has is_success, speed; "
+            ),
+        ),
+        (
+            "speed",
+            (
+                r"environment 'Reach-v0': info\['speed'\] is 0\.\d+; it has to be true"
+                r" or false, 1 or 0"
+            ),
+        ),
+        (
+            7,
+            (
+                "suite reach, task 1: .*success_key is 7; it takes a key of info, such"
+                " as is_success"
+            ),
+        ),
     ],
 )
 def test_a_key_that_says_nothing_is_named(key: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
-        evaluate([reach_suite(task_config(GOALS[0], success_key=key)).tasks[0]], straight_on, 1, 1, "evaluation")
+        evaluate(
+            [reach_suite(task_config(GOALS[0], success_key=key)).tasks[0]],
+            straight_on,
+            1,
+            1,
+            "evaluation",
+        )
     assert "\n" not in str(caught.value)
 
 
 def test_tasks_of_a_suite_agree_on_success() -> None:
     silent = {"id": "Reach-v0", "kwargs": {"goal": [0.0, 1.0]}}
-    with pytest.raises(ConfigurationError, match=r"task_2 has .*, task_1 .* with success; all have to agree"):
+    with pytest.raises(
+        ConfigurationError,
+        match=r"task_2 has .*, task_1 .* with success; all have to agree",
+    ):
         reach_suite(task_config(GOALS[0]), silent).sequence(2)
     assert reach_suite().has_success
 

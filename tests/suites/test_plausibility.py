@@ -72,12 +72,18 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
 
 
 @pytest.mark.parametrize(("name", "parameters"), RIGHT)
-def test_public_files_fit(name: str, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture) -> None:
+def test_public_files_fit(
+    name: str, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture
+) -> None:
     found = v4(name, parameters).metadata["plausibility"]
     assert found["error"] < 1e-5
     assert found["reward_error"] < 0.1
     assert found["rows"] > 20
-    assert not [r for r in caplog.records if r.levelno >= logging.WARNING and "fit" in r.getMessage()]
+    assert not [
+        r
+        for r in caplog.records
+        if r.levelno >= logging.WARNING and "fit" in r.getMessage()
+    ]
 
 
 @pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
@@ -102,13 +108,21 @@ def test_files_of_another_environment_do_not(
 ) -> None:
     found = v4(name, parameters).metadata["plausibility"]
     assert found["error"] > 0.03 > THRESHOLD
-    [line] = [r.getMessage() for r in caplog.records if "does not fit" in r.getMessage()]
-    assert line.startswith(f"{FILES / name}_expert_v4.hdf5: it does not fit environment {parameters['id']}: ")
+    [line] = [
+        r.getMessage() for r in caplog.records if "does not fit" in r.getMessage()
+    ]
+    assert line.startswith(
+        f"{FILES / name}_expert_v4.hdf5: it does not fit environment"
+        f" {parameters['id']}: "
+    )
     assert "\n" not in line
 
 
 def test_another_body_does_not_fit() -> None:
-    assert plausibility(collected("walker_par"), ours("walker_par", 1).physics())["error"] > 0.03
+    assert (
+        plausibility(collected("walker_par"), ours("walker_par", 1).physics())["error"]
+        > 0.03
+    )
 
 
 @pytest.mark.parametrize("family", ["ant_dir", "cheetah_vel"])
@@ -122,13 +136,19 @@ def test_rewards_of_another_task_do_not(family: str) -> None:
 def test_other_rewards_are_one_line(caplog: pytest.LogCaptureFixture) -> None:
     twice = {"id": "Hopper-v5", "kwargs": {"forward_reward_weight": 2.0}}
     assert v4("hopper", twice).metadata["plausibility"]["reward_error"] > 0.5
-    [line] = [r.getMessage() for r in caplog.records if "rewards are not those" in r.getMessage()]
+    [line] = [
+        r.getMessage()
+        for r in caplog.records
+        if "rewards are not those" in r.getMessage()
+    ]
     assert "not those of environment Hopper-v5" in line
 
 
 def test_the_card_says_it(tmp_path: Path) -> None:
     write_trajectories(tmp_path / "a.parquet", collected("cheetah_vel"))
-    table = import_source(Source(str(tmp_path / "a.parquet"), "parquet"), ours("cheetah_vel", 0))
+    table = import_source(
+        Source(str(tmp_path / "a.parquet"), "parquet"), ours("cheetah_vel", 0)
+    )
     card = json.loads(json.dumps(data_card(table)))
     assert card["plausibility"] == table.metadata["plausibility"]
     page = card_page(card, "a")
@@ -136,7 +156,9 @@ def test_the_card_says_it(tmp_path: Path) -> None:
     assert "rows were set into the task&#x27;s environment" in page
 
 
-def test_what_cannot_be_tried_is_said(caplog: pytest.LogCaptureFixture, tmp_path: Path) -> None:
+def test_what_cannot_be_tried_is_said(
+    caplog: pytest.LogCaptureFixture, tmp_path: Path
+) -> None:
     """A pendulum observes sines and cosines."""
     task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 200)
     draw = np.random.default_rng(0)
@@ -152,7 +174,9 @@ def test_what_cannot_be_tried_is_said(caplog: pytest.LogCaptureFixture, tmp_path
     )
     with caplog.at_level(logging.INFO):
         table = import_source(Source(str(tmp_path / "a.npz"), "npz"), task)
-    assert table.metadata["plausibility"] == {"skipped": "observations of this environment do not tell its state"}
+    assert table.metadata["plausibility"] == {
+        "skipped": "observations of this environment do not tell its state"
+    }
     assert "not tried whether it fits environment Pendulum-v1" in caplog.text
     assert "Not tried" in card_page(data_card(table), "a")
 
@@ -161,7 +185,9 @@ def test_clipped_velocities_do_not_tell() -> None:
     table = collected("walker_par")
     fast = table.observation.copy()
     fast[:, 8:] = 10.0
-    odd = Trajectories(**{**table.arrays(), "observation": fast}, metadata=table.metadata)
+    odd = Trajectories(
+        **{**table.arrays(), "observation": fast}, metadata=table.metadata
+    )
     found = plausibility(odd, ours("walker_par", 0).physics())
     assert "velocities stand where they are clipped" in found["skipped"]
 
@@ -177,7 +203,9 @@ def test_an_action_space_of_their_own_is_named(
             "low": [low] * 2,
             "high": [high] * 2,
         }
-        return write_minari_folder(tmp_path / name, minari_episodes(table), action_space=json.dumps(box))
+        return write_minari_folder(
+            tmp_path / name, minari_episodes(table), action_space=json.dumps(box)
+        )
 
     imported(folder("same", -1.0, 1.0), "minari")
     assert "action space" not in caplog.text
@@ -185,7 +213,9 @@ def test_an_action_space_of_their_own_is_named(
     says = "[-2.0, -2.0] to [2.0, 2.0]; the environment's is [-1.0, -1.0] to [1.0, 1.0]"
     assert found.metadata["plausibility"]["action_space"] == says
     assert f"it says that its action space is {says}" in caplog.text
-    assert "The file says that its action space is [-2.0" in card_page(data_card(found), "a")
+    assert "The file says that its action space is [-2.0" in card_page(
+        data_card(found), "a"
+    )
 
 
 def test_spaces_of_another_shape() -> None:

@@ -1,4 +1,5 @@
-"""Roll-outs in lock step: an episode does not notice its company; terminal, horizon and divergence."""
+"""Roll-outs in lock step: an episode does not notice its company; terminal, horizon and
+divergence."""
 
 from __future__ import annotations
 
@@ -19,9 +20,14 @@ from oer_pipeline.suites.task_lists import task_lists
 
 
 def lean(observation: FloatArray, step: int) -> FloatArray:
-    """A policy whose rows are computed one by one, so that company cannot even change the last bit."""
-    rows = [np.sin(np.outer(row[:6], [1.0, 3.0]).sum(axis=1) + step) for row in observation]
-    return np.stack(rows) * 1.3  # beyond the bounds at times: clipping is part of the story
+    """A policy whose rows are computed one by one, so that company cannot even change
+    the last bit."""
+    rows = [
+        np.sin(np.outer(row[:6], [1.0, 3.0]).sum(axis=1) + step) for row in observation
+    ]
+    return (
+        np.stack(rows) * 1.3
+    )  # beyond the bounds at times: clipping is part of the story
 
 
 def push(observation: FloatArray, _: int) -> FloatArray:
@@ -30,7 +36,9 @@ def push(observation: FloatArray, _: int) -> FloatArray:
 
 def assert_same(left: Episodes, right: Episodes) -> None:
     for name in ("observation", "action", "reward", "terminal", "diverged", "length"):
-        np.testing.assert_array_equal(getattr(left, name), getattr(right, name), err_msg=name)
+        np.testing.assert_array_equal(
+            getattr(left, name), getattr(right, name), err_msg=name
+        )
 
 
 def test_an_episode_does_not_depend_on_what_runs_beside_it(signed: Suite) -> None:
@@ -47,11 +55,16 @@ def test_an_episode_does_not_depend_on_what_runs_beside_it(signed: Suite) -> Non
 
 
 def test_a_later_number_is_the_same_episode_in_another_round() -> None:
-    whole, late = episode_generators("x", 0, 1, 6), episode_generators("x", 0, 1, 2, first=4)
+    whole, late = (
+        episode_generators("x", 0, 1, 6),
+        episode_generators("x", 0, 1, 2, first=4),
+    )
     assert [g.random() for g in whole[4:]] == [g.random() for g in late]
 
 
-def test_start_states_differ_between_purposes_seeds_tasks_and_numbers(signed: Suite) -> None:
+def test_start_states_differ_between_purposes_seeds_tasks_and_numbers(
+    signed: Suite,
+) -> None:
     keys = [
         ("collect medium", 0, 1),
         ("collect random", 0, 1),
@@ -67,7 +80,13 @@ def test_start_states_differ_between_purposes_seeds_tasks_and_numbers(signed: Su
 
 def test_terminal_horizon_and_divergence(counter: Any) -> None:
     horizon = 6
-    physics = [counter(ends=3), counter(), counter(breaks=4), counter(ends=6), counter(breaks=1)]
+    physics = [
+        counter(ends=3),
+        counter(),
+        counter(breaks=4),
+        counter(ends=6),
+        counter(breaks=1),
+    ]
     runs = rollout(physics, episode_generators("fate", 0, 1, 5), push, horizon)
     assert runs.length.tolist() == [3, 6, 3, 6, 0]
     assert runs.terminal.tolist() == [True, False, False, True, False]
@@ -84,19 +103,31 @@ def test_terminal_horizon_and_divergence(counter: Any) -> None:
 
 
 def test_actions_are_clipped_before_use(counter: Any) -> None:
-    runs = rollout([counter()], episode_generators("clip", 0, 1, 1), lambda o, _: np.full((len(o), 1), -7.0), 2)
+    runs = rollout(
+        [counter()],
+        episode_generators("clip", 0, 1, 1),
+        lambda o, _: np.full((len(o), 1), -7.0),
+        2,
+    )
     assert runs.action.tolist() == [[[-1.0], [-1.0]]]
     assert runs.returns.tolist() == [-2.0]
 
 
-def test_nothing_is_asked_of_the_policy_once_all_episodes_are_over(counter: Any) -> None:
+def test_nothing_is_asked_of_the_policy_once_all_episodes_are_over(
+    counter: Any,
+) -> None:
     asked = []
 
     def act(observation: FloatArray, step: int) -> FloatArray:
         asked.append(step)
         return push(observation, step)
 
-    rollout([counter(ends=2), counter(ends=4)], episode_generators("over", 0, 1, 2), act, 100)
+    rollout(
+        [counter(ends=2), counter(ends=4)],
+        episode_generators("over", 0, 1, 2),
+        act,
+        100,
+    )
     assert asked == [0, 1, 2, 3]
 
 
@@ -106,24 +137,43 @@ def test_simulators_without_generators_are_refused(counter: Any) -> None:
 
 
 @pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
-def test_a_behaviours_episode_is_the_same_bit_for_bit_in_a_batch_of_any_size(family: str, wild: Any) -> None:
-    """A random 64-64 network, whose rows round differently in matrix products of other shapes."""
-    [task] = Suite.from_config("any", {"family": family, "horizon": 25, "tasks": {"ids": "2"}}).tasks
+def test_a_behaviours_episode_is_the_same_bit_for_bit_in_a_batch_of_any_size(
+    family: str, wild: Any
+) -> None:
+    """A random 64-64 network, whose rows round differently in matrix products of other
+    shapes."""
+    [task] = Suite.from_config(
+        "any", {"family": family, "horizon": 25, "tasks": {"ids": "2"}}
+    ).tasks
     policy = wild(task.physics().observation_size, task.physics().action_size)
     many = play(task, policy, 40, "sizes")
     for episodes in (1, 7):
-        assert_same(play(task, policy, episodes, "sizes"), many.take(slice(0, episodes)))
+        assert_same(
+            play(task, policy, episodes, "sizes"), many.take(slice(0, episodes))
+        )
     assert_same(play(task, policy, 3, "sizes", first=33), many.take(slice(33, 36)))
 
 
-def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(signed: Suite) -> None:
+def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(
+    signed: Suite,
+) -> None:
     draw = np.random.default_rng(0)
-    weights = [draw.standard_normal((3, *shape)).astype(np.float32) for shape in ((20, 64), (64, 6))]
-    tasks = [Task(t.suite, t.index, t.family, t.parameters, 25) for t in signed.tasks[:2]]
+    weights = [
+        draw.standard_normal((3, *shape)).astype(np.float32)
+        for shape in ((20, 64), (64, 6))
+    ]
+    tasks = [
+        Task(t.suite, t.index, t.family, t.parameters, 25) for t in signed.tasks[:2]
+    ]
 
     def act(task: Task, observation: FloatArray) -> FloatArray:
         members = len(observation)
-        return np.tanh(np.maximum(observation @ weights[0][:members], 0) @ weights[1][:members] * task.index / 20)
+        return np.tanh(
+            np.maximum(observation @ weights[0][:members], 0)
+            @ weights[1][:members]
+            * task.index
+            / 20
+        )
 
     many = evaluate(tasks, act, members=3, episodes=37, purpose="sizes")
     few = evaluate(tasks[1:], act, members=2, episodes=5, purpose="sizes")
@@ -140,7 +190,9 @@ def test_blocks_hide_the_batchs_size_and_lose_no_row() -> None:
 
     for rows in (1, 31, 32, 33, 70):
         left = np.arange(3.0 * rows).reshape(rows, 3)
-        np.testing.assert_array_equal(in_blocks(policy, left, np.ones((rows, 3))), left + 1)
+        np.testing.assert_array_equal(
+            in_blocks(policy, left, np.ones((rows, 3))), left + 1
+        )
     assert set(seen) == {(32, 32)}
 
 
@@ -179,7 +231,9 @@ def test_a_simulation_that_blows_up_ends_its_own_episode_and_is_marked(
     monkeypatch.chdir(tmp_path)  # MuJoCo leaves a log where it runs
     physics = [FAMILIES[family](**task_lists()[family][0]), moving(family, fault)]
     still = np.zeros((2, physics[0].action_size))
-    runs = rollout(physics, episode_generators("fault", 0, 1, 2), lambda o, _: still, 20)
+    runs = rollout(
+        physics, episode_generators("fault", 0, 1, 2), lambda o, _: still, 20
+    )
     assert runs.diverged.tolist() == [False, True]
     assert runs.length.tolist() == [20, 9]
     assert not runs.terminal[1]  # no MDP ends by a fault of its simulator
@@ -191,7 +245,11 @@ def test_a_simulation_that_blows_up_ends_its_own_episode_and_is_marked(
 def test_an_environment_of_gymnasiums_rolls_out_in_its_own_bounds() -> None:
     import gymnasium
 
-    config = {"family": "gymnasium", "horizon": 30, "tasks": [{"id": "InvertedPendulum-v5"}]}
+    config = {
+        "family": "gymnasium",
+        "horizon": 30,
+        "tasks": [{"id": "InvertedPendulum-v5"}],
+    }
     physics = Suite.from_config("pendulum", config).tasks[0].physics()
     plan = np.random.default_rng(0).uniform(-1, 1, (30, 1)).astype(np.float32)
     (start,) = episode_generators("own", 0, 1, 1)
@@ -200,19 +258,29 @@ def test_an_environment_of_gymnasiums_rolls_out_in_its_own_bounds() -> None:
     environment = gymnasium.make("InvertedPendulum-v5")
     observation, _ = environment.reset(seed=seed)
     for t in range(int(run.length[0])):
-        np.testing.assert_array_equal(run.observation[0, t], observation.astype(np.float32))
+        np.testing.assert_array_equal(
+            run.observation[0, t], observation.astype(np.float32)
+        )
         observation, reward, terminated, *_ = environment.step(3.0 * plan[t])
         assert run.reward[0, t] == pytest.approx(float(reward))
     assert run.terminal[0] == terminated
-    np.testing.assert_array_equal(run.action[0, : run.length[0]], plan[: run.length[0]])  # recorded within +-1
+    np.testing.assert_array_equal(
+        run.action[0, : run.length[0]], plan[: run.length[0]]
+    )  # recorded within +-1
 
 
 def test_a_suites_horizon_replaces_gymnasiums_time_limit() -> None:
     def lengths(horizon: int) -> list[int]:
-        config = {"family": "gymnasium", "horizon": horizon, "tasks": [{"id": "Pendulum-v1"}]}
+        config = {
+            "family": "gymnasium",
+            "horizon": horizon,
+            "tasks": [{"id": "Pendulum-v1"}],
+        }
         physics = Suite.from_config("pendulum", config).tasks[0].physics()
         start = episode_generators("limit", 0, 1, 2)
-        return rollout([physics] * 2, start, lambda o, _: np.zeros((2, 1)), horizon).length.tolist()
+        return rollout(
+            [physics] * 2, start, lambda o, _: np.zeros((2, 1)), horizon
+        ).length.tolist()
 
     assert lengths(250) == [250, 250]  # 200 is gymnasium's
     assert lengths(3) == [3, 3]
@@ -224,7 +292,9 @@ def test_an_episode_succeeds_if_any_step_does(counter: type[Any]) -> None:
 
         def step(self, state: Any, action: FloatArray) -> Transition:
             outcome = super().step(state, action)
-            return outcome._replace(success=state.steps == 3 and state.position[0] > 1.0)
+            return outcome._replace(
+                success=state.steps == 3 and state.position[0] > 1.0
+            )
 
     generators = [np.random.default_rng(seed) for seed in range(4)]
     found = rollout([Reached()] * 4, generators, push, 8)

@@ -1,8 +1,8 @@
 """Data, references and cards have the same bytes, whatever kernels libraries choose.
 
 OpenBLAS adds in another order on another processor, numpy has functions for each set of
-instructions. Both are told here to take what another processor would get. What MuJoCo and
-the C library do on another one is not covered.
+instructions. Both are told here to take what another processor would get. What MuJoCo
+and the C library do on another one is not covered.
 """
 
 from __future__ import annotations

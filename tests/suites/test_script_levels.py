@@ -17,8 +17,11 @@ TASK = Task("own", 3, "meta_world", {"env_name": "push-v3"}, 200)
 
 
 @pytest.fixture
-def succeeds(monkeypatch: pytest.MonkeyPatch) -> Callable[[Callable[[float], float]], list[float]]:
-    """Replaces roll-outs by a success that is a function of the bias; the list grows by every bias tried."""
+def succeeds(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Callable[[Callable[[float], float]], list[float]]:
+    """Replaces roll-outs by a success that is a function of the bias; the list grows by
+    every bias tried."""
 
     def replace(success: Callable[[float], float]) -> list[float]:
         tried: list[float] = []
@@ -57,5 +60,7 @@ def test_a_cliff_ends_the_search(succeeds: Any) -> None:
 
 def test_a_script_that_no_bias_stops_is_named(succeeds: Any) -> None:
     succeeds(lambda bias: 1.0)
-    with pytest.raises(DataError, match=r"own task_3: aiming 0.4 m aside, 100% of the episodes succeed"):
+    with pytest.raises(
+        DataError, match=r"own task_3: aiming 0.4 m aside, 100% of the episodes succeed"
+    ):
         script_levels._search(TASK, "push-v3")

@@ -21,7 +21,9 @@ def test_there_are_50_angles_40_velocities_and_50_walkers() -> None:
 
 def test_angles_and_velocities_are_the_literatures() -> None:
     angles = [task["goal_angle"] for task in task_lists()["ant_dir"]]
-    assert angles[:5] == pytest.approx([1.2033605945, 0.4266305329, 4.9447754792, 4.1238651406, 4.0056619270])
+    assert angles[:5] == pytest.approx(
+        [1.2033605945, 0.4266305329, 4.9447754792, 4.1238651406, 4.0056619270]
+    )
     assert angles[18] == pytest.approx(1.87066585880318)
     assert all(0 <= angle < 2 * np.pi for angle in angles)
     velocities = [task["target_velocity"] for task in task_lists()["cheetah_vel"]]
@@ -31,7 +33,16 @@ def test_angles_and_velocities_are_the_literatures() -> None:
 def test_walkers_have_the_literatures_bodies() -> None:
     walkers = task_lists()["walker_par"]
     assert walkers[0]["body_mass"] == pytest.approx(
-        [0.0, 5.965683295, 5.042364997, 3.027504745, 2.442099678, 5.600205375, 2.331962358, 7.626978590]
+        [
+            0.0,
+            5.965683295,
+            5.042364997,
+            3.027504745,
+            2.442099678,
+            5.600205375,
+            2.331962358,
+            7.626978590,
+        ]
     )
     shapes = {name: {np.shape(w[name]) for w in walkers} for name in walkers[0]}
     assert shapes["body_mass"] == {(8,)}
@@ -79,7 +90,10 @@ def test_ids_that_are_none_are_named(ids: Any, message: str) -> None:
 
 
 def test_a_family_without_a_list_says_what_to_do_instead() -> None:
-    with pytest.raises(ConfigurationError, match="'gymnasium' has no list of tasks; list the tasks' parameters"):
+    with pytest.raises(
+        ConfigurationError,
+        match="'gymnasium' has no list of tasks; list the tasks' parameters",
+    ):
         listed("gymnasium", "0", "here")
 
 

@@ -1,4 +1,5 @@
-"""Training through Lightning: the same bits as the bare loop, curves, devices, progress."""
+"""Training through Lightning: the same bits as the bare loop, curves, devices,
+progress."""
 
 from __future__ import annotations
 
@@ -29,10 +30,14 @@ SEEDS = (4, 2)
 
 def same(left: Policies, right: Policies) -> bool:
     a, b = left.tensors(), right.tensors()
-    return a.keys() == b.keys() and all(tensor.equal(b[name]) for name, tensor in a.items())
+    return a.keys() == b.keys() and all(
+        tensor.equal(b[name]) for name, tensor in a.items()
+    )
 
 
-def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings: LearnerSettings) -> None:
+def test_lightning_changes_no_bit_of_the_bare_loop(
+    data: Trajectories, settings: LearnerSettings
+) -> None:
     learner = TaskTraining(DualBehaviourCloning(), settings, data, (), None, SEEDS)
     means = [learner.block(length) for length in (100, 100, 50)]
     trained = fit(DualBehaviourCloning(), settings, data, (), None, SEEDS)
@@ -40,7 +45,9 @@ def test_lightning_changes_no_bit_of_the_bare_loop(data: Trajectories, settings:
     assert trained.parameters == learner.parameter_count()
     for member, seed in enumerate(SEEDS):
         for name in means[0]:
-            assert trained.curves[seed][name] == [losses[name][member].item() for losses in means], name
+            assert trained.curves[seed][name] == [
+                losses[name][member].item() for losses in means
+            ], name
 
 
 def test_curves_have_a_point_a_block_at_the_update_where_it_ended(
@@ -60,17 +67,25 @@ def test_curves_have_a_point_a_block_at_the_update_where_it_ended(
 def test_any_number_of_updates_is_done_exactly(
     data: Trajectories, settings: LearnerSettings, updates: int, base: str
 ) -> None:
-    trained = fit(Finetune(), replace(settings, updates=updates, base=base), data, (), None, (0,))
+    trained = fit(
+        Finetune(), replace(settings, updates=updates, base=base), data, (), None, (0,)
+    )
     curve = trained.curves[0]
     assert curve["update"][-1] == updates
     assert {len(column) for column in curve.values()} == {len(curve["update"])}
-    wanted = ({"critic"} if base == "td3bc" else set()) | ({"behaviour"} if updates > 1 else set())
+    wanted = ({"critic"} if base == "td3bc" else set()) | (
+        {"behaviour"} if updates > 1 else set()
+    )
     assert wanted <= set(curve)
-    if updates == BLOCK + 1:  # the last block is a single critic update: no policy loss to show
+    if (
+        updates == BLOCK + 1
+    ):  # the last block is a single critic update: no policy loss to show
         assert [math.isnan(loss) for loss in curve["behaviour"]] == [False, True]
 
 
-def test_training_that_diverges_is_not_swallowed(data: Trajectories, settings: LearnerSettings) -> None:
+def test_training_that_diverges_is_not_swallowed(
+    data: Trajectories, settings: LearnerSettings
+) -> None:
     hopeless = replace(data, reward=data.reward * float("inf"))
     with pytest.raises(DivergedError, match="task 1"):
         fit(Finetune(), settings, hopeless, (), None, SEEDS)
@@ -80,7 +95,10 @@ def test_a_gpu_that_is_not_there_is_a_clear_error(
     data: Trajectories, settings: LearnerSettings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ConfigurationError, match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu"):
+    with pytest.raises(
+        ConfigurationError,
+        match="accelerator is 'gpu', but torch sees no GPU; set accelerator: cpu",
+    ):
         fit(Finetune(), settings, data, (), None, SEEDS, Hardware("gpu"))
     assert Hardware("auto").device() == Hardware("cpu").device() == torch.device("cpu")
 
@@ -98,7 +116,10 @@ def test_precision_is_said_and_checked(monkeypatch: pytest.MonkeyPatch) -> None:
     Hardware("gpu", precision="high").device()
     Hardware("cpu", precision="high").device()
     assert said == ["high"]
-    with pytest.raises(ConfigurationError, match="precision is 'tf32'; choose one of high, highest, medium"):
+    with pytest.raises(
+        ConfigurationError,
+        match="precision is 'tf32'; choose one of high, highest, medium",
+    ):
         Hardware(precision="tf32")
 
 
@@ -124,8 +145,15 @@ def test_fit_leaves_no_files_behind(
     assert list(tmp_path.iterdir()) == []
 
 
-def interrupted(path: Path, data: Trajectories, settings: LearnerSettings, after: int, kind: type = Finetune) -> None:
-    """Train with a checkpoint after every block, and stop in block `after`, before it is kept."""
+def interrupted(
+    path: Path,
+    data: Trajectories,
+    settings: LearnerSettings,
+    after: int,
+    kind: type = Finetune,
+) -> None:
+    """Train with a checkpoint after every block, and stop in block `after`, before it
+    is kept."""
     task = TaskTraining(kind(), settings, data, (), None, SEEDS)
     module, keeper = BlockModule(task), Checkpoint(path, task)
     for block in range(after):
@@ -136,7 +164,11 @@ def interrupted(path: Path, data: Trajectories, settings: LearnerSettings, after
 
 @pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
 def test_an_interrupted_training_goes_on_bit_for_bit(
-    data: Trajectories, settings: LearnerSettings, tmp_path: Path, kind: type, caplog: pytest.LogCaptureFixture
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    kind: type,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     path = tmp_path / "task_1.safetensors"
     whole = fit(kind(), settings, data, (), None, SEEDS)
@@ -180,10 +212,15 @@ def test_a_checkpoint_of_other_float32_products_is_not_taken_up(
     path = tmp_path / "task_1.safetensors"
     interrupted(path, data, settings, 1)
     here, other = products.path(), {"onednn": "torch", "torch": "onednn"}
-    monkeypatch.setattr(products, "path", lambda: here if same_products else other[here])
+    monkeypatch.setattr(
+        products, "path", lambda: here if same_products else other[here]
+    )
     with caplog.at_level(logging.INFO, logger=training.__package__):
         fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
-    assert any("goes on after update 100" in message for message in caplog.messages) == same_products
+    assert (
+        any("goes on after update 100" in message for message in caplog.messages)
+        == same_products
+    )
 
 
 @pytest.mark.parametrize("damage", [b"", b"not a checkpoint", None])
@@ -199,7 +236,9 @@ def test_a_damaged_checkpoint_is_said_and_left_aside(
     path.write_bytes(path.read_bytes()[:-100] if damage is None else damage)
     resumed = fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
     assert any("cannot be read" in message for message in caplog.messages)
-    assert same(resumed.policies, fit(Finetune(), settings, data, (), None, SEEDS).policies)
+    assert same(
+        resumed.policies, fit(Finetune(), settings, data, (), None, SEEDS).policies
+    )
 
 
 def test_divergence_names_the_last_good_checkpoint(
@@ -207,18 +246,25 @@ def test_divergence_names_the_last_good_checkpoint(
 ) -> None:
     path = tmp_path / "task_1.safetensors"
     hopeless = replace(data, reward=data.reward * float("inf"))
-    with pytest.raises(DivergedError, match=r"update 100; no checkpoint was taken before"):
+    with pytest.raises(
+        DivergedError, match=r"update 100; no checkpoint was taken before"
+    ):
         fit(Finetune(), settings, hopeless, (), None, SEEDS, checkpoint=path)
 
     class Breaks(Finetune):
         def after_update(self, training: TaskTraining) -> None:
             if training.updates > 150:
-                training.critic.buffer[1].fill_(float("nan"))  # of seed 4, the second of its twins
+                training.critic.buffer[1].fill_(
+                    float("nan")
+                )  # of seed 4, the second of its twins
 
     with pytest.raises(DivergedError):
         interrupted(path, data, settings, 1, Breaks)
     with pytest.raises(
-        DivergedError, match=rf"seed\(s\) \[4\] .* update 200; .*checkpoint is {path}, after update 100"
+        DivergedError,
+        match=(
+            rf"seed\(s\) \[4\] .* update 200; .*checkpoint is {path}, after update 100"
+        ),
     ):
         fit(Breaks(), settings, data, (), None, SEEDS, Hardware(graphs=False), path)
     assert path.exists()

@@ -1,4 +1,5 @@
-"""A small sound table: three episodes of 3, 1 and 4 steps; the first is terminal, the others time-outs."""
+"""A small sound table: three episodes of 3, 1 and 4 steps; the first is terminal, the
+others time-outs."""
 
 from __future__ import annotations
 
@@ -13,9 +14,13 @@ from oer_pipeline.trajectories.table import Trajectories
 TableMaker = Callable[..., Trajectories]
 
 
-def make_table(lengths: tuple[int, ...] = (3, 1, 4), seed: int = 0, **metadata: object) -> Trajectories:
+def make_table(
+    lengths: tuple[int, ...] = (3, 1, 4), seed: int = 0, **metadata: object
+) -> Trajectories:
     draw, rows = np.random.default_rng(seed), sum(lengths)
-    states = [draw.standard_normal((length + 1, 5), dtype=np.float32) for length in lengths]
+    states = [
+        draw.standard_normal((length + 1, 5), dtype=np.float32) for length in lengths
+    ]
     ends = np.cumsum(lengths) - 1
     terminal, timeout = np.zeros(rows, bool), np.zeros(rows, bool)
     terminal[ends[:1]], timeout[ends[1:]] = True, True

@@ -22,10 +22,13 @@ Columns = dict[str, Any]
 
 
 class SmallTask(Task):
-    """Five observation dimensions, two action dimensions within +-1, horizon 4, as `make_table` has them."""
+    """Five observation dimensions, two action dimensions within +-1, horizon 4, as
+    `make_table` has them."""
 
     def physics(self) -> Any:
-        return SimpleNamespace(observation_size=5, action_size=2, bounds=None, state_dimensions=())
+        return SimpleNamespace(
+            observation_size=5, action_size=2, bounds=None, state_dimensions=()
+        )
 
 
 TASK = SmallTask("own", 2, "gymnasium", {"id": "Own-v0"}, 4)
@@ -58,7 +61,9 @@ def minari_episodes(table: Trajectories) -> list[Columns]:
         rows = slice(start, start + length)
         episodes.append(
             {
-                "observations": np.concatenate((table.observation[rows], table.next_observation[rows][-1:])),
+                "observations": np.concatenate(
+                    (table.observation[rows], table.next_observation[rows][-1:])
+                ),
                 "actions": table.action[rows],
                 "rewards": table.reward[rows],
                 "terminations": table.terminal[rows],
@@ -74,8 +79,13 @@ def write_minari_folder(folder: Path, episodes: list[Columns], **metadata: Any) 
         for number, columns in enumerate(episodes):
             for name, array in columns.items():
                 file[f"episode_{number}/{name}"] = array
-    said = {"total_episodes": len(episodes), "total_steps": sum(len(e["rewards"]) for e in episodes)}
-    (folder / "data" / "metadata.json").write_text(json.dumps({**said, "data_format": "hdf5", **metadata}))
+    said = {
+        "total_episodes": len(episodes),
+        "total_steps": sum(len(e["rewards"]) for e in episodes),
+    }
+    (folder / "data" / "metadata.json").write_text(
+        json.dumps({**said, "data_format": "hdf5", **metadata})
+    )
     return folder
 
 

@@ -11,7 +11,11 @@ import pytest
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
-from oer_pipeline.trajectories.table import Trajectories, read_trajectories, write_trajectories
+from oer_pipeline.trajectories.table import (
+    Trajectories,
+    read_trajectories,
+    write_trajectories,
+)
 
 
 def test_round_trip_and_rewrite(buffer: ReplayBuffer, tmp_path: Path) -> None:
@@ -36,7 +40,14 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("column", "place", "value", "message"), FAULTS)
-def test_planted_fault(buffer: ReplayBuffer, tmp_path: Path, column: str, place: Any, value: Any, message: str) -> None:
+def test_planted_fault(
+    buffer: ReplayBuffer,
+    tmp_path: Path,
+    column: str,
+    place: Any,
+    value: Any,
+    message: str,
+) -> None:
     array = getattr(buffer, column).copy()
     array[place] = value
     with pytest.raises(DataError, match=message):
@@ -45,11 +56,18 @@ def test_planted_fault(buffer: ReplayBuffer, tmp_path: Path, column: str, place:
 
 
 def test_action_widths_agree(buffer: ReplayBuffer, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="column target_action: found 1 dimensions; column action has 2"):
-        write_buffer(tmp_path / "b.parquet", replace(buffer, target_action=buffer.target_action[:, :1]))
+    with pytest.raises(
+        DataError, match="column target_action: found 1 dimensions; column action has 2"
+    ):
+        write_buffer(
+            tmp_path / "b.parquet",
+            replace(buffer, target_action=buffer.target_action[:, :1]),
+        )
 
 
-def test_kinds_are_not_confused(buffer: ReplayBuffer, table: Trajectories, tmp_path: Path) -> None:
+def test_kinds_are_not_confused(
+    buffer: ReplayBuffer, table: Trajectories, tmp_path: Path
+) -> None:
     write_buffer(tmp_path / "b.parquet", buffer)
     write_trajectories(tmp_path / "t.parquet", table)
     with pytest.raises(DataError, match="not a transitions file: kind 'buffer'"):

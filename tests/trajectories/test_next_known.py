@@ -1,4 +1,5 @@
-"""The mark of rows whose next observation nobody knows goes wherever they go, and is not there where all are known."""
+"""The mark of rows whose next observation nobody knows goes wherever they go, and is
+not there where all are known."""
 
 from __future__ import annotations
 
@@ -47,7 +48,9 @@ def _file(folder: Path, data: Ours) -> Path:
     return path
 
 
-def test_all_known_is_said_in_one_way_which_leaves_no_trace(table: Trajectories, tmp_path: Path) -> None:
+def test_all_known_is_said_in_one_way_which_leaves_no_trace(
+    table: Trajectories, tmp_path: Path
+) -> None:
     """Hash and columns are those of the releases before the mark."""
     said = replace(table, next_known=np.ones(8, bool))
     assert said.next_known is None
@@ -71,14 +74,22 @@ def test_the_mark_is_kept_in_a_file_and_counts_in_its_hash(
 
 
 @pytest.mark.parametrize("lost", ["column", "name"])
-def test_a_file_that_lost_the_mark_is_refused(marked: Trajectories, tmp_path: Path, lost: str) -> None:
+def test_a_file_that_lost_the_mark_is_refused(
+    marked: Trajectories, tmp_path: Path, lost: str
+) -> None:
     path = _file(tmp_path, marked)
     content = pq.read_table(path)
     if lost == "column":
-        content, says = content.drop_columns(["next_known"]), "column next_known is missing"
+        content, says = (
+            content.drop_columns(["next_known"]),
+            "column next_known is missing",
+        )
     else:
         kept = {k: v for k, v in content.schema.metadata.items() if k != b"optional"}
-        content, says = content.replace_schema_metadata(kept), "the content's SHA-256 is"
+        content, says = (
+            content.replace_schema_metadata(kept),
+            "the content's SHA-256 is",
+        )
     pq.write_table(content, path)
     with pytest.raises(DataError, match=says):
         read_trajectories(path)
@@ -88,7 +99,10 @@ def test_only_a_terminal_row_may_be_followed_by_something_unknown(
     table: Trajectories,
 ) -> None:
     odd = replace(table, next_known=np.isin(np.arange(8), [2, 7], invert=True))
-    says = "column next_known, row 7: must be true where the row is not terminal; found False"
+    says = (
+        "column next_known, row 7: must be true where the row is not terminal; found"
+        " False"
+    )
     with pytest.raises(DataError, match=says):
         validate(odd, "here")
     with pytest.raises(DataError, match="column next_known: found int64"):
@@ -129,7 +143,9 @@ def test_exports_bring_it_back(
         data = replace(buffer, terminal=terminal, next_known=~terminal)
     out = tmp_path / ("out.hdf5" if layout == "d4rl" else "out")
     export(_file(tmp_path, data), out, layout)
-    found = read_d4rl(out) if layout == "d4rl" else read_minari(out / "data/main_data.hdf5")
+    found = (
+        read_d4rl(out) if layout == "d4rl" else read_minari(out / "data/main_data.hdf5")
+    )
     back = restore(found)
     assert back.content_hash() == data.content_hash()
     assert back.next_known is not None
@@ -137,12 +153,16 @@ def test_exports_bring_it_back(
         assert imported(out, layout).content_hash() == data.content_hash()
 
 
-def test_a_mark_comes_with_a_source_of_ours(marked: Trajectories, tmp_path: Path) -> None:
+def test_a_mark_comes_with_a_source_of_ours(
+    marked: Trajectories, tmp_path: Path
+) -> None:
     found = imported(_file(tmp_path, marked), "parquet")
     assert np.flatnonzero(~found.known).tolist() == [2]
 
 
-def test_a_time_out_is_not_made_of_what_nobody_knows(make: Callable[..., Trajectories], tmp_path: Path) -> None:
+def test_a_time_out_is_not_made_of_what_nobody_knows(
+    make: Callable[..., Trajectories], tmp_path: Path
+) -> None:
     """It would bootstrap from the observation that only fills the place."""
     table = make((4, 3))
     marked = replace(table, next_known=~table.terminal)
@@ -150,17 +170,25 @@ def test_a_time_out_is_not_made_of_what_nobody_knows(make: Callable[..., Traject
         imported(_file(tmp_path, marked), "parquet", terminals_at_horizon="timeout")
 
 
-def test_an_import_without_next_observations_marks_terminal_rows(table: Trajectories, tmp_path: Path) -> None:
+def test_an_import_without_next_observations_marks_terminal_rows(
+    table: Trajectories, tmp_path: Path
+) -> None:
     columns = d4rl_columns(table)
     del columns["next_observations"]
     found = imported(write_d4rl_file(tmp_path / "a.hdf5", columns), "d4rl")
-    assert np.flatnonzero(~found.known).tolist() == np.flatnonzero(found.terminal).tolist() == [2]
+    assert (
+        np.flatnonzero(~found.known).tolist()
+        == np.flatnonzero(found.terminal).tolist()
+        == [2]
+    )
     card = json.loads(json.dumps(data_card(found)))
     assert card["unknown_next_observations"] == 1
     assert card["mended"]["next_observations_derived"] == 5
     assert "not known in 1 terminal rows" in card_page(card, "a card")
 
 
-def test_an_import_with_next_observations_knows_them(table: Trajectories, tmp_path: Path) -> None:
+def test_an_import_with_next_observations_knows_them(
+    table: Trajectories, tmp_path: Path
+) -> None:
     found = imported(write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(table)), "d4rl")
     assert found.next_known is None

@@ -33,7 +33,9 @@ def bare(table: Trajectories) -> Trajectories:
     return replace(table, reward=None)
 
 
-def test_a_table_comes_back_without(bare: Trajectories, table: Trajectories, tmp_path: Path) -> None:
+def test_a_table_comes_back_without(
+    bare: Trajectories, table: Trajectories, tmp_path: Path
+) -> None:
     write_trajectories(tmp_path / "a.parquet", bare)
     back = read_trajectories(tmp_path / "a.parquet")
     assert back.reward is None
@@ -41,7 +43,9 @@ def test_a_table_comes_back_without(bare: Trajectories, table: Trajectories, tmp
     assert "reward" not in pq.read_schema(tmp_path / "a.parquet").names
 
 
-def test_a_table_with_rewards_is_written_as_ever(table: Trajectories, tmp_path: Path) -> None:
+def test_a_table_with_rewards_is_written_as_ever(
+    table: Trajectories, tmp_path: Path
+) -> None:
     write_trajectories(tmp_path / "a.parquet", table)
     assert b"absent" not in pq.read_schema(tmp_path / "a.parquet").metadata
 
@@ -50,23 +54,32 @@ def test_only_rewards_may_be_absent(table: Trajectories, tmp_path: Path) -> None
     """A header that says so of another column is a lie."""
     write_trajectories(tmp_path / "a.parquet", table)
     content = pq.read_table(tmp_path / "a.parquet")
-    told = content.replace_schema_metadata({**content.schema.metadata, b"absent": b"action"})
+    told = content.replace_schema_metadata(
+        {**content.schema.metadata, b"absent": b"action"}
+    )
     pq.write_table(told.drop_columns(["action"]), tmp_path / "a.parquet")
     with pytest.raises(DataError, match="column action is missing"):
         read_trajectories(tmp_path / "a.parquet")
 
 
-def test_a_column_that_the_header_says_is_absent(table: Trajectories, tmp_path: Path) -> None:
+def test_a_column_that_the_header_says_is_absent(
+    table: Trajectories, tmp_path: Path
+) -> None:
     write_trajectories(tmp_path / "a.parquet", table)
     content = pq.read_table(tmp_path / "a.parquet")
-    told = content.replace_schema_metadata({**content.schema.metadata, b"absent": b"reward"})
+    told = content.replace_schema_metadata(
+        {**content.schema.metadata, b"absent": b"reward"}
+    )
     pq.write_table(told, tmp_path / "a.parquet")
     with pytest.raises(DataError, match="SHA-256"):
         read_trajectories(tmp_path / "a.parquet")
 
 
 def test_what_asks_is_told(bare: Trajectories) -> None:
-    line = "the data of suite cheetah_vel_signed, task 1 have no rewards; they can be cloned"
+    line = (
+        "the data of suite cheetah_vel_signed, task 1 have no rewards; they can be"
+        " cloned"
+    )
     for ask in (lambda: bare.rewards, lambda: bare.returns):
         with pytest.raises(DataError, match=line):
             ask()

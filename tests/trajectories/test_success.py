@@ -1,4 +1,5 @@
-"""A table of a suite with success says of every row whether its episode solved the task; others say nothing."""
+"""A table of a suite with success says of every row whether its episode solved the
+task; others say nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +20,11 @@ from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import read_minari, write_minari
 from oer_pipeline.trajectories.exchange.ours import restore
 from oer_pipeline.trajectories.qualities import cut
-from oer_pipeline.trajectories.table import Trajectories, read_trajectories, write_trajectories
+from oer_pipeline.trajectories.table import (
+    Trajectories,
+    read_trajectories,
+    write_trajectories,
+)
 from tests.trajectories.conftest import make_table
 
 
@@ -29,7 +34,9 @@ def solved(table: Trajectories) -> Trajectories:
     return replace(table, success=np.repeat([True, False, True], [3, 1, 4]))
 
 
-def test_it_is_a_column_where_there_is_one(solved: Trajectories, table: Trajectories, tmp_path: Path) -> None:
+def test_it_is_a_column_where_there_is_one(
+    solved: Trajectories, table: Trajectories, tmp_path: Path
+) -> None:
     write_trajectories(tmp_path / "with.parquet", solved)
     write_trajectories(tmp_path / "without.parquet", table)
     back = read_trajectories(tmp_path / "with.parquet")
@@ -44,7 +51,10 @@ def test_it_is_a_column_where_there_is_one(solved: Trajectories, table: Trajecto
 
 
 def test_a_table_without_has_the_hash_that_it_always_had(table: Trajectories) -> None:
-    assert table.content_hash() == "394b553fd6495487b4479f5f7b4a211a199ccfda4265052a1027777317f49e60"
+    assert (
+        table.content_hash()
+        == "394b553fd6495487b4479f5f7b4a211a199ccfda4265052a1027777317f49e60"
+    )
 
 
 def test_rows_keep_it(solved: Trajectories) -> None:
@@ -53,26 +63,37 @@ def test_rows_keep_it(solved: Trajectories) -> None:
     assert part.solved.tolist() == [False, True]
 
 
-def test_tables_are_joined_with_it_or_without(solved: Trajectories, table: Trajectories) -> None:
+def test_tables_are_joined_with_it_or_without(
+    solved: Trajectories, table: Trajectories
+) -> None:
     both = concatenate([solved, solved])
     assert both.solved is not None
     assert both.solved.tolist() == [True, False, True] * 2
     assert concatenate([table, table]).success is None
-    with pytest.raises(DataError, match="1 of 2 tables have the column success; all must have it, or none"):
+    with pytest.raises(
+        DataError,
+        match="1 of 2 tables have the column success; all must have it, or none",
+    ):
         concatenate([solved, table])
 
 
-def test_an_episode_of_two_minds_is_refused(solved: Trajectories, tmp_path: Path) -> None:
+def test_an_episode_of_two_minds_is_refused(
+    solved: Trajectories, tmp_path: Path
+) -> None:
     assert solved.success is not None
     odd = solved.success.copy()
     odd[6] = False
-    with pytest.raises(DataError, match="success, row 5: must be the same in all rows of an episode"):
+    with pytest.raises(
+        DataError, match="success, row 5: must be the same in all rows of an episode"
+    ):
         write_trajectories(tmp_path / "x.parquet", replace(solved, success=odd))
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("layout", ["d4rl", "minari"])
-def test_it_goes_out_and_comes_back(solved: Trajectories, tmp_path: Path, layout: str) -> None:
+def test_it_goes_out_and_comes_back(
+    solved: Trajectories, tmp_path: Path, layout: str
+) -> None:
     if layout == "d4rl":
         write_d4rl(tmp_path / "out.hdf5", solved)
         back = restore(read_d4rl(tmp_path / "out.hdf5"))
@@ -84,21 +105,34 @@ def test_it_goes_out_and_comes_back(solved: Trajectories, tmp_path: Path, layout
 
 
 def test_the_card_shows_its_rate(solved: Trajectories, table: Trajectories) -> None:
-    references = {name: {"mean": mean, "success": mean / 10} for name, mean in (("random", 0.0), ("expert", 9.0))}
+    references = {
+        name: {"mean": mean, "success": mean / 10}
+        for name, mean in (("random", 0.0), ("expert", 9.0))
+    }
     card = data_card(solved, references)
     assert card["success_rate"] == pytest.approx(2 / 3)
     page = card_page(card, "solved")
     assert "67% of the episodes solved the task" in page
     assert '<th scope="col">success</th>' in page
     assert "0.9" in page
-    plain = card_page(data_card(table, {name: {"mean": of["mean"]} for name, of in references.items()}), "plain")
+    plain = card_page(
+        data_card(
+            table, {name: {"mean": of["mean"]} for name, of in references.items()}
+        ),
+        "plain",
+    )
     assert "success_rate" not in data_card(table)
     assert "uccess" not in plain
 
 
 def test_a_quality_is_cut_with_it() -> None:
-    raw = {kind: make_table((4, 4), seed) for seed, kind in enumerate(("medium", "random"))}
-    told = {k: replace(t, success=np.repeat([k == "medium", False], 4)) for k, t in raw.items()}
+    raw = {
+        kind: make_table((4, 4), seed) for seed, kind in enumerate(("medium", "random"))
+    }
+    told = {
+        k: replace(t, success=np.repeat([k == "medium", False], 4))
+        for k, t in raw.items()
+    }
     data = cut("medium_random", told, 16)
     assert data.solved is not None
     assert data.solved.tolist() == [True, False, False, False]

@@ -1,4 +1,5 @@
-"""The transition table on disk: nothing lost, the same bytes again, and every unsound file refused by name."""
+"""The transition table on disk: nothing lost, the same bytes again, and every unsound
+file refused by name."""
 
 from __future__ import annotations
 
@@ -18,7 +19,11 @@ import pytest
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.schema import TRANSITIONS
-from oer_pipeline.trajectories.table import Trajectories, read_trajectories, write_trajectories
+from oer_pipeline.trajectories.table import (
+    Trajectories,
+    read_trajectories,
+    write_trajectories,
+)
 
 Make = Callable[..., Trajectories]
 
@@ -42,23 +47,34 @@ def test_round_trip_keeps_every_bit(table: Trajectories, file: Path) -> None:
 
 def test_arrays_own_their_memory(file: Path) -> None:
     back = read_trajectories(file)
-    back.observation[0, 0] = 1.0  # torch.from_numpy warns about memory that may not be written to
-    assert all(array.flags.c_contiguous and array.flags.writeable for array in back.arrays().values())
+    back.observation[0, 0] = (
+        1.0  # torch.from_numpy warns about memory that may not be written to
+    )
+    assert all(
+        array.flags.c_contiguous and array.flags.writeable
+        for array in back.arrays().values()
+    )
 
 
-def test_rewrite_gives_the_same_bytes(table: Trajectories, file: Path, tmp_path: Path) -> None:
+def test_rewrite_gives_the_same_bytes(
+    table: Trajectories, file: Path, tmp_path: Path
+) -> None:
     again = tmp_path / "again.parquet"
     shuffled = dict(reversed(list(table.metadata.items())))
     write_trajectories(again, replace(read_trajectories(file), metadata=shuffled))
     assert again.read_bytes() == file.read_bytes()
 
 
-def test_several_row_groups(make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_row_groups(
+    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(arrow, "ROW_GROUP", 7)
     table = make((4, 9, 3, 5), horizon=9)
     write_trajectories(tmp_path / "a.parquet", table)
     assert pq.ParquetFile(tmp_path / "a.parquet").num_row_groups == 3
-    assert read_trajectories(tmp_path / "a.parquet").content_hash() == table.content_hash()
+    assert (
+        read_trajectories(tmp_path / "a.parquet").content_hash() == table.content_hash()
+    )
 
 
 def test_file_is_what_the_architecture_says(file: Path) -> None:
@@ -69,7 +85,9 @@ def test_file_is_what_the_architecture_says(file: Path) -> None:
         "action": "fixed_size_list<element: float not null>[2]",
         "next_observation": "fixed_size_list<element: float not null>[5]",
     }
-    assert {n: types[n] for n in ("reward", "terminal", "timeout", "episode", "step")} == {
+    assert {
+        n: types[n] for n in ("reward", "terminal", "timeout", "episode", "step")
+    } == {
         "reward": "float",
         "terminal": "bool",
         "timeout": "bool",
@@ -84,7 +102,9 @@ def test_hash_sees_every_column_and_order(table: Trajectories) -> None:
     hashes = {table.content_hash(), table.select(np.arange(8)[::-1]).content_hash()}
     for name, array in table.arrays().items():
         changed = array.copy()
-        changed.flat[-1] = ~changed.flat[-1] if changed.dtype == bool else changed.flat[-1] + 1
+        changed.flat[-1] = (
+            ~changed.flat[-1] if changed.dtype == bool else changed.flat[-1] + 1
+        )
         hashes.add(replace(table, **{name: changed}).content_hash())
     assert len(hashes) == 2 + len(TRANSITIONS.columns)
 
@@ -92,7 +112,11 @@ def test_hash_sees_every_column_and_order(table: Trajectories) -> None:
 def test_episodes(table: Trajectories) -> None:
     assert table.starts.tolist() == [0, 3, 4]
     assert table.lengths.tolist() == [3, 1, 4]
-    np.testing.assert_allclose(table.returns, [table.reward[:3].sum(), table.reward[3], table.reward[4:].sum()], 1e-6)
+    np.testing.assert_allclose(
+        table.returns,
+        [table.reward[:3].sum(), table.reward[3], table.reward[4:].sum()],
+        1e-6,
+    )
     assert table.select(np.array([7, 2])).step.tolist() == [3, 2]
     assert len(table.select(table.episode == 2)) == 4
     empty = table.select(slice(0, 0))
@@ -104,7 +128,9 @@ def _rewritten(path: Path, change: Callable[[pa.Table], pa.Table]) -> None:
 
 
 def _header(**values: str) -> Callable[[pa.Table], pa.Table]:
-    return lambda t: t.replace_schema_metadata({**t.schema.metadata, **{k.encode(): v for k, v in values.items()}})
+    return lambda t: t.replace_schema_metadata(
+        {**t.schema.metadata, **{k.encode(): v for k, v in values.items()}}
+    )
 
 
 def _column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
@@ -112,27 +138,65 @@ def _column(name: str, values: Any) -> Callable[[pa.Table], pa.Table]:
 
 
 def _vectors(values: list[Any], dtype: Any, width: int | None) -> pa.Array:
-    return pa.array(values, pa.list_(dtype) if width is None else pa.list_(dtype, width))
+    return pa.array(
+        values, pa.list_(dtype) if width is None else pa.list_(dtype, width)
+    )
 
 
 NULL = [0.0, 1.0, 2.0, None, 4.0, 5.0, 6.0, 7.0]
 NULL_INSIDE = [[0.0] * 5] * 5 + [[0.0, None, 0.0, 0.0, 0.0]] + [[0.0] * 5] * 2
 FAULTS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
-    "future version": (_header(schema_version="2"), "schema version 2; this release reads 1"),
+    "future version": (
+        _header(schema_version="2"),
+        "schema version 2; this release reads 1",
+    ),
     "another kind": (_header(kind="buffer"), "not a transitions file: kind 'buffer'"),
     "no header": (lambda t: t.replace_schema_metadata(None), "missing schema metadata"),
     "edited metadata": (_header(metadata="{}"), "the metadata's SHA-256 is"),
-    "broken metadata": (_header(metadata="{", metadata_sha256=sha256(b"{").hexdigest()), "not a readable Parquet file"),
-    "metadata that are no object": (_header(metadata="[]", metadata_sha256=sha256(b"[]").hexdigest()), "JSON object"),
-    "missing column": (lambda t: t.drop_columns(["reward"]), "column reward is missing"),
-    "double precision": (_column("reward", pa.array([0.0] * 8)), "column reward: found double; it takes float32"),
-    "wide integers": (_column("step", pa.array([0] * 8)), "column step: found int64; it takes int32"),
-    "variable lists": (_column("action", _vectors([[0.0]] * 8, pa.float32(), None)), "column action: found list<"),
-    "list of doubles": (_column("action", _vectors([[0.0]] * 8, pa.float64(), 1)), "column action: found fixed_size"),
-    "scalar for vector": (_column("action", pa.array([0.0] * 8, pa.float32())), "column action: found float; it takes"),
-    "null": (_column("reward", pa.array(NULL, pa.float32())), "column reward, row 3: found null"),
-    "null inside": (_column("observation", _vectors(NULL_INSIDE, pa.float32(), 5)), "observation, row 5: found null"),
-    "edited": (_column("reward", pa.array([0.0] * 8, pa.float32())), "the content's SHA-256 is"),
+    "broken metadata": (
+        _header(metadata="{", metadata_sha256=sha256(b"{").hexdigest()),
+        "not a readable Parquet file",
+    ),
+    "metadata that are no object": (
+        _header(metadata="[]", metadata_sha256=sha256(b"[]").hexdigest()),
+        "JSON object",
+    ),
+    "missing column": (
+        lambda t: t.drop_columns(["reward"]),
+        "column reward is missing",
+    ),
+    "double precision": (
+        _column("reward", pa.array([0.0] * 8)),
+        "column reward: found double; it takes float32",
+    ),
+    "wide integers": (
+        _column("step", pa.array([0] * 8)),
+        "column step: found int64; it takes int32",
+    ),
+    "variable lists": (
+        _column("action", _vectors([[0.0]] * 8, pa.float32(), None)),
+        "column action: found list<",
+    ),
+    "list of doubles": (
+        _column("action", _vectors([[0.0]] * 8, pa.float64(), 1)),
+        "column action: found fixed_size",
+    ),
+    "scalar for vector": (
+        _column("action", pa.array([0.0] * 8, pa.float32())),
+        "column action: found float; it takes",
+    ),
+    "null": (
+        _column("reward", pa.array(NULL, pa.float32())),
+        "column reward, row 3: found null",
+    ),
+    "null inside": (
+        _column("observation", _vectors(NULL_INSIDE, pa.float32(), 5)),
+        "observation, row 5: found null",
+    ),
+    "edited": (
+        _column("reward", pa.array([0.0] * 8, pa.float32())),
+        "the content's SHA-256 is",
+    ),
     "dropped row": (lambda t: t.slice(0, 7), "the content's SHA-256 is"),
     "no rows": (lambda t: t.slice(0, 0), "found 0 rows"),
 }
@@ -150,20 +214,35 @@ def test_unsound_file(fault: str, file: Path) -> None:
 
 def test_not_a_file_of_ours(file: Path) -> None:
     whole = file.read_bytes()
-    broken = [b"", b"PAR1", whole[: len(whole) // 2], whole[:-1], whole[10:], pickle.dumps({"observation": [1.0]})]
+    broken = [
+        b"",
+        b"PAR1",
+        whole[: len(whole) // 2],
+        whole[:-1],
+        whole[10:],
+        pickle.dumps({"observation": [1.0]}),
+    ]
     for content in broken:
         file.write_bytes(content)
-        with pytest.raises(DataError, match=r"medium\.parquet: not a readable Parquet file"):
+        with pytest.raises(
+            DataError, match=r"medium\.parquet: not a readable Parquet file"
+        ):
             read_trajectories(file)
     with pytest.raises(DataError, match="no such file"):
         read_trajectories(file.with_name("nowhere.parquet"))
 
 
-def test_any_flipped_byte_is_noticed_or_harmless(table: Trajectories, file: Path) -> None:
+def test_any_flipped_byte_is_noticed_or_harmless(
+    table: Trajectories, file: Path
+) -> None:
     whole, draw = file.read_bytes(), np.random.default_rng(0)
     refused = 0
     for place in draw.choice(len(whole), 150, replace=False):
-        file.write_bytes(whole[:place] + bytes([whole[place] ^ (1 << int(draw.integers(8)))]) + whole[place + 1 :])
+        file.write_bytes(
+            whole[:place]
+            + bytes([whole[place] ^ (1 << int(draw.integers(8)))])
+            + whole[place + 1 :]
+        )
         try:
             assert read_trajectories(file).content_hash() == table.content_hash()
         except DataError:
@@ -174,7 +253,9 @@ def test_any_flipped_byte_is_noticed_or_harmless(table: Trajectories, file: Path
 def test_metadata_must_be_json(table: Trajectories, tmp_path: Path) -> None:
     for value in (float("nan"), np.float32(1), {1, 2}):
         with pytest.raises(DataError, match="metadata must be plain JSON"):
-            write_trajectories(tmp_path / "a.parquet", replace(table, metadata={"odd": value}))
+            write_trajectories(
+                tmp_path / "a.parquet", replace(table, metadata={"odd": value})
+            )
     assert not list(tmp_path.iterdir())
 
 
@@ -184,7 +265,13 @@ def test_bounds_and_scaled(table: Trajectories, tmp_path: Path) -> None:
     low, high = np.array([-2, 0], np.float32), np.array([2, 5], np.float32)
     units = low + 0.5 * (table.action + 1) * (high - low)
     own = replace(
-        table, action=units, metadata={**table.metadata, "action_low": [-2.0, 0.0], "action_high": [2.0, 5.0]}
+        table,
+        action=units,
+        metadata={
+            **table.metadata,
+            "action_low": [-2.0, 0.0],
+            "action_high": [2.0, 5.0],
+        },
     )
     write_trajectories(tmp_path / "own.parquet", own)
     back = read_trajectories(tmp_path / "own.parquet")
@@ -196,4 +283,6 @@ def test_bounds_and_scaled(table: Trajectories, tmp_path: Path) -> None:
     assert scaled.metadata == table.metadata
     assert scaled.observation is back.observation
     ends = replace(own, action=np.tile([low, high], (4, 1)))
-    np.testing.assert_array_equal(ends.scaled().action, np.tile([[-1, -1], [1, 1]], (4, 1)))
+    np.testing.assert_array_equal(
+        ends.scaled().action, np.tile([[-1, -1], [1, 1]], (4, 1))
+    )

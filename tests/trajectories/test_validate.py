@@ -45,20 +45,38 @@ FAULTS = [
 
 
 @pytest.mark.parametrize(("column", "place", "value", "row", "rule"), FAULTS)
-def test_planted_fault(table: Trajectories, column: str, place: Any, value: Any, row: int, rule: str) -> None:
+def test_planted_fault(
+    table: Trajectories, column: str, place: Any, value: Any, row: int, rule: str
+) -> None:
     broken = _planted(table, column, place, value)
     with pytest.raises(DataError) as error:
         validate(broken, "data/task_1.parquet")
     message = str(error.value)
-    named = "step" if "count" in rule else "next_observation" if "next row" in rule else column
-    assert message.startswith(f"data/task_1.parquet: column {named}, row {row}: {rule}"), message
+    named = (
+        "step"
+        if "count" in rule
+        else "next_observation"
+        if "next row" in rule
+        else column
+    )
+    assert message.startswith(
+        f"data/task_1.parquet: column {named}, row {row}: {rule}"
+    ), message
 
 
 def test_every_flaw_is_told(table: Trajectories) -> None:
-    broken = _planted(_planted(_planted(table, "reward", [1, 5], np.nan), "action", (3, 0), 2.0), "timeout", 4, True)
+    broken = _planted(
+        _planted(_planted(table, "reward", [1, 5], np.nan), "action", (3, 0), 2.0),
+        "timeout",
+        4,
+        True,
+    )
     with pytest.raises(DataError) as error:
         validate(broken, "here")
-    assert [part.partition(":")[0] for part in str(error.value).removeprefix("here: ").split("; column ")] == [
+    assert [
+        part.partition(":")[0]
+        for part in str(error.value).removeprefix("here: ").split("; column ")
+    ] == [
         "column reward, row 1",
         "action, row 3",
         "timeout, row 4",
@@ -68,21 +86,35 @@ def test_every_flaw_is_told(table: Trajectories) -> None:
 
 METADATA = [
     ({"action_low": [-2.0, -2.0], "action_high": [2.0, 2.0]}, None),
-    ({"action_low": [-0.1, -0.1], "action_high": [0.1, 0.1]}, "column action, row 0: must lie within -0.1 and 0.1"),
-    ({"action_low": [-2.0, -9.0], "action_high": [2.0, 0.0]}, r"within \[-2. -9.\] and \[2. 0.\]"),
+    (
+        {"action_low": [-0.1, -0.1], "action_high": [0.1, 0.1]},
+        "column action, row 0: must lie within -0.1 and 0.1",
+    ),
+    (
+        {"action_low": [-2.0, -9.0], "action_high": [2.0, 0.0]},
+        r"within \[-2. -9.\] and \[2. 0.\]",
+    ),
     ({"action_low": [-2.0, -2.0]}, "action_low and action_high are"),
-    ({"action_low": [-2.0], "action_high": [2.0]}, "they take 2 numbers each, low below high"),
+    (
+        {"action_low": [-2.0], "action_high": [2.0]},
+        "they take 2 numbers each, low below high",
+    ),
     ({"action_low": [2.0, 2.0], "action_high": [-2.0, -2.0]}, "low below high"),
     ({"action_low": [-2.0, "x"], "action_high": [2.0, 2.0]}, "low below high"),
     ({"action_low": [-2.0, -(10**400)], "action_high": [2.0, 2.0]}, "low below high"),
-    ({"horizon": 3}, "column step, row 7: must be below the horizon of 3 steps; found 3"),
+    (
+        {"horizon": 3},
+        "column step, row 7: must be below the horizon of 3 steps; found 3",
+    ),
     ({"horizon": "4"}, "metadata horizon is '4'"),
     ({"horizon": 0}, "metadata horizon is 0"),
 ]
 
 
 @pytest.mark.parametrize(("metadata", "message"), METADATA)
-def test_metadata_that_rules_read(table: Trajectories, metadata: dict[str, Any], message: str | None) -> None:
+def test_metadata_that_rules_read(
+    table: Trajectories, metadata: dict[str, Any], message: str | None
+) -> None:
     changed = replace(table, metadata={**table.metadata, **metadata})
     if message is None:
         validate(changed, "here")
@@ -92,18 +124,36 @@ def test_metadata_that_rules_read(table: Trajectories, metadata: dict[str, Any],
 
 
 SHAPES: list[tuple[str, Callable[[Any], Any], str]] = [
-    ("observation", lambda a: a.astype(np.float64), "column observation: found float64 of shape (8, 5); it takes"),
-    ("reward", lambda a: a[:, None], "column reward: found float32 of shape (8, 1); it takes float32 of shape (N,)"),
-    ("action", lambda a: a[:, 0], "column action: found float32 of shape (8,); it takes float32 of shape (N, D)"),
+    (
+        "observation",
+        lambda a: a.astype(np.float64),
+        "column observation: found float64 of shape (8, 5); it takes",
+    ),
+    (
+        "reward",
+        lambda a: a[:, None],
+        "column reward: found float32 of shape (8, 1); it takes float32 of shape (N,)",
+    ),
+    (
+        "action",
+        lambda a: a[:, 0],
+        "column action: found float32 of shape (8,); it takes float32 of shape (N, D)",
+    ),
     ("terminal", lambda a: a.astype(np.int8), "column terminal: found int8"),
     ("step", lambda a: a.astype(np.int64), "column step: found int64"),
     ("timeout", lambda a: a[:7], "column timeout: found 7 rows"),
-    ("next_observation", lambda a: a[:, :4], "column next_observation: found 4 dimensions; column observation has 5"),
+    (
+        "next_observation",
+        lambda a: a[:, :4],
+        "column next_observation: found 4 dimensions; column observation has 5",
+    ),
 ]
 
 
 @pytest.mark.parametrize(("column", "change", "message"), SHAPES)
-def test_wrong_shape_or_dtype(table: Trajectories, column: str, change: Callable[[Any], Any], message: str) -> None:
+def test_wrong_shape_or_dtype(
+    table: Trajectories, column: str, change: Callable[[Any], Any], message: str
+) -> None:
     with pytest.raises(DataError) as error:
         validate(replace(table, **{column: change(getattr(table, column))}), "here")
     assert message in str(error.value)
@@ -111,7 +161,9 @@ def test_wrong_shape_or_dtype(table: Trajectories, column: str, change: Callable
 
 def test_sound_tables_pass(table: Trajectories) -> None:
     validate(table, "here")
-    validate(table.select(table.episode != 1), "here")  # episodes keep their numbers when some are left out
+    validate(
+        table.select(table.episode != 1), "here"
+    )  # episodes keep their numbers when some are left out
     validate(table.select(slice(3, 4)), "here")
     at_the_bounds = np.sign(table.action) * np.float32(1)
     validate(replace(table, action=at_the_bounds), "here")
@@ -128,7 +180,9 @@ def test_faulty_table_is_not_written(table: Trajectories, tmp_path: Path) -> Non
     assert not (tmp_path / "a.parquet").exists()
 
 
-def test_terminal_at_the_horizon_is_reported(table: Trajectories, caplog: pytest.LogCaptureFixture) -> None:
+def test_terminal_at_the_horizon_is_reported(
+    table: Trajectories, caplog: pytest.LogCaptureFixture
+) -> None:
     assert terminal_at_horizon(table) == 0
     assert terminal_at_horizon(replace(table, metadata={})) is None
     odd = _planted(table, "terminal", 7, True)

@@ -11,10 +11,12 @@ from pathlib import Path
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path` to write to; on leaving, it is fsynced and takes the place of `path`.
+    """Yield a temporary path beside `path` to write to; on leaving, it is fsynced and
+    takes the place of `path`.
 
-    When anything fails, the old file stays as it was and the temporary one goes. A killed process may leave
-    `.{name}.{token}.tmp` behind, which nothing reads. Missing folders are made.
+    When anything fails, the old file stays as it was and the temporary one goes. A
+    killed process may leave `.{name}.{token}.tmp` behind, which nothing reads. Missing
+    folders are made.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.tmp")

@@ -1,8 +1,8 @@
 """Bounds of the values that a run is told, checked before any work.
 
-Each check raises a ConfigurationError of one line that names the parameter, its value and
-what would be right. Upper bounds are far above what anybody trains with: they catch slips
-of the keyboard before these take a machine's memory or a year.
+Each check raises a ConfigurationError of one line that names the parameter, its value
+and what would be right. Upper bounds are far above what anybody trains with: they catch
+slips of the keyboard before these take a machine's memory or a year.
 """
 
 from __future__ import annotations
@@ -94,7 +94,9 @@ def layers(name: str, widths: object, networks: int = 1) -> tuple[int, ...]:
     return tuple(widths)
 
 
-def activations(name: str, batch: int, widths: Sequence[int], networks: int = 1) -> None:
+def activations(
+    name: str, batch: int, widths: Sequence[int], networks: int = 1
+) -> None:
     """Raise a ConfigurationError if a batch's hidden layers take too much memory.
 
     Args:

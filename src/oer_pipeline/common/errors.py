@@ -1,4 +1,5 @@
-"""The project's errors: each names the thing, the value and what would have been right."""
+"""The project's errors: each names the thing, the value and what would have been
+right."""
 
 from __future__ import annotations
 
@@ -27,13 +28,15 @@ class DataError(OERError, ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """The kind of an error and what it says, on one line: for errors of code that is not ours."""
+    """The kind of an error and what it says, on one line: for errors of code that is
+    not ours."""
     said = " ".join(str(error).split())[:300]
     return f"{type(error).__name__}: {said}" if said else type(error).__name__
 
 
 def choices(known: Iterable[object], given: str = "") -> str:
-    """`choose one of a, b, c`, with a guess at what was meant when `given` is close to one of them."""
+    """`choose one of a, b, c`, with a guess at what was meant when `given` is close to
+    one of them."""
     names = sorted(str(k) for k in known)
     close = difflib.get_close_matches(given, names, n=1)
     guess = f"did you mean {close[0]}? " if close else ""

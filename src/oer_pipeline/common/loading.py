@@ -1,4 +1,5 @@
-"""Classes by dotted path: a third party's learner or selector is a line of configuration."""
+"""Classes by dotted path: a third party's learner or selector is a line of
+configuration."""
 
 from __future__ import annotations
 
@@ -75,7 +76,8 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
 
 
 def _module(path: str) -> ModuleType:
-    """The module of a dotted path; every failure is one line that says what is right."""
+    """The module of a dotted path; every failure is one line that says what is
+    right."""
     name, _ = split(path)
     plugins.use_nearest()
     try:

@@ -1,4 +1,5 @@
-"""The folder `plugins` beside `conf`: packages of the user's own that need no installing.
+"""The folder `plugins` beside `conf`: packages of the user's own that need no
+installing.
 
 Whatever reads the configuration puts it on the import path; processes that are spawned
 from there inherit the path. Installed packages come first: no plug-in hides one.
@@ -36,7 +37,8 @@ def use(project: Path) -> bool:
 
 
 def use_nearest() -> None:
-    """Where no configuration was read, use those of the project around the working folder.
+    """Where no configuration was read, use those of the project around the working
+    folder.
 
     That is for notebooks and scripts that take the core alone.
     """

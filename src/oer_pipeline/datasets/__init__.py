@@ -1,4 +1,5 @@
-"""Kedro datasets of the project: every file is written beside its target and renamed, and nothing is unpickled.
+"""Kedro datasets of the project: every file is written beside its target and renamed,
+and nothing is unpickled.
 
 torch and pandas are imported by the datasets that need them, when they load or save.
 """

@@ -17,10 +17,23 @@ if TYPE_CHECKING:
 class BehaviourDataset(AbstractDataset[Any, Any]):
     """One task's behaviours, the user's own in the folder `path`, or the package's."""
 
-    def __init__(self, task: str, sequence: str, path: str, metadata: dict[str, Any] | None = None) -> None:
-        self._name, self._task, self._folder = task, json.loads(unquote(sequence))[task], Path(path)
+    def __init__(
+        self,
+        task: str,
+        sequence: str,
+        path: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._name, self._task, self._folder = (
+            task,
+            json.loads(unquote(sequence))[task],
+            Path(path),
+        )
         self.metadata = metadata
-        self.remedy = f"`make behaviours SUITE={self._task['suite']}` trains what is missing; quality=random needs none"
+        self.remedy = (
+            f"`make behaviours SUITE={self._task['suite']}` trains what is missing;"
+            " quality=random needs none"
+        )
 
     def load(self) -> Behaviours:
         from oer_pipeline.suites.scripted import load_behaviours
@@ -28,7 +41,9 @@ class BehaviourDataset(AbstractDataset[Any, Any]):
         return load_behaviours(self.paths()[None])
 
     def save(self, data: Any) -> None:
-        raise DatasetError("behaviour policies are trained by `make behaviours`; no node may save them")
+        raise DatasetError(
+            "behaviour policies are trained by `make behaviours`; no node may save them"
+        )
 
     def paths(self) -> dict[int | None, Path]:
         """The one file."""

@@ -39,7 +39,8 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
         raise DatasetError("a checkpoint is its training's own; no node may save it")
 
     def paths(self) -> dict[int | None, Path]:
-        """Nothing: what a training makes does not depend on where it was interrupted."""
+        """Nothing: what a training makes does not depend on where it was
+        interrupted."""
         return {}
 
     def _exists(self) -> bool:

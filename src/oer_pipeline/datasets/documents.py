@@ -15,21 +15,28 @@ PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
 class JSONDataset(FileDataset):
-    """Plain values as JSON with sorted keys; NaN and infinity are refused: what is not known is null."""
+    """Plain values as JSON with sorted keys; NaN and infinity are refused: what is not
+    known is null."""
 
     def read(self, path: Path) -> Any:
         def refuse(token: str) -> NoReturn:
-            raise DataError(f"{self.where}: found {token}; JSON has numbers and null only")
+            raise DataError(
+                f"{self.where}: found {token}; JSON has numbers and null only"
+            )
 
         try:
             return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
         except DataError:
             raise
         except ValueError as error:
-            raise DataError(f"{self.where}: not a readable JSON file: {error}") from error
+            raise DataError(
+                f"{self.where}: not a readable JSON file: {error}"
+            ) from error
 
     def write(self, path: Path, value: Any) -> None:
-        path.write_text(encoded(value, self.where, indent=2) + "\n", encoding="utf-8", newline="\n")
+        path.write_text(
+            encoded(value, self.where, indent=2) + "\n", encoding="utf-8", newline="\n"
+        )
 
 
 class TextDataset(FileDataset):
@@ -56,7 +63,9 @@ class PNGDataset(FileDataset):
 
     def _checked(self, picture: bytes) -> bytes:
         if not picture.startswith(PNG_SIGNATURE):
-            raise DataError(f"{self.where}: not a PNG picture: it starts with {picture[:8]!r}")
+            raise DataError(
+                f"{self.where}: not a PNG picture: it starts with {picture[:8]!r}"
+            )
         return picture
 
 
@@ -67,7 +76,10 @@ def encoded(value: Any, where: str, indent: int | None = None) -> str:
         DataError: names what JSON cannot hold and its place in `value`.
     """
     for place in _not_numbers(value, ""):
-        raise DataError(f"{where}: {place or 'the value'} is not a finite number; write null where there is none")
+        raise DataError(
+            f"{where}: {place or 'the value'} is not a finite number; write null where"
+            " there is none"
+        )
     try:
         return json.dumps(value, sort_keys=True, indent=indent, allow_nan=False)
     except (TypeError, ValueError) as error:

@@ -13,7 +13,8 @@ from oer_pipeline.common.errors import DataError
 
 
 class FileDataset(AbstractDataset[Any, Any]):
-    """One file, saved atomically. A subclass says how to `read` a path and how to `write` a value to one."""
+    """One file, saved atomically. A subclass says how to `read` a path and how to
+    `write` a value to one."""
 
     def __init__(self, filepath: str, metadata: dict[str, Any] | None = None) -> None:
         self._filepath = Path(filepath)
@@ -25,7 +26,8 @@ class FileDataset(AbstractDataset[Any, Any]):
 
     @abstractmethod
     def write(self, path: Path, value: Any) -> None:
-        """Write `value` to `path`, which is a temporary name: errors name `self.where`."""
+        """Write `value` to `path`, which is a temporary name: errors name
+        `self.where`."""
 
     @property
     def where(self) -> str:

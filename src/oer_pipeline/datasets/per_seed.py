@@ -1,6 +1,7 @@
 """One file a seed behind one dataset name, and the list of seeds in force.
 
-A runner may narrow `seeds` while a node runs, so that only the seeds that lack a result are loaded, made and saved.
+A runner may narrow `seeds` while a node runs, so that only the seeds that lack a result
+are loaded, made and saved.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ from oer_pipeline.common.errors import ConfigurationError, DataError
 
 
 class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
-    """Seed -> value; seed s lies at `path/seed_{s}/file`, in the format of the inner `dataset`."""
+    """Seed -> value; seed s lies at `path/seed_{s}/file`, in the format of the inner
+    `dataset`."""
 
     def __init__(
         self,
@@ -38,7 +40,10 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
     def save(self, data: Mapping[int, Any]) -> None:
         strange = [seed for seed in data if seed not in self.seeds]
         if strange or not data:
-            raise DataError(f"{self._path}: values for seeds {sorted(data)}; the seeds in force are {self.seeds}")
+            raise DataError(
+                f"{self._path}: values for seeds {sorted(data)}; the seeds in force are"
+                f" {self.seeds}"
+            )
         for seed, value in data.items():
             self.of(seed).save(value)
 
@@ -54,13 +59,20 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
         return all(self.of(seed).exists() for seed in self.seeds)
 
     def _describe(self) -> dict[str, Any]:
-        return {"dataset": self._name, "path": str(self._path), "file": self._file, "seeds": self.seeds}
+        return {
+            "dataset": self._name,
+            "path": str(self._path),
+            "file": self._file,
+            "seeds": self.seeds,
+        }
 
 
 class SeedsDataset(AbstractDataset[list[int], list[int]]):
     """The seeds in force, as a node's input."""
 
-    def __init__(self, seeds: Sequence[int], metadata: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, seeds: Sequence[int], metadata: dict[str, Any] | None = None
+    ) -> None:
         self.seeds = [int(seed) for seed in seeds]
         self.metadata = metadata
 
@@ -81,8 +93,11 @@ class SeedsDataset(AbstractDataset[list[int], list[int]]):
         return {"seeds": self.seeds}
 
 
-def _resolved(dataset: str | dict[str, Any]) -> tuple[Callable[..., AbstractDataset[Any, Any]], dict[str, Any]]:
-    """Class and arguments of an inner dataset, found as Kedro finds them, this package's short names first.
+def _resolved(
+    dataset: str | dict[str, Any],
+) -> tuple[Callable[..., AbstractDataset[Any, Any]], dict[str, Any]]:
+    """Class and arguments of an inner dataset, found as Kedro finds them, this
+    package's short names first.
 
     Raises:
         ConfigurationError: arguments that `PerSeedDataset` gives itself.
@@ -92,7 +107,10 @@ def _resolved(dataset: str | dict[str, Any]) -> tuple[Callable[..., AbstractData
     config = {"type": dataset} if isinstance(dataset, str) else dict(dataset)
     if "filepath" in config:
         given = config["filepath"]
-        raise ConfigurationError(f"the inner dataset has a filepath, {given!r}; path and file say where it lies")
+        raise ConfigurationError(
+            f"the inner dataset has a filepath, {given!r}; path and file say where it"
+            " lies"
+        )
     if config.get("type") in own.__all__:
         config["type"] = getattr(own, config["type"])
     return parse_dataset_definition(config)

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
 
 class SafetensorsDataset(FileDataset):
-    """(tensors by name, header) as safetensors; the header is JSON under the key `header`. Loads to the CPU."""
+    """(tensors by name, header) as safetensors; the header is JSON under the key
+    `header`. Loads to the CPU."""
 
     def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
         import safetensors
@@ -26,16 +27,26 @@ class SafetensorsDataset(FileDataset):
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
                 header = json.loads(file.metadata()["header"])
         except (safetensors.SafetensorError, OSError, ValueError) as error:
-            raise DataError(f"{self.where}: not a readable safetensors file: {error}") from error
+            raise DataError(
+                f"{self.where}: not a readable safetensors file: {error}"
+            ) from error
         except (KeyError, TypeError) as error:
-            raise DataError(f"{self.where}: a safetensors file without our JSON `header`") from error
+            raise DataError(
+                f"{self.where}: a safetensors file without our JSON `header`"
+            ) from error
         return tensors, header
 
-    def write(self, path: Path, value: tuple[Mapping[str, Tensor], Mapping[str, Any]]) -> None:
+    def write(
+        self, path: Path, value: tuple[Mapping[str, Tensor], Mapping[str, Any]]
+    ) -> None:
         import torch
         from safetensors.torch import save_file
 
         tensors, header = value
-        # Clones, because safetensors refuses tensors that share memory, such as members of one stack.
-        whole = {n: t.detach().cpu().clone(memory_format=torch.contiguous_format) for n, t in sorted(tensors.items())}
+        # Clones, because safetensors refuses tensors that share memory, such as members
+        # of one stack.
+        whole = {
+            n: t.detach().cpu().clone(memory_format=torch.contiguous_format)
+            for n, t in sorted(tensors.items())
+        }
         save_file(whole, path, metadata={"header": encoded(dict(header), self.where)})

@@ -15,10 +15,21 @@ if TYPE_CHECKING:
 
 
 class SourceDataset(AbstractDataset[Any, Any]):
-    """A task's `Source` as its suite names it; nodes are made again when the file behind it changes."""
+    """A task's `Source` as its suite names it; nodes are made again when the file
+    behind it changes."""
 
-    def __init__(self, task: str, sequence: str, project: str, metadata: dict[str, Any] | None = None) -> None:
-        self._name, self._task, self._project = task, json.loads(unquote(sequence))[task], project
+    def __init__(
+        self,
+        task: str,
+        sequence: str,
+        project: str,
+        metadata: dict[str, Any] | None = None,
+    ) -> None:
+        self._name, self._task, self._project = (
+            task,
+            json.loads(unquote(sequence))[task],
+            project,
+        )
         self.metadata = metadata
 
     @property

@@ -5,7 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 from oer_pipeline.datasets.file import FileDataset
-from oer_pipeline.trajectories.table import Trajectories, read_trajectories, write_trajectories
+from oer_pipeline.trajectories.table import (
+    Trajectories,
+    read_trajectories,
+    write_trajectories,
+)
 
 
 class TransitionsDataset(FileDataset):

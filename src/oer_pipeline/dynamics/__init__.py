@@ -1,1 +1,2 @@
-"""Transition models: per task a probabilistic ensemble of P(s' - s, r | s, a) (method, section 5)."""
+"""Transition models: per task a probabilistic ensemble of P(s' - s, r | s, a) (method,
+section 5)."""

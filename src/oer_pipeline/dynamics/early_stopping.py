@@ -1,7 +1,8 @@
-"""Early stopping per member: each keeps its own best weights and stops after its own patience.
+"""Early stopping per member: each keeps its own best weights and stops after its own
+patience.
 
-A stopped member still takes part in the batched updates, but nothing more of it is kept, so its result does not depend
-on how long the others go on.
+A stopped member still takes part in the batched updates, but nothing more of it is
+kept, so its result does not depend on how long the others go on.
 """
 
 from __future__ import annotations
@@ -16,23 +17,31 @@ from oer_pipeline.networks.stacked import Parameters
 
 
 class EarlyStopping:
-    """Watches a held-out loss per member (E,), epoch by epoch; lower is better, and NaN never is.
+    """Watches a held-out loss per member (E,), epoch by epoch; lower is better, and NaN
+    never is.
 
-    A member runs until `patience` epochs in a row brought no gain of `min_improvement` over the last such gain; the
-    weights kept are the best of all its epochs.
+    A member runs until `patience` epochs in a row brought no gain of `min_improvement`
+    over the last such gain; the weights kept are the best of all its epochs.
     """
 
-    def __init__(self, parameters: Mapping[str, Tensor], patience: int, min_improvement: float) -> None:
+    def __init__(
+        self, parameters: Mapping[str, Tensor], patience: int, min_improvement: float
+    ) -> None:
         members = len(next(iter(parameters.values())))
-        self.parameters: Parameters = {name: p.detach().clone() for name, p in parameters.items()}
+        self.parameters: Parameters = {
+            name: p.detach().clone() for name, p in parameters.items()
+        }
         self.loss = torch.full((members,), math.inf)  # of the weights kept
         self.epoch = torch.zeros(members, dtype=torch.long)  # after which they were
         self._patience, self._min_improvement = patience, min_improvement
         self._goal = torch.full((members,), math.inf)
         self._last_epoch = torch.full((members,), patience)
 
-    def update(self, epoch: int, loss: Tensor, parameters: Mapping[str, Tensor]) -> bool:
-        """Take the losses (E,) after `epoch` (from 1); whether any member still runs after it."""
+    def update(
+        self, epoch: int, loss: Tensor, parameters: Mapping[str, Tensor]
+    ) -> bool:
+        """Take the losses (E,) after `epoch` (from 1); whether any member still runs
+        after it."""
         running = epoch <= self._last_epoch
         better, gained = running & (loss < self.loss), running & (loss < self._goal)
         for name, kept in self.parameters.items():

@@ -18,15 +18,18 @@ MOST_EPOCHS = 10**6
 
 @dataclass(frozen=True)
 class DynamicsSettings:
-    """Sizes and optimisation of the ensemble; early stopping per member on held-out episodes' likelihood."""
+    """Sizes and optimisation of the ensemble; early stopping per member on held-out
+    episodes' likelihood."""
 
     members: int = 5
     elites: int | None = None
-    """Members kept after the fit, those of the best held-out likelihood; None keeps all."""
+    """Members kept after the fit, those of the best held-out likelihood; None keeps
+    all."""
     hidden: tuple[int, ...] = (256, 256)
     learning_rate: float = 5e-3
     weight_decay: float = 1e-4
-    """Coefficient of half the squared weights in the loss; biases and limits are left alone."""
+    """Coefficient of half the squared weights in the loss; biases and limits are left
+    alone."""
     batch_size: int = 256
     holdout: float = 0.1
     """Fraction of the episodes, at least one."""
@@ -46,10 +49,14 @@ class DynamicsSettings:
         whole("dynamics.members", self.members, 1, 100)
         if self.elites is not None:
             whole("dynamics.elites, if not null,", self.elites, 1, self.members)
-        object.__setattr__(self, "hidden", layers("dynamics.hidden", self.hidden, self.members))
+        object.__setattr__(
+            self, "hidden", layers("dynamics.hidden", self.hidden, self.members)
+        )
         whole("dynamics.batch_size", self.batch_size, 1, LARGEST_BATCH)
         activations("dynamics", self.batch_size, self.hidden, self.members)
-        between("dynamics.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True)
+        between(
+            "dynamics.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True
+        )
         at_least("dynamics.weight_decay", self.weight_decay, 0.0)
         between(
             "dynamics.holdout",

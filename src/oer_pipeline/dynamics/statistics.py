@@ -11,7 +11,8 @@ from torch import Tensor
 from oer_pipeline.common.types import FloatArray
 
 CONSTANT = 1e-6
-"""A dimension whose standard deviation is below this counts as constant (method, section 5)."""
+"""A dimension whose standard deviation is below this counts as constant (method,
+section 5)."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ class Statistics:
         return self.std.nonzero().squeeze(1)
 
     def standardise(self, values: Tensor) -> Tensor:
-        """(values - mean) / std, (..., D); constant dimensions become 0 whatever their value."""
+        """(values - mean) / std, (..., D); constant dimensions become 0 whatever their
+        value."""
         return (values - self.mean) * torch.where(self.std > 0, 1.0 / self.std, 0.0)
 
     def to(self, device: torch.device | str) -> Statistics:

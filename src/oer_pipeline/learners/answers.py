@@ -23,7 +23,9 @@ def name_of(plugin: object) -> str:
     return f"{kind} {type(plugin).__module__}:{type(plugin).__qualname__}"
 
 
-def check_networks(who: str, networks: Any, members: int, needed: Sequence[str]) -> None:
+def check_networks(
+    who: str, networks: Any, members: int, needed: Sequence[str]
+) -> None:
     """Named networks of named parameters, as `check_tensors` takes them.
 
     Raises:
@@ -88,7 +90,9 @@ def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
         raise ConfigurationError(f"{who}: {found}; one has to")
 
 
-def check_targets(who: str, targets: Any, updates: int, folded: int, batch: int) -> None:
+def check_targets(
+    who: str, targets: Any, updates: int, folded: int, batch: int
+) -> None:
     """For each update None or (F, B).
 
     Raises:
@@ -122,7 +126,9 @@ def check_columns(who: str, columns: Any, rows: int) -> None:
         raise ConfigurationError(f"{who}: {found}; {wanted}")
     odd = np.flatnonzero(~np.isfinite(given).all(axis=1))
     if len(odd):
-        raise ConfigurationError(f"{who}: further_columns is not finite in row {odd[0]}")
+        raise ConfigurationError(
+            f"{who}: further_columns is not finite in row {odd[0]}"
+        )
 
 
 def check_delay(who: str, delay: Any) -> None:

@@ -15,11 +15,16 @@ class ExperienceReplay(Learner):
 
     def __init__(self, replay_weight: float = 1.0) -> None:
         at_least("er: replay_weight", replay_weight, 0.0)
-        self.weight, self.replays = replay_weight, replay_weight > 0.0  # of weight 0 nothing is drawn: fine-tuning
+        self.weight, self.replays = (
+            replay_weight,
+            replay_weight > 0.0,
+        )  # of weight 0 nothing is drawn: fine-tuning
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         observation = step.batch.observation
-        action, old = with_replay(training.parameters("policy"), training.task, observation, step.replay)
+        action, old = with_replay(
+            training.parameters("policy"), training.task, observation, step.replay
+        )
         losses = training.base_losses(step, action)
         if step.replay is not None:
             losses["replay"] = self.weight * replay_losses(old, step.replay).mean(dim=0)

@@ -1,4 +1,5 @@
-"""Elastic weight consolidation (Kirkpatrick et al. 2017): every old task holds its weights, each by its own Fisher."""
+"""Elastic weight consolidation (Kirkpatrick et al. 2017): every old task holds its
+weights, each by its own Fisher."""
 
 from __future__ import annotations
 
@@ -15,10 +16,12 @@ from oer_pipeline.learners.task_training import TaskTraining
 class EWC(Learner):
     """L = L_pi(D_n) + (penalty / 2) sum_{j<n} sum_i F_{j,i} (theta_i - theta*_{j,i})^2.
 
-    F_j is the Fisher after task j on D_j (method, section 7), theta*_j the weights then. What is kept is F = sum_j F_j
-    and the mean of the theta*_j weighted by F_j: (penalty / 2) sum_i F_i (theta_i - mean_i)^2 is the same but for a
-    constant, so its gradient is exactly that of the sum, in memory that does not grow with tasks. The curve `penalty`
-    is without that constant. Where F is 0 the mean is anything, and pulls nothing.
+    F_j is the Fisher after task j on D_j (method, section 7), theta*_j the weights
+    then. What is kept is F = sum_j F_j and the mean of the theta*_j weighted by F_j:
+    (penalty / 2) sum_i F_i (theta_i - mean_i)^2 is the same but for a constant, so its
+    gradient is exactly that of the sum, in memory that does not grow with tasks. The
+    curve `penalty` is without that constant. Where F is 0 the mean is anything, and
+    pulls nothing.
     """
 
     def __init__(self, penalty: float = 1.0) -> None:
@@ -26,7 +29,9 @@ class EWC(Learner):
         self._weight = penalty
 
     def start(self, training: TaskTraining) -> None:
-        self._penalty = QuadraticPenalty(self._weight, recalled(training, "fisher"), recalled(training, "anchor"))
+        self._penalty = QuadraticPenalty(
+            self._weight, recalled(training, "fisher"), recalled(training, "anchor")
+        )
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
         self._penalty.add(training)
@@ -35,5 +40,7 @@ class EWC(Learner):
         new = fisher(training)
         total = self._penalty.importance + new
         share = new / total.clamp_min(torch.finfo(total.dtype).tiny)
-        anchor = torch.lerp(self._penalty.anchor, training.networks["policy"].buffer, share)
+        anchor = torch.lerp(
+            self._penalty.anchor, training.networks["policy"].buffer, share
+        )
         return to_keep(training, "fisher", total) | to_keep(training, "anchor", anchor)

@@ -1,4 +1,5 @@
-"""Gradient episodic memory (Lopez-Paz & Ranzato 2017; method, section 7): no step that harms an old task.
+"""Gradient episodic memory (Lopez-Paz & Ranzato 2017; method, section 7): no step that
+harms an old task.
 
 Shapes: J old tasks, M members, B batch, P parameters.
 """
@@ -23,17 +24,19 @@ from oer_pipeline.networks.stacked import Parameters, linear, mlp
 
 
 class GEM(Learner):
-    """L = L_pi(D_n); if its gradient g harms an old task, <g, g_j> < 0, the nearest that harms none takes its place.
+    """L = L_pi(D_n); if its gradient g harms an old task, <g, g_j> < 0, the nearest
+    that harms none takes its place.
 
-    g_j is the gradient of MSE_{B_j}(pi_j(s), a_hat). The nearest is g + sum_j v_j g_j, where v is the solution of
-    min_v 1/2 v^T G G^T v + (G g)^T v over v >= 0, G the rows g_j (the paper's dual program).
+    g_j is the gradient of MSE_{B_j}(pi_j(s), a_hat). The nearest is g + sum_j v_j g_j,
+    where v is the solution of min_v 1/2 v^T G G^T v + (G g)^T v over v >= 0, G the rows
+    g_j (the paper's dual program).
 
     `margin`: the paper's gamma, added to every v_j of such a step, which then also
-    descends gamma times the old tasks' losses. It counts in lengths of g_j: a v_j of 1 is
-    a whole gradient step on B_j. 0.5 as in the authors' experiments, whose code bounds
-    v_j >= gamma instead of adding it. Their code also adds 1e-3 to the diagonal of G G^T,
-    which moves the projected gradient by some 2 % of its length; nothing is added here.
-    The paper descends by plain SGD; here Adam takes the projected gradient.
+    descends gamma times the old tasks' losses. It counts in lengths of g_j: a v_j of 1
+    is a whole gradient step on B_j. 0.5 as in the authors' experiments, whose code
+    bounds v_j >= gamma instead of adding it. Their code also adds 1e-3 to the diagonal
+    of G G^T, which moves the projected gradient by some 2 % of its length; nothing is
+    added here. The paper descends by plain SGD; here Adam takes the projected gradient.
     """
 
     replays = True
@@ -49,7 +52,12 @@ class GEM(Learner):
     def start(self, training: TaskTraining) -> None:
         if training.task > 1:
             views = training.networks["policy"].views
-            self.copies = FlatParameters({n: p.detach().repeat(training.task - 1, 1, 1) for n, p in views.items()})
+            self.copies = FlatParameters(
+                {
+                    n: p.detach().repeat(training.task - 1, 1, 1)
+                    for n, p in views.items()
+                }
+            )
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
         if step.replay is None:
@@ -59,37 +67,54 @@ class GEM(Learner):
         gram_MJJ, inner_MJ = _products(constraints_JMP, network.gradient)
         found = nonnegative_qp.solve(gram_MJJ, inner_MJ)
         multipliers_MJ = (found.multipliers + self.margin).float()
-        nearest = network.gradient + (multipliers_MJ.T.unsqueeze(2) * constraints_JMP).sum(dim=0)
+        nearest = network.gradient + (
+            multipliers_MJ.T.unsqueeze(2) * constraints_JMP
+        ).sum(dim=0)
         violated_MJ = inner_MJ < 0.0
-        network.gradient.copy_(torch.where(violated_MJ.any(dim=1, keepdim=True), nearest, network.gradient))
+        network.gradient.copy_(
+            torch.where(violated_MJ.any(dim=1, keepdim=True), nearest, network.gradient)
+        )
         training.watched["violated"] = violated_MJ.sum(dim=1).float()
         training.watched["unsolved"] = found.unsolved.float()
 
     def _constraints(self, network: FlatParameters, replay: ReplayBatch) -> Tensor:
         """g_j of every old task, (J, M, P), from one pass of J copies of the policy."""
-        by_task_JMP = self.copies.buffer.view(len(replay.observation), *network.buffer.shape)
+        by_task_JMP = self.copies.buffer.view(
+            len(replay.observation), *network.buffer.shape
+        )
         by_task_JMP.copy_(network.buffer)
         action = act_folded(self.copies.views, replay.observation)
-        differentiate([cloning_loss(action, replay.target_action.flatten(0, 1))], [self.copies])
+        differentiate(
+            [cloning_loss(action, replay.target_action.flatten(0, 1))], [self.copies]
+        )
         return self.copies.gradient.view_as(by_task_JMP)
 
 
 def act_folded(parameters: Parameters, observation_JMBD: Tensor) -> Tensor:
-    """Old task j's actions by the j-th of J copies of M policies, (J M, B, A); `parameters` are (J M, ...) each."""
+    """Old task j's actions by the j-th of J copies of M policies, (J M, B, A);
+    `parameters` are (J M, ...) each."""
     tasks = range(1, len(observation_JMBD) + 1)
 
     def own(tensor: Tensor, task: int) -> Tensor:
         return tensor.chunk(len(tasks))[task - 1]
 
     heads = {task: policy.head_name(parameters, task) for task in tasks}
-    weight, bias = (torch.cat([own(parameters[f"{heads[j]}.{p}"], j) for j in tasks]) for p in ("weight", "bias"))
-    entering = torch.cat([policy.inputs(parameters, j, observation_JMBD[j - 1]) for j in tasks])
+    weight, bias = (
+        torch.cat([own(parameters[f"{heads[j]}.{p}"], j) for j in tasks])
+        for p in ("weight", "bias")
+    )
+    entering = torch.cat(
+        [policy.inputs(parameters, j, observation_JMBD[j - 1]) for j in tasks]
+    )
     features = mlp(policy.trunk_layers(parameters, 1), entering, last_activation=True)
     return torch.tanh(linear(weight, bias, features))
 
 
 def _products(constraints_JMP: Tensor, gradient_MP: Tensor) -> tuple[Tensor, Tensor]:
-    """G G^T (M, J, J) and G g (M, J) in float64, row by row: a matrix product would mix members' bits."""
+    """G G^T (M, J, J) and G g (M, J) in float64, row by row: a matrix product would mix
+    members' bits."""
     rows_KMP = torch.cat((constraints_JMP, gradient_MP.unsqueeze(0))).double()
-    products_MJK = torch.stack([(rows_KMP * row_MP).sum(dim=2).T for row_MP in rows_KMP[:-1]], dim=1)
+    products_MJK = torch.stack(
+        [(rows_KMP * row_MP).sum(dim=2).T for row_MP in rows_KMP[:-1]], dim=1
+    )
     return products_MJK[:, :, :-1], products_MJK[:, :, -1]

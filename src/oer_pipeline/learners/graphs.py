@@ -1,8 +1,9 @@
-"""Updates captured once and replayed: as a CUDA graph on a GPU, one launch for a period of updates instead of some
-hundred kernels, and as a tape of kernels on a CPU.
+"""Updates captured once and replayed: as a CUDA graph on a GPU, one launch for a period
+of updates instead of some hundred kernels, and as a tape of kernels on a CPU.
 
-A period is `policy_delay` updates, critics each time and policies once. It reads its draws from fixed memory, into
-which each period's are copied, and leaves its losses in fixed memory.
+A period is `policy_delay` updates, critics each time and policies once. It reads its
+draws from fixed memory, into which each period's are copied, and leaves its losses in
+fixed memory.
 """
 
 from __future__ import annotations
@@ -26,19 +27,26 @@ if TYPE_CHECKING:
 Work = Callable[[], list[dict[str, Tensor]]]
 """Updates on fixed memory; the losses (M,) of each."""
 CLOSE = 1e-5
-"""How far a replay on a GPU may be from the eager updates, absolutely and relatively."""
+"""How far a replay on a GPU may be from the eager updates, absolutely and
+relatively."""
 
 
 class Graph:
     """Performs a training's updates by replaying one captured period.
 
-    What does not fill a period runs eagerly, and so does a learner whose updates cannot be replayed. Before replays
-    are trusted, the same periods are done from the same state, eagerly and replayed: one on a CPU, where the bits have
-    to be the same, two on a GPU, where they have to be `CLOSE`.
+    What does not fill a period runs eagerly, and so does a learner whose updates cannot
+    be replayed. Before replays are trusted, the same periods are done from the same
+    state, eagerly and replayed: one on a CPU, where the bits have to be the same, two
+    on a GPU, where they have to be `CLOSE`.
     """
 
-    def __init__(self, training: TaskTraining, capture: Callable[[Work], Work] | None = None) -> None:
-        self._training, self._capture = training, capture or partial(captured, device=training.device)
+    def __init__(
+        self, training: TaskTraining, capture: Callable[[Work], Work] | None = None
+    ) -> None:
+        self._training, self._capture = (
+            training,
+            capture or partial(captured, device=training.device),
+        )
         self._exact = training.device.type == "cpu"
         self._period = training.policy_delay
         self._captured: tuple[Draws, Work] | None = None
@@ -48,7 +56,8 @@ class Graph:
         """As `TaskTraining.perform`; losses hold until the next ones are asked for.
 
         Raises:
-            OERError: the learner's updates depend on something that a replay does not see.
+            OERError: the learner's updates depend on something that a replay does not
+                see.
         """
         done = 0
         while done < len(draws):
@@ -58,11 +67,16 @@ class Graph:
             done += len(part)
 
     def _is_whole(self, draws: Draws) -> bool:
-        """Whether the draws are a period, and no updates of the deployed network alone."""
-        return len(draws) == self._period and self._training.updates < self._training.settings.updates
+        """Whether the draws are a period, and no updates of the deployed network
+        alone."""
+        return (
+            len(draws) == self._period
+            and self._training.updates < self._training.settings.updates
+        )
 
     def _is_captured(self, draws: Draws) -> bool:
-        """Whether there is a captured period; the first time it is captured, with these draws."""
+        """Whether there is a captured period; the first time it is captured, with these
+        draws."""
         if self._captured is None and not self._refused:
             self._captured = self._capture_period(draws)
             self._refused = self._captured is None
@@ -78,7 +92,8 @@ class Graph:
         return losses
 
     def _capture_period(self, draws: Draws) -> tuple[Draws, Work] | None:
-        """The memory that a period's draws are read from, and the captured period; None if it cannot be replayed.
+        """The memory that a period's draws are read from, and the captured period; None
+        if it cannot be replayed.
 
         Training stays as it is.
         """
@@ -103,7 +118,9 @@ class Graph:
         except NotTapeableError as error:
             logging.getLogger(__name__).info("updates are not replayed: %s", error)
         try:
-            fixed.copy_(draws.altered())  # what was made of values while recording would show
+            fixed.copy_(
+                draws.altered()
+            )  # what was made of values while recording would show
             self._compare(outcome(period), outcome(replay or period))
         finally:
             training.load_state(state, first)
@@ -112,11 +129,14 @@ class Graph:
     def _compare(self, eager: dict[str, Tensor], replayed: dict[str, Tensor]) -> None:
         same = _same_bits if self._exact else _close
         names = dict.fromkeys([*eager, *replayed])
-        if others := [name for name in names if not same(eager.get(name), replayed.get(name))]:
+        if others := [
+            name for name in names if not same(eager.get(name), replayed.get(name))
+        ]:
             raise OERError(
-                f"learner {type(self._training.learner).__name__}: the same updates, done again, give other values of "
-                f"{', '.join(others)}; what a learner's updates depend on has to be tensors, changed in place and "
-                "named by running(). To train without replays, set graphs: false"
+                f"learner {type(self._training.learner).__name__}: the same updates,"
+                f" done again, give other values of {', '.join(others)}; what a"
+                " learner's updates depend on has to be tensors, changed in place and"
+                " named by running(). To train without replays, set graphs: false"
             )
 
 

@@ -1,4 +1,5 @@
-"""Learning without forgetting (Li & Hoiem 2017; method, section 7): old heads repeat on D_n what they said before it.
+"""Learning without forgetting (Li & Hoiem 2017; method, section 7): old heads repeat on
+D_n what they said before it.
 
 Shapes: J old tasks, M members, N rows of D_n, B batch, D observation, A action.
 """
@@ -21,10 +22,12 @@ CHUNK = 256 * ROWS
 
 
 class LearningWithoutForgetting(Learner):
-    """L = L_pi(D_n) + (weight / (n-1)) sum_{j<n} MSE_{D_n}(pi_j(s), what pi_j(s) was before task n).
+    """L = L_pi(D_n) + (weight / (n-1)) sum_{j<n} MSE_{D_n}(pi_j(s), what pi_j(s) was
+    before task n).
 
-    Every head sees observations standardised with its own statistics. The record takes M N J A floats on the device.
-    For actions, the distance is squared error instead of the paper's cross-entropy.
+    Every head sees observations standardised with its own statistics. The record takes
+    M N J A floats on the device. For actions, the distance is squared error instead of
+    the paper's cross-entropy.
     """
 
     def __init__(self, distillation_weight: float = 1.0) -> None:
@@ -42,18 +45,29 @@ class LearningWithoutForgetting(Learner):
             return super().losses(training, step)
         observation = step.batch.observation
         tasks = [training.task, *range(1, training.task)]
-        action, *old = act_each(training.parameters("policy"), tasks, [observation, *self._seen_by_old(observation)])
-        recorded = torch.take_along_dim(self.recorded_MNC, step.rows.unsqueeze(2), dim=1)
+        action, *old = act_each(
+            training.parameters("policy"),
+            tasks,
+            [observation, *self._seen_by_old(observation)],
+        )
+        recorded = torch.take_along_dim(
+            self.recorded_MNC, step.rows.unsqueeze(2), dim=1
+        )
         wanted = recorded.chunk(len(old), dim=2)
-        distances_JM = torch.stack([cloning_loss(a, w) for a, w in zip(old, wanted, strict=True)])
-        return training.base_losses(step, action) | {"distillation": self.weight * distances_JM.mean(dim=0)}
+        distances_JM = torch.stack(
+            [cloning_loss(a, w) for a, w in zip(old, wanted, strict=True)]
+        )
+        return training.base_losses(step, action) | {
+            "distillation": self.weight * distances_JM.mean(dim=0)
+        }
 
     @property
     def _distils(self) -> bool:
         return bool(self.maps) and self.weight > 0.0
 
     def _seen_by_old(self, observation_MBD: Tensor) -> list[Tensor]:
-        """Observations of the new task as each old head standardises them, (M, B, D) each."""
+        """Observations of the new task as each old head standardises them, (M, B, D)
+        each."""
         return [observation_MBD * scale + shift for scale, shift in self.maps]
 
     def _record(self, training: TaskTraining) -> Tensor:
@@ -63,15 +77,28 @@ class LearningWithoutForgetting(Learner):
 
         def actions(rows_ND: Tensor) -> Tensor:
             observation = rows_ND.expand(len(training.seeds), -1, -1).contiguous()
-            return torch.cat(act_each(parameters, old, self._seen_by_old(observation)), dim=2)
+            return torch.cat(
+                act_each(parameters, old, self._seen_by_old(observation)), dim=2
+            )
 
         with torch.no_grad():
-            return torch.cat([actions(r) for r in torch.split(table.rows[:, : table.observation_size], CHUNK)], dim=1)
+            return torch.cat(
+                [
+                    actions(r)
+                    for r in torch.split(table.rows[:, : table.observation_size], CHUNK)
+                ],
+                dim=1,
+            )
 
 
-def _between(start: Standardiser, end: Standardiser, device: torch.device) -> tuple[Tensor, Tensor]:
-    """Scale and shift (D,) that take observations from one standardisation to another."""
+def _between(
+    start: Standardiser, end: Standardiser, device: torch.device
+) -> tuple[Tensor, Tensor]:
+    """Scale and shift (D,) that take observations from one standardisation to
+    another."""
     spread = end.std.astype(np.float64) + EPSILON
     scale = (start.std.astype(np.float64) + EPSILON) / spread
     shift = (start.mean.astype(np.float64) - end.mean) / spread
-    return torch.from_numpy(scale).float().to(device), torch.from_numpy(shift).float().to(device)
+    return torch.from_numpy(scale).float().to(device), torch.from_numpy(
+        shift
+    ).float().to(device)

@@ -1,4 +1,5 @@
-"""Multitask learning: L_pi of all tasks at once, an upper reference that continual learners do not have."""
+"""Multitask learning: L_pi of all tasks at once, an upper reference that continual
+learners do not have."""
 
 from __future__ import annotations
 
@@ -6,6 +7,7 @@ from oer_pipeline.learners.protocol import Learner
 
 
 class Multitask(Learner):
-    """L = (1/N) sum_n L_pi(D_n) in one policy, with critics of its own for every task (method, section 7)."""
+    """L = (1/N) sum_n L_pi(D_n) in one policy, with critics of its own for every task
+    (method, section 7)."""
 
     together = True

@@ -11,9 +11,11 @@ import torch
 from torch import Tensor
 
 RIDGE = 1e-13
-"""Added to the diagonal once that is 1: two equal constraints leave the matrix singular."""
+"""Added to the diagonal once that is 1: two equal constraints leave the matrix
+singular."""
 SMALL = 1e-12
-"""What counts as zero beside a problem's largest number; above the ridge, or a constraint's equal would join it."""
+"""What counts as zero beside a problem's largest number; above the ridge, or a
+constraint's equal would join it."""
 NOTHING = 1e-30
 """The length that a constraint of length zero is divided by."""
 
@@ -37,13 +39,13 @@ def most_pivots(variables: int) -> int:
 def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
     """argmin_v 1/2 v^T H v + q^T v over v >= 0 for positive semidefinite H.
 
-    The active-set method of Lawson & Hanson (1974, chapter 23): among the variables that
-    are held at 0, the one along which the objective falls fastest is set free; if the
-    free ones' minimum has negative parts, the way there ends where the first variable
-    meets 0, and that one is held again. The objective falls from one minimum to the
-    next, so none comes twice, and where pivots run out `multipliers` are still better
-    than 0. A member's tableau is updated element by element: members do not mix, and a
-    GPU is never waited for.
+    The active-set method of Lawson & Hanson (1974, chapter 23): among the variables
+    that are held at 0, the one along which the objective falls fastest is set free; if
+    the free ones' minimum has negative parts, the way there ends where the first
+    variable meets 0, and that one is held again. The objective falls from one minimum
+    to the next, so none comes twice, and where pivots run out `multipliers` are still
+    better than 0. A member's tableau is updated element by element: members do not mix,
+    and a GPU is never waited for.
 
     Args:
         gram_MJJ: H, float64.
@@ -105,11 +107,16 @@ def _towards_minimum(
 
 
 def _exchanged(tableau_MJK: Tensor, chosen_MJ: Tensor) -> Tensor:
-    """Solve each member's chosen row for the variable of the same number; members that choose none stay as they are.
+    """Solve each member's chosen row for the variable of the same number; members that
+    choose none stay as they are.
 
-    Row i reads y_i = sum_k T_ik x_k + c_i. For x_i it is x_i = (y_i - sum_{k != i} T_ik x_k - c_i) / T_ii.
+    Row i reads y_i = sum_k T_ik x_k + c_i. For x_i it is x_i = (y_i - sum_{k != i} T_ik
+    x_k - c_i) / T_ii.
     """
-    row, column = chosen_MJ.unsqueeze(2), torch.nn.functional.pad(chosen_MJ, (0, 1)).unsqueeze(1)
+    row, column = (
+        chosen_MJ.unsqueeze(2),
+        torch.nn.functional.pad(chosen_MJ, (0, 1)).unsqueeze(1),
+    )
     old_M1K = torch.where(row, tableau_MJK, 0.0).sum(dim=1, keepdim=True)
     factor_MJ1 = torch.where(column, tableau_MJK, 0.0).sum(dim=2, keepdim=True)
     pivot_M11 = torch.where(column, old_M1K, 0.0).sum(dim=2, keepdim=True)

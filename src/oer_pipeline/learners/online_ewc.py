@@ -1,4 +1,5 @@
-"""Online EWC (Schwarz et al. 2018, "Progress & Compress", section 4): one Fisher that fades, one anchor."""
+"""Online EWC (Schwarz et al. 2018, "Progress & Compress", section 4): one Fisher that
+fades, one anchor."""
 
 from __future__ import annotations
 
@@ -12,11 +13,13 @@ from oer_pipeline.learners.task_training import TaskTraining
 
 
 class OnlineEWC(Learner):
-    """L = L_pi(D_n) + (penalty / 2) sum_i gamma F~_{n-1,i} (theta_i - theta*_{n-1,i})^2, F~_n = gamma F~_{n-1} + F_n.
+    """L = L_pi(D_n) + (penalty / 2) sum_i gamma F~_{n-1,i} (theta_i -
+    theta*_{n-1,i})^2, F~_n = gamma F~_{n-1} + F_n.
 
-    The anchor is the newest task's weights; gamma (`decay`) scales the penalty too, as in the paper. 0.95 keeps four
-    fifths of a task's Fisher over five tasks; 1 forgets nothing. Each F_n is used as it is: that of N(pi(s), I) does
-    not have the scale of rewards or losses, which differ between tasks.
+    The anchor is the newest task's weights; gamma (`decay`) scales the penalty too, as
+    in the paper. 0.95 keeps four fifths of a task's Fisher over five tasks; 1 forgets
+    nothing. Each F_n is used as it is: that of N(pi(s), I) does not have the scale of
+    rewards or losses, which differ between tasks.
     """
 
     def __init__(self, penalty: float = 1.0, decay: float = 0.95) -> None:
@@ -25,8 +28,12 @@ class OnlineEWC(Learner):
         self._weight, self._decay = penalty, decay
 
     def start(self, training: TaskTraining) -> None:
-        anchor = training.networks["policy"].buffer.clone()  # the task starts where the last one ended
-        self._penalty = QuadraticPenalty(self._weight, self._decay * recalled(training, "fisher"), anchor)
+        anchor = training.networks[
+            "policy"
+        ].buffer.clone()  # the task starts where the last one ended
+        self._penalty = QuadraticPenalty(
+            self._weight, self._decay * recalled(training, "fisher"), anchor
+        )
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
         self._penalty.add(training)

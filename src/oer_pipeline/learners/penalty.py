@@ -1,4 +1,5 @@
-"""The quadratic penalty of the learners that hold weights, and what they keep from task to task.
+"""The quadratic penalty of the learners that hold weights, and what they keep from task
+to task.
 
 Shapes: M members, P parameters of the policy, laid out as `FlatParameters.buffer` is.
 """
@@ -20,8 +21,8 @@ from oer_pipeline.networks.stacked import Parameters
 class QuadraticPenalty:
     """(weight / 2) sum_i importance_i (theta_i - anchor_i)^2 on the policy.
 
-    Its gradient is added by hand: the gradient of L_pi alone is what path integrals need, and a flat operation costs
-    less than autograd's way through the named parts.
+    Its gradient is added by hand: the gradient of L_pi alone is what path integrals
+    need, and a flat operation costs less than autograd's way through the named parts.
     """
 
     weight: float
@@ -29,7 +30,8 @@ class QuadraticPenalty:
     anchor: Tensor  # (M, P)
 
     def add(self, training: TaskTraining) -> None:
-        """Add the gradient to the policy's, in place; the value (M,) becomes the curve `penalty`."""
+        """Add the gradient to the policy's, in place; the value (M,) becomes the curve
+        `penalty`."""
         policy = training.networks["policy"]
         moved = policy.buffer - self.anchor
         pull = self.importance * moved
@@ -38,17 +40,29 @@ class QuadraticPenalty:
 
 
 def laid_out(policy: FlatParameters, parts: Mapping[str, Tensor]) -> Tensor:
-    """Tensors by the names of the policy's parameters as one (M, P); 0 where there is none."""
-    return policy.flatten([parts.get(name, torch.zeros_like(view)) for name, view in policy.views.items()])
+    """Tensors by the names of the policy's parameters as one (M, P); 0 where there is
+    none."""
+    return policy.flatten(
+        [parts.get(name, torch.zeros_like(view)) for name, view in policy.views.items()]
+    )
 
 
 def recalled(training: TaskTraining, what: str) -> Tensor:
-    """What the tasks before kept as `what`, (M, P); 0 for parameters that are new: a head, a one-hot input's row."""
+    """What the tasks before kept as `what`, (M, P); 0 for parameters that are new: a
+    head, a one-hot input's row."""
     prefix = f"{what}."
-    parts = {name.removeprefix(prefix): part for name, part in training.kept.items() if name.startswith(prefix)}
+    parts = {
+        name.removeprefix(prefix): part
+        for name, part in training.kept.items()
+        if name.startswith(prefix)
+    }
     return laid_out(training.networks["policy"], parts)
 
 
 def to_keep(training: TaskTraining, what: str, values_MP: Tensor) -> Parameters:
-    """The inverse of `recalled`: by parameter name, so that the policy may grow in between."""
-    return {f"{what}.{name}": part for name, part in training.networks["policy"].unflatten(values_MP).items()}
+    """The inverse of `recalled`: by parameter name, so that the policy may grow in
+    between."""
+    return {
+        f"{what}.{name}": part
+        for name, part in training.networks["policy"].unflatten(values_MP).items()
+    }

@@ -1,6 +1,8 @@
-"""How a continual learner protects what it knows: the places in a task's training where it may step in.
+"""How a continual learner protects what it knows: the places in a task's training where
+it may step in.
 
-Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for multitask), B batch, P parameters.
+Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for
+multitask), B batch, P parameters.
 """
 
 from __future__ import annotations
@@ -22,17 +24,22 @@ class Step(NamedTuple):
 
     batch: Batch  # of the task being learned, (F, B, .)
     rows: Tensor  # (F, B): where the batch is in D_n
-    replay: ReplayBatch | None  # one batch of every old task's buffer, for learners that replay
+    replay: (
+        ReplayBatch | None
+    )  # one batch of every old task's buffer, for learners that replay
 
 
 class Learner:
-    """Learns the new task by TD3+BC and protects nothing; subclasses override what they do differently.
+    """Learns the new task by TD3+BC and protects nothing; subclasses override what they
+    do differently.
 
-    One object serves one task: `networks`, `start`, then for every policy update `losses`, `on_gradient` and
-    `after_update`, then `finish`; in between, where `pause_after` says so, `on_pause`. What outlives the task is what
-    `finish` returns; the next task finds it in `training.kept`. Hooks do tensor work only, the same in every update,
-    and change in place what they keep, also what only `finish` reads: updates are captured once and replayed. Options
-    of a subclass are the arguments of its `__init__`.
+    One object serves one task: `networks`, `start`, then for every policy update
+    `losses`, `on_gradient` and `after_update`, then `finish`; in between, where
+    `pause_after` says so, `on_pause`. What outlives the task is what `finish` returns;
+    the next task finds it in `training.kept`. Hooks do tensor work only, the same in
+    every update, and change in place what they keep, also what only `finish` reads:
+    updates are captured once and replayed. Options of a subclass are the arguments of
+    its `__init__`.
     """
 
     replays: bool = False
@@ -51,26 +58,31 @@ class Learner:
     """Curves of which training warns where they are not 0: name -> what that means."""
 
     def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        """At the task's start: the networks to train, by name. What they use but do not train: `training.fixed`."""
+        """At the task's start: the networks to train, by name. What they use but do not
+        train: `training.fixed`."""
         return {"policy": training.continued("policy")}
 
     def start(self, training: TaskTraining) -> None:
         """At the task's start, once the networks are there.
 
         Where weights have owners (`networks.policy`), `training.owners` are their
-        numbers by name, (M, ...) each: stored with what is deployed, not looked at here.
+        numbers by name, (M, ...) each: stored with what is deployed, not looked at
+        here.
         """
 
     def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """Named losses (M,) whose sum the networks descend."""
-        return training.base_losses(step, training.act(training.parameters("policy"), step.batch.observation))
+        return training.base_losses(
+            step, training.act(training.parameters("policy"), step.batch.observation)
+        )
 
     def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
         """What the deployed network descends in the extra updates."""
         raise NotImplementedError
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
-        """Change `training.networks[...].gradient` (M, P) in place, before the optimiser steps."""
+        """Change `training.networks[...].gradient` (M, P) in place, before the
+        optimiser steps."""
 
     def after_update(self, training: TaskTraining) -> None:
         """After the optimiser stepped."""
@@ -86,7 +98,8 @@ class Learner:
         """
 
     def running(self) -> dict[str, Tensor]:
-        """Tensors that change during the task, for checkpoints; restored by copying into them."""
+        """Tensors that change during the task, for checkpoints; restored by copying
+        into them."""
         return {}
 
     def finish(self, training: TaskTraining) -> dict[str, Tensor]:

@@ -1,6 +1,8 @@
-"""Riemannian walk (Chaudhry et al. 2018): a moving Fisher, and scores of how weights lowered the loss per distance.
+"""Riemannian walk (Chaudhry et al. 2018): a moving Fisher, and scores of how weights
+lowered the loss per distance.
 
-Shapes: M members, N rows of D_n, B batch, A action, P parameters (padded, see networks.flat).
+Shapes: M members, N rows of D_n, B batch, A action, P parameters (padded, see
+networks.flat).
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ from oer_pipeline.networks.randomness import generators
 
 
 class RiemannianWalk(Learner):
-    """L = L_pi(D_n) + penalty sum_i (F_i + s_i) (theta_i - theta*_i)^2, theta* the weights after the last task.
+    """L = L_pi(D_n) + penalty sum_i (F_i + s_i) (theta_i - theta*_i)^2, theta* the
+    weights after the last task.
 
     - F, the Fisher of N(pi(s), I) as EWC's, is an exponential moving average over
       minibatches that goes on from task to task. `decay` = 0.98 an update remembers 50
@@ -26,12 +29,15 @@ class RiemannianWalk(Learner):
       the first task's first 50 updates would hold a third of its score.
     - s sums max(0, - g_i d theta_i) / (d_i + damping mean_j d_j) over steps, where
       d_i = 1/2 F_i (d theta_i)^2 is the distance and g the gradient of L_pi alone. A
-      step is one update here (the authors' is 50). Their epsilon is a constant, 0.001 in
+      step is one update here (the authors' is 50). Their epsilon is a constant, 0.001
+          in
       their code; distances of a policy are 1e-12 to 1e-8 a step, so that it would leave
-      nothing of them. `damping` is a share of the step's mean distance over the member's
+      nothing of them. `damping` is a share of the step's mean distance over the
+          member's
       weights instead. At 1 a weight of the mean distance keeps half of its score.
-    - At a task's end s = (s_old + s_new) / 2; a parameter's first score stands as it is.
-    - In the penalty F and s are each divided by the member's largest, into [0, 1]. The paper also subtracts the least,
+    - At a task's end s = (s_old + s_new) / 2; a parameter's first score stands as it
+    is. - In the penalty F and s are each divided by the member's largest, into [0, 1].
+    The paper also subtracts the least,
       which is 0: new parameters, of which each task has some, have no importance yet.
     """
 
@@ -52,7 +58,9 @@ class RiemannianWalk(Learner):
         self._seen_M1 = policy.buffer.new_zeros(len(training.seeds), 1)
         if "seen" in training.kept:
             self._seen_M1.copy_(training.kept["seen"])
-        self._score, self._gradient, self._before = (torch.zeros_like(policy.buffer) for _ in range(3))
+        self._score, self._gradient, self._before = (
+            torch.zeros_like(policy.buffer) for _ in range(3)
+        )
         importance = _to_one(self._fisher) + _to_one(recalled(training, "score"))
         twice = 2.0 * self._weight  # the paper's quadratic has no 1/2
         self._penalty = QuadraticPenalty(twice, importance, policy.buffer.clone())
@@ -60,8 +68,15 @@ class RiemannianWalk(Learner):
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
         policy = training.networks["policy"]
-        noise_MBA = torch.take_along_dim(self._noise_MNA, step.rows.unsqueeze(-1), dim=1)
-        squares = squared_gradients(training.parameters("policy"), training.task, step.batch.observation, noise_MBA)
+        noise_MBA = torch.take_along_dim(
+            self._noise_MNA, step.rows.unsqueeze(-1), dim=1
+        )
+        squares = squared_gradients(
+            training.parameters("policy"),
+            training.task,
+            step.batch.observation,
+            noise_MBA,
+        )
         self._fisher.lerp_(laid_out(policy, squares), 1.0 - self._decay)
         self._seen_M1.mul_(self._decay).add_(1.0 - self._decay)
         self._gradient.copy_(policy.gradient)
@@ -90,20 +105,33 @@ class RiemannianWalk(Learner):
     def finish(self, training: TaskTraining) -> dict[str, Tensor]:
         new = to_keep(training, "score", self._score)
         old = training.kept
-        score = {name: 0.5 * (old[name] + part) if name in old else part for name, part in new.items()}
-        return to_keep(training, "fisher", self._fisher) | score | {"seen": self._seen_M1}
+        score = {
+            name: 0.5 * (old[name] + part) if name in old else part
+            for name, part in new.items()
+        }
+        return (
+            to_keep(training, "fisher", self._fisher) | score | {"seen": self._seen_M1}
+        )
 
 
 def _noise(training: TaskTraining) -> Tensor:
-    """a - pi(s) of the Fisher for every row of D_n, (M, N, A), drawn at once: a CUDA graph draws nothing itself.
+    """a - pi(s) of the Fisher for every row of D_n, (M, N, A), drawn at once: a CUDA
+    graph draws nothing itself.
 
     A row keeps its noise for the task; rows are many, and independent of one another.
     """
     [table] = training.tables
     own = generators("rwalk", training.seeds, training.task, training.device)
-    return torch.stack([torch.randn((len(table), table.action_size), generator=g, device=g.device) for g in own])
+    return torch.stack(
+        [
+            torch.randn((len(table), table.action_size), generator=g, device=g.device)
+            for g in own
+        ]
+    )
 
 
 def _to_one(values_MP: Tensor) -> Tensor:
     """Divided by each member's largest; zeros stay zeros."""
-    return values_MP / values_MP.amax(dim=1, keepdim=True).clamp_min(torch.finfo(values_MP.dtype).tiny)
+    return values_MP / values_MP.amax(dim=1, keepdim=True).clamp_min(
+        torch.finfo(values_MP.dtype).tiny
+    )

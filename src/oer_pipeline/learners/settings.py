@@ -1,4 +1,5 @@
-"""What every learner is told; the defaults are the paper's (method, section 2). Options of one learner are its own."""
+"""What every learner is told; the defaults are the paper's (method, section 2). Options
+of one learner are its own."""
 
 from __future__ import annotations
 
@@ -27,8 +28,11 @@ class LearnerSettings:
 
     name: str = "er_dbc"
     base: str = "td3bc"  # how the newest task is learned: see learners/bases
-    heads: Heads = "multi"  # a head per task, or one that is told the task by a one-hot input
-    statistics: Statistics = "task"  # whose observation statistics a head sees: its own task's, the first's, nobody's
+    heads: Heads = (
+        "multi"  # a head per task, or one that is told the task by a one-hot input
+    )
+    # whose observation statistics a head sees: its own task's, the first's, nobody's
+    statistics: Statistics = "task"
     updates: int = 150_000
     batch_size: int = 1_024
     hidden: tuple[int, ...] = (256, 256)
@@ -39,7 +43,8 @@ class LearnerSettings:
     target_noise: float = 0.2
     target_noise_clip: float = 0.5
     alpha: float = 2.5
-    critic_norm: CriticNorm = "none"  # layer: every hidden layer of the critics is normalised (Ba et al. 2016)
+    # layer: every hidden layer of the critics is normalised (Ba et al. 2016)
+    critic_norm: CriticNorm = "none"
 
     def __post_init__(self) -> None:
         """Refuse what cannot be trained, or not in any machine.
@@ -54,7 +59,9 @@ class LearnerSettings:
         whole("learner.batch_size", self.batch_size, 1, LARGEST_BATCH)
         object.__setattr__(self, "hidden", layers("learner.hidden", self.hidden))
         activations("learner", self.batch_size, self.hidden)
-        between("learner.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True)
+        between(
+            "learner.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True
+        )
         between("learner.discount", self.discount, 0.0, 1.0, high_excluded=True)
         between("learner.polyak", self.polyak, 0.0, 1.0, low_excluded=True)
         whole("learner.policy_delay", self.policy_delay, 1, 1_000)

@@ -1,4 +1,5 @@
-"""Synaptic intelligence (Zenke, Poole & Ganguli 2017): a weight matters as much as it lowered the loss on its way.
+"""Synaptic intelligence (Zenke, Poole & Ganguli 2017): a weight matters as much as it
+lowered the loss on its way.
 
 Shapes: M members, P parameters.
 """
@@ -15,12 +16,14 @@ from oer_pipeline.learners.task_training import TaskTraining
 
 
 class SynapticIntelligence(Learner):
-    """L = L_pi(D_n) + penalty sum_i Omega_i (theta_i - theta*_i)^2, theta* the weights after the last task.
+    """L = L_pi(D_n) + penalty sum_i Omega_i (theta_i - theta*_i)^2, theta* the weights
+    after the last task.
 
-    During a task omega_i = - sum over updates of g_i (change of theta_i), g the minibatch gradient of L_pi alone. After
-    it, Omega_i <- max(0, Omega_i + omega_i / ((change of theta_i over the task)^2 + damping)). The paper's equation has
-    no max; its authors' code does, and needs it: a negative Omega would drive its weight away without bound.
-    damping (xi) = 0.1 is the paper's.
+    During a task omega_i = - sum over updates of g_i (change of theta_i), g the
+    minibatch gradient of L_pi alone. After it, Omega_i <- max(0, Omega_i + omega_i /
+    ((change of theta_i over the task)^2 + damping)). The paper's equation has no max;
+    its authors' code does, and needs it: a negative Omega would drive its weight away
+    without bound. damping (xi) = 0.1 is the paper's.
     """
 
     def __init__(self, penalty: float = 1.0, damping: float = 0.1) -> None:
@@ -31,8 +34,12 @@ class SynapticIntelligence(Learner):
     def start(self, training: TaskTraining) -> None:
         policy = training.networks["policy"]
         twice = 2.0 * self._weight  # the paper's quadratic has no 1/2
-        self._penalty = QuadraticPenalty(twice, recalled(training, "importance"), policy.buffer.clone())
-        self._path, self._gradient, self._before = (torch.zeros_like(policy.buffer) for _ in range(3))
+        self._penalty = QuadraticPenalty(
+            twice, recalled(training, "importance"), policy.buffer.clone()
+        )
+        self._path, self._gradient, self._before = (
+            torch.zeros_like(policy.buffer) for _ in range(3)
+        )
 
     def on_gradient(self, training: TaskTraining, step: Step) -> None:
         policy = training.networks["policy"]
@@ -41,12 +48,18 @@ class SynapticIntelligence(Learner):
         self._penalty.add(training)
 
     def after_update(self, training: TaskTraining) -> None:
-        self._path.addcmul_(self._gradient, training.networks["policy"].buffer - self._before, value=-1.0)
+        self._path.addcmul_(
+            self._gradient,
+            training.networks["policy"].buffer - self._before,
+            value=-1.0,
+        )
 
     def running(self) -> dict[str, Tensor]:
         return {"path": self._path}
 
     def finish(self, training: TaskTraining) -> dict[str, Tensor]:
         moved = training.networks["policy"].buffer - self._penalty.anchor
-        importance = self._penalty.importance + self._path / (moved.square() + self._damping)
+        importance = self._penalty.importance + self._path / (
+            moved.square() + self._damping
+        )
         return to_keep(training, "importance", importance.relu())

@@ -19,14 +19,17 @@ from oer_pipeline.networks.stacked import backward, forward, layers_of, mlp, pad
 
 @torch.no_grad()
 def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
-    """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a member's twins side by side."""
+    """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a
+    member's twins side by side."""
     value = forward(layers_of(critic), _of_both(input_MBI)).values[-1]
     return value.view(-1, 2, value.shape[1])[..., : input_MBI.shape[1]]
 
 
 def _of_both(input_MBI: Tensor) -> Tensor:
     """The same rows for either twin, padded."""
-    return padded(input_MBI.unsqueeze(1).expand(-1, 2, -1, -1).flatten(0, 1))  # of one member a view
+    return padded(
+        input_MBI.unsqueeze(1).expand(-1, 2, -1, -1).flatten(0, 1)
+    )  # of one member a view
 
 
 def least_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
@@ -38,24 +41,35 @@ def least_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
 
 def first_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 alone, (M, B)."""
-    return mlp({name: tensor[0::2] for name, tensor in critic.items()}, input_MBI).squeeze(-1)
+    return mlp(
+        {name: tensor[0::2] for name, tensor in critic.items()}, input_MBI
+    ).squeeze(-1)
 
 
-def smoothed_action(action_MBA: Tensor, noise_MBA: Tensor, scale: float, clip: float) -> Tensor:
+def smoothed_action(
+    action_MBA: Tensor, noise_MBA: Tensor, scale: float, clip: float
+) -> Tensor:
     """Target policy smoothing: clip(a + clip(scale N(0, 1), +-clip), +-1)."""
     return (action_MBA + (noise_MBA * scale).clamp(-clip, clip)).clamp(-1.0, 1.0)
 
 
-def bootstrapped_target(reward_MB: Tensor, continues_MB: Tensor, value_MB: Tensor, discount: float) -> Tensor:
-    """y = r + gamma (1 - terminal) value, (M, B), of the next state's value; a time-out continues."""
+def bootstrapped_target(
+    reward_MB: Tensor, continues_MB: Tensor, value_MB: Tensor, discount: float
+) -> Tensor:
+    """y = r + gamma (1 - terminal) value, (M, B), of the next state's value; a time-out
+    continues."""
     return reward_MB + discount * continues_MB * value_MB
 
 
 @torch.no_grad()
 def critic_loss(
-    critic: Mapping[str, Tensor], input_MBI: Tensor, target_MB: Tensor, into: Mapping[str, Tensor]
+    critic: Mapping[str, Tensor],
+    input_MBI: Tensor,
+    target_MB: Tensor,
+    into: Mapping[str, Tensor],
 ) -> Tensor:
-    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors of the parameters' names its gradients.
+    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors of the parameters' names
+    its gradients.
 
     Written out, because autograd's bookkeeping costs as much as a small network.
     """
@@ -75,7 +89,8 @@ def cloning_loss(action_MBA: Tensor, wanted_MBA: Tensor) -> Tensor:
 
 
 def value_loss(value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
-    """- lambda_Q mean Q_1(s, pi(s)), lambda_Q = alpha / sg[mean |Q_1|], and mean Q_1 without gradient, (M,) each."""
+    """- lambda_Q mean Q_1(s, pi(s)), lambda_Q = alpha / sg[mean |Q_1|], and mean Q_1
+    without gradient, (M,) each."""
     loss, mean = _Value.apply(value_MB, alpha)  # type: ignore[no-untyped-call]
     return loss, mean
 

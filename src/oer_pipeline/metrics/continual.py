@@ -1,11 +1,14 @@
-"""Continual metrics as pure functions of one seed's matrix of returns (method, section 8).
+"""Continual metrics as pure functions of one seed's matrix of returns (method, section
+8).
 
-`R` has shape (N, N): R[k, i] is the mean undiscounted return on task i after learning tasks 0..k. Entries above the
-diagonal (k < i) are NaN and never read. A row that was never evaluated (a learner of all tasks at once has only the
-last one) is NaN too, and every metric that needs it is None, as is one that a single task does not define.
+`R` has shape (N, N): R[k, i] is the mean undiscounted return on task i after learning
+tasks 0..k. Entries above the diagonal (k < i) are NaN and never read. A row that was
+never evaluated (a learner of all tasks at once has only the last one) is NaN too, and
+every metric that needs it is None, as is one that a single task does not define.
 
-Where a suite has success, a second matrix of the same shape holds the share of episodes, in per cent, in which some
-step solved the task; the metrics of that one are called `<name>_success`.
+Where a suite has success, a second matrix of the same shape holds the share of
+episodes, in per cent, in which some step solved the task; the metrics of that one are
+called `<name>_success`.
 """
 
 from __future__ import annotations
@@ -27,29 +30,42 @@ NEVER_NEGATIVE = ("per", "plasticity", "forgetting")
 
 @dataclass(frozen=True)
 class References:
-    """Returns that a score is measured against: 0 is the uniformly random policy, 100 the expert."""
+    """Returns that a score is measured against: 0 is the uniformly random policy, 100
+    the expert."""
 
     random: FloatArray  # (N,)
     expert: FloatArray  # (N,)
 
     @classmethod
-    def of(cls, tasks: Sequence[str], table: Mapping[str, Mapping[str, float | None]] | None) -> References | None:
-        """The references of `tasks` from `{task: {"random": return, "expert": return, ...}}`; None without a table.
+    def of(
+        cls,
+        tasks: Sequence[str],
+        table: Mapping[str, Mapping[str, float | None]] | None,
+    ) -> References | None:
+        """The references of `tasks` from `{task: {"random": return, "expert": return,
+        ...}}`; None without a table.
 
         Raises:
             DataError: a task lacks its random or expert return, or both are equal.
         """
         if table is None:
             return None
-        random, expert = (np.array([_reference(table, task, kind) for task in tasks]) for kind in ("random", "expert"))
+        random, expert = (
+            np.array([_reference(table, task, kind) for task in tasks])
+            for kind in ("random", "expert")
+        )
         for task, low, high in zip(tasks, random, expert, strict=True):
             if low == high:
-                raise DataError(f"references of {task}: random and expert return are both {low}; they have to differ")
+                raise DataError(
+                    f"references of {task}: random and expert return are both {low};"
+                    " they have to differ"
+                )
         return cls(random, expert)
 
 
 def normalise(R: ArrayLike, random: ArrayLike, expert: ArrayLike) -> FloatArray:
-    """100 (R - random) / (expert - random), tasks along the last axis of `R`; same shape, NaN stays NaN."""
+    """100 (R - random) / (expert - random), tasks along the last axis of `R`; same
+    shape, NaN stays NaN."""
     low, high = np.asarray(random, np.float64), np.asarray(expert, np.float64)
     return np.asarray(100.0 * (np.asarray(R, np.float64) - low) / (high - low))
 
@@ -60,13 +76,15 @@ def per(R: ArrayLike) -> float:
 
 
 def bwt_paper(R: ArrayLike) -> float | None:
-    """BWT as in the paper: mean over i < N of (R[i, i] - R[N, i]); **positive means forgetting**."""
+    """BWT as in the paper: mean over i < N of (R[i, i] - R[N, i]); **positive means
+    forgetting**."""
     returns = _checked(R)
     return _mean((np.diagonal(returns) - returns[-1])[:-1])
 
 
 def backward_transfer(R: ArrayLike) -> float | None:
-    """Backward transfer with its usual sign (Lopez-Paz 2017): -bwt_paper, negative means forgetting."""
+    """Backward transfer with its usual sign (Lopez-Paz 2017): -bwt_paper, negative
+    means forgetting."""
     bwt = bwt_paper(R)
     return None if bwt is None else 0.0 - bwt  # a plain minus would turn 0 into -0
 
@@ -77,9 +95,14 @@ def plasticity(R: ArrayLike) -> float | None:
 
 
 def forgetting(R: ArrayLike) -> float | None:
-    """Loss from the best ever: mean over i < N of (max_{i <= k <= N} R[k, i] - R[N, i]); never negative."""
+    """Loss from the best ever: mean over i < N of (max_{i <= k <= N} R[k, i] - R[N,
+    i]); never negative."""
     returns = _checked(R)
-    return _mean(np.array([returns[i:, i].max() - returns[-1, i] for i in range(len(returns) - 1)]))
+    return _mean(
+        np.array(
+            [returns[i:, i].max() - returns[-1, i] for i in range(len(returns) - 1)]
+        )
+    )
 
 
 def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
@@ -88,26 +111,36 @@ def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
     `single_task` (N,): returns of networks that learned task i alone.
     """
     returns = _checked(R)
-    return _mean(np.diagonal(returns) - _per_task(single_task, len(returns), "single_task"))
+    return _mean(
+        np.diagonal(returns) - _per_task(single_task, len(returns), "single_task")
+    )
 
 
 def zero_shot(next_task_returns: ArrayLike, random: ArrayLike) -> float | None:
-    """Return on a task before it is learned, over random: mean over i > 1 of (R[i-1, i] - random_i).
+    """Return on a task before it is learned, over random: mean over i > 1 of (R[i-1, i]
+    - random_i).
 
-    `next_task_returns` (N - 1,): return on task i of the policy that learned tasks 1..i-1, for i = 2..N, with head i-1
-    and its statistics. `random` (N,): every task's random return; the first is not used.
+    `next_task_returns` (N - 1,): return on task i of the policy that learned tasks
+    1..i-1, for i = 2..N, with head i-1 and its statistics. `random` (N,): every task's
+    random return; the first is not used.
     """
     low = np.asarray(random, np.float64)
-    return _mean(_per_task(next_task_returns, len(low) - 1, "next_task_returns") - low[1:])
+    return _mean(
+        _per_task(next_task_returns, len(low) - 1, "next_task_returns") - low[1:]
+    )
 
 
 def cloning_gap(R: ArrayLike, task_policy_returns: ArrayLike) -> float | None:
-    """How far the continual policy lags (method, section 4): mean_i (task policy's return on i - R[i, i]).
+    """How far the continual policy lags (method, section 4): mean_i (task policy's
+    return on i - R[i, i]).
 
     `task_policy_returns` (N,): measured right after learning task i.
     """
     returns = _checked(R)
-    return _mean(_per_task(task_policy_returns, len(returns), "task_policy_returns") - np.diagonal(returns))
+    return _mean(
+        _per_task(task_policy_returns, len(returns), "task_policy_returns")
+        - np.diagonal(returns)
+    )
 
 
 def summary(
@@ -116,22 +149,31 @@ def summary(
     task_policy_returns: ArrayLike | None = None,
     next_task_returns: ArrayLike | None = None,
 ) -> dict[str, float | None]:
-    """Every metric of one seed, raw, and with `references` also as `<name>_normalised` (absent without them).
+    """Every metric of one seed, raw, and with `references` also as `<name>_normalised`
+    (absent without them).
 
-    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None), `zero_shot` without references
-    or `next_task_returns`.
+    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None),
+    `zero_shot` without references or `next_task_returns`.
 
     Raises:
-        DataError: a matrix that is not square, has an infinite entry or an incomplete last row; a wrong length.
+        DataError: a matrix that is not square, has an infinite entry or an incomplete
+            last row; a wrong length.
     """
     raw = _metrics(R, task_policy_returns) | {"zero_shot": None}
     if references is None:
         return raw
-    policies = None if task_policy_returns is None else _scaled(task_policy_returns, references)
+    policies = (
+        None
+        if task_policy_returns is None
+        else _scaled(task_policy_returns, references)
+    )
     scaled = _metrics(_scaled(_checked(R), references), policies) | {"zero_shot": None}
     if next_task_returns is not None:
         raw["zero_shot"] = zero_shot(next_task_returns, references.random)
-        scaled["zero_shot"] = zero_shot(_scaled_next(next_task_returns, references), np.zeros_like(references.random))
+        scaled["zero_shot"] = zero_shot(
+            _scaled_next(next_task_returns, references),
+            np.zeros_like(references.random),
+        )
     return raw | {f"{name}_normalised": value for name, value in scaled.items()}
 
 
@@ -143,9 +185,9 @@ def success_summary(
 ) -> dict[str, float | None]:
     """Every metric of one seed on the success scale, as `<name>_success`.
 
-    All in per cent of episodes: `success` (N, N) as R, `random` (N,) of the random policy,
-    `task_policy` (N,) and `next_task` (N - 1,) as in `summary`. `zero_shot` is None without
-    `random` or `next_task`.
+    All in per cent of episodes: `success` (N, N) as R, `random` (N,) of the random
+    policy, `task_policy` (N,) and `next_task` (N - 1,) as in `summary`. `zero_shot` is
+    None without `random` or `next_task`.
 
     Raises:
         DataError: as `summary`; a value outside 0 to 100.
@@ -165,7 +207,8 @@ def success_summary(
 
 
 def possible(metric: str) -> tuple[float, float]:
-    """Between which values a metric's mean can lie; success has ends, returns have none."""
+    """Between which values a metric's mean can lie; success has ends, returns have
+    none."""
     name = metric.removesuffix(SUCCESS)
     if name == metric:
         return -np.inf, np.inf
@@ -173,14 +216,18 @@ def possible(metric: str) -> tuple[float, float]:
     return least, 100.0
 
 
-def _metrics(R: ArrayLike, task_policy_returns: ArrayLike | None) -> dict[str, float | None]:
+def _metrics(
+    R: ArrayLike, task_policy_returns: ArrayLike | None
+) -> dict[str, float | None]:
     return {
         "per": per(R),
         "bwt_paper": bwt_paper(R),
         "backward_transfer": backward_transfer(R),
         "plasticity": plasticity(R),
         "forgetting": forgetting(R),
-        "cloning_gap": None if task_policy_returns is None else cloning_gap(R, task_policy_returns),
+        "cloning_gap": (
+            None if task_policy_returns is None else cloning_gap(R, task_policy_returns)
+        ),
     }
 
 
@@ -196,7 +243,8 @@ def _scaled_next(returns: ArrayLike, references: References) -> FloatArray:
 
 
 def _mean(values: FloatArray) -> float | None:
-    """The mean, or None where nothing or something unmeasured (NaN) would be averaged."""
+    """The mean, or None where nothing or something unmeasured (NaN) would be
+    averaged."""
     return float(values.mean()) if values.size and not np.isnan(values).any() else None
 
 
@@ -204,26 +252,42 @@ def _checked(R: ArrayLike) -> FloatArray:
     """`R` in float64 with NaN above the diagonal, whatever stood there."""
     returns = np.array(R, np.float64)
     if returns.ndim != 2 or returns.shape[0] != returns.shape[1] or not returns.size:
-        raise DataError(f"matrix of returns has shape {returns.shape}; it has to be (tasks, tasks), one task or more")
+        raise DataError(
+            f"matrix of returns has shape {returns.shape}; it has to be (tasks, tasks),"
+            " one task or more"
+        )
     returns[np.triu_indices(len(returns), 1)] = np.nan
     if np.isinf(returns).any():
         k, i = np.argwhere(np.isinf(returns))[0]
-        raise DataError(f"matrix of returns has {returns[k, i]} at row {k}, column {i}; returns have to be finite")
+        raise DataError(
+            f"matrix of returns has {returns[k, i]} at row {k}, column {i}; returns"
+            " have to be finite"
+        )
     if np.isnan(returns[-1]).any():
         lacking = np.flatnonzero(np.isnan(returns[-1])).tolist()
-        raise DataError(f"matrix of returns: last row lacks columns {lacking}; every task is evaluated after the last")
+        raise DataError(
+            f"matrix of returns: last row lacks columns {lacking}; every task is"
+            " evaluated after the last"
+        )
     return returns
 
 
 def _per_task(values: ArrayLike, tasks: int, name: str) -> FloatArray:
     array = np.asarray(values, np.float64)
     if array.shape != (tasks,):
-        raise DataError(f"{name} has shape {array.shape}; it has to be ({tasks},), one value a task")
+        raise DataError(
+            f"{name} has shape {array.shape}; it has to be ({tasks},), one value a task"
+        )
     return array
 
 
-def _reference(table: Mapping[str, Mapping[str, float | None]], task: str, kind: str) -> float:
+def _reference(
+    table: Mapping[str, Mapping[str, float | None]], task: str, kind: str
+) -> float:
     value = table.get(task, {}).get(kind)
     if value is None or not np.isfinite(value):
-        raise DataError(f"references of {task}: {kind} return is {value}; it has to be a finite number")
+        raise DataError(
+            f"references of {task}: {kind} return is {value}; it has to be a finite"
+            " number"
+        )
     return float(value)

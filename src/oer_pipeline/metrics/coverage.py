@@ -1,8 +1,10 @@
-"""`python -m oer_pipeline.metrics.coverage`: how often the intervals hold the true mean.
+"""`python -m oer_pipeline.metrics.coverage`: how often the intervals hold the true
+mean.
 
-An interval of 95 % that holds the mean of 95 % of all experiments does what it says. Seed
-values are drawn from distributions whose mean is known, an experiment a row, and the share
-of rows is counted whose interval (metrics.intervals) holds it. Shapes: T trials, N seeds.
+An interval of 95 % that holds the mean of 95 % of all experiments does what it says.
+Seed values are drawn from distributions whose mean is known, an experiment a row, and
+the share of rows is counted whose interval (metrics.intervals) holds it. Shapes: T
+trials, N seeds.
 """
 
 from __future__ import annotations
@@ -22,8 +24,8 @@ PLAIN_SEEDS = (5, 10)
 CHUNK = 500
 """Trials at a time: bounds the memory of their resamples."""
 FAILING, FALL = 0.2, 10.0
-"""Of the bimodal distribution: the share of seeds that fail, and how far below the others,
-in standard deviations of either mode."""
+"""Of the bimodal distribution: the share of seeds that fail, and how far below the
+others, in standard deviations of either mode."""
 
 Draw = Callable[[np.random.Generator, tuple[int, int]], FloatArray]
 
@@ -35,7 +37,10 @@ def _bimodal(generator: np.random.Generator, shape: tuple[int, int]) -> FloatArr
 
 DISTRIBUTIONS: dict[str, tuple[Draw, float]] = {
     "normal": (lambda generator, shape: generator.standard_normal(shape), 0.0),
-    "exponential": (lambda generator, shape: generator.standard_exponential(shape), 1.0),
+    "exponential": (
+        lambda generator, shape: generator.standard_exponential(shape),
+        1.0,
+    ),
     "lognormal": (
         lambda generator, shape: generator.lognormal(0.0, 1.0, shape),
         float(np.exp(0.5)),
@@ -62,7 +67,8 @@ def coverage(name: str, seeds: int, trials: int = TRIALS, plain: bool = False) -
 
 
 def bounds(values_TN: FloatArray, plain: bool = False) -> tuple[FloatArray, FloatArray]:
-    """The intervals of all trials at once, low and high, (T,); as `interval` has them."""
+    """The intervals of all trials at once, low and high, (T,); as `interval` has
+    them."""
     from scipy.special import stdtrit
 
     trials, seeds = values_TN.shape

@@ -14,15 +14,17 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 
 EPSILON = 1e-3  # of the standardisation (method, section 2)
-CONSTANT = 1e-6  # dimensions that vary less take no part in distances (method, section 5)
+CONSTANT = (
+    1e-6  # dimensions that vary less take no part in distances (method, section 5)
+)
 
 
 @dataclass(frozen=True)
 class Fidelity:
     """Mean distances to the nearest neighbour, in standardised units; 0 is perfect.
 
-    One direction alone misleads: spread alone brings visits close to a buffer, and one well-chosen state brings a
-    buffer close to the visits.
+    One direction alone misleads: spread alone brings visits close to a buffer, and one
+    well-chosen state brings a buffer close to the visits.
     """
 
     visits_to_buffer: float
@@ -30,23 +32,34 @@ class Fidelity:
 
 
 def buffer_fidelity(
-    visits: FloatArray, buffer: FloatArray, mean: FloatArray, std: FloatArray, dimensions: Sequence[int]
+    visits: FloatArray,
+    buffer: FloatArray,
+    mean: FloatArray,
+    std: FloatArray,
+    dimensions: Sequence[int],
 ) -> Fidelity:
-    """Compare visited states (V, O) with buffer states (B, O) of one task, both raw; any V and B, memory O(V + B).
+    """Compare visited states (V, O) with buffer states (B, O) of one task, both raw;
+    any V and B, memory O(V + B).
 
-    Distance is L2 over `dimensions` (the suite's `distance_dimensions`) of (s - mean) / (std + 1e-3), with the (O,)
-    statistics of the task's data set; neighbours are exact.
+    Distance is L2 over `dimensions` (the suite's `distance_dimensions`) of (s - mean) /
+    (std + 1e-3), with the (O,) statistics of the task's data set; neighbours are exact.
 
     Raises:
-        DataError: an empty set, a value that is not finite, widths that differ, no dimension that varies.
+        DataError: an empty set, a value that is not finite, widths that differ, no
+            dimension that varies.
     """
     columns = [d for d in dimensions if std[d] >= CONSTANT]
     if not columns:
-        raise DataError(f"none of the distance dimensions {list(dimensions)} varies in the data set")
+        raise DataError(
+            f"none of the distance dimensions {list(dimensions)} varies in the data set"
+        )
     for name, states in (("visits", visits), ("buffer", buffer)):
         _check(name, states, len(mean))
     scale = np.asarray(std, np.float64)[columns] + EPSILON
-    visited, kept = ((s[:, columns].astype(np.float64) - mean[columns]) / scale for s in (visits, buffer))
+    visited, kept = (
+        (s[:, columns].astype(np.float64) - mean[columns]) / scale
+        for s in (visits, buffer)
+    )
     return Fidelity(mean_nearest(visited, kept), mean_nearest(kept, visited))
 
 
@@ -60,7 +73,10 @@ def mean_nearest(queries: FloatArray, points: FloatArray) -> float:
 
 def _check(name: str, states: FloatArray, width: int) -> None:
     if states.ndim != 2 or not len(states) or states.shape[1] != width:
-        raise DataError(f"{name} have shape {states.shape}; at least one row of {width} columns is needed")
+        raise DataError(
+            f"{name} have shape {states.shape}; at least one row of {width} columns is"
+            " needed"
+        )
     if not np.isfinite(states).all():
         row = int(np.argwhere(~np.isfinite(states))[0, 0])
         raise DataError(f"{name}: row {row} holds a value that is not finite")

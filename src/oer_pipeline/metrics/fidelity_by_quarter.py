@@ -1,4 +1,5 @@
-"""Where in an episode a buffer loses the policy, and whether the transition model is to blame."""
+"""Where in an episode a buffer loses the policy, and whether the transition model is to
+blame."""
 
 from __future__ import annotations
 
@@ -23,18 +24,35 @@ def fidelity_by_quarter(
     dimensions: Sequence[int],
     horizon: int,
 ) -> dict[str, FloatArray]:
-    """Per quarter of the horizon, (4,), NaN where the policy never gets there; distances in standardised units.
+    """Per quarter of the horizon, (4,), NaN where the policy never gets there;
+    distances in standardised units.
 
-    For every buffer (rows of `data`), the mean distance from the states visited in that quarter to the nearest buffer
-    state; as `model error` the mean distance from the ensemble's one-step prediction at a visit to what came of it.
+    For every buffer (rows of `data`), the mean distance from the states visited in that
+    quarter to the nearest buffer state; as `model error` the mean distance from the
+    ensemble's one-step prediction at a visit to what came of it.
     """
     space = Space.of(data.observation, dimensions)
     quarter = np.minimum(visits.step * PARTS // horizon, PARTS - 1)
-    distances = {name: space.distances(visits.observation, data.observation[rows]) for name, rows in buffers.items()}
-    predicted = model.mean_next(torch.from_numpy(visits.observation), torch.from_numpy(visits.scaled().action)).numpy()
-    missed = np.linalg.norm(space.points(predicted) - space.points(visits.next_observation), axis=1)
-    return {name: _by_quarter(values, quarter) for name, values in {**distances, "model error": missed}.items()}
+    distances = {
+        name: space.distances(visits.observation, data.observation[rows])
+        for name, rows in buffers.items()
+    }
+    predicted = model.mean_next(
+        torch.from_numpy(visits.observation), torch.from_numpy(visits.scaled().action)
+    ).numpy()
+    missed = np.linalg.norm(
+        space.points(predicted) - space.points(visits.next_observation), axis=1
+    )
+    return {
+        name: _by_quarter(values, quarter)
+        for name, values in {**distances, "model error": missed}.items()
+    }
 
 
 def _by_quarter(values: FloatArray, quarter: IntArray) -> FloatArray:
-    return np.array([values[quarter == q].mean() if (quarter == q).any() else np.nan for q in range(PARTS)])
+    return np.array(
+        [
+            values[quarter == q].mean() if (quarter == q).any() else np.nan
+            for q in range(PARTS)
+        ]
+    )

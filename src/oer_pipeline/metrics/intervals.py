@@ -1,8 +1,9 @@
 """Estimates over seeds with honest intervals (method, section 8).
 
-The seed is the unit: tasks inside a seed are not independent. Fewer than 3 seeds say nothing about their spread, so
-they get no interval; 3 to 9 get Student's t, since a bootstrap of so few covers far less than it claims; 10 or more a
-bootstrap over whole seeds.
+The seed is the unit: tasks inside a seed are not independent. Fewer than 3 seeds say
+nothing about their spread, so they get no interval; 3 to 9 get Student's t, since a
+bootstrap of so few covers far less than it claims; 10 or more a bootstrap over whole
+seeds.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Seed = TypeVar("Seed", bound=Hashable)
 
 @dataclass(frozen=True)
 class Estimate:
-    """Mean and interquartile mean of seed values; `low`..`high` is the interval of the mean, None without one."""
+    """Mean and interquartile mean of seed values; `low`..`high` is the interval of the
+    mean, None without one."""
 
     mean: float
     iqm: float
@@ -41,7 +43,8 @@ def interval(
     level: float = 0.95,
     possible: tuple[float, float] = (-inf, inf),
 ) -> Estimate:
-    """Estimate the mean over seeds with an interval of confidence `level`; the seeds' order changes nothing.
+    """Estimate the mean over seeds with an interval of confidence `level`; the seeds'
+    order changes nothing.
 
     It is cut where the mean cannot lie (outside `possible`), which costs no coverage.
 
@@ -52,23 +55,38 @@ def interval(
     from scipy.stats import trim_mean
 
     if not 0.0 < level < 1.0:
-        raise ConfigurationError(f"confidence level is {level}; it has to lie between 0 and 1, e.g. 0.95")
+        raise ConfigurationError(
+            f"confidence level is {level}; it has to lie between 0 and 1, e.g. 0.95"
+        )
     values = np.sort(np.asarray(seed_values, np.float64))
     if not values.size or not np.isfinite(values).all():
-        raise DataError(f"seed values are {list(seed_values)}; at least one is needed and all have to be finite")
+        raise DataError(
+            f"seed values are {list(seed_values)}; at least one is needed and all have"
+            " to be finite"
+        )
     method, low, high = _bounds(values, level)
     if low is not None and high is not None:
         low, high = max(low, possible[0]), min(high, possible[1])
     given = tuple(float(v) for v in seed_values)
-    return Estimate(float(values.mean()), float(trim_mean(values, 0.25)), low, high, method, len(given), given)
+    return Estimate(
+        float(values.mean()),
+        float(trim_mean(values, 0.25)),
+        low,
+        high,
+        method,
+        len(given),
+        given,
+    )
 
 
 def paired_difference(
     a: Mapping[Seed, float | None], b: Mapping[Seed, float | None], level: float = 0.95
 ) -> Estimate | None:
-    """Estimate mean(a - b) over the seeds that both have a value for; None without any such seed.
+    """Estimate mean(a - b) over the seeds that both have a value for; None without any
+    such seed.
 
-    The seeds' own spread, common to both, cancels: the interval is that of the differences.
+    The seeds' own spread, common to both, cancels: the interval is that of the
+    differences.
     """
     pairs = [(value, b.get(seed)) for seed, value in a.items()]
     differences = [x - y for x, y in pairs if x is not None and y is not None]
@@ -86,15 +104,21 @@ def _bounds(values: FloatArray, level: float) -> tuple[str, float | None, float 
 def _student_t(values: FloatArray, level: float) -> tuple[float, float]:
     from scipy.special import stdtrit
 
-    half = float(stdtrit(len(values) - 1, (1.0 + level) / 2.0) * values.std(ddof=1) / sqrt(len(values)))
+    half = float(
+        stdtrit(len(values) - 1, (1.0 + level) / 2.0)
+        * values.std(ddof=1)
+        / sqrt(len(values))
+    )
     return float(values.mean()) - half, float(values.mean()) + half
 
 
 def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
-    """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About the Bootstrap").
+    """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About
+    the Bootstrap").
 
-    A plain percentile interval is too narrow by sqrt((n - 1) / n) and by normal for t quantiles: at 10 seeds it covers
-    90 % where it claims 95 %. Its quantile levels are widened by both factors. What it covers then: metrics.coverage.
+    A plain percentile interval is too narrow by sqrt((n - 1) / n) and by normal for t
+    quantiles: at 10 seeds it covers 90 % where it claims 95 %. Its quantile levels are
+    widened by both factors. What it covers then: metrics.coverage.
     """
     draws, tail = resamples(len(values)), bootstrap_tail(len(values), level)
     low, high = np.quantile(values[draws].mean(axis=1), [tail, 1.0 - tail])
@@ -102,12 +126,14 @@ def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
 
 
 def resamples(seeds: int) -> IntArray:
-    """The bootstrap's draws, always the same: indices of seed values, (RESAMPLES, seeds)."""
+    """The bootstrap's draws, always the same: indices of seed values, (RESAMPLES,
+    seeds)."""
     return np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
 
 
 def bootstrap_tail(seeds: int, level: float) -> float:
-    """The lower quantile level of the expanded percentile bootstrap (Hesterberg 2015)."""
+    """The lower quantile level of the expanded percentile bootstrap (Hesterberg
+    2015)."""
     from scipy.special import ndtr, stdtrit
 
     quantile = stdtrit(seeds - 1, (1.0 - level) / 2.0)

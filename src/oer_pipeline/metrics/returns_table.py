@@ -1,9 +1,11 @@
 """From every episode's return to the matrix R (method, section 8).
 
-A table holds the episodes evaluated after k tasks: `deployed` on tasks 1..k, `task` on k where the learner has a task
-policy, `zero_shot` on k + 1 where the sequence goes on. A learner of all tasks at once has a single table, k = N.
+A table holds the episodes evaluated after k tasks: `deployed` on tasks 1..k, `task` on
+k where the learner has a task policy, `zero_shot` on k + 1 where the sequence goes on.
+A learner of all tasks at once has a single table, k = N.
 
-Each function reads the column `return`, or `success` where the suite has it: the share of episodes in per cent.
+Each function reads the column `return`, or `success` where the suite has it: the share
+of episodes in per cent.
 """
 
 from __future__ import annotations
@@ -24,7 +26,9 @@ def has_success(tables: Sequence[pd.DataFrame]) -> bool:
     return all("success" in table for table in tables)
 
 
-def matrix(tables: Sequence[pd.DataFrame], tasks: int, column: str = "return") -> FloatArray:
+def matrix(
+    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+) -> FloatArray:
     """R (N, N) of one seed, NaN above the diagonal and in rows that no table fills."""
     R = np.full((tasks, tasks), np.nan)
     for table in tables:
@@ -34,7 +38,8 @@ def matrix(tables: Sequence[pd.DataFrame], tasks: int, column: str = "return") -
 
 
 def task_means(table: pd.DataFrame, policy: str, column: str) -> pd.Series[float]:
-    """One policy's mean on every task that it was run on, tasks ascending; of success in per cent."""
+    """One policy's mean on every task that it was run on, tasks ascending; of success
+    in per cent."""
     means = table[table["policy"] == policy].groupby("task")[column].mean().sort_index()
     return 100.0 * means if column == "success" else means
 
@@ -44,19 +49,28 @@ def diverged_episodes(tables: Sequence[pd.DataFrame]) -> int:
     return sum(int(table["diverged"].sum()) for table in tables)
 
 
-def task_policy_returns(tables: Sequence[pd.DataFrame], tasks: int, column: str = "return") -> FloatArray | None:
-    """The task policy's return right after learning each task, (N,); None for learners of a single policy."""
+def task_policy_returns(
+    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+) -> FloatArray | None:
+    """The task policy's return right after learning each task, (N,); None for learners
+    of a single policy."""
     return _by_task(tables, "task", tasks, column)
 
 
-def next_task_returns(tables: Sequence[pd.DataFrame], tasks: int, column: str = "return") -> FloatArray | None:
-    """Zero-shot returns on tasks 2..N right before learning each, (N - 1,); None where there are none."""
+def next_task_returns(
+    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+) -> FloatArray | None:
+    """Zero-shot returns on tasks 2..N right before learning each, (N - 1,); None where
+    there are none."""
     found = _by_task(tables, "zero_shot", tasks, column)
     return None if found is None else found[1:]
 
 
-def _by_task(tables: Sequence[pd.DataFrame], policy: str, tasks: int, column: str) -> FloatArray | None:
-    """One policy's mean return on each task, (N,), NaN on those that it was not run on; None without any."""
+def _by_task(
+    tables: Sequence[pd.DataFrame], policy: str, tasks: int, column: str
+) -> FloatArray | None:
+    """One policy's mean return on each task, (N,), NaN on those that it was not run on;
+    None without any."""
     returns = np.full(tasks, np.nan)
     for table in tables:
         for task, mean in task_means(table, policy, column).items():

@@ -1,1 +1,2 @@
-"""Stacked networks: members (seeds, ensemble members, twins) along a leading axis, each with its own randomness."""
+"""Stacked networks: members (seeds, ensemble members, twins) along a leading axis, each
+with its own randomness."""

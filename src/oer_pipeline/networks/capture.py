@@ -1,7 +1,8 @@
-"""Work captured once and replayed: as a CUDA graph on a GPU, as a tape of kernels on a CPU.
+"""Work captured once and replayed: as a CUDA graph on a GPU, as a tape of kernels on a
+CPU.
 
-The work has to depend on tensors alone, to change them in place and to leave its results in tensors; a replay reads and
-writes the same memory.
+The work has to depend on tensors alone, to change them in place and to leave its
+results in tensors; a replay reads and writes the same memory.
 """
 
 from __future__ import annotations
@@ -16,7 +17,8 @@ import torch
 from oer_pipeline.networks.tape import NotTapeableError, taped
 
 WARM_UP = 3
-"""How often the work is performed before a CUDA graph's capture: CUDA's libraries prepare themselves meanwhile."""
+"""How often the work is performed before a CUDA graph's capture: CUDA's libraries
+prepare themselves meanwhile."""
 
 Result = TypeVar("Result")
 Work = Callable[[], Result]
@@ -25,7 +27,8 @@ Work = Callable[[], Result]
 def captured(work: Work[Result], device: torch.device) -> Work[Result]:
     """A replay of `work`, which leaves its results in the same tensors each time.
 
-    Capturing performs the work, once on a CPU and `WARM_UP` times on a GPU: whoever minds that puts state back.
+    Capturing performs the work, once on a CPU and `WARM_UP` times on a GPU: whoever
+    minds that puts state back.
 
     Raises:
         NotTapeableError: the work does what a replay cannot repeat.
@@ -48,10 +51,13 @@ def cuda_capture(work: Work[Result]) -> Work[Result]:
     """`work` as a CUDA graph; performs it `WARM_UP` times.
 
     Raises:
-        NotTapeableError: the work waits for the device. It shows in the last warm-up, while nothing is captured yet:
-            a capture that fails leaves its stream unusable.
+        NotTapeableError: the work waits for the device. It shows in the last warm-up,
+            while nothing is captured yet: a capture that fails leaves its stream
+            unusable.
     """
-    gc.collect()  # an older capture and what it was made for refer to each other, and hold the device's memory
+    # an older capture and what it was made for refer to each other, and hold the
+    # device's memory
+    gc.collect()
     stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
     stream.wait_stream(torch.cuda.current_stream())
     try:

@@ -1,8 +1,10 @@
-"""A network's parameters in one buffer: an optimiser step and a Polyak step are one operation over all of them.
+"""A network's parameters in one buffer: an optimiser step and a Polyak step are one
+operation over all of them.
 
-Each member's share is padded to whole vector registers. Element-wise kernels treat the last few elements of a tensor in
-scalar code that rounds differently; with padding no parameter ever is among them, and a member's bits do not depend on
-how many members there are.
+Each member's share is padded to whole vector registers. Element-wise kernels treat the
+last few elements of a tensor in scalar code that rounds differently; with padding no
+parameter ever is among them, and a member's bits do not depend on how many members
+there are.
 """
 
 from __future__ import annotations
@@ -21,8 +23,9 @@ ALIGNMENT = 64
 class FlatParameters:
     """An independent copy of `parameters`, (M, ...) each, that collects gradients.
 
-    `views` are its named parts, `constants` the same without gradients; both share the buffer (M, P). `gradients` are
-    the parts of `gradient`, (M, P) too, in the same order. `one` is a one on the buffer's device.
+    `views` are its named parts, `constants` the same without gradients; both share the
+    buffer (M, P). `gradients` are the parts of `gradient`, (M, P) too, in the same
+    order. `one` is a one on the buffer's device.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
@@ -34,7 +37,10 @@ class FlatParameters:
         self.gradient = torch.zeros_like(self.buffer)
         self.one = torch.ones((), device=first.device)
         self.constants = _parts(self.buffer, shapes)
-        self.views: Parameters = {name: part.detach().requires_grad_() for name, part in self.constants.items()}
+        self.views: Parameters = {
+            name: part.detach().requires_grad_()
+            for name, part in self.constants.items()
+        }
         self.gradients = _parts(self.gradient, shapes)
         for name, part in self.constants.items():
             part.copy_(parameters[name].detach())
@@ -56,7 +62,8 @@ class FlatParameters:
         return out
 
     def unflatten(self, flat: Tensor) -> Parameters:
-        """The named parts of a tensor that is laid out as the buffer is, sharing its memory."""
+        """The named parts of a tensor that is laid out as the buffer is, sharing its
+        memory."""
         return _parts(flat, {name: view.shape for name, view in self.views.items()})
 
     def copy(self) -> FlatParameters:
@@ -108,7 +115,8 @@ class Adam:
 
 
 def differentiate(losses: Sequence[Tensor], networks: Sequence[FlatParameters]) -> None:
-    """Each network's `gradient` of the sum of all losses' elements; zero where none reaches."""
+    """Each network's `gradient` of the sum of all losses' elements; zero where none
+    reaches."""
     views = [view for network in networks for view in network.views.values()]
     reaching = [loss for loss in losses if loss.requires_grad]
     ones = [networks[0].one.expand_as(loss) for loss in reaching]

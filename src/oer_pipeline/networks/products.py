@@ -1,14 +1,17 @@
-"""float32 matrix products: member by member on a CPU, those of all members at once on a GPU.
+"""float32 matrix products: member by member on a CPU, those of all members at once on a
+GPU.
 
-On a CPU torch hands products to MKL, which runs AVX2 code on AMD processors. oneDNN, in the same torch, runs AVX-512
-there and takes half the time. It is asked by a setting that allows it to round to bfloat16, which it does on processors
-with AMX: a check against float64 decides, once per process, whether its products are float32's.
+On a CPU torch hands products to MKL, which runs AVX2 code on AMD processors. oneDNN, in
+the same torch, runs AVX-512 there and takes half the time. It is asked by a setting
+that allows it to round to bfloat16, which it does on processors with AMX: a check
+against float64 decides, once per process, whether its products are float32's.
 
-The setting is the whole process's: products that other threads compute meanwhile go there too.
+The setting is the whole process's: products that other threads compute meanwhile go
+there too.
 
-A batched product of oneDNN rounds differently with the number of members. One product per member does not, and takes as
-long. Shapes: M members, R rows, K inner dimension, C columns; each member's matrix starts on a whole vector register
-(`aligned`).
+A batched product of oneDNN rounds differently with the number of members. One product
+per member does not, and takes as long. Shapes: M members, R rows, K inner dimension, C
+columns; each member's matrix starts on a whole vector register (`aligned`).
 """
 
 from __future__ import annotations
@@ -28,13 +31,16 @@ Path = Literal["onednn", "torch"]
 REGISTER = 16
 """Floats of a whole vector register."""
 WIDE = 2**20
-"""Multiply-adds above which a product is worth the microseconds that oneDNN takes to start."""
+"""Multiply-adds above which a product is worth the microseconds that oneDNN takes to
+start."""
 NARROW = 64
-"""Columns below which torch's own product takes longer than its transpose, unless they fill vector registers."""
+"""Columns below which torch's own product takes longer than its transpose, unless they
+fill vector registers."""
 ROUNDING = 2.0**-24
 """Unit round-off of float32."""
 TOLERANCE = 4.0
-"""A product may err by so many times sqrt(K) round-offs of |a| |b|: float32 stays below 1, bfloat16 near 1,000."""
+"""A product may err by so many times sqrt(K) round-offs of |a| |b|: float32 stays below
+1, bfloat16 near 1,000."""
 CHECKED = (
     (256, 256, 256),
     (256, 26, 256),
@@ -44,10 +50,12 @@ CHECKED = (
     (256, 200, 42),
     (16, 20, 6_500),
 )
-"""(R, K, C) of what is checked: layers of default and paper size, narrow heads, a neighbour search."""
+"""(R, K, C) of what is checked: layers of default and paper size, narrow heads, a
+neighbour search."""
 
 SETTING: Any = torch.backends.mkldnn.matmul  # type: ignore[attr-defined]
-"""Torch's switch, for the whole process. While it is set, torch's older functions for precision raise."""
+"""Torch's switch, for the whole process. While it is set, torch's older functions for
+precision raise."""
 OTHERWISE: str = SETTING.fp32_precision
 """What it was set to before."""
 
@@ -56,12 +64,15 @@ logger = logging.getLogger(__name__)
 
 @cache
 def path() -> Path:
-    """Which library computes wide products on this machine's CPU; found out and logged at the first call."""
+    """Which library computes wide products on this machine's CPU; found out and logged
+    at the first call."""
     reason = _against_onednn()
     if reason:
         logger.info("float32 products: torch's own, because %s", reason)
         return "torch"
-    logger.info("float32 products: oneDNN, as exact as float32 (checked against float64)")
+    logger.info(
+        "float32 products: oneDNN, as exact as float32 (checked against float64)"
+    )
     return "onednn"
 
 
@@ -71,18 +82,32 @@ def _against_onednn() -> str:
         return "this build of torch lacks oneDNN"
     draws = torch.Generator().manual_seed(0)
     for rows, inner, columns in CHECKED:
-        a, turned_a = (torch.randn(*size, generator=draws) for size in ((rows, inner), (inner, rows)))
-        b, turned_b = (torch.randn(*size, generator=draws) for size in ((inner, columns), (columns, inner)))
-        for left, right in ((a, b), (turned_a.T, b), (a, turned_b.T)):  # forward, of weights, of inputs
+        a, turned_a = (
+            torch.randn(*size, generator=draws)
+            for size in ((rows, inner), (inner, rows))
+        )
+        b, turned_b = (
+            torch.randn(*size, generator=draws)
+            for size in ((inner, columns), (columns, inner))
+        )
+        for left, right in (
+            (a, b),
+            (turned_a.T, b),
+            (a, turned_b.T),
+        ):  # forward, of weights, of inputs
             error = error_in_roundings(by_onednn(left, right), left, right)
             if not error <= TOLERANCE:
                 shape = f"{rows} x {inner} x {columns}"
-                return f"oneDNN's {shape} errs by {error:.3g} sqrt(K) round-offs, over {TOLERANCE:g}"
+                return (
+                    f"oneDNN's {shape} errs by {error:.3g} sqrt(K) round-offs, over"
+                    f" {TOLERANCE:g}"
+                )
     return ""
 
 
 def error_in_roundings(product_RC: Tensor, a_RK: Tensor, b_KC: Tensor) -> float:
-    """The largest error of a product, in sqrt(K) float32 round-offs of |a| |b|; infinite where it is not finite."""
+    """The largest error of a product, in sqrt(K) float32 round-offs of |a| |b|;
+    infinite where it is not finite."""
     exact = a_RK.double() @ b_KC.double()
     size = a_RK.double().abs() @ b_KC.double().abs()
     error = ((product_RC - exact).abs() / size).nan_to_num(torch.inf).max()
@@ -90,7 +115,8 @@ def error_in_roundings(product_RC: Tensor, a_RK: Tensor, b_KC: Tensor) -> float:
 
 
 def ask_onednn(wanted: bool) -> None:
-    """Send float32 products on a CPU to oneDNN from now on, or to torch's own library again."""
+    """Send float32 products on a CPU to oneDNN from now on, or to torch's own library
+    again."""
     SETTING.fp32_precision = "bf16" if wanted else OTHERWISE
 
 
@@ -120,18 +146,28 @@ def product(a_RK: Tensor, b_KC: Tensor) -> Tensor:
     return by_onednn(a_RK, b_KC) if _goes_to_onednn(a_RK, b_KC) else a_RK @ b_KC
 
 
-def products(a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None = None, out_MRC: Tensor | None = None) -> Tensor:
-    """a b + bias of every member, (M, R, C), without gradients; `out_MRC` has to be aligned as `aligned` makes it.
+def products(
+    a_MRK: Tensor,
+    b_MKC: Tensor,
+    bias_M1C: Tensor | None = None,
+    out_MRC: Tensor | None = None,
+) -> Tensor:
+    """a b + bias of every member, (M, R, C), without gradients; `out_MRC` has to be
+    aligned as `aligned` makes it.
 
     On a CPU a member's bits are the same alone and among others.
     """
     if a_MRK.device.type != "cpu":
         return _batched(a_MRK, b_MKC, bias_M1C, out_MRC)
     rows, columns = a_MRK.shape[1], b_MKC.shape[2]
-    one_by_one = _has_a_vector(a_MRK[0], b_MKC[0]) or _goes_to_onednn(a_MRK[0], b_MKC[0])
+    one_by_one = _has_a_vector(a_MRK[0], b_MKC[0]) or _goes_to_onednn(
+        a_MRK[0], b_MKC[0]
+    )
     if not one_by_one and _faster_turned(columns):
         bias_MC1 = None if bias_M1C is None else bias_M1C.mT
-        turned_MCR = _batched(b_MKC.mT, a_MRK.mT, bias_MC1, aligned(a_MRK, columns, rows))
+        turned_MCR = _batched(
+            b_MKC.mT, a_MRK.mT, bias_MC1, aligned(a_MRK, columns, rows)
+        )
         return turned_MCR.mT if out_MRC is None else out_MRC.copy_(turned_MCR.mT)
     if out_MRC is None:
         out_MRC = aligned(a_MRK, rows, columns)
@@ -139,18 +175,25 @@ def products(a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None = None, out_M
 
 
 def aligned(like: Tensor, rows: int, columns: int) -> Tensor:
-    """Empty, (M, rows, columns) with the members of `like`, each one's share from a whole vector register on."""
+    """Empty, (M, rows, columns) with the members of `like`, each one's share from a
+    whole vector register on."""
     size = rows * columns
-    return like.new_empty(len(like), size + -size % REGISTER)[:, :size].view(len(like), rows, columns)
+    return like.new_empty(len(like), size + -size % REGISTER)[:, :size].view(
+        len(like), rows, columns
+    )
 
 
-def _batched(a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor | None) -> Tensor:
+def _batched(
+    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor | None
+) -> Tensor:
     if bias_M1C is None:
         return torch.bmm(a_MRK, b_MKC, out=out_MRC)
     return torch.baddbmm(bias_M1C, a_MRK, b_MKC, out=out_MRC)
 
 
-def _one_by_one(a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor) -> Tensor:
+def _one_by_one(
+    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor
+) -> Tensor:
     with _library(a_MRK[0], b_MKC[0]):
         for member, out_RC in enumerate(out_MRC):
             if bias_M1C is None:
@@ -168,7 +211,9 @@ def _library(a_RK: Tensor, b_KC: Tensor) -> AbstractContextManager[None]:
 def _goes_to_onednn(a_RK: Tensor, b_KC: Tensor) -> bool:
     if _has_a_vector(a_RK, b_KC) or a_RK.numel() * b_KC.shape[1] <= WIDE:
         return False
-    return a_RK.device.type == "cpu" and a_RK.dtype == torch.float32 and path() == "onednn"
+    return (
+        a_RK.device.type == "cpu" and a_RK.dtype == torch.float32 and path() == "onednn"
+    )
 
 
 def _has_a_vector(a_RK: Tensor, b_KC: Tensor) -> bool:

@@ -1,4 +1,5 @@
-"""One random generator per member and purpose, so that a member's result does not depend on its company."""
+"""One random generator per member and purpose, so that a member's result does not
+depend on its company."""
 
 from __future__ import annotations
 
@@ -8,10 +9,14 @@ from collections.abc import Sequence
 import torch
 
 
-def generator(purpose: str, seed: int, task: int, device: torch.device | str = "cpu") -> torch.Generator:
+def generator(
+    purpose: str, seed: int, task: int, device: torch.device | str = "cpu"
+) -> torch.Generator:
     """A generator that is a function of (purpose, seed, task) alone, on `device`."""
     digest = hashlib.sha256(f"{purpose}/{seed}/{task}".encode()).digest()
-    return torch.Generator(device).manual_seed(int.from_bytes(digest[:8], "little") >> 1)
+    return torch.Generator(device).manual_seed(
+        int.from_bytes(digest[:8], "little") >> 1
+    )
 
 
 def generators(

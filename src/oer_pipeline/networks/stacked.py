@@ -1,7 +1,8 @@
-"""Multi-layer perceptrons with a leading member axis, as plain functions of their parameters.
+"""Multi-layer perceptrons with a leading member axis, as plain functions of their
+parameters.
 
-Shapes: M members, B batch, I inputs, H hidden, O outputs. A member's output is bit for bit the same alone and among
-others (CPU, one thread); `tests/networks` holds it.
+Shapes: M members, B batch, I inputs, H hidden, O outputs. A member's output is bit for
+bit the same alone and among others (CPU, one thread); `tests/networks` holds it.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ from torch.autograd.function import once_differentiable
 from oer_pipeline.networks.products import REGISTER, aligned, products
 
 ROWS = REGISTER
-"""Batches are padded to a multiple of this many rows: a matrix product rounds differently where a member's part of the
-output is not aligned to whole vector registers, and where it starts depends on the members before it."""
+"""Batches are padded to a multiple of this many rows: a matrix product rounds
+differently where a member's part of the output is not aligned to whole vector
+registers, and where it starts depends on the members before it."""
 EPSILON = 1e-5
-"""Added to the variance where hidden units are normalised, as torch.nn.LayerNorm does."""
+"""Added to the variance where hidden units are normalised, as torch.nn.LayerNorm
+does."""
 
 Parameters = dict[str, Tensor]
-"""`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0; where a hidden layer is normalised,
-also `{layer}.scale` and `{layer}.shift` (M, 1, H)."""
+"""`{layer}.weight` (M, I, O) and `{layer}.bias` (M, 1, O), layers counted from 0; where
+a hidden layer is normalised, also `{layer}.scale` and `{layer}.shift` (M, 1, H)."""
 
 
 class Layer(NamedTuple):
-    """x W + b; a hidden layer's is normalised over its units if there are scale and shift, then goes through ReLU."""
+    """x W + b; a hidden layer's is normalised over its units if there are scale and
+    shift, then goes through ReLU."""
 
     weight: Tensor  # (M, I, O)
     bias: Tensor  # (M, 1, O)
@@ -47,14 +51,18 @@ class Normal(NamedTuple):
 
 
 class Passed(NamedTuple):
-    """What a forward pass leaves: every layer's input and the last one's output, and each layer's normalisation."""
+    """What a forward pass leaves: every layer's input and the last one's output, and
+    each layer's normalisation."""
 
     values: list[Tensor]
     normals: list[Normal | None]
 
 
-def init_linear(inputs: int, outputs: int, generators: Sequence[torch.Generator]) -> tuple[Tensor, Tensor]:
-    """Weight (M, inputs, outputs) and bias (M, 1, outputs), U(+-1/sqrt(inputs)) as torch.nn.Linear, per member."""
+def init_linear(
+    inputs: int, outputs: int, generators: Sequence[torch.Generator]
+) -> tuple[Tensor, Tensor]:
+    """Weight (M, inputs, outputs) and bias (M, 1, outputs), U(+-1/sqrt(inputs)) as
+    torch.nn.Linear, per member."""
     bound = 1.0 / sqrt(inputs)
 
     def uniform(*shape: int) -> Tensor:
@@ -64,17 +72,26 @@ def init_linear(inputs: int, outputs: int, generators: Sequence[torch.Generator]
     return uniform(inputs, outputs), uniform(1, outputs)
 
 
-def init_mlp(sizes: Sequence[int], generators: Sequence[torch.Generator], normalised: bool = False) -> Parameters:
-    """An MLP of the given layer sizes, e.g. (20, 128, 128, 6); one generator per member.
+def init_mlp(
+    sizes: Sequence[int],
+    generators: Sequence[torch.Generator],
+    normalised: bool = False,
+) -> Parameters:
+    """An MLP of the given layer sizes, e.g. (20, 128, 128, 6); one generator per
+    member.
 
-    `normalised`: layer normalisation (Ba et al. 2016) of every hidden layer's units, between the product and ReLU.
+    `normalised`: layer normalisation (Ba et al. 2016) of every hidden layer's units,
+    between the product and ReLU.
     """
     parameters: Parameters = {}
     for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
         weight, bias = init_linear(inputs, outputs, generators)
         parameters |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
         if normalised and layer < len(sizes) - 2:
-            parameters |= {f"{layer}.scale": torch.ones_like(bias), f"{layer}.shift": torch.zeros_like(bias)}
+            parameters |= {
+                f"{layer}.scale": torch.ones_like(bias),
+                f"{layer}.shift": torch.zeros_like(bias),
+            }
     return parameters
 
 
@@ -88,7 +105,9 @@ def layers_of(parameters: Mapping[str, Tensor]) -> list[Layer]:
     layers = []
     for k in range(depth(parameters)):
         scale, shift = parameters.get(f"{k}.scale"), parameters.get(f"{k}.shift")
-        layers.append(Layer(parameters[f"{k}.weight"], parameters[f"{k}.bias"], scale, shift))
+        layers.append(
+            Layer(parameters[f"{k}.weight"], parameters[f"{k}.bias"], scale, shift)
+        )
     return layers
 
 
@@ -97,7 +116,9 @@ def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     return _through([Layer(weight, bias)], x_MBI, last_activation=False)
 
 
-def mlp(parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False) -> Tensor:
+def mlp(
+    parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False
+) -> Tensor:
     """ReLU MLP, (M, B, O); the last layer is linear unless `last_activation`."""
     return _through(layers_of(parameters), x_MBI, last_activation)
 
@@ -118,17 +139,22 @@ def padded(x_MBI: Tensor) -> Tensor:
 
 
 class _Layers(torch.autograd.Function):
-    """Layers with the backward pass written out: autograd's own hands on transposed gradients, on which ReLU's
-    backward takes many times as long."""
+    """Layers with the backward pass written out: autograd's own hands on transposed
+    gradients, on which ReLU's backward takes many times as long."""
 
     @staticmethod
-    def forward(ctx: Any, x_MBI: Tensor, last_activation: bool, *tensors: Tensor | None) -> Tensor:
+    def forward(
+        ctx: Any, x_MBI: Tensor, last_activation: bool, *tensors: Tensor | None
+    ) -> Tensor:
         layers = _grouped(tensors)
         passed = forward(layers, x_MBI, last_activation)
         output = passed.values[-1]
         ctx.last_activation = last_activation
         ctx.save_for_backward(
-            *tensors, *passed.values[:-1], output if last_activation else None, *_flat(passed.normals)
+            *tensors,
+            *passed.values[:-1],
+            output if last_activation else None,
+            *_flat(passed.normals),
         )
         return output
 
@@ -137,12 +163,19 @@ class _Layers(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> Any:
         of_input, _, *of_tensors = ctx.needs_input_grad
         parts, depth = len(Layer._fields), len(of_tensors) // len(Layer._fields)
-        tensors, rest = ctx.saved_tensors[: parts * depth], ctx.saved_tensors[parts * depth :]
+        tensors, rest = (
+            ctx.saved_tensors[: parts * depth],
+            ctx.saved_tensors[parts * depth :],
+        )
         layers, values = _grouped(tensors), list(rest[: depth + 1])
         passed = Passed(values, _unflat(rest[depth + 1 :]))
         into = [_gradients_like(layer) for layer in layers] if any(of_tensors) else None
         found = backward(layers, passed, gradient, into, ctx.last_activation, of_input)
-        of_parameters = [None] * len(of_tensors) if into is None else [tensor for layer in into for tensor in layer]
+        of_parameters = (
+            [None] * len(of_tensors)
+            if into is None
+            else [tensor for layer in into for tensor in layer]
+        )
         return found, None, *of_parameters
 
 
@@ -164,16 +197,23 @@ def _unflat(tensors: Sequence[Tensor | None]) -> list[Normal | None]:
     return [None if group[0] is None else Normal(*group) for group in groups]  # type: ignore[arg-type]
 
 
-def forward(layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool = False) -> Passed:
-    """All layers' values from the first one's input; rows have to be a multiple of `ROWS`."""
+def forward(
+    layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool = False
+) -> Passed:
+    """All layers' values from the first one's input; rows have to be a multiple of
+    `ROWS`."""
     passed = Passed([x_MBI], [])
     for number, layer in enumerate(layers, start=1):
         output = products(passed.values[-1], layer.weight, layer.bias)
         normal = None
         if layer.scale is not None and layer.shift is not None:
             normal = _normalised(output)
-            output = torch.mul(normal.after, layer.scale).add_(layer.shift)  # addcmul takes three times as long
-        passed.values.append(output.relu_() if last_activation or number < len(layers) else output)
+            output = torch.mul(normal.after, layer.scale).add_(
+                layer.shift
+            )  # addcmul takes three times as long
+        passed.values.append(
+            output.relu_() if last_activation or number < len(layers) else output
+        )
         passed.normals.append(normal)
     return passed
 
@@ -186,9 +226,11 @@ def backward(
     last_activation: bool = False,
     of_input: bool = False,
 ) -> Tensor | None:
-    """From the output's gradient the parameters', put `into` the tensors of layers alike, and the input's, if wanted.
+    """From the output's gradient the parameters', put `into` the tensors of layers
+    alike, and the input's, if wanted.
 
-    `passed` as `forward` gives it; the last value is not looked at without `last_activation`.
+    `passed` as `forward` gives it; the last value is not looked at without
+    `last_activation`.
     """
     gradient, last = gradient_MBO, len(layers) - 1
     for k in reversed(range(len(layers))):
@@ -196,7 +238,9 @@ def backward(
         if last_activation or k < last:
             gradient = _before_relu(gradient, passed.values[k + 1], in_place=k < last)
         if normal is not None:
-            gradient = _before_normal(layer, normal, gradient, None if into is None else into[k])
+            gradient = _before_normal(
+                layer, normal, gradient, None if into is None else into[k]
+            )
         if into is not None:
             products(x_MBI.mT, gradient, out_MRC=into[k].weight)
             torch.sum(gradient, dim=1, keepdim=True, out=into[k].bias)
@@ -208,14 +252,19 @@ def backward(
 def _gradients_like(layer: Layer) -> Layer:
     """Memory for a layer's gradients."""
     weight = aligned(layer.weight, *layer.weight.shape[1:])
-    others = [None if tensor is None else tensor.new_empty(tensor.shape) for tensor in layer[1:]]
+    others = [
+        None if tensor is None else tensor.new_empty(tensor.shape)
+        for tensor in layer[1:]
+    ]
     return Layer(weight, *others)  # type: ignore[arg-type]
 
 
 def _normalised(before_MBH: Tensor) -> Normal:
     units = before_MBH.shape[-1]
     if before_MBH.device.type != "cpu":
-        after, mean, inverse_deviation = torch.native_layer_norm(before_MBH, (units,), None, None, EPSILON)
+        after, mean, inverse_deviation = torch.native_layer_norm(
+            before_MBH, (units,), None, None, EPSILON
+        )
         return Normal(before_MBH, mean, inverse_deviation, after)
     # On a CPU torch's own kernel takes twice as long as these.
     mean = before_MBH.mean(dim=-1, keepdim=True)
@@ -225,8 +274,11 @@ def _normalised(before_MBH: Tensor) -> Normal:
     return Normal(before_MBH, mean, inverse_deviation, centred * inverse_deviation)
 
 
-def _before_normal(layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Layer | None) -> Tensor:
-    """From the gradient after scale and shift theirs and that of what was normalised."""
+def _before_normal(
+    layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Layer | None
+) -> Tensor:
+    """From the gradient after scale and shift theirs and that of what was
+    normalised."""
     if into is not None:
         torch.sum(gradient_MBH * normal.after, dim=1, keepdim=True, out=into.scale)
         torch.sum(gradient_MBH, dim=1, keepdim=True, out=into.shift)
@@ -248,7 +300,9 @@ def _before_normal(layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Lay
 
 def _before_relu(gradient: Tensor, value: Tensor, in_place: bool) -> Tensor:
     if in_place:
-        passed: Tensor = torch.ops.aten.threshold_backward.grad_input(gradient, value, 0, grad_input=gradient)
+        passed: Tensor = torch.ops.aten.threshold_backward.grad_input(
+            gradient, value, 0, grad_input=gradient
+        )
     else:
         passed = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
     return passed
@@ -259,7 +313,9 @@ def detached(parameters: Mapping[str, Tensor]) -> Parameters:
     return {name: tensor.detach() for name, tensor in parameters.items()}
 
 
-def take_members(parameters: Mapping[str, Tensor], members: Sequence[int]) -> Parameters:
+def take_members(
+    parameters: Mapping[str, Tensor], members: Sequence[int]
+) -> Parameters:
     """The given members, in the given order."""
     return {name: tensor[list(members)] for name, tensor in parameters.items()}
 

@@ -37,7 +37,9 @@ def check_own(where: str, group: str, path: str) -> None:
     wrong = f"{where}: class {path!r}"
     tree = source_tree(module)
     if tree is None:
-        raise ConfigurationError(f"{wrong} cannot be loaded: there is no module {module}")
+        raise ConfigurationError(
+            f"{wrong} cannot be loaded: there is no module {module}"
+        )
     defined = [node.name for node in tree.body if isinstance(node, ast.ClassDef)]
     if name not in defined:
         known = choices(defined, name) if defined else "it has no class"

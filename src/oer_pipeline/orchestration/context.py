@@ -1,4 +1,5 @@
-"""The Kedro context: resolves the plan before pipelines and catalog are read, so that both follow it."""
+"""The Kedro context: resolves the plan before pipelines and catalog are read, so that
+both follow it."""
 
 from __future__ import annotations
 
@@ -27,10 +28,13 @@ _in_force: Plan | None = None
 
 
 def plan_in_force() -> Plan:
-    """The plan of the newest context; without one (`kedro registry list`), that of the bare configuration."""
+    """The plan of the newest context; without one (`kedro registry list`), that of the
+    bare configuration."""
     if _in_force is not None:
         return _in_force
-    return _configuration(_loader(find_kedro_project(Path.cwd()) or Path.cwd(), None)).plan({})
+    return _configuration(
+        _loader(find_kedro_project(Path.cwd()) or Path.cwd(), None)
+    ).plan({})
 
 
 def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
@@ -57,7 +61,8 @@ def configuration_of(env: str | None) -> Configuration:
 
 
 def tuned_of(env: str | None) -> dict[str, Any]:
-    """What tuning chose for the environment, `{method: {"parameters": {...}, "provenance": {...}}}`."""
+    """What tuning chose for the environment, `{method: {"parameters": {...},
+    "provenance": {...}}}`."""
     return _tuned(_loader(Path.cwd(), env))
 
 
@@ -71,12 +76,14 @@ def parameters_of(text: str) -> dict[str, Any]:
 
 
 def data_root(env: str | None) -> str:
-    """Where an environment keeps its data: environments other than the default keep theirs apart."""
+    """Where an environment keeps its data: environments other than the default keep
+    theirs apart."""
     return "data" if env in (None, "base", "local") else f"data/{env}"
 
 
 def _put_in_force(plan: Plan) -> None:
-    """Make `plan` the one that pipelines follow; Kedro caches pipelines per process, so they are read afresh."""
+    """Make `plan` the one that pipelines follow; Kedro caches pipelines per process, so
+    they are read afresh."""
     global _in_force
     if plan != _in_force:
         _in_force = plan
@@ -101,24 +108,34 @@ class Configuration(NamedTuple):
         """The plan with runtime parameters on top.
 
         Raises:
-            ConfigurationError: as `plan.resolve`; of a name that `conf/local` alone has, that this environment does
-                not read it.
+            ConfigurationError: as `plan.resolve`; of a name that `conf/local` alone
+                has, that this environment does not read it.
         """
         try:
             return self._resolved(runtime)
         except UnknownNameError as error:
-            file = None if self.environment == "local" else _file_with(self.source / "local", error.name)
+            file = (
+                None
+                if self.environment == "local"
+                else _file_with(self.source / "local", error.name)
+            )
             if file is None:
                 raise
-            unread = f"--env={self.environment} does not read {file}, which has it; move it to conf/base"
+            unread = (
+                f"--env={self.environment} does not read {file}, which has it; move it"
+                " to conf/base"
+            )
             raise ConfigurationError(f"{error}; {unread}") from error
 
     def _resolved(self, runtime: Mapping[str, Any]) -> Plan:
-        return plans.resolve(self.parameters, runtime, self.suites, self.methods, self.project)
+        return plans.resolve(
+            self.parameters, runtime, self.suites, self.methods, self.project
+        )
 
 
 def _configuration(loader: OmegaConfigLoader) -> Configuration:
-    """Parameters as the files have them: the plan itself tells what the command line changed.
+    """Parameters as the files have them: the plan itself tells what the command line
+    changed.
 
     Raises:
         ConfigurationError: a file that is no YAML.
@@ -131,7 +148,15 @@ def _configuration(loader: OmegaConfigLoader) -> Configuration:
         presets = plans.with_learners(loader["methods"], parameters["learners"])
         methods = with_tuned(presets, _tuned(loader))
         source, environment = Path(loader.conf_source), loader.env or "local"
-        return Configuration(parameters, loader["suites"], methods, presets, _project(loader), source, environment)
+        return Configuration(
+            parameters,
+            loader["suites"],
+            methods,
+            presets,
+            _project(loader),
+            source,
+            environment,
+        )
     except YAMLError as error:
         raise ConfigurationError(str(error)) from error
     finally:
@@ -144,11 +169,14 @@ def _project(loader: OmegaConfigLoader) -> Path:
 
 
 def _loader(project: Path, env: str | None) -> OmegaConfigLoader:
-    return OmegaConfigLoader(str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS)
+    return OmegaConfigLoader(
+        str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
+    )
 
 
 def _file_with(folder: Path, name: str) -> str | None:
-    """The file of a folder of configuration that has `name` as a key, anywhere; None where none has."""
+    """The file of a folder of configuration that has `name` as a key, anywhere; None
+    where none has."""
     for path in sorted(folder.rglob("*.yml")):
         try:
             content = safe_load(path.read_text(encoding="utf-8"))
@@ -168,13 +196,18 @@ def _has_key(content: Any, name: str) -> bool:
 def _check_environment(source: Path, environment: str) -> None:
     known = [p.name for p in source.iterdir() if p.is_dir()]
     if environment == "local" and "local" not in known:
-        raise ConfigurationError(f"{source}/local is missing; make the folder, it may be empty")
+        raise ConfigurationError(
+            f"{source}/local is missing; make the folder, it may be empty"
+        )
     if environment not in known:
-        raise ConfigurationError(f"unknown environment {environment!r}; {choices(known, environment)}")
+        raise ConfigurationError(
+            f"unknown environment {environment!r}; {choices(known, environment)}"
+        )
 
 
 def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
-    """The presets with what tuning chose, `{method: {"parameters": {...}, "provenance": {...}}}`, on top.
+    """The presets with what tuning chose, `{method: {"parameters": {...}, "provenance":
+    {...}}}`, on top.
 
     Raises:
         ConfigurationError: an unknown method, or one without `parameters`.
@@ -182,15 +215,25 @@ def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str
     merged = deepcopy(dict(methods))
     for name, found in tuned.items():
         if name not in merged:
-            raise ConfigurationError(f"unknown method {name!r} in tuned.yml; {choices(merged, name)}")
-        if not isinstance(found, Mapping) or not isinstance(found.get("parameters"), Mapping):
-            raise ConfigurationError(f"tuned.yml: {name} is {found!r}; it takes a group `parameters`")
+            raise ConfigurationError(
+                f"unknown method {name!r} in tuned.yml; {choices(merged, name)}"
+            )
+        if not isinstance(found, Mapping) or not isinstance(
+            found.get("parameters"), Mapping
+        ):
+            raise ConfigurationError(
+                f"tuned.yml: {name} is {found!r}; it takes a group `parameters`"
+            )
         merged[name] = _on_top(merged[name], found["parameters"])
     return merged
 
 
 def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
-    both = {k: _on_top(below[k], v) for k, v in above.items() if isinstance(v, Mapping) and k in below}
+    both = {
+        k: _on_top(below[k], v)
+        for k, v in above.items()
+        if isinstance(v, Mapping) and k in below
+    }
     return {**below, **above, **both}
 
 
@@ -222,7 +265,8 @@ class PlanContext(KedroContext):
         plan = self.plan
         return {
             "data": data_root(environment),
-            # Quoted: Kedro takes braces for patterns, and makes what is called `path` absolute.
+            # Quoted: Kedro takes braces for patterns, and makes what is called `path`
+            # absolute.
             "sequence": quote(json.dumps(plan.parameters["sequence"])),
             "elsewhere": plan.elsewhere.name if plan.elsewhere else "",
             "suite": plan.suite_folder,
@@ -232,6 +276,12 @@ class PlanContext(KedroContext):
             "comparison": plan.comparison_folder,
             "seeds": list(plan.seeds),
             "checkpoint_seconds": plan.parameters["checkpoint_seconds"],
-            "experiment": "/".join((*data_root(environment).split("/")[1:], plan.suite_folder, plan.quality_folder)),
+            "experiment": "/".join(
+                (
+                    *data_root(environment).split("/")[1:],
+                    plan.suite_folder,
+                    plan.quality_folder,
+                )
+            ),
             "project": self.project_path.as_posix(),
         }

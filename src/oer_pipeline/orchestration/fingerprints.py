@@ -1,7 +1,9 @@
-"""Fingerprints: what made an artefact - the code used, the parameters used, the contents of the inputs.
+"""Fingerprints: what made an artefact - the code used, the parameters used, the
+contents of the inputs.
 
-The code of a function is the syntax (no comments, no docstrings) of the function itself, of what it calls in its own
-module, and of every module of this package that those import, directly or through one another.
+The code of a function is the syntax (no comments, no docstrings) of the function
+itself, of what it calls in its own module, and of every module of this package that
+those import, directly or through one another.
 
 Of a class of somebody else's that parameters name (`class: module:Class`, or `id:
 module:Name-v0` of an environment) it is the syntax of its module; of every module of
@@ -37,15 +39,23 @@ ENVIRONMENT = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
 LONGEST_FILE_NAME = 255
 
 
-def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inputs: Mapping[str, Any]) -> str:
-    """SHA-256 over code (classes named in parameters included), library versions, parameters and input hashes.
+def fingerprint(
+    function: Callable[..., Any],
+    parameters: Mapping[str, Any],
+    inputs: Mapping[str, Any],
+) -> str:
+    """SHA-256 over code (classes named in parameters included), library versions,
+    parameters and input hashes.
 
-    Where the code computes float32 products, which library does so on this machine counts too: the bits differ.
+    Where the code computes float32 products, which library does so on this machine
+    counts too: the bits differ.
     """
     classes = classes_named(parameters)
     recipe = {
         "code": code_hash(function, classes),
-        "libraries": {name: version(name) for name in (*LIBRARIES, *_of_families(parameters))},
+        "libraries": {
+            name: version(name) for name in (*LIBRARIES, *_of_families(parameters))
+        },
         "parameters": parameters,
         "inputs": inputs,
     }
@@ -56,13 +66,18 @@ def fingerprint(function: Callable[..., Any], parameters: Mapping[str, Any], inp
 
 def _of_families(parameters: Mapping[str, Any]) -> set[str]:
     """Libraries that the families of the tasks among the parameters need besides."""
-    tasks = [value for value in parameters.values() if isinstance(value, Mapping) and "family" in value]
+    tasks = [
+        value
+        for value in parameters.values()
+        if isinstance(value, Mapping) and "family" in value
+    ]
     return {name for task in tasks for name in FAMILIES[task["family"]].libraries}
 
 
 @cache
 def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
-    """Hash of the code that `function` uses; `extra` are dotted paths `module:Class` that it is told to load."""
+    """Hash of the code that `function` uses; `extra` are dotted paths `module:Class`
+    that it is told to load."""
     digest = hashlib.sha256(_bare_source(_own_tree(function)).encode())
     for module in sorted(modules_used(function, extra)):
         digest.update(module.encode())
@@ -75,18 +90,28 @@ def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
 
 
 def forget() -> None:
-    """Read all code afresh: another project's plug-ins may have the names of those before."""
+    """Read all code afresh: another project's plug-ins may have the names of those
+    before."""
     for cached in (code_hash, modules_used, _source, _tree, _folder, _is_installed):
         cached.cache_clear()
 
 
 @cache
-def modules_used(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> frozenset[str]:
-    """Names of the modules in the import closure of `function` and of `extra` (its own module not among them)."""
+def modules_used(
+    function: Callable[..., Any], extra: tuple[str, ...] = ()
+) -> frozenset[str]:
+    """Names of the modules in the import closure of `function` and of `extra` (its own
+    module not among them)."""
     here = function.__module__
     own = _tree(here)
-    top = ast.Module([node for node in own.body if isinstance(node, ast.Import | ast.ImportFrom)], [])
-    todo = _imports(top, here) | _imports(_own_tree(function), here) | {e.partition(":")[0] for e in extra}
+    top = ast.Module(
+        [node for node in own.body if isinstance(node, ast.Import | ast.ImportFrom)], []
+    )
+    todo = (
+        _imports(top, here)
+        | _imports(_own_tree(function), here)
+        | {e.partition(":")[0] for e in extra}
+    )
     found: set[str] = set()
     while todo:
         module = todo.pop()
@@ -99,14 +124,21 @@ def modules_used(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> f
 
 
 def _own_tree(function: Callable[..., Any]) -> ast.Module:
-    """The function and everything of its own module that it refers to, by name, directly or not."""
-    definitions = {name: node for node in _tree(function.__module__).body for name in _defined(node)}
+    """The function and everything of its own module that it refers to, by name,
+    directly or not."""
+    definitions = {
+        name: node
+        for node in _tree(function.__module__).body
+        for name in _defined(node)
+    }
     todo, kept = {function.__name__}, set()
     while todo:
         name = todo.pop()
         if name in definitions and name not in kept:
             kept.add(name)
-            todo |= {n.id for n in ast.walk(definitions[name]) if isinstance(n, ast.Name)}
+            todo |= {
+                n.id for n in ast.walk(definitions[name]) if isinstance(n, ast.Name)
+            }
     return ast.Module([definitions[name] for name in sorted(kept)], [])
 
 
@@ -115,11 +147,16 @@ def _defined(node: ast.stmt) -> list[str]:
         return [node.name]
     if isinstance(node, ast.Assign):
         return [t.id for t in node.targets if isinstance(t, ast.Name)]
-    return [node.target.id] if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name) else []
+    return (
+        [node.target.id]
+        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
+        else []
+    )
 
 
 def _imports(tree: ast.AST, importer: str) -> set[str]:
-    """Modules that the tree of `importer` imports and that count, `from package import module` included."""
+    """Modules that the tree of `importer` imports and that count, `from package import
+    module` included."""
     names: set[str] = set()
     for node in _executed(tree):
         if isinstance(node, ast.Import):
@@ -129,7 +166,9 @@ def _imports(tree: ast.AST, importer: str) -> set[str]:
             names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
         elif isinstance(node, ast.Constant) and not _is_ours(importer):
             names |= {path.partition(":")[0] for path in _dotted_paths(node.value)}
-    return {name for name in names if _counts(name, importer) and _source(name) is not None}
+    return {
+        name for name in names if _counts(name, importer) and _source(name) is not None
+    }
 
 
 def _imported_from(node: ast.ImportFrom, importer: str) -> str:
@@ -144,7 +183,8 @@ def _imported_from(node: ast.ImportFrom, importer: str) -> str:
 
 
 def _counts(module: str, importer: str) -> bool:
-    """Whether a module that `importer` imports is code of the same people: its package, or what lies beside it."""
+    """Whether a module that `importer` imports is code of the same people: its package,
+    or what lies beside it."""
     top, own = module.partition(".")[0], importer.partition(".")[0]
     if top in (PACKAGE, own):
         return True
@@ -165,12 +205,21 @@ def _parents(module: str) -> set[str]:
 
 
 def _files_named(module: str) -> list[Path]:
-    """Files beside a module of somebody else's whose names stand in its code, such as weights that it reads."""
+    """Files beside a module of somebody else's whose names stand in its code, such as
+    weights that it reads."""
     source = _source(module)
     if source is None or _is_ours(module):
         return []
-    texts = {n.value for n in ast.walk(_tree(module)) if isinstance(n, ast.Constant) and isinstance(n.value, str)}
-    names = [text for text in texts if 0 < len(text) <= LONGEST_FILE_NAME and text.isprintable()]
+    texts = {
+        n.value
+        for n in ast.walk(_tree(module))
+        if isinstance(n, ast.Constant) and isinstance(n.value, str)
+    }
+    names = [
+        text
+        for text in texts
+        if 0 < len(text) <= LONGEST_FILE_NAME and text.isprintable()
+    ]
     beside = [source.parent / name for name in names if not Path(name).is_absolute()]
     return sorted(path for path in beside if path.is_file())
 
@@ -178,7 +227,11 @@ def _files_named(module: str) -> list[Path]:
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:
     """The nodes of a tree without what only type checkers read."""
     for child in ast.iter_child_nodes(tree):
-        if not (isinstance(child, ast.If) and isinstance(child.test, ast.Name) and child.test.id == "TYPE_CHECKING"):
+        if not (
+            isinstance(child, ast.If)
+            and isinstance(child.test, ast.Name)
+            and child.test.id == "TYPE_CHECKING"
+        ):
             yield child
             yield from _executed(child)
 
@@ -190,15 +243,21 @@ def source_tree(module: str) -> ast.Module | None:
 
 @cache
 def _source(module: str) -> Path | None:
-    """The file of a module, found without importing anything, which might bring torch along."""
+    """The file of a module, found without importing anything, which might bring torch
+    along."""
     top, *rest = module.split(".")
     stems = [root.joinpath(*rest) for root in _roots(top)]
-    files = [file for stem in stems for file in (stem / "__init__.py", stem.with_suffix(".py"))]
+    files = [
+        file
+        for stem in stems
+        for file in (stem / "__init__.py", stem.with_suffix(".py"))
+    ]
     return next((file for file in files if file.is_file()), None)
 
 
 def _roots(top: str) -> list[Path]:
-    """Where a package lies, or, of a module that is none, what its file is called without `.py`."""
+    """Where a package lies, or, of a module that is none, what its file is called
+    without `.py`."""
     if top == PACKAGE:
         return [Path(__file__).parents[1]]
     try:
@@ -209,7 +268,9 @@ def _roots(top: str) -> list[Path]:
         return []
     if spec.submodule_search_locations is not None:
         return [Path(place) for place in spec.submodule_search_locations]
-    return [Path(spec.origin).with_suffix("")] if spec.origin and spec.has_location else []
+    return (
+        [Path(spec.origin).with_suffix("")] if spec.origin and spec.has_location else []
+    )
 
 
 @cache
@@ -221,7 +282,10 @@ def _folder(top: str) -> Path | None:
 @cache
 def _is_installed(folder: Path) -> bool:
     """Whether a folder is one that packages are installed into, or Python's own."""
-    installed = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib", "stdlib", "platstdlib")}
+    installed = {
+        Path(sysconfig.get_path(name))
+        for name in ("purelib", "platlib", "stdlib", "platstdlib")
+    }
     return folder in installed or folder.name in ("site-packages", "dist-packages")
 
 
@@ -230,7 +294,8 @@ def _tree(module: str) -> ast.Module:
     path = _source(module)
     if path is None:
         raise ModuleNotFoundError(
-            f"the source of module {module!r} cannot be found, so what it makes has no fingerprint"
+            f"the source of module {module!r} cannot be found, so what it makes has no"
+            " fingerprint"
         )
     return ast.parse(path.read_text())
 
@@ -238,18 +303,22 @@ def _tree(module: str) -> ast.Module:
 def _bare_source(tree: ast.AST) -> str:
     """The syntax without docstrings, positions and comments."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef) and ast.get_docstring(node, clean=False):
+        if isinstance(
+            node, ast.Module | ast.ClassDef | ast.FunctionDef
+        ) and ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
 
 
 def classes_named(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The dotted paths `package.module:Class` inside parameters: code that a node is told to load."""
+    """The dotted paths `package.module:Class` inside parameters: code that a node is
+    told to load."""
     return tuple(sorted(_dotted_paths(parameters)))
 
 
 def _dotted_paths(parameters: Any) -> set[str]:
-    """Values such as `package.module:Class` anywhere inside parameters, and environments `id: module:Name-v0`."""
+    """Values such as `package.module:Class` anywhere inside parameters, and
+    environments `id: module:Name-v0`."""
     if isinstance(parameters, Mapping):
         found: set[str] = set().union(*(_dotted_paths(v) for v in parameters.values()))
         environment = parameters.get("id")

@@ -1,4 +1,5 @@
-"""What an environment needs once: MLflow's database (7 s to make, so that the first run does not wait for it)."""
+"""What an environment needs once: MLflow's database (7 s to make, so that the first run
+does not wait for it)."""
 
 from __future__ import annotations
 

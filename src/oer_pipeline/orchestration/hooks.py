@@ -1,6 +1,8 @@
-"""MLflow tracking as Kedro hooks: a run a cell, a child run a seed, logged from what lies on disk after the run.
+"""MLflow tracking as Kedro hooks: a run a cell, a child run a seed, logged from what
+lies on disk after the run.
 
-A tracking server that is down stops nothing: the run says so, and the same `kedro run` logs the finished results later.
+A tracking server that is down stops nothing: the run says so, and the same `kedro run`
+logs the finished results later.
 """
 
 from __future__ import annotations
@@ -18,14 +20,17 @@ from kedro.pipeline.node import Node
 
 from oer_pipeline.orchestration import tracking
 
-with warnings.catch_warnings(record=True):  # mlflow warns of a class of kedro-mlflow's, past every filter
+with warnings.catch_warnings(
+    record=True
+):  # mlflow warns of a class of kedro-mlflow's, past every filter
     from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
 
 logger = logging.getLogger(__name__)
 
 
 class Tracking(MlflowHook):  # type: ignore[misc]
-    """kedro-mlflow's set-up (so that `kedro mlflow ui` works), with logging of our own."""
+    """kedro-mlflow's set-up (so that `kedro mlflow ui` works), with logging of our
+    own."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,21 +49,30 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     @hook_impl
     def before_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+        self,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
         logger.info("%s", self._context.plan.title)  # type: ignore[attr-defined]
         if not self._reachable:
             return
         try:
-            experiment = self.mlflow_config.tracking.experiment._experiment.experiment_id
+            experiment = (
+                self.mlflow_config.tracking.experiment._experiment.experiment_id
+            )
             self._run = tracking.start(experiment, self._context.plan, run_params)  # type: ignore[attr-defined]
         except Exception as error:
             self._give_up(error)
 
     @hook_impl
     def before_node_run(
-        self, node: Node, catalog: CatalogProtocol[Any, Any], inputs: dict[str, Any], is_async: bool
+        self,
+        node: Node,
+        catalog: CatalogProtocol[Any, Any],
+        inputs: dict[str, Any],
+        is_async: bool,
     ) -> None:
         self._started[node.name] = time.monotonic()
 
@@ -68,18 +82,29 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     @hook_impl
     def after_pipeline_run(
-        self, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+        self,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
     ) -> None:
-        logger.info("%.1f s in %d nodes", sum(self._seconds.values()), len(self._seconds))
+        logger.info(
+            "%.1f s in %d nodes", sum(self._seconds.values()), len(self._seconds)
+        )
         self._finish("FINISHED", pipeline, catalog)
 
     @hook_impl
     def on_pipeline_error(
-        self, error: Exception, run_params: dict[str, Any], pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+        self,
+        error: Exception,
+        run_params: dict[str, Any],
+        pipeline: Pipeline,
+        catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._finish("FAILED", pipeline, catalog)
 
-    def _finish(self, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
+    def _finish(
+        self, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
+    ) -> None:
         if self._run is None:
             return
         try:
@@ -91,5 +116,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._reachable, self._run = False, None
         reason = " ".join(str(error).split())[:200]
         logger.warning(
-            "MLflow is out of reach, nothing is tracked; results are on disk, run again to log them: %s", reason
+            "MLflow is out of reach, nothing is tracked; results are on disk, run again"
+            " to log them: %s",
+            reason,
         )

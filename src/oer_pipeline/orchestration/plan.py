@@ -1,6 +1,8 @@
-"""What one run is: suite, quality, cell, seeds and the parameters in force, checked before anything is done.
+"""What one run is: suite, quality, cell, seeds and the parameters in force, checked
+before anything is done.
 
-Plain Python: the context builds a plan from the configuration, pipelines and paths follow from it.
+Plain Python: the context builds a plan from the configuration, pipelines and paths
+follow from it.
 """
 
 from __future__ import annotations
@@ -44,7 +46,9 @@ BEHAVIOURS = Path("data/01_raw/behaviours")
 MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
 PRECISIONS = ("highest", "high", "medium")
-LISTS = frozenset({"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"})
+LISTS = frozenset(
+    {"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"}
+)
 """Parameters that a command line writes as text and YAML may write as a list."""
 WIDTHS = frozenset({"learner.hidden", "dynamics.hidden"})
 """Hidden layers: a list in YAML, `256+256` on a command line."""
@@ -54,7 +58,8 @@ OR_NULL = ("distance_quantile",)
 
 @dataclass(frozen=True)
 class Elsewhere:
-    """Tasks, in the cell's sequence or out of it, to run a stored policy on: the one `after` so many tasks."""
+    """Tasks, in the cell's sequence or out of it, to run a stored policy on: the one
+    `after` so many tasks."""
 
     tasks: tuple[Task, ...]
     after: int
@@ -62,12 +67,15 @@ class Elsewhere:
     @property
     def name(self) -> str:
         """`after_3_on_2+4`, for files."""
-        return f"after_{self.after}_on_{'+'.join(str(task.index) for task in self.tasks)}"
+        return (
+            f"after_{self.after}_on_{'+'.join(str(task.index) for task in self.tasks)}"
+        )
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A resolved run. Folder names carry every parameter that it changed, so that no run overwrites another.
+    """A resolved run. Folder names carry every parameter that it changed, so that no
+    run overwrites another.
 
     `untrained` names the tasks without behaviour policies of a run that needs none.
     """
@@ -89,31 +97,43 @@ class Plan:
 
     @property
     def stops(self) -> tuple[Task, ...]:
-        """The tasks after which there are policies: all, but only the last for a learner of all tasks at once."""
-        return self.tasks[-1:] if self.parameters["chosen"]["learner"]["together"] else self.tasks
+        """The tasks after which there are policies: all, but only the last for a
+        learner of all tasks at once."""
+        return (
+            self.tasks[-1:]
+            if self.parameters["chosen"]["learner"]["together"]
+            else self.tasks
+        )
 
     @property
     def title(self) -> str:
         """What runs, for a log line; that a number is a seed and no count is said."""
-        return f"{self.cell} on {self.suite_folder}, {self.quality_folder}: {_told(self.seeds)}"
+        return (
+            f"{self.cell} on {self.suite_folder}, {self.quality_folder}:"
+            f" {_told(self.seeds)}"
+        )
 
     @property
     def selector(self) -> Mapping[str, Any] | None:
-        """`{name, class, uses_model, options}` of the selector in force; None when the learner replays nothing."""
+        """`{name, class, uses_model, options}` of the selector in force; None when the
+        learner replays nothing."""
         chosen: Mapping[str, Any] | None = self.parameters["chosen"]["selector"]
         return chosen
 
     @property
     def distinct(self) -> tuple[Task, ...]:
-        """The tasks that have data of their own: all but those that an equal one goes before."""
+        """The tasks that have data of their own: all but those that an equal one goes
+        before."""
         return tuple(task for task in self.tasks if self.data_of(task) == task.name)
 
     def data_of(self, task: Task) -> str:
-        """The name of the task whose data, references and transition model a task has: the first one like it."""
+        """The name of the task whose data, references and transition model a task has:
+        the first one like it."""
         return next(other.name for other in self.tasks if other.is_like(task))
 
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
-        """The kinds of raw data that a task's data set is cut from: roll-outs of the quality, or what is imported."""
+        """The kinds of raw data that a task's data set is cut from: roll-outs of the
+        quality, or what is imported."""
         return (IMPORTED,) if task.source else QUALITIES[self.quality]
 
 
@@ -124,19 +144,23 @@ def resolve(
     methods: Mapping[str, Any],
     project: Path = Path(),
 ) -> Plan:
-    """Merge base parameters, the method's preset and runtime parameters (the later wins) into a checked plan.
+    """Merge base parameters, the method's preset and runtime parameters (the later
+    wins) into a checked plan.
 
     `project` is the folder that `data` lies in.
 
     Raises:
-        ConfigurationError: an unknown suite, quality, method, selector, learner or parameter, or a wrong value.
+        ConfigurationError: an unknown suite, quality, method, selector, learner or
+            parameter, or a wrong value.
     """
     method = _method(runtime.get("method", base["method"]), methods, base)
     preset, merged = _merged(method, base, runtime, methods)
     name = _known("suite", merged["suite"], suites)
     suite = Suite.from_config(name, suites[name])
     tasks = suite.sequence(merged["tasks"], merged["order_seed"])
-    quality = merged["quality"] = _quality(merged["quality"], "quality" in runtime, suite, tasks)
+    quality = merged["quality"] = _quality(
+        merged["quality"], "quality" in runtime, suite, tasks
+    )
     seeds = parse_seeds(merged["seeds"])
     _check_values(merged, suite, tasks)
     layers("learner.hidden, of all seeds", merged["learner"]["hidden"], len(seeds))
@@ -145,22 +169,42 @@ def resolve(
     _check_classes(chosen)
     without = _without_rewards(tasks)
     _check_rewards(without, chosen)
-    suite_folder = _folder_name(name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE})
-    quality_folder = _folder_name(quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE})
-    merged.update(seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen)
+    suite_folder = _folder_name(
+        name, {k: v for k, v in changed.items() if k.split(".")[0] in DATA_SCOPE}
+    )
+    quality_folder = _folder_name(
+        quality, {k: v for k, v in changed.items() if k.split(".")[0] in MODEL_SCOPE}
+    )
+    merged.update(
+        seeds=list(seeds), sequence={t.name: asdict(t) for t in tasks}, chosen=chosen
+    )
     merged["hardware"] = _hardware(merged)
     merged["judging"], merged["judging_selectors"] = _judging(merged)
     if without:
         asked = "selectors" in runtime.get("judging", {})
-        merged["judging_selectors"] = _judged_without(without, merged["judging_selectors"], asked)
+        merged["judging_selectors"] = _judged_without(
+            without, merged["judging_selectors"], asked
+        )
     elsewhere = _elsewhere(merged, suite, tasks)
-    merged["elsewhere_tasks"] = {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
+    merged["elsewhere_tasks"] = (
+        {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
+    )
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
-    merged["suite_facts"] = {"horizon": suite.horizon, "distance_dimensions": list(suite.distance_dimensions)}
-    compare = tuple(_method(m, methods, base) for m in str(merged["compare"]).split("+"))
+    merged["suite_facts"] = {
+        "horizon": suite.horizon,
+        "distance_dimensions": list(suite.distance_dimensions),
+    }
+    compare = tuple(
+        _method(m, methods, base) for m in str(merged["compare"]).split("+")
+    )
     cells = {m: _cell_folder(m, base, runtime, methods) for m in (method, *compare)}
     cell = cells[method]
-    merged["cell"] = {"suite": suite_folder, "quality": quality_folder, "method": method, "cell": cell}
+    merged["cell"] = {
+        "suite": suite_folder,
+        "quality": quality_folder,
+        "method": method,
+        "cell": cell,
+    }
     return Plan(
         suite=suite,
         tasks=tasks,
@@ -180,12 +224,15 @@ def resolve(
 
 
 def parse_seeds(given: Any) -> tuple[int, ...]:
-    """Seeds from an int, a list, or a string: a range `0-2`, `+`-joined numbers `0+3`, or both `0-2+7`.
+    """Seeds from an int, a list, or a string: a range `0-2`, `+`-joined numbers `0+3`,
+    or both `0-2+7`.
 
     Raises:
         ConfigurationError: anything else, nothing, or a seed twice.
     """
-    return _numbers("seeds", given, "a range 0-2, numbers 0+3, or a YAML list of numbers")
+    return _numbers(
+        "seeds", given, "a range 0-2, numbers 0+3, or a YAML list of numbers"
+    )
 
 
 def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
@@ -197,11 +244,15 @@ def _numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
             raise ConfigurationError(f"{what} are {given!r}; give {forms}")
         many = range(int(first), int(last or first) + 1)
         if len(numbers) + len(many) > MOST_NUMBERS:
-            raise ConfigurationError(f"{what} are {given!r}: more than {MOST_NUMBERS}; give fewer")
+            raise ConfigurationError(
+                f"{what} are {given!r}: more than {MOST_NUMBERS}; give fewer"
+            )
         numbers += many
     if not numbers or len(set(numbers)) != len(numbers):
         wrong = "none" if not numbers else "one twice"
-        raise ConfigurationError(f"{what} are {given!r}: {wrong}; each once, at least one")
+        raise ConfigurationError(
+            f"{what} are {given!r}: {wrong}; each once, at least one"
+        )
     return tuple(numbers)
 
 
@@ -219,17 +270,27 @@ def _is_number(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 18
 
 
-def _check_values(parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task, ...]) -> None:
-    """Refuse, before anything is done, sizes and options that a later stage would stumble over."""
+def _check_values(
+    parameters: Mapping[str, Any], suite: Suite, tasks: tuple[Task, ...]
+) -> None:
+    """Refuse, before anything is done, sizes and options that a later stage would
+    stumble over."""
     from oer_pipeline.dynamics.settings import DynamicsSettings
     from oer_pipeline.learners.settings import LearnerSettings
 
     LearnerSettings(**parameters["learner"])
     DynamicsSettings(**parameters["dynamics"])
-    _known("replay.target_action", parameters["replay"]["target_action"], ("policy", "data"))
+    _known(
+        "replay.target_action",
+        parameters["replay"]["target_action"],
+        ("policy", "data"),
+    )
     interval = parameters["checkpoint_seconds"]
     if not 0.0 <= interval < inf:
-        raise ConfigurationError(f"parameter checkpoint_seconds is {interval}; it takes a number of seconds, 0 or more")
+        raise ConfigurationError(
+            f"parameter checkpoint_seconds is {interval}; it takes a number of seconds,"
+            " 0 or more"
+        )
     whole("parameter data_seed", parameters["data_seed"], 0, LARGEST_SEED)
     collected = any(task.source is None for task in tasks)
     transitions = parameters["collection"]["transitions"]
@@ -256,7 +317,8 @@ def _hardware(parameters: Mapping[str, Any]) -> dict[str, Any]:
 def _check_options(parameters: Mapping[str, Any], changed: Mapping[str, Any]) -> None:
     """Refuse options of learners, bases and selectors that a run changes.
 
-    Only then is torch imported for it; what files say, the runner checks before any work.
+    Only then is torch imported for it; what files say, the runner checks before any
+    work.
     """
     from oer_pipeline.common.loading import build
 
@@ -301,21 +363,33 @@ def _check_rewards(without: str, chosen: Mapping[str, Any]) -> None:
     base = learner["base"]
     if load_class(base["class"], Base).needs_rewards:
         name = base["name"]
-        raise ConfigurationError(f"learner.base is {name!r}; {_asks(without)}: clone them by learner.base=bc")
+        raise ConfigurationError(
+            f"learner.base is {name!r}; {_asks(without)}: clone them by learner.base=bc"
+        )
     if load_class(learner["class"], Learner).needs_rewards:
         name = learner["name"]
-        raise ConfigurationError(f"learner.name is {name!r}; {_asks(without)}: choose another learner")
+        raise ConfigurationError(
+            f"learner.name is {name!r}; {_asks(without)}: choose another learner"
+        )
     if selector is not None and _selector_needs_rewards(selector):
         name = selector["name"]
-        raise ConfigurationError(f"selector is {name!r}; {_asks(without)}: choose another selector")
+        raise ConfigurationError(
+            f"selector is {name!r}; {_asks(without)}: choose another selector"
+        )
 
 
-def _judged_without(without: str, selectors: Mapping[str, Any], asked: bool) -> dict[str, Any]:
+def _judged_without(
+    without: str, selectors: Mapping[str, Any], asked: bool
+) -> dict[str, Any]:
     """The selectors to judge that do without rewards: one that was asked for and does
     not is refused."""
-    needing = [name for name, entry in selectors.items() if _selector_needs_rewards(entry)]
+    needing = [
+        name for name, entry in selectors.items() if _selector_needs_rewards(entry)
+    ]
     if asked and needing:
-        raise ConfigurationError(f"judging.selectors: {needing[0]!r}: {_asks(without)}: leave it out")
+        raise ConfigurationError(
+            f"judging.selectors: {needing[0]!r}: {_asks(without)}: leave it out"
+        )
     return {name: entry for name, entry in selectors.items() if name not in needing}
 
 
@@ -331,10 +405,12 @@ def _selector_needs_rewards(selector: Mapping[str, Any]) -> bool:
 
 
 def _check_classes(chosen: Mapping[str, Any]) -> None:
-    """Refuse a class that cannot be loaded, or is of another kind, before anything is done.
+    """Refuse a class that cannot be loaded, or is of another kind, before anything is
+    done.
 
     Of the classes that the run uses alone. Those of this package are looked up without
-    importing them, which would bring torch along; somebody else's are imported and made.
+    importing them, which would bring torch along; somebody else's are imported and
+    made.
     """
     from oer_pipeline.common.loading import build
 
@@ -361,15 +437,25 @@ def _check_classes(chosen: Mapping[str, Any]) -> None:
 
 def _changed(preset: Mapping[str, Any], merged: Mapping[str, Any]) -> dict[str, Any]:
     """What a run changes of its preset, as far as names tell it."""
-    return {k: v for k, v in _differences(preset, merged) if k.split(".")[0] not in NOT_IN_NAMES}
+    return {
+        k: v
+        for k, v in _differences(preset, merged)
+        if k.split(".")[0] not in NOT_IN_NAMES
+    }
 
 
 def _of_cells(changed: Mapping[str, Any]) -> dict[str, Any]:
     """What the folders above a cell's do not tell."""
-    return {k: v for k, v in changed.items() if k.split(".")[0] not in (*DATA_SCOPE, *MODEL_SCOPE)}
+    return {
+        k: v
+        for k, v in changed.items()
+        if k.split(".")[0] not in (*DATA_SCOPE, *MODEL_SCOPE)
+    }
 
 
-def _of_learner(changed: Mapping[str, Any], learner: Mapping[str, Any]) -> dict[str, Any]:
+def _of_learner(
+    changed: Mapping[str, Any], learner: Mapping[str, Any]
+) -> dict[str, Any]:
     """Without the options of learners and bases that are not in force."""
     in_force = {"learners": learner["name"], "bases": learner["base"]}
     kept = {}
@@ -381,9 +467,13 @@ def _of_learner(changed: Mapping[str, Any], learner: Mapping[str, Any]) -> dict[
 
 
 def _merged(
-    method: str, base: Mapping[str, Any], runtime: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]
+    method: str,
+    base: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    methods: Mapping[str, Mapping[str, Any]],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """A method's preset on the base parameters, and that with the runtime parameters on top."""
+    """A method's preset on the base parameters, and that with the runtime parameters on
+    top."""
     preset = deepcopy(dict(base))
     _update(preset, methods[method], f"method {method}")
     merged = deepcopy(preset)
@@ -392,15 +482,22 @@ def _merged(
 
 
 def _cell_folder(
-    method: str, base: Mapping[str, Any], runtime: Mapping[str, Any], methods: Mapping[str, Mapping[str, Any]]
+    method: str,
+    base: Mapping[str, Any],
+    runtime: Mapping[str, Any],
+    methods: Mapping[str, Mapping[str, Any]],
 ) -> str:
-    """A method's folder in this run: what is changed of its own preset, but for what the folders above it tell."""
+    """A method's folder in this run: what is changed of its own preset, but for what
+    the folders above it tell."""
     preset, merged = _merged(method, base, runtime, methods)
-    return _folder_name(method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"]))
+    return _folder_name(
+        method, _of_learner(_of_cells(_changed(preset, merged)), merged["learner"])
+    )
 
 
 def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> str:
-    """A comparison's folder: what is changed of the defaults for all of its cells, and which they are."""
+    """A comparison's folder: what is changed of the defaults for all of its cells, and
+    which they are."""
     defaults, merged = _merged("", base, runtime, {"": {}})
     changed = _of_cells(_changed(defaults, merged))
     if merged["compare"] != defaults["compare"]:
@@ -410,13 +507,19 @@ def _comparison_folder(base: Mapping[str, Any], runtime: Mapping[str, Any]) -> s
 
 def _known(what: str, value: Any, known: Collection[str]) -> str:
     if value not in known:
-        raise UnknownNameError(f"unknown {what} {value!r}; {choices(known, str(value))}", str(value))
+        raise UnknownNameError(
+            f"unknown {what} {value!r}; {choices(known, str(value))}", str(value)
+        )
     return str(value)
 
 
 def _method(given: Any, methods: Mapping[str, Any], base: Mapping[str, Any]) -> str:
     """The preset's name; of something else that has the name, how a method takes it."""
-    places = {"learners": "learner.name", "bases": "learner.base", "selectors": "selector"}
+    places = {
+        "learners": "learner.name",
+        "bases": "learner.base",
+        "selectors": "selector",
+    }
     for group, parameter in places.items():
         if given not in methods and given in base[group]:
             how = f"it is one of the {group}: give a method and {parameter}={given}"
@@ -424,9 +527,14 @@ def _method(given: Any, methods: Mapping[str, Any], base: Mapping[str, Any]) -> 
     return _known("method", given, methods)
 
 
-def with_learners(methods: Mapping[str, Any], learners: Mapping[str, Any]) -> dict[str, Any]:
-    """The presets, and for every learner that none of them names one of its own name."""
-    named = {(preset or {}).get("learner", {}).get("name") for preset in methods.values()}
+def with_learners(
+    methods: Mapping[str, Any], learners: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The presets, and for every learner that none of them names one of its own
+    name."""
+    named = {
+        (preset or {}).get("learner", {}).get("name") for preset in methods.values()
+    }
     own = {name: {"learner": {"name": name}} for name in learners if name not in named}
     return {**own, **methods}
 
@@ -436,45 +544,79 @@ def _quality(given: Any, asked_for: bool, suite: Suite, tasks: tuple[Task, ...])
     if not all(task.source for task in tasks):
         return _collected_quality(_known("quality", given, QUALITIES), suite)
     if asked_for and given != IMPORTED:
-        raise ConfigurationError(f"quality is {given!r}; the data of suite {suite.name} are imported: leave it out")
+        raise ConfigurationError(
+            f"quality is {given!r}; the data of suite {suite.name} are imported: leave"
+            " it out"
+        )
     return IMPORTED
 
 
 def _collected_quality(quality: str, suite: Suite) -> str:
-    """The quality, which has to mean something where the suite's family has its behaviours."""
+    """The quality, which has to mean something where the suite's family has its
+    behaviours."""
     kinds = set(kinds_of(suite.family))
     possible = [name for name, needed in QUALITIES.items() if kinds.issuperset(needed)]
     if quality not in possible:
-        why = f"the behaviours of suite {suite.name} are scripts, of which no training was kept"
-        raise ConfigurationError(f"quality is {quality!r}; {why}: {choices(possible, quality)}")
+        why = (
+            f"the behaviours of suite {suite.name} are scripts, of which no training"
+            " was kept"
+        )
+        raise ConfigurationError(
+            f"quality is {quality!r}; {why}: {choices(possible, quality)}"
+        )
     return quality
 
 
-def _untrained(quality: str, tasks: tuple[Task, ...], behaviours: Path) -> frozenset[str]:
-    """Of a quality that nobody trained has to act for, the tasks that have no behaviour file."""
+def _untrained(
+    quality: str, tasks: tuple[Task, ...], behaviours: Path
+) -> frozenset[str]:
+    """Of a quality that nobody trained has to act for, the tasks that have no behaviour
+    file."""
     if QUALITIES.get(quality) != ("random",):
         return frozenset()
     collected = [task for task in tasks if task.source is None]
-    paths = {task.name: behaviour_path(task.family, task.key, behaviours) for task in collected}
+    paths = {
+        task.name: behaviour_path(task.family, task.key, behaviours)
+        for task in collected
+    }
     return frozenset(name for name, path in paths.items() if not path.is_file())
 
 
-def _elsewhere(parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]) -> Elsewhere | None:
-    """The tasks on which the evaluation pipeline runs the stored policy besides its own ones."""
+def _elsewhere(
+    parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]
+) -> Elsewhere | None:
+    """The tasks on which the evaluation pipeline runs the stored policy besides its own
+    ones."""
     given = parameters["elsewhere"]
     if given["tasks"] is None:
         return None
     every = suite.sequence(len(suite.tasks), parameters["order_seed"])
-    numbers = _numbers("elsewhere.tasks", given["tasks"], "a range 1-5, numbers 2+4, or a YAML list of numbers")
+    numbers = _numbers(
+        "elsewhere.tasks",
+        given["tasks"],
+        "a range 1-5, numbers 2+4, or a YAML list of numbers",
+    )
     wrong = [n for n in numbers if not 1 <= n <= len(every)]
     if wrong:
-        raise ConfigurationError(f"elsewhere.tasks are {numbers}; suite {suite.name} has tasks 1 to {len(every)}")
+        raise ConfigurationError(
+            f"elsewhere.tasks are {numbers}; suite {suite.name} has tasks 1 to"
+            f" {len(every)}"
+        )
     after = len(learned) if given["after"] is None else given["after"]
     if parameters["chosen"]["learner"]["together"] and after != len(learned):
         name = parameters["learner"]["name"]
-        raise ConfigurationError(f"elsewhere.after is {after!r}; learner {name} learns all tasks at once: leave it out")
-    if isinstance(after, bool) or not isinstance(after, int) or not 1 <= after <= len(learned):
-        raise ConfigurationError(f"elsewhere.after is {after!r}; this cell learns tasks 1 to {len(learned)}")
+        raise ConfigurationError(
+            f"elsewhere.after is {after!r}; learner {name} learns all tasks at once:"
+            " leave it out"
+        )
+    if (
+        isinstance(after, bool)
+        or not isinstance(after, int)
+        or not 1 <= after <= len(learned)
+    ):
+        raise ConfigurationError(
+            f"elsewhere.after is {after!r}; this cell learns tasks 1 to {len(learned)}"
+        )
     return Elsewhere(tuple(every[n - 1] for n in numbers), after)
 
 
@@ -487,20 +629,42 @@ def _chosen(parameters: Mapping[str, Any], tasks: int) -> dict[str, Any]:
     base = _base(parameters["learner"]["base"], parameters["bases"])
     both = _learner(name, parameters["learners"], tasks)
     learner, first = ({**told, "base": base} for told in both)
-    chosen = _selector(_known("selector", parameters["selector"], parameters["selectors"]), parameters["selectors"])
-    return {"learner": learner, "first_learner": first, "selector": chosen if learner["replays"] else None}
+    chosen = _selector(
+        _known("selector", parameters["selector"], parameters["selectors"]),
+        parameters["selectors"],
+    )
+    return {
+        "learner": learner,
+        "first_learner": first,
+        "selector": chosen if learner["replays"] else None,
+    }
 
 
 def _judging(parameters: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What the judging pipeline compares: sizes as numbers, and `{name: selector}` in the order given."""
+    """What the judging pipeline compares: sizes as numbers, and `{name: selector}` in
+    the order given."""
     given, known = parameters["judging"], parameters["selectors"]
-    sizes = list(_numbers("judging.sizes", given["sizes"], "numbers 30+300, or a YAML list of them"))
+    sizes = list(
+        _numbers(
+            "judging.sizes", given["sizes"], "numbers 30+300, or a YAML list of them"
+        )
+    )
     for size in sizes:
         whole("judging.sizes: a size", size, 1, MOST_ROWS)
     if given["shown"] not in sizes:
-        raise ConfigurationError(f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes, {sizes}")
-    names = given["selectors"] if isinstance(given["selectors"], list) else str(given["selectors"]).split("+")
-    chosen = {name: _selector(_known("judging.selectors", name, known), known) for name in names}
+        raise ConfigurationError(
+            f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes,"
+            f" {sizes}"
+        )
+    names = (
+        given["selectors"]
+        if isinstance(given["selectors"], list)
+        else str(given["selectors"]).split("+")
+    )
+    chosen = {
+        name: _selector(_known("judging.selectors", name, known), known)
+        for name in names
+    }
     return {"sizes": sizes, "shown": given["shown"]}, chosen
 
 
@@ -509,14 +673,18 @@ def _learner(
     known: Mapping[str, Any],
     tasks: int = 1,
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """`{name, class, replays, together, options}` of a learner, and the same as the first task is told it.
+    """`{name, class, replays, together, options}` of a learner, and the same as the
+    first task is told it.
 
-    Without the options that act from the second task on (`later`), so that their values share what the first one makes.
-    An option `tasks` that is null becomes the number of tasks of the run.
+    Without the options that act from the second task on (`later`), so that their values
+    share what the first one makes. An option `tasks` that is null becomes the number of
+    tasks of the run.
     """
     entry = _entry("learners", name, known)
     fixed = {"name": name, "class": entry.pop("class")}
-    fixed |= {flag: _flag(f"learners.{name}", flag, entry) for flag in ("replays", "together")}
+    fixed |= {
+        flag: _flag(f"learners.{name}", flag, entry) for flag in ("replays", "together")
+    }
     later = entry.pop("later", [])
     entry.pop("tuned", None)  # which option tuning is about; grids read it
     if "tasks" in entry:
@@ -528,7 +696,8 @@ def _learner(
 
 
 def _enough(name: str, given: Any, tasks: int) -> int:
-    """How many tasks a learner is to expect: those of the run, unless more are given."""
+    """How many tasks a learner is to expect: those of the run, unless more are
+    given."""
     if given is None:
         return tasks
     whole(name, given, tasks, MOST_NUMBERS)
@@ -566,8 +735,11 @@ def _flag(where: str, flag: str, entry: dict[str, Any]) -> bool:
     return value
 
 
-def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path: str = "") -> None:
-    """Deep update in place; a name that `target` lacks, or a value of another type, is an error."""
+def _update(
+    target: dict[str, Any], changes: Mapping[str, Any], where: str, path: str = ""
+) -> None:
+    """Deep update in place; a name that `target` lacks, or a value of another type, is
+    an error."""
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
@@ -575,7 +747,10 @@ def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path
             raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
         if isinstance(target[key], dict):
             if not isinstance(value, Mapping):
-                raise ConfigurationError(f"{where} {name} is {value!r}; it is a group of {sorted(target[key])}")
+                raise ConfigurationError(
+                    f"{where} {name} is {value!r}; it is a group of"
+                    f" {sorted(target[key])}"
+                )
             _update(target[key], value, where, f"{name}.")
         else:
             target[key] = _of_type(value, target[key], f"{where} {name}", name)
@@ -583,7 +758,11 @@ def _update(target: dict[str, Any], changes: Mapping[str, Any], where: str, path
 
 def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
     """`value`, which has to be of the type of `like`; whole numbers serve as floats."""
-    if isinstance(like, float) and isinstance(value, int) and not isinstance(value, bool):
+    if (
+        isinstance(like, float)
+        and isinstance(value, int)
+        and not isinstance(value, bool)
+    ):
         return float(value)
     if value is None and name.endswith(OR_NULL):
         return value
@@ -591,18 +770,24 @@ def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
         return _widths(where, value)
     if name in LISTS or like is None or type(value) is type(like):
         return value
-    raise ConfigurationError(f"{where} is {value!r}; it takes a {type(like).__name__}, such as {like!r}")
+    raise ConfigurationError(
+        f"{where} is {value!r}; it takes a {type(like).__name__}, such as {like!r}"
+    )
 
 
 def _widths(where: str, value: str | int) -> list[int]:
     """Widths of hidden layers from `256+256`."""
     parts = str(value).split("+")
     if not all(_is_number(part) for part in parts):
-        raise ConfigurationError(f"{where} is {value!r}; it takes widths, such as 256+256")
+        raise ConfigurationError(
+            f"{where} is {value!r}; it takes widths, such as 256+256"
+        )
     return [int(part) for part in parts]
 
 
-def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
+def _differences(
+    old: Mapping[str, Any], new: Mapping[str, Any], path: str = ""
+) -> Iterator[tuple[str, Any]]:
     for key, value in new.items():
         if isinstance(value, Mapping):
             yield from _differences(old[key], value, f"{path}{key}.")
@@ -612,6 +797,8 @@ def _differences(old: Mapping[str, Any], new: Mapping[str, Any], path: str = "")
 
 def _folder_name(stem: str, changed: Mapping[str, Any]) -> str:
     suffix = "-".join(f"{key}={value}" for key, value in sorted(changed.items()))
-    if len(suffix) > LONGEST_NAME or not all(c.isalnum() or c in "-=._+" for c in suffix):
+    if len(suffix) > LONGEST_NAME or not all(
+        c.isalnum() or c in "-=._+" for c in suffix
+    ):
         suffix = hashlib.sha256(suffix.encode()).hexdigest()[:10]
     return f"{stem}-{suffix}" if suffix else stem

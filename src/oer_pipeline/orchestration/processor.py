@@ -1,7 +1,9 @@
-"""What of this machine's processor goes into every fingerprint: which float32 products run on it.
+"""What of this machine's processor goes into every fingerprint: which float32 products
+run on it.
 
-Finding out takes torch, which takes a second to import and which a run that keeps everything does not need. The answer
-is remembered in the user's cache folder, per processor and version of torch.
+Finding out takes torch, which takes a second to import and which a run that keeps
+everything does not need. The answer is remembered in the user's cache folder, per
+processor and version of torch.
 """
 
 from __future__ import annotations
@@ -34,15 +36,30 @@ def float32_products() -> str:
 
 
 def _cache_folder() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "oer_pipeline"
+    return (
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+        / "oer_pipeline"
+    )
 
 
 def _identity() -> str:
-    """A hash of what the answer depends on: the processor's features, torch and the check."""
-    facts = [platform.machine(), platform.processor(), version("torch"), CHECK.read_text()]
+    """A hash of what the answer depends on: the processor's features, torch and the
+    check."""
+    facts = [
+        platform.machine(),
+        platform.processor(),
+        version("torch"),
+        CHECK.read_text(),
+    ]
     if CPUINFO.is_file():
         lines = CPUINFO.read_text().splitlines()
-        facts += sorted({line for line in lines if line.startswith(("model name", "flags", "Features"))})
+        facts += sorted(
+            {
+                line
+                for line in lines
+                if line.startswith(("model name", "flags", "Features"))
+            }
+        )
     return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
 
 

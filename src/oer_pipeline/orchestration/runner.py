@@ -1,8 +1,9 @@
 """A sequential runner that makes only what is stale, per artefact and per seed.
 
-An artefact is fresh when its record (`datasets.made`) names the fingerprint that its node would give it now and the
-file is the one that was recorded. A per-seed node runs for its stale seeds alone, and for none that another cell has
-made by the same recipe: a sweep over what acts from the second task on trains the first task once.
+An artefact is fresh when its record (`datasets.made`) names the fingerprint that its
+node would give it now and the file is the one that was recorded. A per-seed node runs
+for its stale seeds alone, and for none that another cell has made by the same recipe: a
+sweep over what acts from the second task on trains the first task once.
 """
 
 from __future__ import annotations
@@ -24,7 +25,11 @@ from pluggy import PluginManager
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.errors import OERError
 from oer_pipeline.orchestration.classes import check_options
-from oer_pipeline.orchestration.fingerprints import classes_named, code_hash, fingerprint
+from oer_pipeline.orchestration.fingerprints import (
+    classes_named,
+    code_hash,
+    fingerprint,
+)
 from oer_pipeline.orchestration.records import file_sha256, is_fresh, write_made
 
 Member = int | None
@@ -41,7 +46,8 @@ class FreshRunner(SequentialRunner):
         self._force = force
         self.started = False
         self.ran: list[str] = []
-        """Names of the nodes that were not up to date, in the order in which they ran."""
+        """Names of the nodes that were not up to date, in the order in which they
+        ran."""
 
     def _run(
         self,
@@ -51,30 +57,55 @@ class FreshRunner(SequentialRunner):
         run_id: str | None = None,
     ) -> None:
         self.started = True
-        for node in pipeline.nodes:  # the code that runs is the code at the start, whatever is edited meanwhile
+        for node in (
+            pipeline.nodes
+        ):  # the code that runs is the code at the start, whatever is edited meanwhile
             code_hash(_function(node), classes_named(_parameters(node, catalog)))
         _check_inputs(pipeline, catalog)
         for number, node in enumerate(pipeline.nodes, start=1):
             prints = _fingerprints(node, catalog)
-            stale = [m for m, p in prints.items() if self._force or not _fresh(node, catalog, m, p)]
+            stale = [
+                m
+                for m, p in prints.items()
+                if self._force or not _fresh(node, catalog, m, p)
+            ]
             if stale and not self._force:
-                stale = self._not_made_elsewhere(node, catalog, {m: prints[m] for m in stale})
+                stale = self._not_made_elsewhere(
+                    node, catalog, {m: prints[m] for m in stale}
+                )
             if not stale:
                 continue
             if not self.ran:
                 for every in pipeline.nodes:
                     check_options(_parameters(every, catalog))
-            self._logger.info("Node %d of %d: %s%s", number, len(pipeline.nodes), node.name, _of_seeds(stale))
+            self._logger.info(
+                "Node %d of %d: %s%s",
+                number,
+                len(pipeline.nodes),
+                node.name,
+                _of_seeds(stale),
+            )
             with _narrowed(node, catalog, stale):
-                Task(node=node, catalog=catalog, hook_manager=hook_manager, is_async=False, run_id=run_id).execute()
+                Task(
+                    node=node,
+                    catalog=catalog,
+                    hook_manager=hook_manager,
+                    is_async=False,
+                    run_id=run_id,
+                ).execute()
             self.ran.append(node.name)
             for member in stale:
                 _record(node, catalog, member, prints[member])
         if kept := len(pipeline.nodes) - len(self.ran):
-            self._logger.info("%d of %d nodes were up to date and kept", kept, len(pipeline.nodes))
+            self._logger.info(
+                "%d of %d nodes were up to date and kept", kept, len(pipeline.nodes)
+            )
 
     def _not_made_elsewhere(
-        self, node: Node, catalog: CatalogProtocol[Any, Any], prints: Mapping[Member, str]
+        self,
+        node: Node,
+        catalog: CatalogProtocol[Any, Any],
+        prints: Mapping[Member, str],
     ) -> list[Member]:
         """Take over what another cell has; the members that are still to be made."""
         left: list[Member] = []
@@ -87,17 +118,32 @@ class FreshRunner(SequentialRunner):
                 path = catalog[name].paths()[member]
                 _copy(_in_cell(path, cell), path)
             _record(node, catalog, member, print_)
-            self._logger.info("%s (seed %s): taken over from %s", node.name, member, cell)
+            self._logger.info(
+                "%s (seed %s): taken over from %s", node.name, member, cell
+            )
         return left
 
 
-def _made_by(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> str | None:
-    """Another cell of the suite and quality that has all of the member's outputs, made by the same recipe."""
+def _made_by(
+    node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str
+) -> str | None:
+    """Another cell of the suite and quality that has all of the member's outputs, made
+    by the same recipe."""
     if member is None:
         return None
     paths = [catalog[name].paths()[member] for name in node.outputs]
-    cells = sorted(p.parents[1].name for p in paths[0].parents[2].glob(f"*/{paths[0].parent.name}/{paths[0].name}"))
-    return next((cell for cell in cells if all(is_fresh(_in_cell(p, cell), print_) for p in paths)), None)
+    cells = sorted(
+        p.parents[1].name
+        for p in paths[0].parents[2].glob(f"*/{paths[0].parent.name}/{paths[0].name}")
+    )
+    return next(
+        (
+            cell
+            for cell in cells
+            if all(is_fresh(_in_cell(p, cell), print_) for p in paths)
+        ),
+        None,
+    )
 
 
 def _in_cell(path: Path, cell: str) -> Path:
@@ -111,7 +157,8 @@ def _copy(source: Path, target: Path) -> None:
 
 
 def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
-    """Before any work, every file that no node of the pipeline makes has to be there."""
+    """Before any work, every file that no node of the pipeline makes has to be
+    there."""
     made = pipeline.all_outputs()
     for node in pipeline.nodes:
         for name in node.inputs:
@@ -121,10 +168,14 @@ def _check_inputs(pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> Non
 
 
 def _fingerprints(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[Member, str]:
-    """Each member's fingerprint; members are the seeds of per-seed outputs, or None alone."""
+    """Each member's fingerprint; members are the seeds of per-seed outputs, or None
+    alone."""
     members = {member for name in node.outputs for member in catalog[name].paths()}
     function, parameters = _function(node), _parameters(node, catalog)
-    return {m: fingerprint(function, parameters, _input_hashes(node, catalog, m)) for m in sorted(members, key=str)}
+    return {
+        m: fingerprint(function, parameters, _input_hashes(node, catalog, m))
+        for m in sorted(members, key=str)
+    }
 
 
 def _function(node: Node) -> Callable[..., Any]:
@@ -132,20 +183,28 @@ def _function(node: Node) -> Callable[..., Any]:
 
 
 def _parameters(node: Node, catalog: CatalogProtocol[Any, Any]) -> dict[str, Any]:
-    return {name: catalog.load(name) for name in node.inputs if name.startswith("params:")}
+    return {
+        name: catalog.load(name) for name in node.inputs if name.startswith("params:")
+    }
 
 
-def _input_hashes(node: Node, catalog: CatalogProtocol[Any, Any], member: Member) -> dict[str, Any]:
-    """Content hashes of what `member`'s output is made from: its own seed's files, and everything shared.
+def _input_hashes(
+    node: Node, catalog: CatalogProtocol[Any, Any], member: Member
+) -> dict[str, Any]:
+    """Content hashes of what `member`'s output is made from: its own seed's files, and
+    everything shared.
 
-    An output shared by all seeds depends on every seed's files, and on which seeds they are.
+    An output shared by all seeds depends on every seed's files, and on which seeds they
+    are.
     """
     hashes: dict[str, Any] = {}
     for name in node.inputs:
         if name.startswith("params:") or name == "parameters":
             continue
         paths: Mapping[Member, Path] = catalog[name].paths()
-        own = {member: paths[member]} if member is not None and member in paths else paths
+        own = (
+            {member: paths[member]} if member is not None and member in paths else paths
+        )
         hashes[name] = {str(m): _hash(node, name, path) for m, path in own.items()}
     if member is not None and "seeds" in node.inputs:
         hashes["seeds"] = member
@@ -158,20 +217,30 @@ def _hash(node: Node, name: str, path: Path, remedy: str = RUN_IT) -> str:
     return file_sha256(path)
 
 
-def _fresh(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> bool:
+def _fresh(
+    node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str
+) -> bool:
     return all(is_fresh(catalog[name].paths()[member], print_) for name in node.outputs)
 
 
-def _record(node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str) -> None:
+def _record(
+    node: Node, catalog: CatalogProtocol[Any, Any], member: Member, print_: str
+) -> None:
     inputs = _input_hashes(node, catalog, member)
     for name in node.outputs:
         write_made(catalog[name].paths()[member], print_, node.name, inputs)
 
 
 @contextmanager
-def _narrowed(node: Node, catalog: CatalogProtocol[Any, Any], members: list[Member]) -> Iterator[None]:
+def _narrowed(
+    node: Node, catalog: CatalogProtocol[Any, Any], members: list[Member]
+) -> Iterator[None]:
     """Let the node's per-seed datasets hold only the members that are to be made."""
-    datasets = [catalog[name] for name in {*node.inputs, *node.outputs} if hasattr(catalog[name], "seeds")]
+    datasets = [
+        catalog[name]
+        for name in {*node.inputs, *node.outputs}
+        if hasattr(catalog[name], "seeds")
+    ]
     if members == [None] or not datasets:
         yield
         return

@@ -1,4 +1,5 @@
-"""The Kedro session: runs through the FreshRunner, and ends in one clear line when a name or value is wrong."""
+"""The Kedro session: runs through the FreshRunner, and ends in one clear line when a
+name or value is wrong."""
 
 from __future__ import annotations
 
@@ -27,7 +28,9 @@ class PlanSession(KedroSession):
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
         runner = kwargs.get("runner")
         if runner is None or type(runner) is SequentialRunner:
-            runner = FreshRunner(force=bool((self.store.get("runtime_params") or {}).get("force", False)))
+            runner = FreshRunner(
+                force=bool((self.store.get("runtime_params") or {}).get("force", False))
+            )
         kwargs["runner"] = runner
         try:
             self._check_pipelines(kwargs.get("pipeline_names") or [])
@@ -37,11 +40,13 @@ class PlanSession(KedroSession):
         except DatasetError as error:  # Kedro's wrapping of an unreadable file
             raise _as_one_line(_cause(error)) from error
         except ValueError as error:
-            # Tags, nodes and namespaces that do not exist; later errors keep their traceback.
+            # Tags, nodes and namespaces that do not exist; later errors keep their
+            # traceback.
             if getattr(runner, "started", True):
                 raise
             raise _as_one_line(
-                _unknown_selection(kwargs) or ConfigurationError(" ".join(str(error).split()))
+                _unknown_selection(kwargs)
+                or ConfigurationError(" ".join(str(error).split()))
             ) from error
 
     def _check_pipelines(self, names: list[str]) -> None:
@@ -49,20 +54,31 @@ class PlanSession(KedroSession):
 
         for name in names:
             if name not in PIPELINES:
-                raise ConfigurationError(f"unknown pipeline {name!r}; {choices(PIPELINES, name)}")
+                raise ConfigurationError(
+                    f"unknown pipeline {name!r}; {choices(PIPELINES, name)}"
+                )
 
 
 def _unknown_selection(chosen: dict[str, Any]) -> ConfigurationError | None:
     """The first tag or node that the command line asks for and the pipelines lack."""
     from kedro.framework.project import pipelines
 
-    nodes = pipelines["__default__"].nodes + pipelines["comparison"].nodes + pipelines["dynamics"].nodes
-    tags, names = {tag for node in nodes for tag in node.tags}, {node.name for node in nodes}
+    nodes = (
+        pipelines["__default__"].nodes
+        + pipelines["comparison"].nodes
+        + pipelines["dynamics"].nodes
+    )
+    tags, names = (
+        {tag for node in nodes for tag in node.tags},
+        {node.name for node in nodes},
+    )
     known = {"tags": tags, "node_names": names, "from_nodes": names, "to_nodes": names}
     for option, available in known.items():
         for name in chosen.get(option) or ():
             if name not in available:
-                return ConfigurationError(f"unknown name {name!r} in {option}; {choices(available, name)}")
+                return ConfigurationError(
+                    f"unknown name {name!r} in {option}; {choices(available, name)}"
+                )
     return None
 
 
@@ -75,6 +91,7 @@ def _cause(error: BaseException) -> BaseException:
 
 
 def _as_one_line(error: BaseException) -> BaseException:
-    """Under a command line, an error that click shows as a single line; elsewhere the error itself."""
+    """Under a command line, an error that click shows as a single line; elsewhere the
+    error itself."""
     own = isinstance(error, OERError) and click.get_current_context(silent=True)
     return click.ClickException(str(error)) if own else error

@@ -1,4 +1,5 @@
-"""What MLflow is told of a cell: parameters and tags at the start; metrics, curves, timing and artefacts at the end."""
+"""What MLflow is told of a cell: parameters and tags at the start; metrics, curves,
+timing and artefacts at the end."""
 
 from __future__ import annotations
 
@@ -43,11 +44,21 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
     client = MlflowClient()
     stages = sorted(run_params.get("pipeline_names") or ["__default__"])
     of_cell = bool(set(stages) & CELL_STAGES)
-    tags = {"suite": plan.suite_folder, "quality": plan.quality_folder, "stages": "+".join(stages)}
+    tags = {
+        "suite": plan.suite_folder,
+        "quality": plan.quality_folder,
+        "stages": "+".join(stages),
+    }
     if of_cell:
-        tags |= {"method": plan.method, "cell": plan.cell, "seeds": "+".join(map(str, plan.seeds))}
+        tags |= {
+            "method": plan.method,
+            "cell": plan.cell,
+            "seeds": "+".join(map(str, plan.seeds)),
+        }
     tags["git_commit"] = _git_commit()
-    run = client.create_run(experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]).info.run_id
+    run = client.create_run(
+        experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]
+    ).info.run_id
     hidden = (
         "learners.",
         "selectors.",
@@ -65,13 +76,21 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
 
 
 def finish(
-    cell: CellRun, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any], seconds: Mapping[str, float]
+    cell: CellRun,
+    status: str,
+    pipeline: Pipeline,
+    catalog: CatalogProtocol[Any, Any],
+    seconds: Mapping[str, float],
 ) -> None:
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
-    values = {f"seconds.{name}": s for name, s in seconds.items()} | {"seconds.total": sum(seconds.values())}
+    values = {f"seconds.{name}": s for name, s in seconds.items()} | {
+        "seconds.total": sum(seconds.values())
+    }
     values.update(_aggregates(catalog) if "metrics" in produced else {})
-    _log(cell.client, cell.run, [_metric(name, value) for name, value in values.items()])
+    _log(
+        cell.client, cell.run, [_metric(name, value) for name, value in values.items()]
+    )
     _log_artefacts(cell, catalog, produced)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
@@ -79,20 +98,50 @@ def finish(
 
 
 def _log_seed(
-    cell: CellRun, seed: int, catalog: CatalogProtocol[Any, Any], produced: Sequence[str], status: str
+    cell: CellRun,
+    seed: int,
+    catalog: CatalogProtocol[Any, Any],
+    produced: Sequence[str],
+    status: str,
 ) -> None:
-    """A child run with the seed's success and returns by task (step: tasks learned), metrics and curves."""
-    curves = [(n, t) for n in produced if n.endswith(".curves") for t in _of_seed(catalog, n, seed)]
-    returns = [(n, t) for n in produced if n.endswith(".returns") for t in _of_seed(catalog, n, seed)]
+    """A child run with the seed's success and returns by task (step: tasks learned),
+    metrics and curves."""
+    curves = [
+        (n, t)
+        for n in produced
+        if n.endswith(".curves")
+        for t in _of_seed(catalog, n, seed)
+    ]
+    returns = [
+        (n, t)
+        for n in produced
+        if n.endswith(".returns")
+        for t in _of_seed(catalog, n, seed)
+    ]
     if not curves and not returns:
         return
-    tags = {"mlflow.parentRunId": cell.run, "seed": str(seed), "method": cell.plan.method, "cell": cell.plan.cell}
-    child = cell.client.create_run(cell.experiment, tags=tags, run_name=f"{cell.plan.cell} seed {seed}").info.run_id
-    metrics = [m for name, table in curves for m in _curve_metrics(name.split(".")[0], table)]
-    metrics += [m for name, table in returns for m in _return_metrics(int(name.split(".")[0].split("_")[1]), table)]
+    tags = {
+        "mlflow.parentRunId": cell.run,
+        "seed": str(seed),
+        "method": cell.plan.method,
+        "cell": cell.plan.cell,
+    }
+    child = cell.client.create_run(
+        cell.experiment, tags=tags, run_name=f"{cell.plan.cell} seed {seed}"
+    ).info.run_id
+    metrics = [
+        m for name, table in curves for m in _curve_metrics(name.split(".")[0], table)
+    ]
+    metrics += [
+        m
+        for name, table in returns
+        for m in _return_metrics(int(name.split(".")[0].split("_")[1]), table)
+    ]
     if "metrics" in produced and catalog.exists("metrics"):
         own = catalog.load("metrics")["per_seed"].get(str(seed), {})
-        metrics += [_metric(name, value) for name, value in own.items() if value is not None]
+        metrics += [
+            _metric(name, value) for name, value in own.items() if value is not None
+        ]
     _log(cell.client, child, metrics)
     cell.client.set_terminated(child, status)
 
@@ -118,24 +167,42 @@ def _aggregates(catalog: CatalogProtocol[Any, Any]) -> dict[str, float]:
     if not catalog.exists("metrics"):
         return {}
     document = catalog.load("metrics")
-    means = {name: estimate["mean"] for name, estimate in document["aggregate"].items() if estimate is not None}
-    return means | {f"cost.{name}": float(value) for name, value in document["cost"].items()}
+    means = {
+        name: estimate["mean"]
+        for name, estimate in document["aggregate"].items()
+        if estimate is not None
+    }
+    return means | {
+        f"cost.{name}": float(value) for name, value in document["cost"].items()
+    }
 
 
-def _log_artefacts(cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: Sequence[str]) -> None:
-    """Every artefact: the files but for data sets, all of them with their hash in `artefacts.json`."""
+def _log_artefacts(
+    cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: Sequence[str]
+) -> None:
+    """Every artefact: the files but for data sets, all of them with their hash in
+    `artefacts.json`."""
     listing = {}
     for name in produced:
         for member, path in catalog[name].paths().items():
             if not path.is_file():
                 continue
-            folder = name.replace(".", "/") if member is None else f"seed_{member}/{name.replace('.', '/')}"
-            listing[f"{folder}/{path.name}"] = {"sha256": file_sha256(path), "bytes": path.stat().st_size}
+            folder = (
+                name.replace(".", "/")
+                if member is None
+                else f"seed_{member}/{name.replace('.', '/')}"
+            )
+            listing[f"{folder}/{path.name}"] = {
+                "sha256": file_sha256(path),
+                "bytes": path.stat().st_size,
+            }
             if not (name.endswith(DATA) or ".raw_" in name):
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-    cell.client.log_text(cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json")
+    cell.client.log_text(
+        cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json"
+    )
 
 
 def _of_seed(catalog: CatalogProtocol[Any, Any], name: str, seed: int) -> list[Any]:
@@ -168,6 +235,8 @@ def _git_commit() -> str:
     import subprocess
 
     try:
-        return subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True).stdout.strip()
+        return subprocess.run(
+            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return "unknown"

@@ -1,4 +1,5 @@
-"""What policies do in the environment, as tables: shared by the evaluation and the judging pipeline."""
+"""What policies do in the environment, as tables: shared by the evaluation and the
+judging pipeline."""
 
 from __future__ import annotations
 
@@ -13,14 +14,25 @@ from oer_pipeline.trajectories.table import Trajectories
 
 
 def visits_of(
-    act: Callable[[FloatArray], FloatArray], task: Mapping[str, Any], episodes: int, seeds: Sequence[int], kind: str
+    act: Callable[[FloatArray], FloatArray],
+    task: Mapping[str, Any],
+    episodes: int,
+    seeds: Sequence[int],
+    kind: str,
 ) -> dict[int, Trajectories]:
-    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all seeds -> actions (M, E, A).
+    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all
+    seeds -> actions (M, E, A).
 
     Where the suite has success, the tables say which episodes solved the task.
     """
     target = Task(**task)
-    [by_member] = evaluate([target], lambda _, observation: act(observation), len(seeds), episodes, "visits")
+    [by_member] = evaluate(
+        [target],
+        lambda _, observation: act(observation),
+        len(seeds),
+        episodes,
+        "visits",
+    )
     metadata = {"suite": target.suite, "task": target.index, "kind": kind}
     physics = target.physics()
     facts = (metadata, target.horizon, physics.bounds, physics.has_success)

@@ -1,1 +1,2 @@
-"""Tables, figures and pages: pure functions from plain data to text and bytes; equal data give equal bytes."""
+"""Tables, figures and pages: pure functions from plain data to text and bytes; equal
+data give equal bytes."""

@@ -1,7 +1,7 @@
 """What the package's behaviour policies earn and cost, as the tables of docs/data.md.
 
-`python -m oer_pipeline.reports.behaviour_table [SUITE ...]` prints them from the records in the behaviour files, and
-for scripts from what `make clones` recorded.
+`python -m oer_pipeline.reports.behaviour_table [SUITE ...]` prints them from the
+records in the behaviour files, and for scripts from what `make clones` recorded.
 """
 
 from __future__ import annotations
@@ -19,28 +19,64 @@ from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.scripted import Scripts
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
 
-NAMED = ("cheetah_vel_signed", "cheetah_vel", "cheetah_vel_spread", "ant_dir", "walker_par")
+NAMED = (
+    "cheetah_vel_signed",
+    "cheetah_vel",
+    "cheetah_vel_spread",
+    "ant_dir",
+    "walker_par",
+)
 SCRIPTED = {"continual_world_10": 10, "continual_world_tuning": 4}
-"""Suites that together have every script of the package once, and how many tasks they have."""
-CLONES = Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / "meta_world" / "clones.json"
+"""Suites that together have every script of the package once, and how many tasks they
+have."""
+CLONES = (
+    Path(str(resources.files("oer_pipeline.suites")))
+    / "behaviours"
+    / "meta_world"
+    / "clones.json"
+)
 """What clones of the scripts' medium data do (`kedro clones`)."""
 
-TITLES = ("suite", "task", "MDP", "random", "zero action", "medium (after steps)", "final", "steps", "seconds")
-OF_SCRIPTS = ("suite", "task", "MDP", "random", "zero action", "medium", "bias, cm", "its clone", "expert")
+TITLES = (
+    "suite",
+    "task",
+    "MDP",
+    "random",
+    "zero action",
+    "medium (after steps)",
+    "final",
+    "steps",
+    "seconds",
+)
+OF_SCRIPTS = (
+    "suite",
+    "task",
+    "MDP",
+    "random",
+    "zero action",
+    "medium",
+    "bias, cm",
+    "its clone",
+    "expert",
+)
 
 
 def behaviour_table(suites: Sequence[Suite]) -> str:
-    """A Markdown table, one row a task: mean undiscounted returns, environment steps, seconds of training."""
+    """A Markdown table, one row a task: mean undiscounted returns, environment steps,
+    seconds of training."""
     rows = [_row(task) for suite in suites for task in suite.tasks]
     lines = [TITLES, ("---", "---", "---", *["---:"] * (len(TITLES) - 3)), *rows]
     return _markdown(lines)
 
 
 def script_table(suites: Sequence[Suite]) -> str:
-    """A Markdown table, one row a task: mean undiscounted returns, each with the success in %, and medium's bias."""
+    """A Markdown table, one row a task: mean undiscounted returns, each with the
+    success in %, and medium's bias."""
     clones = json.loads(CLONES.read_text(encoding="utf-8")) if CLONES.is_file() else {}
     rows = [_script_row(task, clones) for suite in suites for task in suite.tasks]
-    return _markdown([OF_SCRIPTS, ("---", "---", "---", *["---:"] * (len(OF_SCRIPTS) - 3)), *rows])
+    return _markdown(
+        [OF_SCRIPTS, ("---", "---", "---", *["---:"] * (len(OF_SCRIPTS) - 3)), *rows]
+    )
 
 
 def _markdown(lines: Sequence[Sequence[str]]) -> str:
@@ -48,16 +84,30 @@ def _markdown(lines: Sequence[Sequence[str]]) -> str:
 
 
 def _row(task: Task) -> tuple[str, ...]:
-    record: Mapping[str, Any] = BehaviourFile.load(behaviour_path(task.family, task.key)).record
+    record: Mapping[str, Any] = BehaviourFile.load(
+        behaviour_path(task.family, task.key)
+    ).record
     returns = {name: f"{value:.0f}" for name, value in record["returns"].items()}
     medium = f"{returns['medium']} ({record['medium_steps']:,})"
     cost = f"{record['settings']['steps']:,}", str(record["seconds"])
-    return (task.suite, str(task.index), task.key, returns["random"], returns["zero"], medium, returns["final"], *cost)
+    return (
+        task.suite,
+        str(task.index),
+        task.key,
+        returns["random"],
+        returns["zero"],
+        medium,
+        returns["final"],
+        *cost,
+    )
 
 
 def _script_row(task: Task, clones: Mapping[str, Any]) -> tuple[str, ...]:
     record = Scripts.load(behaviour_path(task.family, task.key)).record
-    told = {name: _both(record["returns"][name], record["success"][name]) for name in record["returns"]}
+    told = {
+        name: _both(record["returns"][name], record["success"][name])
+        for name in record["returns"]
+    }
     clone = clones.get(record["script"])
     cloned = _both(clone["return"], clone["success"]) if clone else "-"
     medium = told["medium"], f"{100 * record['bias']:.1f}", cloned
@@ -75,7 +125,11 @@ def main(names: Sequence[str]) -> None:
         suites = configured_suites(names or (*NAMED, *SCRIPTED))
         scripted = [suite for suite in suites if FAMILIES[suite.family].scripted]
         trained = [suite for suite in suites if suite not in scripted]
-        tables = [make(of) for make, of in ((behaviour_table, trained), (script_table, scripted)) if of]
+        tables = [
+            make(of)
+            for make, of in ((behaviour_table, trained), (script_table, scripted))
+            if of
+        ]
         print("\n".join(tables), end="")
     except OERError as error:
         raise SystemExit(f"Error: {error}") from error

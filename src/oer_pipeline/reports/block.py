@@ -1,4 +1,5 @@
-"""The parts of a page that a command writes: between `<!-- name -->` and `<!-- /name -->`; the rest is left alone."""
+"""The parts of a page that a command writes: between `<!-- name -->` and `<!-- /name
+-->`; the rest is left alone."""
 
 from __future__ import annotations
 
@@ -16,8 +17,15 @@ def with_block(page: str, name: str, block: str) -> str:
         DataError: the page lacks a marker, or has one twice.
     """
     start, end = f"<!-- {name} -->", f"<!-- /{name} -->"
-    if page.count(start) != 1 or page.count(end) != 1 or page.index(start) > page.index(end):
-        raise DataError(f"the page has to hold the markers {start} and {end}, each once and in this order")
+    if (
+        page.count(start) != 1
+        or page.count(end) != 1
+        or page.index(start) > page.index(end)
+    ):
+        raise DataError(
+            f"the page has to hold the markers {start} and {end}, each once and in this"
+            " order"
+        )
     before, rest = page.split(start)
     return f"{before}{start}\n\n{block.strip()}\n\n{end}{rest.split(end)[1]}"
 

@@ -1,4 +1,5 @@
-"""What tables and figures read from cell metrics (layout: `oer_pipeline.metrics.report`)."""
+"""What tables and figures read from cell metrics (layout:
+`oer_pipeline.metrics.report`)."""
 
 from __future__ import annotations
 
@@ -41,7 +42,8 @@ def scales(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def scale(cells: Sequence[Cell]) -> str:
-    """The first that every cell has: `success`, `normalised` with references, else `raw`."""
+    """The first that every cell has: `success`, `normalised` with references, else
+    `raw`."""
     return common_scales(cells)[0]
 
 
@@ -52,19 +54,22 @@ def common_scales(cells: Sequence[Cell]) -> tuple[str, ...]:
 
 
 def drawn_scales(cell: Cell) -> tuple[str, ...]:
-    """What figures show of a cell: success, if there is any, and return as its scale has it."""
+    """What figures show of a cell: success, if there is any, and return as its scale
+    has it."""
     with_success = ("success",) if "success" in cell else ()
     return (*with_success, "normalised" if cell["references"] else "raw")
 
 
 def matrices(cell: Cell, in_scale: str | None = None) -> FloatArray:
-    """The matrices R (S, N, N) in a scale, the one that leads if none is given; NaN where not evaluated."""
+    """The matrices R (S, N, N) in a scale, the one that leads if none is given; NaN
+    where not evaluated."""
     name = in_scale or scale([cell])
     return np.array([_matrix(cell, str(seed), name, cell) for seed in cell["seeds"]])
 
 
 def seed_values(cell: Cell, metric: str, in_scale: str) -> dict[str, float | None]:
-    """A metric's value per seed; fidelity is the same in every scale, a scale that the cell lacks gives None."""
+    """A metric's value per seed; fidelity is the same in every scale, a scale that the
+    cell lacks gives None."""
     name = metric if metric.startswith("fidelity") else metric + SUFFIXES[in_scale]
     return {str(seed): cell["per_seed"][str(seed)].get(name) for seed in cell["seeds"]}
 
@@ -80,10 +85,12 @@ def estimate(cell: Cell, metric: str, in_scale: str) -> Estimate | None:
 def ranked(cells: Sequence[Cell]) -> list[Cell]:
     """The cells by mean PER in the scale that leads, best first.
 
-    Of equal ones the next scale decides, for all may succeed; else they stay in their order.
+    Of equal ones the next scale decides, for all may succeed; else they stay in their
+    order.
 
     Raises:
-        DataError: nothing to compare, or cells that may not be compared: suite, quality, tasks or references differ.
+        DataError: nothing to compare, or cells that may not be compared: suite,
+            quality, tasks or references differ.
     """
     if not cells:
         raise DataError("there are no cells to compare; at least one is needed")
@@ -101,11 +108,15 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
 
 
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells with `forward_transfer` per seed, against the same seed of the single-task cell, if one is there."""
+    """The cells with `forward_transfer` per seed, against the same seed of the
+    single-task cell, if one is there."""
     alone = next((cell for cell in cells if cell["method"] == SINGLE_TASK), None)
     if alone is None:
         return list(cells)
-    return [cell if cell is alone else {**cell, "per_seed": _with_transfer(cell, alone)} for cell in cells]
+    return [
+        cell if cell is alone else {**cell, "per_seed": _with_transfer(cell, alone)}
+        for cell in cells
+    ]
 
 
 def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
@@ -115,7 +126,9 @@ def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
         for name in shown:
             own, other = (_matrix(c, seed, name, cell) for c in (cell, alone))
             found = forward_transfer(own, np.diagonal(other))
-            extended[seed] = extended[seed] | {f"forward_transfer{SUFFIXES[name]}": found}
+            extended[seed] = extended[seed] | {
+                f"forward_transfer{SUFFIXES[name]}": found
+            }
     return extended
 
 
@@ -137,7 +150,12 @@ def _check_comparable(first: Cell, other: Cell) -> None:
                 f"cells {first['cell']} and {other['cell']} cannot be compared: "
                 f"{key} is {first[key]} and {other[key]}; it has to be the same"
             )
-    if first["references"] and other["references"] and first["references"] != other["references"]:
+    if (
+        first["references"]
+        and other["references"]
+        and first["references"] != other["references"]
+    ):
         raise DataError(
-            f"cells {first['cell']} and {other['cell']} were normalised by different references; evaluate again"
+            f"cells {first['cell']} and {other['cell']} were normalised by different"
+            " references; evaluate again"
         )

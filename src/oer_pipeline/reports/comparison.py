@@ -18,7 +18,8 @@ BELOW = 0.22  # rows: seeds lie under their mean, so that neither hides the othe
 
 
 def figure(cells: Sequence[Cell]) -> go.Figure:
-    """A panel a metric, a row a method in order of PER: seeds as points, mean and interval as bars.
+    """A panel a metric, a row a method in order of PER: seeds as points, mean and
+    interval as bars.
 
     Raises:
         DataError: cells that may not be compared (`cells.ranked`).
@@ -26,18 +27,44 @@ def figure(cells: Sequence[Cell]) -> go.Figure:
     from plotly.subplots import make_subplots
 
     order = ranked(cells)
-    plot = make_subplots(1, len(PANELS), subplot_titles=_titles(order), shared_yaxes=True, horizontal_spacing=0.06)
+    plot = make_subplots(
+        1,
+        len(PANELS),
+        subplot_titles=_titles(order),
+        shared_yaxes=True,
+        horizontal_spacing=0.06,
+    )
     for column, metric in enumerate(PANELS, start=1):
         for row, (name, found) in enumerate(_estimates(order, metric)):
             if found is None:
                 continue
-            common = {"mode": "markers", "showlegend": False, "row": 1, "col": column, "name": name}
-            mean = {"color": COLOUR, "size": 20, "symbol": "line-ns", "line": {"width": 4, "color": COLOUR}}
-            plot.add_scatter(x=[found.mean], y=[row], marker=mean, error_x=_bars(found), **common)
+            common = {
+                "mode": "markers",
+                "showlegend": False,
+                "row": 1,
+                "col": column,
+                "name": name,
+            }
+            mean = {
+                "color": COLOUR,
+                "size": 20,
+                "symbol": "line-ns",
+                "line": {"width": 4, "color": COLOUR},
+            }
+            plot.add_scatter(
+                x=[found.mean], y=[row], marker=mean, error_x=_bars(found), **common
+            )
             points = {"color": POINTS, "size": 8, "opacity": 0.8}
-            plot.add_scatter(x=list(found.values), y=[row + BELOW] * found.seeds, marker=points, **common)
+            plot.add_scatter(
+                x=list(found.values),
+                y=[row + BELOW] * found.seeds,
+                marker=points,
+                **common,
+            )
     names = [cell["cell"] for cell in order]
-    plot.update_yaxes(tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5])
+    plot.update_yaxes(
+        tickvals=list(range(len(names))), ticktext=names, range=[len(names) - 0.5, -0.5]
+    )
     plot.update_layout(**layout(_title(order), 170 + 60 * len(order)))
     return plot
 
@@ -51,9 +78,20 @@ def png(cells: Sequence[Cell]) -> bytes:
             if found is None:
                 continue
             if found.low is not None and found.high is not None:
-                axis.plot([found.low, found.high], [row, row], color=COLOUR, linewidth=2)
-            axis.plot(found.mean, row, "|", color=COLOUR, markersize=14, markeredgewidth=3.5)
-            axis.plot(found.values, [row + BELOW] * found.seeds, "o", color=POINTS, alpha=0.8, markersize=5)
+                axis.plot(
+                    [found.low, found.high], [row, row], color=COLOUR, linewidth=2
+                )
+            axis.plot(
+                found.mean, row, "|", color=COLOUR, markersize=14, markeredgewidth=3.5
+            )
+            axis.plot(
+                found.values,
+                [row + BELOW] * found.seeds,
+                "o",
+                color=POINTS,
+                alpha=0.8,
+                markersize=5,
+            )
         axis.set_title(title, fontsize=11)
         axis.set_yticks(range(len(order)), [cell["cell"] for cell in order])
         axis.set_ylim(len(order) - 0.5, -0.5)
@@ -73,12 +111,26 @@ def _titles(cells: Sequence[Cell]) -> list[str]:
 
 
 def _title(cells: Sequence[Cell]) -> str:
-    interval = "95 % interval, " if any(cell["aggregate"]["per"]["low"] is not None for cell in cells) else ""
-    return f"{cells[0]['suite']}, {cells[0]['quality']}: mean, {interval}each seed as a point"
+    interval = (
+        "95 % interval, "
+        if any(cell["aggregate"]["per"]["low"] is not None for cell in cells)
+        else ""
+    )
+    return (
+        f"{cells[0]['suite']}, {cells[0]['quality']}: mean, {interval}each seed as a"
+        " point"
+    )
 
 
 def _bars(found: Estimate) -> dict[str, object] | None:
     if found.low is None or found.high is None:
         return None
     upper, lower = found.high - found.mean, found.mean - found.low
-    return {"type": "data", "array": [upper], "arrayminus": [lower], "width": 0, "thickness": 3, "color": COLOUR}
+    return {
+        "type": "data",
+        "array": [upper],
+        "arrayminus": [lower],
+        "width": 0,
+        "thickness": 3,
+        "color": COLOUR,
+    }

@@ -13,13 +13,19 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: int) -> Table:
-    """One row a task from every seed's episodes: success in %, where the suite has it, and raw returns.
+def elsewhere_table(
+    returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: int
+) -> Table:
+    """One row a task from every seed's episodes: success in %, where the suite has it,
+    and raw returns.
 
-    Columns that are read: `return`, `length`, `diverged`, `head`, and `success` if it is there.
+    Columns that are read: `return`, `length`, `diverged`, `head`, and `success` if it
+    is there.
     """
     rows, methods = [], set()
-    succeeds = all("success" in table for by_seed in returns.values() for table in by_seed.values())
+    succeeds = all(
+        "success" in table for by_seed in returns.values() for table in by_seed.values()
+    )
     for task, by_seed in returns.items():
         first = next(iter(by_seed.values()))
         means = interval([float(t["return"].mean()) for t in by_seed.values()])
@@ -32,17 +38,42 @@ def elsewhere_table(returns: Mapping[str, Mapping[int, pd.DataFrame]], learned: 
         rows.append((task, "raw", known, str(head), *numbers))
         methods.add(means.method)
     leading = (TITLES["success"],) if succeeds else ()
-    titles = ("task", "scale", "by then", "head", *leading, "return", "steps", "diverged")
-    explained = ((TITLES["success"], "share of episodes in which some step solved the task"),) if succeeds else ()
+    titles = (
+        "task",
+        "scale",
+        "by then",
+        "head",
+        *leading,
+        "return",
+        "steps",
+        "diverged",
+    )
+    explained = (
+        ((TITLES["success"], "share of episodes in which some step solved the task"),)
+        if succeeds
+        else ()
+    )
     notes = (
-        ("by then", f"whether the policy has learned the task, having learned {learned}"),
-        ("head", "a learned task's own; the newest for one that was not learned (zero shot)"),
+        (
+            "by then",
+            f"whether the policy has learned the task, having learned {learned}",
+        ),
+        (
+            "head",
+            "a learned task's own; the newest for one that was not learned (zero shot)",
+        ),
         *explained,
         (
             "diverged",
-            "episodes that the physics broke off, over all seeds; continued at the worst reward of random actions",
+            (
+                "episodes that the physics broke off, over all seeds; continued at the"
+                " worst reward of random actions"
+            ),
         ),
-        ("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)),
+        (
+            "numbers",
+            "; ".join(text for kind, text in INTERVALS.items() if kind in methods),
+        ),
     )
     return Table(titles, tuple(rows), notes)
 

@@ -1,7 +1,9 @@
-"""Pictures of a behaviour at work: an animated GIF, or a PNG sheet of a few moments, for somebody to look at.
+"""Pictures of a behaviour at work: an animated GIF, or a PNG sheet of a few moments,
+for somebody to look at.
 
-`python -m oer_pipeline.reports.film SUITE TASK STAGE OUT.gif|OUT.png [--folder=FOLDER] [--seed=0]` draws one episode of
-a behaviour file's policy; STAGE is medium, final, or random, zero, which need no file. Drawing takes EGL or a screen.
+`python -m oer_pipeline.reports.film SUITE TASK STAGE OUT.gif|OUT.png [--folder=FOLDER]
+[--seed=0]` draws one episode of a behaviour file's policy; STAGE is medium, final, or
+random, zero, which need no file. Drawing takes EGL or a screen.
 """
 
 from __future__ import annotations
@@ -44,15 +46,19 @@ STAGES = ("medium", "final", *WITHOUT_FILE)
 
 @dataclass(frozen=True)
 class Film:
-    """Pictures (height, width, 3) of one episode, each with its time and the return collected until then."""
+    """Pictures (height, width, 3) of one episode, each with its time and the return
+    collected until then."""
 
     pictures: list[Picture]
     seconds: list[float]
     returns: list[float]
 
 
-def film(task: Task, behaviour: Behaviour, seed: int = 0, interval: float = INTERVAL) -> Film:
-    """One episode on `task`, rolled out as data are: pictures of its start and of about every `interval` seconds."""
+def film(
+    task: Task, behaviour: Behaviour, seed: int = 0, interval: float = INTERVAL
+) -> Film:
+    """One episode on `task`, rolled out as data are: pictures of its start and of about
+    every `interval` seconds."""
     physics = task.physics()
     dt = float(getattr(physics, "dt", UNKNOWN_DT))
     camera = Filmed(physics, max(1, round(interval / dt)))
@@ -61,7 +67,9 @@ def film(task: Task, behaviour: Behaviour, seed: int = 0, interval: float = INTE
     episode = rollout([camera], generators, act, task.horizon)
     so_far = np.concatenate(([0.0], episode.reward[0].cumsum()))
     steps = [n * camera.every for n in range(len(camera.pictures))]
-    return Film(camera.pictures, [n * dt for n in steps], [float(so_far[n]) for n in steps])
+    return Film(
+        camera.pictures, [n * dt for n in steps], [float(so_far[n]) for n in steps]
+    )
 
 
 @dataclass
@@ -74,7 +82,10 @@ class Filmed(Physics):
     steps: int = 0
 
     def __post_init__(self) -> None:
-        self.observation_size, self.action_size = self.physics.observation_size, self.physics.action_size
+        self.observation_size, self.action_size = (
+            self.physics.observation_size,
+            self.physics.action_size,
+        )
 
     def new_state(self) -> State:
         return self.physics.new_state()
@@ -104,7 +115,8 @@ class Filmed(Physics):
 
 
 def write_gif(film: Film, path: Path, title: str) -> None:
-    """An animated GIF that runs as fast as the episode did, over and over; the title is its comment."""
+    """An animated GIF that runs as fast as the episode did, over and over; the title is
+    its comment."""
     from PIL import Image
 
     images = [Image.fromarray(picture) for picture in film.pictures]
@@ -120,7 +132,8 @@ def write_gif(film: Film, path: Path, title: str) -> None:
 
 
 def write_sheet(film: Film, path: Path, title: str) -> None:
-    """`MOMENTS` pictures from the first to the last as one PNG, with their times and returns so far."""
+    """`MOMENTS` pictures from the first to the last as one PNG, with their times and
+    returns so far."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(13, 5.6), layout="constrained")
@@ -128,9 +141,16 @@ def write_sheet(film: Film, path: Path, title: str) -> None:
     chosen = np.linspace(0, len(film.pictures) - 1, MOMENTS).round().astype(int)
     for n, axes in zip(chosen, figure.subplots(2, MOMENTS // 2).flat, strict=True):
         axes.imshow(film.pictures[n])
-        axes.set_title(f"{film.seconds[n]:.1f} s: return {film.returns[n]:.0f}", fontsize=10)
+        axes.set_title(
+            f"{film.seconds[n]:.1f} s: return {film.returns[n]:.0f}", fontsize=10
+        )
         axes.axis("off")
-    _replace(path, lambda half: figure.savefig(half, format="png", dpi=100, metadata={"Software": None}))
+    _replace(
+        path,
+        lambda half: figure.savefig(
+            half, format="png", dpi=100, metadata={"Software": None}
+        ),
+    )
 
 
 def _replace(path: Path, write: Callable[[Path], object]) -> None:
@@ -145,7 +165,9 @@ WRITERS = {".gif": write_gif, ".png": write_sheet}
 
 def main(arguments: Sequence[str]) -> int:
     """The command line; the exit status says whether there is a picture now."""
-    parser = argparse.ArgumentParser(description="draw one episode of a behaviour policy")
+    parser = argparse.ArgumentParser(
+        description="draw one episode of a behaviour policy"
+    )
     parser.add_argument("suite")
     parser.add_argument("task", type=int, help="its number in the suite, from 1")
     parser.add_argument("stage", choices=STAGES)
@@ -155,10 +177,15 @@ def main(arguments: Sequence[str]) -> int:
     given = parser.parse_args(arguments)
     try:
         if given.out.suffix not in WRITERS:
-            raise ConfigurationError(f"{given.out}: cannot draw {given.out.suffix!r}; {choices(WRITERS)}")
+            raise ConfigurationError(
+                f"{given.out}: cannot draw {given.out.suffix!r}; {choices(WRITERS)}"
+            )
         task = _task(given.suite, given.task)
         made = film(task, _behaviour(task, given.stage, given.folder), given.seed)
-        title = f"{task.suite} {task.name} ({task.key}), {given.stage}: return {made.returns[-1]:.0f}"
+        title = (
+            f"{task.suite} {task.name} ({task.key}), {given.stage}: return"
+            f" {made.returns[-1]:.0f}"
+        )
         WRITERS[given.out.suffix](made, given.out, title)
     except OERError as error:
         print(error, file=sys.stderr)
@@ -169,7 +196,9 @@ def main(arguments: Sequence[str]) -> int:
 def _task(suite: str, number: int) -> Task:
     tasks = configured_suites([suite])[0].tasks
     if not 1 <= number <= len(tasks):
-        raise ConfigurationError(f"task is {number}; suite {suite} has 1 to {len(tasks)}")
+        raise ConfigurationError(
+            f"task is {number}; suite {suite} has 1 to {len(tasks)}"
+        )
     return tasks[number - 1]
 
 

@@ -28,7 +28,8 @@ COLOURS = "Viridis"
 
 
 def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
-    """Rows: after learning task k; columns: task i; mean over seeds, in the scale that leads if none is given."""
+    """Rows: after learning task k; columns: task i; mean over seeds, in the scale that
+    leads if none is given."""
     import plotly.graph_objects as go
 
     shown = in_scale or scale([metrics])
@@ -47,8 +48,12 @@ def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
     )
     plot = go.Figure(heat)
     plot.update_layout(**layout(_title(metrics, (shown,)), 160 + 70 * len(tasks)))
-    plot.update_xaxes(title=f"{MEASURED[shown]} on", side="bottom", showgrid=False, type="category")
-    plot.update_yaxes(title="after learning", autorange="reversed", showgrid=False, type="category")
+    plot.update_xaxes(
+        title=f"{MEASURED[shown]} on", side="bottom", showgrid=False, type="category"
+    )
+    plot.update_yaxes(
+        title="after learning", autorange="reversed", showgrid=False, type="category"
+    )
     return plot
 
 
@@ -71,7 +76,13 @@ def _draw(axes: Axes, metrics: Cell, in_scale: str) -> AxesImage:
     for k, i in zip(*np.nonzero(~np.isnan(mean)), strict=True):
         bright = (mean[k, i] - low) / (high - low) > 0.6
         axes.text(
-            i, k, f"{mean[k, i]:.1f}", ha="center", va="center", color="black" if bright else "white", fontsize=11
+            i,
+            k,
+            f"{mean[k, i]:.1f}",
+            ha="center",
+            va="center",
+            color="black" if bright else "white",
+            fontsize=11,
         )
     axes.set_xticks(range(len(tasks)), tasks)
     axes.set_yticks(range(len(tasks)), tasks)
@@ -87,11 +98,15 @@ def _mean(metrics: Cell, in_scale: str) -> FloatArray:
 
 def _title(metrics: Cell, shown: Sequence[str]) -> str:
     count, what = len(metrics["seeds"]), " and ".join(MEASURED[name] for name in shown)
-    return f"{metrics['cell']}: {what} after each task, mean of {count} seed{'s' * (count != 1)}"
+    return (
+        f"{metrics['cell']}: {what} after each task, mean of {count}"
+        f" seed{'s' * (count != 1)}"
+    )
 
 
 def _range(mean: FloatArray, in_scale: str) -> tuple[float, float]:
-    """Colours of success and normalised returns span 0 to 100 at least, so that the maps of methods compare by eye."""
+    """Colours of success and normalised returns span 0 to 100 at least, so that the
+    maps of methods compare by eye."""
     low, high = float(np.nanmin(mean)), float(np.nanmax(mean))
     if in_scale != "raw":
         return min(low, 0.0), max(high, 100.0)

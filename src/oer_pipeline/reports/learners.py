@@ -31,7 +31,8 @@ METRICS = {
 
 
 def learners_table(cells: Sequence[Cell], reference: str) -> str:
-    """Markdown, a row a cell by rank: metrics, PER minus that of the cell `reference` paired by seed, and cost.
+    """Markdown, a row a cell by rank: metrics, PER minus that of the cell `reference`
+    paired by seed, and cost.
 
     On the success scale where the suite has it, with PER as return beside.
 
@@ -43,27 +44,46 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
     order = with_forward_transfer(ranked(cells))
     by_name = {cell["cell"]: cell for cell in order}
     if reference not in by_name:
-        raise ConfigurationError(f"no cell is called {reference!r}; {choices(by_name, reference)}")
+        raise ConfigurationError(
+            f"no cell is called {reference!r}; {choices(by_name, reference)}"
+        )
     base = seed_values(by_name[reference], "per", shown)
     beside = drawn_scales(order[0])[1:] if shown == "success" else ()
     rows = []
     for name, cell in by_name.items():
         values = [number(estimate(cell, metric, shown), 1) for metric in METRICS]
         values += [number(estimate(cell, "per", name), 1) for name in beside]
-        difference = None if name == reference else paired_difference(seed_values(cell, "per", shown), base)
-        cost = [f"{cell['cost']['parameters']:,}", f"{cell['cost']['replay_bytes'] / 1000:,.0f}"]
+        difference = (
+            None
+            if name == reference
+            else paired_difference(seed_values(cell, "per", shown), base)
+        )
+        cost = [
+            f"{cell['cost']['parameters']:,}",
+            f"{cell['cost']['replay_bytes'] / 1000:,.0f}",
+        ]
         rows.append([name, *values, number(difference, 1), *cost])
     returns = [f"PER, {name} return" for name in beside]
-    titles = ["method", *METRICS.values(), *returns, f"PER - {reference}", "parameters", "replay kB"]
+    titles = [
+        "method",
+        *METRICS.values(),
+        *returns,
+        f"PER - {reference}",
+        "parameters",
+        "replay kB",
+    ]
     first, seeds = order[0], ", ".join(map(str, order[0]["seeds"]))
-    where = f"{first['suite']}, {first['quality']}, {len(first['tasks'])} tasks, seeds {seeds}"
+    where = (
+        f"{first['suite']}, {first['quality']}, {len(first['tasks'])} tasks, seeds"
+        f" {seeds}"
+    )
     measure = UNITS[shown] if shown == "success" else f"{shown} returns"
     return f"{where}; {measure}.\n\n{markdown(titles, rows)}"
 
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
-    """Markdown, a row per tuned method: its option, the PER of every value, the chosen one
-    bold, and which others are within noise of it (`within_noise`)."""
+    """Markdown, a row per tuned method: its option, the PER of every value, the chosen
+    one bold, and which others are within noise of it (`within_noise`)."""
     rows = []
     about: Mapping[str, Any] = {}
     for method, found in tuned.items():

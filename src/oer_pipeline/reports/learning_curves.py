@@ -20,7 +20,8 @@ LEVELS = {"expert": "--", "data": "-", "doing nothing": ":"}
 
 @dataclass(frozen=True)
 class Panel:
-    """What one panel shows: `lines` has each variant's estimate per point that it reached."""
+    """What one panel shows: `lines` has each variant's estimate per point that it
+    reached."""
 
     title: str
     lines: Mapping[str, Sequence[Estimate]]
@@ -54,10 +55,19 @@ def _draw(axes: Axes, panel: Panel, points: Sequence[int]) -> None:
     for number, (variant, line) in enumerate(panel.lines.items()):
         reached = points[: len(line)]
         means = [estimate.mean for estimate in line]
-        axes.plot(reached, means, color=colour(number), marker="o", markersize=3, label=variant)
+        axes.plot(
+            reached,
+            means,
+            color=colour(number),
+            marker="o",
+            markersize=3,
+            label=variant,
+        )
         low = [e.mean if e.low is None else e.low for e in line]
         high = [e.mean if e.high is None else e.high for e in line]
-        axes.fill_between(reached, low, high, color=colour(number), alpha=0.12, linewidth=0)
+        axes.fill_between(
+            reached, low, high, color=colour(number), alpha=0.12, linewidth=0
+        )
     axes.set_title(panel.title, fontsize=9)
     axes.set_xscale("log", base=2)
     axes.set_xticks(points, [f"{point / 1000:g}k" for point in points])
@@ -67,7 +77,8 @@ def _draw(axes: Axes, panel: Panel, points: Sequence[int]) -> None:
 
 
 def _limits(panel: Panel) -> tuple[float, float]:
-    """All means and levels with some room; bands may be cut, one of 3 seeds can be huge."""
+    """All means and levels with some room; bands may be cut, one of 3 seeds can be
+    huge."""
     shown = list(panel.levels.values())
     for line in panel.lines.values():
         shown += [estimate.mean for estimate in line]

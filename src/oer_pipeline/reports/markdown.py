@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 
 def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column holds words and the others numbers; line breaks in cells
-    become spaces."""
+    """A table whose first column holds words and the others numbers; line breaks in
+    cells become spaces."""
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
     text = ""
     for line in lines:

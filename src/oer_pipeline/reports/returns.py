@@ -23,7 +23,8 @@ if TYPE_CHECKING:
 
 
 def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
-    """A line a task from when it was learned to the end: the mean bold, each seed thin behind it.
+    """A line a task from when it was learned to the end: the mean bold, each seed thin
+    behind it.
 
     In the scale that leads if none is given.
     """
@@ -33,8 +34,14 @@ def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
     returns, tasks = matrices(metrics, shown), list(metrics["tasks"])
     plot = go.Figure()
     for i, task in enumerate(tasks):
-        common = {"x": tasks[i:], "legendgroup": task, "line": {"color": colour(i), "width": 1}}
-        for seed, line in zip(metrics["seeds"], returns[:, i:, i].tolist(), strict=True):
+        common = {
+            "x": tasks[i:],
+            "legendgroup": task,
+            "line": {"color": colour(i), "width": 1},
+        }
+        for seed, line in zip(
+            metrics["seeds"], returns[:, i:, i].tolist(), strict=True
+        ):
             hover = f"{task}, seed {seed}: %{{y:.1f}} after %{{x}}<extra></extra>"
             plot.add_scatter(
                 **common,
@@ -48,10 +55,22 @@ def figure(metrics: Cell, in_scale: str | None = None) -> go.Figure:
         common["line"] = {"color": colour(i), "width": 3}
         hover = f"{task}, mean: %{{y:.1f}} after %{{x}}<extra></extra>"
         mean = returns[:, i:, i].mean(axis=0).tolist()
-        plot.add_scatter(**common, y=mean, mode="lines+markers", marker={"size": 9}, name=task, hovertemplate=hover)
+        plot.add_scatter(
+            **common,
+            y=mean,
+            mode="lines+markers",
+            marker={"size": 9},
+            name=task,
+            hovertemplate=hover,
+        )
     legend = {"title": {"text": f"{MEASURED[shown]} on"}}
     plot.update_layout(**layout(_title(metrics, (shown,)), 460, legend=legend))
-    plot.update_xaxes(title="after learning", type="category", categoryorder="array", categoryarray=tasks)
+    plot.update_xaxes(
+        title="after learning",
+        type="category",
+        categoryorder="array",
+        categoryarray=tasks,
+    )
     plot.update_yaxes(title=UNITS[shown])
     return plot
 
@@ -73,9 +92,25 @@ def _draw(axes: Axes, metrics: Cell, in_scale: str) -> None:
     returns, tasks = matrices(metrics, in_scale), list(metrics["tasks"])
     for i, task in enumerate(tasks):
         steps = np.arange(i, len(tasks))
-        axes.plot(steps, returns[:, i:, i].T, color=colour(i), linewidth=1, alpha=0.4, marker="o", markersize=3.5)
+        axes.plot(
+            steps,
+            returns[:, i:, i].T,
+            color=colour(i),
+            linewidth=1,
+            alpha=0.4,
+            marker="o",
+            markersize=3.5,
+        )
         mean = returns[:, i:, i].mean(axis=0)
-        axes.plot(steps, mean, color=colour(i), linewidth=2.5, marker="o", markersize=7, label=task)
+        axes.plot(
+            steps,
+            mean,
+            color=colour(i),
+            linewidth=2.5,
+            marker="o",
+            markersize=7,
+            label=task,
+        )
     axes.set_xticks(range(len(tasks)), tasks)
     axes.set(xlabel="after learning", ylabel=UNITS[in_scale])
     tidy(axes)
@@ -83,4 +118,7 @@ def _draw(axes: Axes, metrics: Cell, in_scale: str) -> None:
 
 def _title(metrics: Cell, shown: Sequence[str]) -> str:
     count, what = len(metrics["seeds"]), " and ".join(MEASURED[name] for name in shown)
-    return f"{metrics['cell']}: {what} per task over the sequence (bold: mean, thin: {count} seed{'s' * (count != 1)})"
+    return (
+        f"{metrics['cell']}: {what} per task over the sequence (bold: mean, thin:"
+        f" {count} seed{'s' * (count != 1)})"
+    )

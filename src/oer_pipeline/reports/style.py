@@ -1,4 +1,5 @@
-"""One look for every figure: colours that colour-blind readers tell apart, light grounds, a bundled font."""
+"""One look for every figure: colours that colour-blind readers tell apart, light
+grounds, a bundled font."""
 
 from __future__ import annotations
 
@@ -31,11 +32,20 @@ def colour(index: int) -> str:
 def layout(title: str, height: int, **more: Any) -> dict[str, Any]:
     """Keyword arguments of plotly's `update_layout` that all figures share."""
     margin = {"l": 70, "r": 30, "t": 70, "b": 60}
-    return {"title": {"text": title}, "template": "plotly_white", "height": height, "margin": margin, **more}
+    return {
+        "title": {"text": title},
+        "template": "plotly_white",
+        "height": height,
+        "margin": margin,
+        **more,
+    }
 
 
-def canvas(width: float, height: float, rows: int = 1, columns: int = 1) -> tuple[Figure, list[Axes]]:
-    """A matplotlib figure (inches) that belongs to no window and no global state, and its axes row by row."""
+def canvas(
+    width: float, height: float, rows: int = 1, columns: int = 1
+) -> tuple[Figure, list[Axes]]:
+    """A matplotlib figure (inches) that belongs to no window and no global state, and
+    its axes row by row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")
@@ -51,7 +61,8 @@ def tidy(axes: Axes) -> None:
 
 
 def png_bytes(figure: Figure) -> bytes:
-    """The figure as PNG, drawn by Agg; no date and no version in it, so equal figures are equal bytes."""
+    """The figure as PNG, drawn by Agg; no date and no version in it, so equal figures
+    are equal bytes."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()

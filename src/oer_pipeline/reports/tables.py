@@ -1,4 +1,5 @@
-"""The tables of a report, from one set of rows as Markdown, HTML and plain terminal text (method, section 8)."""
+"""The tables of a report, from one set of rows as Markdown, HTML and plain terminal
+text (method, section 8)."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True)
 class Column:
-    """A metric's place in a table; `\\n` in the title is where terminal text breaks it."""
+    """A metric's place in a table; `\\n` in the title is where terminal text breaks
+    it."""
 
     metric: str
     title: str
@@ -38,15 +40,28 @@ class Column:
 Columns = Sequence[Column]
 
 COLUMNS = (
-    Column("per", "PER", 1, "mean return over all tasks after the last one; methods are ranked by it", always=True),
+    Column(
+        "per",
+        "PER",
+        1,
+        "mean return over all tasks after the last one; methods are ranked by it",
+        always=True,
+    ),
     Column(
         "bwt_paper",
         "BWT\n(+ forgets)",
         1,
-        "as in the paper: return when learned - at the end, mean over all tasks but the last; positive = forgetting",
+        "as in the paper: return when learned - at the end, mean over all tasks but the"
+        " last; positive = forgetting",
         always=True,
     ),
-    Column("plasticity", "plasticity", 1, "return on each task right after learning it, mean over tasks", always=True),
+    Column(
+        "plasticity",
+        "plasticity",
+        1,
+        "return on each task right after learning it, mean over tasks",
+        always=True,
+    ),
     Column(
         "forgetting",
         "forgetting",
@@ -65,20 +80,23 @@ COLUMNS = (
         "zero_shot",
         "zero\nshot",
         1,
-        "return on the next task before learning it, with the newest head, above the random policy's",
+        "return on the next task before learning it, with the newest head, above the"
+        " random policy's",
         brief=False,
     ),
     Column(
         "cloning_gap",
         "cloning\ngap",
         1,
-        "task policy's return - deployed policy's, right after learning; '-' for a single policy",
+        "task policy's return - deployed policy's, right after learning; '-' for a"
+        " single policy",
     ),
     Column(
         "fidelity_visits_to_buffer",
         "visits\nto buffer",
         2,
-        "mean distance from a state that the deployed policy visits to the nearest buffer state, standardised units",
+        "mean distance from a state that the deployed policy visits to the nearest"
+        " buffer state, standardised units",
     ),
     Column(
         "fidelity_buffer_to_visits",
@@ -94,23 +112,35 @@ INTERVALS = {
 }
 
 SUCCESS_EXPLAINED = (
-    "share of episodes in which some step solved the task; the columns then read success "
-    "for return, and methods are ranked by it; an interval ends where success does, and has "
-    "no width where all seeds agree, which is not certainty"
+    "share of episodes in which some step solved the task; the columns then read"
+    " success for return, and methods are ranked by it; an interval ends where success"
+    " does, and has no width where all seeds agree, which is not certainty"
 )
 
-IN_FULL = (("in full", "table.md beside this file: raw returns too, forward transfer and zero-shot returns"),)
+IN_FULL = (
+    (
+        "in full",
+        (
+            "table.md beside this file: raw returns too, forward transfer and zero-shot"
+            " returns"
+        ),
+    ),
+)
 IN_FULL_WITH_SUCCESS = (
     (
         "in full",
-        "table.md beside this file: returns too, normalised and raw, forward transfer and zero-shot success",
+        (
+            "table.md beside this file: returns too, normalised and raw, forward"
+            " transfer and zero-shot success"
+        ),
     ),
 )
 
 
 @dataclass(frozen=True)
 class Table:
-    """Rows of text under titles; the second column is the scale. Notes explain every column, one line each."""
+    """Rows of text under titles; the second column is the scale. Notes explain every
+    column, one line each."""
 
     titles: Row
     rows: tuple[Row, ...]
@@ -119,26 +149,58 @@ class Table:
     def markdown(self) -> str:
         """A GitHub table and a list of notes."""
         header = [self.titles, ("---", "---", *["---:"] * (len(self.titles) - 2))]
-        lines = ["| " + " | ".join(_flat(c).replace("|", "\\|") for c in row) + " |" for row in (*header, *self.rows)]
+        lines = [
+            "| " + " | ".join(_flat(c).replace("|", "\\|") for c in row) + " |"
+            for row in (*header, *self.rows)
+        ]
         notes = [f"- **{_flat(term)}**: {text}" for term, text in self.notes]
         return "\n".join([*lines, "", *notes]) + "\n"
 
     def html(self) -> str:
-        """A `<table>`, one `<tbody>` a scale, and a `<dl>` of notes; everything escaped."""
-        bodies = "".join(f"<tbody>{''.join(map(_html_row, rows))}</tbody>" for _, rows in self._by_scale())
-        head = "".join(f'<th scope="col">{escape(_flat(title))}</th>' for title in self.titles)
-        notes = "".join(f"<dt>{escape(_flat(term))}</dt><dd>{escape(text)}</dd>" for term, text in self.notes)
-        return f'<div class="wide"><table><thead><tr>{head}</tr></thead>{bodies}</table></div>\n<dl>{notes}</dl>\n'
+        """A `<table>`, one `<tbody>` a scale, and a `<dl>` of notes; everything
+        escaped."""
+        bodies = "".join(
+            f"<tbody>{''.join(map(_html_row, rows))}</tbody>"
+            for _, rows in self._by_scale()
+        )
+        head = "".join(
+            f'<th scope="col">{escape(_flat(title))}</th>' for title in self.titles
+        )
+        notes = "".join(
+            f"<dt>{escape(_flat(term))}</dt><dd>{escape(text)}</dd>"
+            for term, text in self.notes
+        )
+        return (
+            f'<div class="wide"><table><thead><tr>{head}</tr></thead>{bodies}'
+            f"</table></div>\n<dl>{notes}</dl>\n"
+        )
 
     def text(self) -> str:
-        """Plain text for a terminal: intervals under their means, the scale as a heading."""
+        """Plain text for a terminal: intervals under their means, the scale as a
+        heading."""
         shown = [_without_scale(row) for row in (self.titles, *self.rows)]
-        widths = [max(len(line) for row in shown for line in row[i].split("\n")) for i in range(len(shown[0]))]
+        widths = [
+            max(len(line) for row in shown for line in row[i].split("\n"))
+            for i in range(len(shown[0]))
+        ]
         rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
         lines = [*_text_row(shown[0], widths), rule]
         for name, rows in self._by_scale():
-            lines += [f"{name}:", *(line for row in rows for line in _text_row(_without_scale(row), widths)), rule]
-        return "\n".join([*lines, *(f"{_flat(term)}: {text}" for term, text in self.notes)]) + "\n"
+            lines += [
+                f"{name}:",
+                *(
+                    line
+                    for row in rows
+                    for line in _text_row(_without_scale(row), widths)
+                ),
+                rule,
+            ]
+        return (
+            "\n".join(
+                [*lines, *(f"{_flat(term)}: {text}" for term, text in self.notes)]
+            )
+            + "\n"
+        )
 
     def _by_scale(self) -> list[tuple[str, list[Row]]]:
         names = dict.fromkeys(row[1] for row in self.rows)
@@ -150,13 +212,18 @@ def cell_table(metrics: Cell) -> Table:
     rows, columns = [], _columns([metrics])
     for shown in scales([metrics]):
         rows.append(_estimates(metrics, shown, columns))
-        rows += [_seed_row(metrics, str(seed), shown, columns) for seed in metrics["seeds"]]
+        rows += [
+            _seed_row(metrics, str(seed), shown, columns) for seed in metrics["seeds"]
+        ]
         rows += _zero_action(metrics, shown, columns)
     return Table(_titles(columns), tuple(rows), _notes([metrics], columns))
 
 
-def comparison_table(cells: Sequence[Cell], reference: str | None = None, brief: bool = False) -> Table:
-    """Cells by rank, and with `reference` (a cell's name) the others' differences from it, paired by seed.
+def comparison_table(
+    cells: Sequence[Cell], reference: str | None = None, brief: bool = False
+) -> Table:
+    """Cells by rank, and with `reference` (a cell's name) the others' differences from
+    it, paired by seed.
 
     `brief`: for a terminal, in one scale and without the columns that can wait.
 
@@ -173,28 +240,48 @@ def comparison_table(cells: Sequence[Cell], reference: str | None = None, brief:
     notes = _notes(order, columns, reference)
     if brief:
         notes += IN_FULL_WITH_SUCCESS if scale(order) == "success" else IN_FULL
-    return Table(_titles(columns), (*rows, *_differences(order, columns, reference)), notes)
+    return Table(
+        _titles(columns), (*rows, *_differences(order, columns, reference)), notes
+    )
 
 
-def _differences(cells: Sequence[Cell], columns: Columns, reference: str | None) -> list[Row]:
+def _differences(
+    cells: Sequence[Cell], columns: Columns, reference: str | None
+) -> list[Row]:
     if reference is None:
         return []
     by_name = {cell["cell"]: cell for cell in cells}
     if reference not in by_name:
-        raise ConfigurationError(f"no cell is called {reference!r}; {choices(by_name, reference)}")
+        raise ConfigurationError(
+            f"no cell is called {reference!r}; {choices(by_name, reference)}"
+        )
     best, base = scale(cells), by_name.pop(reference)
     return [_difference(cell, base, best, columns) for cell in by_name.values()]
 
 
 def _difference(cell: Cell, base: Cell, shown: str, columns: Columns) -> Row:
-    pairs = [(seed_values(cell, c.metric, shown), seed_values(base, c.metric, shown)) for c in columns]
-    numbers = [number(paired_difference(*pair), c.digits) for pair, c in zip(pairs, columns, strict=True)]
-    return (f"{cell['cell']} - {base['cell']}", f"{TITLES[shown]}, paired by seed", *numbers)
+    pairs = [
+        (seed_values(cell, c.metric, shown), seed_values(base, c.metric, shown))
+        for c in columns
+    ]
+    numbers = [
+        number(paired_difference(*pair), c.digits)
+        for pair, c in zip(pairs, columns, strict=True)
+    ]
+    return (
+        f"{cell['cell']} - {base['cell']}",
+        f"{TITLES[shown]}, paired by seed",
+        *numbers,
+    )
 
 
 def _columns(cells: Sequence[Cell]) -> list[Column]:
     """The columns that some cell has a value for."""
-    return [c for c in COLUMNS if c.always or any(estimate(x, c.metric, s) for x in cells for s in scales([x]))]
+    return [
+        c
+        for c in COLUMNS
+        if c.always or any(estimate(x, c.metric, s) for x in cells for s in scales([x]))
+    ]
 
 
 def _titles(columns: Columns) -> Row:
@@ -207,12 +294,16 @@ def _estimates(cell: Cell, shown: str, columns: Columns) -> Row:
 
 
 def number(value: Estimate | None, digits: int) -> str:
-    """`94.1\\n[90.2, 98.0]`, each seed's value where there is no interval, `-` where undefined."""
+    """`94.1\\n[90.2, 98.0]`, each seed's value where there is no interval, `-` where
+    undefined."""
     if value is None:
         return "-"
     if value.low is None or value.high is None:
         return ", ".join(_fixed(v, digits) for v in value.values)
-    return f"{_fixed(value.mean, digits)}\n[{_fixed(value.low, digits)}, {_fixed(value.high, digits)}]"
+    return (
+        f"{_fixed(value.mean, digits)}\n[{_fixed(value.low, digits)},"
+        f" {_fixed(value.high, digits)}]"
+    )
 
 
 def _fixed(value: float, digits: int) -> str:
@@ -221,12 +312,16 @@ def _fixed(value: float, digits: int) -> str:
 
 def _seed_row(cell: Cell, seed: str, shown: str, columns: Columns) -> Row:
     values = [seed_values(cell, c.metric, shown)[seed] for c in columns]
-    numbers = ("-" if v is None else _fixed(v, c.digits) for v, c in zip(values, columns, strict=True))
+    numbers = (
+        "-" if v is None else _fixed(v, c.digits)
+        for v, c in zip(values, columns, strict=True)
+    )
     return (f"{cell['cell']}, seed {seed}", TITLES[shown], *numbers)
 
 
 def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
-    """What doing nothing scores, where it was measured: a method below it has learned less than nothing."""
+    """What doing nothing scores, where it was measured: a method below it has learned
+    less than nothing."""
     source = cell.get("success", {}) if shown == "success" else cell
     table = source.get("references") or {}
     earned = [table.get(task, {}).get("zero") for task in cell["tasks"]]
@@ -239,7 +334,9 @@ def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
     return [("doing nothing", TITLES[shown], mean, *["-"] * (len(columns) - 1))]
 
 
-def _notes(cells: Sequence[Cell], columns: Columns, reference: str | None = None) -> tuple[tuple[str, str], ...]:
+def _notes(
+    cells: Sequence[Cell], columns: Columns, reference: str | None = None
+) -> tuple[tuple[str, str], ...]:
     methods = {cell["aggregate"]["per"]["method"] for cell in cells}
     notes = [(column.title, column.explanation) for column in columns]
     shown = scales(cells)
@@ -247,20 +344,52 @@ def _notes(cells: Sequence[Cell], columns: Columns, reference: str | None = None
         notes.append((TITLES["success"], SUCCESS_EXPLAINED))
     if "normalised" in shown:
         notes.append(
-            ("normalised", "100 (return - random) / (expert - random), per task; 0 = random policy, 100 = expert")
+            (
+                "normalised",
+                (
+                    "100 (return - random) / (expert - random), per task; 0 = random"
+                    " policy, 100 = expert"
+                ),
+            )
         )
     notes.append(("raw", "undiscounted return of an episode, deterministic policy"))
-    diverged = {cell["cell"]: n for cell in cells if (n := sum(cell["diverged_episodes"].values()))}
+    diverged = {
+        cell["cell"]: n
+        for cell in cells
+        if (n := sum(cell["diverged_episodes"].values()))
+    }
     if diverged:
         counts = "; ".join(f"{name}: {n}" for name, n in diverged.items())
-        what = "evaluation episodes that the physics broke off, continued at the worst reward of random actions"
+        what = (
+            "evaluation episodes that the physics broke off, continued at the worst"
+            " reward of random actions"
+        )
         notes.append(("diverged", f"{what}: {counts}"))
     if reference is not None:
-        notes.append(("paired by seed", f"difference from {reference}, seed by seed, over the seeds that both have"))
-    notes.append(("numbers", "; ".join(text for kind, text in INTERVALS.items() if kind in methods)))
+        notes.append(
+            (
+                "paired by seed",
+                (
+                    f"difference from {reference}, seed by seed, over the seeds that"
+                    " both have"
+                ),
+            )
+        )
+    notes.append(
+        (
+            "numbers",
+            "; ".join(text for kind, text in INTERVALS.items() if kind in methods),
+        )
+    )
     notes.append(("seeds", _seeds(cells)))
     notes.append(
-        ("a seed", "varies initial weights, batches, noise and selection; data and transition models are shared")
+        (
+            "a seed",
+            (
+                "varies initial weights, batches, noise and selection; data and"
+                " transition models are shared"
+            ),
+        )
     )
     return tuple(notes)
 
@@ -291,6 +420,8 @@ def _text_row(row: Row, widths: Sequence[int]) -> list[str]:
     lines = []
     for n in range(max(map(len, cells))):
         parts = [cell[n] if n < len(cell) else "" for cell in cells]
-        numbers = (part.rjust(width) for part, width in zip(parts[1:], widths[1:], strict=True))
+        numbers = (
+            part.rjust(width) for part, width in zip(parts[1:], widths[1:], strict=True)
+        )
         lines.append("  ".join([parts[0].ljust(widths[0]), *numbers]).rstrip())
     return lines

@@ -1,1 +1,2 @@
-"""Experience selection: which transitions of a task's data go into its replay buffer (method, sections 5 and 6)."""
+"""Experience selection: which transitions of a task's data go into its replay buffer
+(method, sections 5 and 6)."""

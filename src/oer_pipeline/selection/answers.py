@@ -1,6 +1,7 @@
 """What a selector answers, held against what it was asked for at once.
 
-Each error is one line that names the selector. Shapes: N rows of the data, M chosen rows.
+Each error is one line that names the selector. Shapes: N rows of the data, M chosen
+rows.
 """
 
 from __future__ import annotations

@@ -1,7 +1,9 @@
-"""Experience from everywhere: what has the fewest neighbours among what is kept (Isele & Cosgun 2018).
+"""Experience from everywhere: what has the fewest neighbours among what is kept (Isele
+& Cosgun 2018).
 
-Neighbours are counted in the buffer, as there, not in D_n: what has few of them in D_n is an outlier, and outliers
-alone cover little. It also takes M passes over the data instead of N. Shapes: N rows of the data, E episodes.
+Neighbours are counted in the buffer, as there, not in D_n: what has few of them in D_n
+is an outlier, and outliers alone cover little. It also takes M passes over the data
+instead of N. Shapes: N rows of the data, E episodes.
 """
 
 from __future__ import annotations
@@ -23,17 +25,21 @@ from oer_pipeline.trajectories.table import Trajectories
 
 SAMPLE = 2_000  # rows whose nearest-neighbour distances are measured
 TIE = 1e-6
-"""Less than any two numbers of neighbours, or their means over an episode, can differ by."""
+"""Less than any two numbers of neighbours, or their means over an episode, can differ
+by."""
 
 
 @dataclass(frozen=True)
 class Coverage(Selector):
-    """One by one, what has the fewest neighbours in the buffer; the generator settles ties (method, section 6)."""
+    """One by one, what has the fewest neighbours in the buffer; the generator settles
+    ties (method, section 6)."""
 
     per: str = "transition"
-    """`transition`, or whole episodes by their mean number of neighbours, the last one cut."""
+    """`transition`, or whole episodes by their mean number of neighbours, the last one
+    cut."""
     radius_quantile: float = 0.99
-    """A neighbour is no farther than this quantile of nearest-neighbour distances in the data."""
+    """A neighbour is no farther than this quantile of nearest-neighbour distances in
+    the data."""
 
     def __post_init__(self) -> None:
         """Refuse options out of range.
@@ -47,11 +53,17 @@ class Coverage(Selector):
     def select(self, request: SelectionRequest) -> Selection:
         (request,), rows = in_content_order([request])
         observation = torch.from_numpy(request.data.observation).to(request.device)
-        search = Neighbours(Space.of(observation, raw, request.distance_dimensions)(observation))
-        radius = distance_quantile(search, len(request.data), self.radius_quantile, SAMPLE)
+        search = Neighbours(
+            Space.of(observation, raw, request.distance_dimensions)(observation)
+        )
+        radius = distance_quantile(
+            search, len(request.data), self.radius_quantile, SAMPLE
+        )
         counts = _Counts(search, radius, len(request.data))
         choose = _transitions if self.per == "transition" else _episodes
-        return Selection.unwalked(rows[choose(request.data, request.size, counts, request.generator)])
+        return Selection.unwalked(
+            rows[choose(request.data, request.size, counts, request.generator)]
+        )
 
 
 class _Counts:
@@ -67,7 +79,9 @@ class _Counts:
             self.of_N[near.cpu().numpy()] += 1.0
 
 
-def _transitions(data: Trajectories, size: int, counts: _Counts, draws: torch.Generator) -> IntArray:
+def _transitions(
+    data: Trajectories, size: int, counts: _Counts, draws: torch.Generator
+) -> IntArray:
     counts.of_N += TIE * torch.rand(len(data), generator=draws).numpy()
     chosen: list[int] = []
     while len(chosen) < size:
@@ -77,7 +91,9 @@ def _transitions(data: Trajectories, size: int, counts: _Counts, draws: torch.Ge
     return np.array(chosen)
 
 
-def _episodes(data: Trajectories, size: int, counts: _Counts, draws: torch.Generator) -> IntArray:
+def _episodes(
+    data: Trajectories, size: int, counts: _Counts, draws: torch.Generator
+) -> IntArray:
     tie_E = TIE * torch.rand(len(data.starts), generator=draws).numpy()
     chosen: list[int] = []
     rows = episodes.rows_of(data, chosen, size)

@@ -13,20 +13,28 @@ TARGETS = ("policy", "data")
 
 
 def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
-    """The chosen transitions with a_hat = pi_n(s) (`policy`) or the data's action (`data`).
+    """The chosen transitions with a_hat = pi_n(s) (`policy`) or the data's action
+    (`data`).
 
-    What it is for: (method, section 5). The selection's notes become the buffer's metadata.
+    What it is for: (method, section 5). The selection's notes become the buffer's
+    metadata.
 
     Raises:
         ConfigurationError: another `target`.
-        DataError: the selection is none of the request's size, distinct rows of its data; the policy's actions have
-            the wrong shape or are not finite.
+        DataError: the selection is none of the request's size, distinct rows of its
+            data; the policy's actions have the wrong shape or are not finite.
     """
     check_selection("of this buffer", selection, request)
     if target not in TARGETS:
-        raise ConfigurationError(f"replay.target_action is {target!r}; {choices(TARGETS, target)}")
+        raise ConfigurationError(
+            f"replay.target_action is {target!r}; {choices(TARGETS, target)}"
+        )
     chosen = request.data.select(selection.rows)
-    wanted = request.actions(chosen.observation, selection.rows) if target == "policy" else chosen.action
+    wanted = (
+        request.actions(chosen.observation, selection.rows)
+        if target == "policy"
+        else chosen.action
+    )
     return ReplayBuffer(
         observation=chosen.observation,
         action=chosen.action,

@@ -17,10 +17,11 @@ from oer_pipeline.trajectories.table import Trajectories
 
 @dataclass(frozen=True)
 class Likelihood(ScoreSelector):
-    """Highest log-likelihood of (s' - s, r) under the mixture of the ensemble's members (method, section 6).
+    """Highest log-likelihood of (s' - s, r) under the mixture of the ensemble's members
+    (method, section 6).
 
-    Over the outputs that the model predicts; E members, B rows, D outputs. Rows whose s'
-    is not known have no likelihood and come last.
+    Over the outputs that the model predicts; E members, B rows, D outputs. Rows whose
+    s' is not known have no likelihood and come last.
     """
 
     name = "likelihood"
@@ -32,10 +33,22 @@ class Likelihood(ScoreSelector):
         return data.known
 
     def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
-        model, data = needed(request.model, self.name, "a transition model"), request.data.select(rows)
-        s, a = (torch.from_numpy(x).to(request.device) for x in (data.observation, data.action))
+        model, data = (
+            needed(request.model, self.name, "a transition model"),
+            request.data.select(rows),
+        )
+        s, a = (
+            torch.from_numpy(x).to(request.device)
+            for x in (data.observation, data.action)
+        )
         mean_EBD, std_EBD = (moment.double() for moment in model.predict(s, a))
         error_EBD = torch.from_numpy(targets_of(data)).to(request.device) - mean_EBD
-        density_EBD = -0.5 * (error_EBD / std_EBD).square() - std_EBD.log() - 0.5 * log(2.0 * pi)
-        density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(dim=2)  # a constant output has no density
-        return np.asarray((density_EB.logsumexp(dim=0) - log(len(density_EB))).cpu().numpy())
+        density_EBD = (
+            -0.5 * (error_EBD / std_EBD).square() - std_EBD.log() - 0.5 * log(2.0 * pi)
+        )
+        density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(
+            dim=2
+        )  # a constant output has no density
+        return np.asarray(
+            (density_EB.logsumexp(dim=0) - log(len(density_EB))).cpu().numpy()
+        )

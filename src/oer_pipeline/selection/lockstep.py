@@ -1,6 +1,8 @@
-"""Many members' walks side by side: each is a coroutine that asks for neighbours, and one search answers all of them.
+"""Many members' walks side by side: each is a coroutine that asks for neighbours, and
+one search answers all of them.
 
-A walk is written for one member alone. What it is told does not depend on who else asks, so neither does its buffer.
+A walk is written for one member alone. What it is told does not depend on who else
+asks, so neither does its buffer.
 """
 
 from __future__ import annotations
@@ -25,7 +27,11 @@ def together(walks: Sequence[Asking[Selection]], search: Neighbours) -> list[Sel
         asked = {}
         for member, answer in answers.items():
             try:
-                asked[member] = next(walks[member]) if answer is None else walks[member].send(answer)
+                asked[member] = (
+                    next(walks[member])
+                    if answer is None
+                    else walks[member].send(answer)
+                )
             except StopIteration as done:
                 selections[member] = done.value
         answers = search.nearest(asked) if asked else {}

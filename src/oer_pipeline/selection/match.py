@@ -19,4 +19,8 @@ class Match(ScoreSelector):
 
     def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
         wanted = request.actions(request.data.observation[rows], rows)
-        return np.asarray(-np.linalg.norm(wanted.astype(np.float64) - request.data.action[rows], axis=1))
+        return np.asarray(
+            -np.linalg.norm(
+                wanted.astype(np.float64) - request.data.action[rows], axis=1
+            )
+        )

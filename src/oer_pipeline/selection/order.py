@@ -1,7 +1,8 @@
 """An order of the data that its own order has no say in.
 
-A draw is a draw of positions, and a tie goes to the lower one. Both are counted in this order, so that permuting the
-episodes of D_n permutes the indices of a selection and changes nothing else.
+A draw is a draw of positions, and a tie goes to the lower one. Both are counted in this
+order, so that permuting the episodes of D_n permutes the indices of a selection and
+changes nothing else.
 """
 
 from __future__ import annotations
@@ -18,9 +19,14 @@ from oer_pipeline.trajectories.table import Trajectories
 
 
 def content_order(data: Trajectories) -> IntArray:
-    """Rows (N,) int64 of `data`, its episodes ordered by a hash of what they hold; equal episodes keep their order."""
+    """Rows (N,) int64 of `data`, its episodes ordered by a hash of what they hold;
+    equal episodes keep their order."""
     starts, ends = data.starts, data.starts + data.lengths
-    columns = [np.ascontiguousarray(column) for name, column in data.arrays().items() if name != "episode"]
+    columns = [
+        np.ascontiguousarray(column)
+        for name, column in data.arrays().items()
+        if name != "episode"
+    ]
 
     def digest(episode: int) -> bytes:
         content = blake2b(digest_size=16)
@@ -29,11 +35,16 @@ def content_order(data: Trajectories) -> IntArray:
         return content.digest()
 
     order = sorted(range(len(starts)), key=digest)
-    return np.concatenate([np.arange(starts[e], ends[e], dtype=np.int64) for e in order])
+    return np.concatenate(
+        [np.arange(starts[e], ends[e], dtype=np.int64) for e in order]
+    )
 
 
-def in_content_order(requests: Sequence[SelectionRequest]) -> tuple[list[SelectionRequest], IntArray]:
-    """Requests for the same data with these reordered, and the row (N,) of theirs that each row was before."""
+def in_content_order(
+    requests: Sequence[SelectionRequest],
+) -> tuple[list[SelectionRequest], IntArray]:
+    """Requests for the same data with these reordered, and the row (N,) of theirs that
+    each row was before."""
     rows = content_order(requests[0].data)
     data = requests[0].data.select(rows)
     return [replace(request, data=data) for request in requests], rows

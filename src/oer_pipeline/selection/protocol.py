@@ -1,6 +1,7 @@
 """What a selector is given and what it returns.
 
-Shapes: N rows of the data, M chosen rows, B batch, O observation, A action, F features, V visited states.
+Shapes: N rows of the data, M chosen rows, B batch, O observation, A action, F features,
+V visited states.
 """
 
 from __future__ import annotations
@@ -24,19 +25,23 @@ T = TypeVar("T")
 Act = Callable[[FloatArray], FloatArray]
 """The member's own task policy pi_n: raw observations (B, O) -> actions (B, A)."""
 Critic = Callable[[FloatArray, FloatArray], FloatArray]
-"""The member's own Q: raw observations (B, O), actions (B, A) -> values (B,), the mean of its twins."""
+"""The member's own Q: raw observations (B, O), actions (B, A) -> values (B,), the mean
+of its twins."""
 Features = Callable[[FloatArray], FloatArray]
-"""A hidden layer of the member's own networks: raw observations (B, O) -> features (B, F)."""
+"""A hidden layer of the member's own networks: raw observations (B, O) -> features (B,
+F)."""
 
 
 @dataclass(frozen=True)
 class SelectionRequest:
-    """Choose `size` transitions of `data` (D_n) for a buffer. What a selector needs and is None, it asks for by name.
+    """Choose `size` transitions of `data` (D_n) for a buffer. What a selector needs and
+    is None, it asks for by name.
 
     Raises:
-        ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance dimension that does not exist, a
-            discount outside 0..1.
-        DataError: a transition model, policy or critic of other sizes than the data's, a model fitted to other data.
+        ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance
+            dimension that does not exist, a discount outside 0..1.
+        DataError: a transition model, policy or critic of other sizes than the data's,
+            a model fitted to other data.
     """
 
     data: Trajectories
@@ -48,33 +53,49 @@ class SelectionRequest:
     horizon: int  # steps
     critic: Critic | None = None
     discount: float | None = None  # gamma, what the critic was trained with
-    features: Mapping[str, Features] = field(default_factory=dict)  # `policy`: pi_n's trunk, `critic`: at (s, pi_n(s))
-    visits: Callable[[], FloatArray] | None = None  # states (V, O) of pi_n in the environment; not offline
+    features: Mapping[str, Features] = field(
+        default_factory=dict
+    )  # `policy`: pi_n's trunk, `critic`: at (s, pi_n(s))
+    visits: Callable[[], FloatArray] | None = (
+        None  # states (V, O) of pi_n in the environment; not offline
+    )
 
     def __post_init__(self) -> None:
         rows, observations = self.data.observation.shape
         if not 1 <= self.size <= rows:
-            raise ConfigurationError(f"buffer size {self.size}: the data have {rows} rows; choose 1 to {rows}")
-        if self.horizon < 1:
-            raise ConfigurationError(f"horizon {self.horizon}: a roll-out takes at least 1 step")
-        if not self.distance_dimensions or not set(self.distance_dimensions) <= set(range(observations)):
             raise ConfigurationError(
-                f"distance dimensions {self.distance_dimensions}: choose one or more of 0 to {observations - 1}"
+                f"buffer size {self.size}: the data have {rows} rows; choose 1 to"
+                f" {rows}"
+            )
+        if self.horizon < 1:
+            raise ConfigurationError(
+                f"horizon {self.horizon}: a roll-out takes at least 1 step"
+            )
+        if not self.distance_dimensions or not set(self.distance_dimensions) <= set(
+            range(observations)
+        ):
+            raise ConfigurationError(
+                f"distance dimensions {self.distance_dimensions}: choose one or more of"
+                f" 0 to {observations - 1}"
             )
         if self.discount is not None and not 0.0 <= self.discount <= 1.0:
-            raise ConfigurationError(f"discount {self.discount}: it must be between 0 and 1")
+            raise ConfigurationError(
+                f"discount {self.discount}: it must be between 0 and 1"
+            )
         if self.model is not None:
             check_model(self.model, self.data)
         check_fits(self.data, self.act, self.critic)
 
     @property
     def device(self) -> torch.device:
-        """Where the transition model lives, and with it every search; the CPU without one."""
+        """Where the transition model lives, and with it every search; the CPU without
+        one."""
         parameters = self.model.parameters.values() if self.model is not None else ()
         return next((p.device for p in parameters), torch.device("cpu"))
 
     def actions(self, observation: FloatArray, rows: IntArray) -> FloatArray:
-        """pi_n's actions (B, A) at observations (B, O) that belong to `rows` (B,) of the data.
+        """pi_n's actions (B, A) at observations (B, O) that belong to `rows` (B,) of
+        the data.
 
         Raises:
             DataError: actions of the wrong shape, or that are not finite.
@@ -82,19 +103,32 @@ class SelectionRequest:
         actions = np.asarray(self.act(observation), dtype=np.float32)
         wanted = (len(observation), self.data.action.shape[1])
         if actions.shape != wanted:
-            raise DataError(f"the policy gave actions of shape {actions.shape}; the data's are {wanted}")
+            raise DataError(
+                f"the policy gave actions of shape {actions.shape}; the data's are"
+                f" {wanted}"
+            )
         finite("the policy's action", actions, self.data, rows)
         return actions
 
-    def values(self, critic: Critic, observation: FloatArray, action: FloatArray, rows: IntArray) -> FloatArray:
-        """Q (B,) float64 at observations (B, O) and actions (B, A) that belong to `rows` (B,) of the data.
+    def values(
+        self,
+        critic: Critic,
+        observation: FloatArray,
+        action: FloatArray,
+        rows: IntArray,
+    ) -> FloatArray:
+        """Q (B,) float64 at observations (B, O) and actions (B, A) that belong to
+        `rows` (B,) of the data.
 
         Raises:
             DataError: values of the wrong shape, or that are not finite.
         """
         values = np.asarray(critic(observation, action), dtype=np.float64)
         if values.shape != (len(observation),):
-            raise DataError(f"the critic gave values of shape {values.shape}, not {(len(observation),)}")
+            raise DataError(
+                f"the critic gave values of shape {values.shape}, not"
+                f" {(len(observation),)}"
+            )
         finite("the critic's value", values, self.data, rows)
         return values
 
@@ -106,7 +140,9 @@ def needed(value: T | None, selector: str, what: str) -> T:
         ConfigurationError: it is None.
     """
     if value is None:
-        raise ConfigurationError(f"selector {selector} needs {what}, but the request has none")
+        raise ConfigurationError(
+            f"selector {selector} needs {what}, but the request has none"
+        )
     return value
 
 
@@ -123,12 +159,14 @@ RECORD = {
 
 @dataclass(frozen=True)
 class Selection:
-    """Chosen rows in the order of their choice; `record` says per row how it was chosen, (M,) each.
+    """Chosen rows in the order of their choice; `record` says per row how it was
+    chosen, (M,) each.
 
-    order (int32), rollout (int32, counted from 0), step (int32, model steps since the roll-out's start), distance
-    (float32, from the prediction to this sample) and uncertainty (float32, u(s, a) of the step that led here), both 0
-    at a start, and walked. A row that no walk led to has walked false, roll-out and step -1, distance and uncertainty
-    NaN. `notes` says what no row can: plain JSON.
+    order (int32), rollout (int32, counted from 0), step (int32, model steps since the
+    roll-out's start), distance (float32, from the prediction to this sample) and
+    uncertainty (float32, u(s, a) of the step that led here), both 0 at a start, and
+    walked. A row that no walk led to has walked false, roll-out and step -1, distance
+    and uncertainty NaN. `notes` says what no row can: plain JSON.
     """
 
     rows: IntArray  # (M,) int64, distinct
@@ -136,7 +174,9 @@ class Selection:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
-    def unwalked(cls, rows: IntArray, notes: Mapping[str, Any] | None = None) -> Selection:
+    def unwalked(
+        cls, rows: IntArray, notes: Mapping[str, Any] | None = None
+    ) -> Selection:
         """Rows (M,) that were all chosen without a walk.
 
         Raises:
@@ -144,7 +184,10 @@ class Selection:
         """
         rows = np.asarray(rows)
         if rows.dtype.kind not in "iu" or rows.ndim != 1:
-            raise DataError(f"chosen rows are {rows.dtype} of shape {rows.shape}; they take int64 of shape (M,)")
+            raise DataError(
+                f"chosen rows are {rows.dtype} of shape {rows.shape}; they take int64"
+                " of shape (M,)"
+            )
         size = len(rows)
         record = {
             "order": np.arange(size, dtype=np.int32),
@@ -161,11 +204,13 @@ class Selector(ABC):
     """Fills a replay buffer from one task's data."""
 
     needs_rewards: ClassVar[bool] = False
-    """Whether it asks for the data's rewards; refused by name, before any work, where there are none."""
+    """Whether it asks for the data's rewards; refused by name, before any work, where
+    there are none."""
 
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:
-        """Exactly `request.size` distinct rows; what asks for them holds the answer against that (`answers`)."""
+        """Exactly `request.size` distinct rows; what asks for them holds the answer
+        against that (`answers`)."""
 
     def select_all(self, requests: Sequence[SelectionRequest]) -> list[Selection]:
         """A selection for each request, the same as `select` alone would give."""

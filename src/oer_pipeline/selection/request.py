@@ -25,10 +25,11 @@ def requests_of(
     discount: float,
     visits: Mapping[int, FloatArray] | None = None,
 ) -> dict[int, SelectionRequest]:
-    """Seed -> its request for `size` rows of `data`; draws are a function of (seed, task).
+    """Seed -> its request for `size` rows of `data`; draws are a function of (seed,
+    task).
 
-    `facts` are the suite's `horizon` and `distance_dimensions`; `visits` (V, O) a seed serve selectors that look into
-    the environment.
+    `facts` are the suite's `horizon` and `distance_dimensions`; `visits` (V, O) a seed
+    serve selectors that look into the environment.
     """
     return {
         seed: SelectionRequest(

@@ -1,4 +1,5 @@
-"""What selectors that rank share: the best transitions, or the best episodes (method, section 6).
+"""What selectors that rank share: the best transitions, or the best episodes (method,
+section 6).
 
 Shapes: N rows of the data, B rows of a chunk, E episodes.
 """
@@ -25,7 +26,8 @@ FORMS = ("transition", "episode")
 
 @dataclass(frozen=True)
 class ScoreSelector(Selector):
-    """Highest score first; the generator settles ties. `per: episode` goes by mean scores and cuts the last episode."""
+    """Highest score first; the generator settles ties. `per: episode` goes by mean
+    scores and cuts the last episode."""
 
     name: ClassVar[str]
     per: str = "transition"
@@ -50,7 +52,8 @@ class ScoreSelector(Selector):
         """Scores (B,) float64 of `rows` (B,) of the data."""
 
     def scored(self, data: Trajectories) -> BoolArray:
-        """Rows (N,) that have a score: all. Others come last and do not count in means."""
+        """Rows (N,) that have a score: all. Others come last and do not count in
+        means."""
         return np.ones(len(data), dtype=bool)
 
     def select(self, request: SelectionRequest) -> Selection:

@@ -1,7 +1,8 @@
-"""MBES's default form: every prediction is snapped to the nearest real sample (method, section 5, "Selection").
+"""MBES's default form: every prediction is snapped to the nearest real sample (method,
+section 5, "Selection").
 
-Candidates: the N states of the data, then the terminal states that episodes are known to end in.
-Shapes: W walkers, D dimensions.
+Candidates: the N states of the data, then the terminal states that episodes are known
+to end in. Shapes: W walkers, D dimensions.
 """
 
 from __future__ import annotations
@@ -20,10 +21,16 @@ class SnappingWalk(Walk):
         """One step of each walker, in walker order; those that go on."""
         points_WD = self.world.space(self.predict([w.row for w in walkers])[0])
         found = yield Query(points_WD, 1, self._without(walkers))
-        nearest = zip(found.index[:, 0].tolist(), found.distance[:, 0].tolist(), strict=True)
+        nearest = zip(
+            found.index[:, 0].tolist(), found.distance[:, 0].tolist(), strict=True
+        )
         walking = []
-        for w, (walker, (candidate, distance)) in enumerate(zip(walkers, nearest, strict=True)):
-            if self.settings.revisit == "never" and self._is_taken(candidate):  # by a walker before it in this step
+        for w, (walker, (candidate, distance)) in enumerate(
+            zip(walkers, nearest, strict=True)
+        ):
+            if self.settings.revisit == "never" and self._is_taken(
+                candidate
+            ):  # by a walker before it in this step
                 again = yield Query(points_WD[w : w + 1])
                 candidate, distance = int(again.index), float(again.distance)
             if not self.stored.missing or self._arrive(walker, candidate, distance):

@@ -1,6 +1,8 @@
-"""Where states are compared: L2 on standardised observations or on standardised features of a network.
+"""Where states are compared: L2 on standardised observations or on standardised
+features of a network.
 
-Shapes: N rows of the data, B batch, O observation, F features, D features that are compared.
+Shapes: N rows of the data, B batch, O observation, F features, D features that are
+compared.
 """
 
 from __future__ import annotations
@@ -24,7 +26,8 @@ Embed = Callable[[Tensor], Tensor]
 
 @dataclass(frozen=True)
 class Space:
-    """Features standardised with the data's statistics; those that are constant in the data do not count."""
+    """Features standardised with the data's statistics; those that are constant in the
+    data do not count."""
 
     embed: Embed
     columns: Tensor  # (D,) int64
@@ -32,23 +35,36 @@ class Space:
     scale: Tensor  # (D,)
 
     @classmethod
-    def of(cls, observation: Tensor, embed: Embed, columns: Sequence[int] | None = None) -> Space:
-        """The space of `columns` (all by default) of what `embed` makes of the data's observations (N, O).
+    def of(
+        cls, observation: Tensor, embed: Embed, columns: Sequence[int] | None = None
+    ) -> Space:
+        """The space of `columns` (all by default) of what `embed` makes of the data's
+        observations (N, O).
 
         Raises:
             DataError: features that are not finite, or none of the columns varies.
         """
         mean, std = _moments(observation, embed)
-        chosen = torch.arange(len(mean)) if columns is None else torch.as_tensor(columns)
+        chosen = (
+            torch.arange(len(mean)) if columns is None else torch.as_tensor(columns)
+        )
         chosen = chosen.to(observation.device)
         varying = chosen[std[chosen] >= CONSTANT]
         if len(varying) == 0:
-            raise DataError(f"no distance between states: none of the dimensions {chosen.tolist()} varies in the data")
-        return cls(embed, varying, mean[varying].float(), std[varying].float() + EPSILON)
+            raise DataError(
+                f"no distance between states: none of the dimensions {chosen.tolist()}"
+                " varies in the data"
+            )
+        return cls(
+            embed, varying, mean[varying].float(), std[varying].float() + EPSILON
+        )
 
     def __call__(self, observation: Tensor) -> Tensor:
         """Points (B, D) of raw observations (B, O)."""
-        parts = [self.embed(part)[:, self.columns] for part in torch.split(observation, CHUNK)]
+        parts = [
+            self.embed(part)[:, self.columns]
+            for part in torch.split(observation, CHUNK)
+        ]
         return (torch.cat(parts) - self.mean) / self.scale
 
 
@@ -61,7 +77,9 @@ def network(features: Features) -> Embed:
     """A policy's or critic's features; these take and give arrays on the host."""
 
     def embed(observation: Tensor) -> Tensor:
-        found = np.ascontiguousarray(features(observation.cpu().numpy()), dtype=np.float32)
+        found = np.ascontiguousarray(
+            features(observation.cpu().numpy()), dtype=np.float32
+        )
         return torch.from_numpy(found).to(observation.device)
 
     return embed
@@ -75,7 +93,10 @@ def _moments(observation: Tensor, embed: Embed) -> tuple[Tensor, Tensor]:
     """
 
     def average(of: Callable[[Tensor], Tensor]) -> Tensor:
-        sums = [of(embed(part).double()).sum(dim=0) for part in torch.split(observation, CHUNK)]
+        sums = [
+            of(embed(part).double()).sum(dim=0)
+            for part in torch.split(observation, CHUNK)
+        ]
         return torch.stack(sums).sum(dim=0) / len(observation)
 
     mean = average(lambda features: features)

@@ -1,4 +1,5 @@
-"""What a walk has stored, in order, and the record of how it came to each row. Shapes: N rows of the data, M chosen."""
+"""What a walk has stored, in order, and the record of how it came to each row. Shapes:
+N rows of the data, M chosen."""
 
 from __future__ import annotations
 
@@ -12,7 +13,8 @@ from oer_pipeline.common.types import FloatArray, IntArray
 
 
 class Visit(NamedTuple):
-    """A row and how it came to be stored; `source` is the row that the step there left, -1 at a start."""
+    """A row and how it came to be stored; `source` is the row that the step there left,
+    -1 at a start."""
 
     row: int
     rollout: int = -1
@@ -36,7 +38,8 @@ class Stored:
         return self._size - len(self._visits)
 
     def add(self, visit: Visit) -> bool:
-        """Store a row, unless it is stored already or nothing is missing; whether it was new."""
+        """Store a row, unless it is stored already or nothing is missing; whether it
+        was new."""
         if not self.missing or self.taken_N[visit.row]:
             return False
         self._visits.append(visit)
@@ -49,9 +52,14 @@ class Stored:
         order = torch.randperm(len(left), generator=draws)[: self.missing]
         self._visits += [Visit(row) for row in left[order.numpy()].tolist()]
 
-    def record(self, uncertainty: Callable[[list[int]], FloatArray]) -> tuple[IntArray, dict[str, Any]]:
-        """Rows and record (see Selection); `uncertainty` gives u(s, pi_n(s)) (B,) at rows of the data."""
-        row, rollout, step, distance, walked, source = (np.asarray(c) for c in zip(*self._visits, strict=True))
+    def record(
+        self, uncertainty: Callable[[list[int]], FloatArray]
+    ) -> tuple[IntArray, dict[str, Any]]:
+        """Rows and record (see Selection); `uncertainty` gives u(s, pi_n(s)) (B,) at
+        rows of the data."""
+        row, rollout, step, distance, walked, source = (
+            np.asarray(c) for c in zip(*self._visits, strict=True)
+        )
         u_M = np.where(walked, 0.0, np.nan).astype(np.float32)
         if (led := source >= 0).any():
             u_M[led] = uncertainty(source[led].tolist())

@@ -13,7 +13,8 @@ from oer_pipeline.selection.scores import ScoreSelector
 
 @dataclass(frozen=True)
 class Surprise(ScoreSelector):
-    """Largest |r + gamma (1 - terminal) Q(s', pi_n(s')) - Q(s, a)| (method, section 6)."""
+    """Largest |r + gamma (1 - terminal) Q(s', pi_n(s')) - Q(s, a)| (method, section
+    6)."""
 
     name = "surprise"
     needs_rewards = True
@@ -29,4 +30,6 @@ class Surprise(ScoreSelector):
         action = request.actions(data.next_observation, rows)
         then = discount * request.values(critic, data.next_observation, action, rows)
         now = request.values(critic, data.observation, data.action, rows)
-        return np.asarray(np.abs(data.rewards + np.where(data.terminal, 0.0, then) - now))
+        return np.asarray(
+            np.abs(data.rewards + np.where(data.terminal, 0.0, then) - now)
+        )

@@ -13,9 +13,12 @@ from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selecto
 
 @dataclass(frozen=True)
 class UniformEpisodes(Selector):
-    """Whole episodes drawn uniformly, without replacement; the last one is cut (method, section 6)."""
+    """Whole episodes drawn uniformly, without replacement; the last one is cut (method,
+    section 6)."""
 
     def select(self, request: SelectionRequest) -> Selection:
         (request,), rows = in_content_order([request])
         order = torch.randperm(len(request.data.starts), generator=request.generator)
-        return Selection.unwalked(rows[rows_of(request.data, order.tolist(), request.size)])
+        return Selection.unwalked(
+            rows[rows_of(request.data, order.tolist(), request.size)]
+        )

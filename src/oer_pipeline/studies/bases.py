@@ -1,7 +1,9 @@
-"""`make bases`: base learners on three suites and four qualities; `make base-choice`: alpha and critic normalisation.
+"""`make bases`: base learners on three suites and four qualities; `make base-choice`:
+alpha and critic normalisation.
 
-`bases` runs on reported suites and seeds and writes docs/base_learners.md; `choice` runs on tasks and seeds that are
-never reported, and says which alpha the rule takes. Both go on where they were stopped.
+`bases` runs on reported suites and seeds and writes docs/base_learners.md; `choice`
+runs on tasks and seeds that are never reported, and says which alpha the rule takes.
+Both go on where they were stopped.
 """
 
 from __future__ import annotations
@@ -35,7 +37,8 @@ COLUMNS = ("suite", "quality", "variant", "task", "seed", "updates", "return")
 
 @dataclass(frozen=True)
 class Study:
-    """Suites, qualities and seeds, and the variants of the base learner, as `kedro run --params` takes them."""
+    """Suites, qualities and seeds, and the variants of the base learner, as `kedro run
+    --params` takes them."""
 
     block: str
     suites: tuple[str, ...]
@@ -43,11 +46,14 @@ class Study:
     seeds: str
     variants: Mapping[str, str]
 
-    def part(self, suites: Sequence[str] | None, qualities: Sequence[str] | None) -> Study:
+    def part(
+        self, suites: Sequence[str] | None, qualities: Sequence[str] | None
+    ) -> Study:
         """The study on some of its suites and qualities; None: on all of them.
 
         Raises:
-            ConfigurationError: one that is none of the study's: a choice must not see what is reported.
+            ConfigurationError: one that is none of the study's: a choice must not see
+                what is reported.
         """
         return replace(
             self,
@@ -61,13 +67,21 @@ class Study:
         for suite in self.suites:
             for quality in self.qualities:
                 for variant, told in self.variants.items():
-                    parts = ["method=finetune", f"tasks={TASKS}", f"seeds={self.seeds}", told, more]
+                    parts = [
+                        "method=finetune",
+                        f"tasks={TASKS}",
+                        f"seeds={self.seeds}",
+                        told,
+                        more,
+                    ]
                     parts += [f"suite={suite}", f"quality={quality}"]
                     found[suite, quality, variant] = ",".join(filter(None, parts))
         return found
 
 
-def _some(option: str, given: Sequence[str] | None, every: tuple[str, ...]) -> tuple[str, ...]:
+def _some(
+    option: str, given: Sequence[str] | None, every: tuple[str, ...]
+) -> tuple[str, ...]:
     if given is None:
         return every
     for name in given:
@@ -98,19 +112,24 @@ STUDIES = {
         variants={
             "bc": "learner.base=bc",
             "alpha_2.5_none": "learner.alpha=2.5,learner.critic_norm=none",
-            **{f"alpha_{a}": f"learner.alpha={a},learner.critic_norm=layer" for a in ALPHAS},
+            **{
+                f"alpha_{a}": f"learner.alpha={a},learner.critic_norm=layer"
+                for a in ALPHAS
+            },
         },
     ),
 }
 
 Curves = Mapping[tuple[str, str, str], Sequence[Mapping[str, Any]]]
-"""Per (suite, quality, variant), the result of each task (`learning_curves.perform`)."""
+"""Per (suite, quality, variant), the result of each task
+(`learning_curves.perform`)."""
 Means = Mapping[tuple[str, str], Mapping[str, float]]
 """Per (suite, quality), `data_means`."""
 
 
 def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, float]:
-    """Each seed's return after `point` updates, mean over tasks; a training that diverged has none."""
+    """Each seed's return after `point` updates, mean over tasks; a training that
+    diverged has none."""
     found = {}
     for seed in results[0]["returns"]:
         place = list(results[0]["points"]).index(point)
@@ -121,7 +140,8 @@ def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, floa
 
 
 def verdict(curves: Curves, variant: str, point: int) -> tuple[list[str], list[str]]:
-    """Where a variant is below `bc` beyond noise, and where it is above it, by intervals paired by seed."""
+    """Where a variant is below `bc` beyond noise, and where it is above it, by
+    intervals paired by seed."""
     below, above = [], []
     for suite, quality, name in curves:
         if name != variant:
@@ -140,22 +160,28 @@ def verdict(curves: Curves, variant: str, point: int) -> tuple[list[str], list[s
 
 
 def chosen(curves: Curves, point: int) -> str | None:
-    """The largest alpha, with normalised critics, that is nowhere below `bc` beyond noise and above it beyond its
-    interval in two pairs or more of medium_random and medium_replay; None if there is none."""
+    """The largest alpha, with normalised critics, that is nowhere below `bc` beyond
+    noise and above it beyond its interval in two pairs or more of medium_random and
+    medium_replay; None if there is none."""
     for alpha in ALPHAS:
         below, above = verdict(curves, f"alpha_{alpha}", point)
-        mixed = [pair for pair in above if pair.endswith(("medium_random", "medium_replay"))]
+        mixed = [
+            pair for pair in above if pair.endswith(("medium_random", "medium_replay"))
+        ]
         if not below and len(mixed) >= 2:
             return alpha
     return None
 
 
 def table(curves: Curves, data_means: Means, point: int) -> str:
-    """Markdown: a row per suite and quality, the data beside every variant's return after `point` updates."""
+    """Markdown: a row per suite and quality, the data beside every variant's return
+    after `point` updates."""
     variants = list(dict.fromkeys(variant for _, _, variant in curves))
     references = ("data", "doing nothing", "expert")
     rows = []
-    for suite, quality in dict.fromkeys((suite, quality) for suite, quality, _ in curves):
+    for suite, quality in dict.fromkeys(
+        (suite, quality) for suite, quality, _ in curves
+    ):
         means = data_means[suite, quality]
         row = [f"{suite}, {quality}", *(f"{means[name]:.0f}" for name in references)]
         for variant in variants:
@@ -167,17 +193,26 @@ def table(curves: Curves, data_means: Means, point: int) -> str:
 
 def _shown(values: Sequence[float]) -> str:
     estimate = interval(values)
-    spread = "" if estimate.low is None else f" [{estimate.low:.0f}, {estimate.high:.0f}]"
+    spread = (
+        "" if estimate.low is None else f" [{estimate.low:.0f}, {estimate.high:.0f}]"
+    )
     return f"{estimate.mean:.0f}{spread}"
 
 
 def data_means(plan: Plan, root: Path) -> dict[str, float]:
-    """Mean returns over a plan's tasks: of the data set, of doing nothing, of the expert."""
+    """Mean returns over a plan's tasks: of the data set, of doing nothing, of the
+    expert."""
     from oer_pipeline.trajectories.table import read_trajectories
 
     found = {"data": 0.0, "doing nothing": 0.0, "expert": 0.0}
     for task in plan.tasks:
-        data = read_trajectories(root / "03_primary" / plan.suite_folder / plan.quality / f"{task.name}.parquet")
+        data = read_trajectories(
+            root
+            / "03_primary"
+            / plan.suite_folder
+            / plan.quality
+            / f"{task.name}.parquet"
+        )
         path = root / "01_raw" / plan.suite_folder / task.name / "references.json"
         references = json.loads(path.read_text())
         of_task = {
@@ -190,22 +225,36 @@ def data_means(plan: Plan, root: Path) -> dict[str, float]:
     return found
 
 
-def jobs_of(study: Study, plans: Mapping[tuple[str, str, str], Plan], more: str, options: Sequence[str]) -> list[Job]:
+def jobs_of(
+    study: Study,
+    plans: Mapping[tuple[str, str, str], Plan],
+    more: str,
+    options: Sequence[str],
+) -> list[Job]:
     """One job per suite for its raw data, then one per quality."""
     jobs = []
     for suite in study.suites:
-        given = ",".join(filter(None, ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"]))
+        given = ",".join(
+            filter(None, ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"])
+        )
         plan = next(plan for (name, _, _), plan in plans.items() if name == suite)
         collect = ("--pipelines=collection", *options, f"--params={given}")
         jobs.append(Job(f"data_{suite}", collect, (), 4 * data_seconds(plan)))
         for quality in study.qualities:
-            ingest = ("--pipelines=ingestion", *options, f"--params={given},quality={quality}")
-            jobs.append(Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0))
+            ingest = (
+                "--pipelines=ingestion",
+                *options,
+                f"--params={given},quality={quality}",
+            )
+            jobs.append(
+                Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0)
+            )
     return jobs
 
 
 def conclusion(study: Study, curves: Curves, point: int) -> str:
-    """What each variant's comparison with `bc` says, and the alpha that the rule takes."""
+    """What each variant's comparison with `bc` says, and the alpha that the rule
+    takes."""
     title = f"after {point:,} updates"
     lines = [
         f"| {title} | below `bc` beyond noise | above `bc` beyond its interval |",
@@ -215,7 +264,9 @@ def conclusion(study: Study, curves: Curves, point: int) -> str:
         if variant == "bc":
             continue
         below, above = verdict(curves, variant, point)
-        lines.append(f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |")
+        lines.append(
+            f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |"
+        )
     alpha = chosen(curves, point)
     taken = "none" if alpha is None else f"alpha {alpha}"
     lines += ["", f"After {point:,} updates the rule takes: {taken}."]
@@ -237,7 +288,8 @@ def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[st
 
 
 def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
-    """Markdown: a variant's return after every number of updates, and where it still rises."""
+    """Markdown: a variant's return after every number of updates, and where it still
+    rises."""
     titles = [f"{variant}: suite, quality", *(f"{point:,}" for point in points)]
     rows = []
     for suite, quality, name in curves:
@@ -251,7 +303,9 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
     text = markdown(titles, rows)
     for point in points[:-1]:
         rising = "; ".join(still_rising(curves, variant, point, points[-1]))
-        text += f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
+        text += (
+            f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
+        )
         text += f"{rising or 'nowhere'}.\n"
     return text
 
@@ -298,7 +352,9 @@ def parse_points(given: str) -> list[int]:
     points = set()
     for part in given.split("+"):
         if not part.isdecimal():
-            raise ConfigurationError(f"--points is {given!r}; it takes numbers such as 1000+4000")
+            raise ConfigurationError(
+                f"--points is {given!r}; it takes numbers such as 1000+4000"
+            )
         whole("--points: a number of updates", int(part), 1, MOST_UPDATES)
         points.add(int(part))
     return sorted(points)
@@ -307,7 +363,10 @@ def parse_points(given: str) -> list[int]:
 def _scope(study: Study) -> str:
     """What the tables are of, in a sentence: a study may have been run in part."""
     suites, qualities = ", ".join(study.suites), ", ".join(study.qualities)
-    return f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities: {qualities}."
+    return (
+        f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities:"
+        f" {qualities}."
+    )
 
 
 def run_study(
@@ -337,10 +396,16 @@ def run_study(
     data_jobs = jobs_of(study, plans, params, [f"--env={env}"] if env else [])
     with workers(jobs, scheduler) as client:
         run_all(data_jobs, client)
-        trials = {key: trials_of(plan, key[2], root, updates) for key, plan in plans.items()}
+        trials = {
+            key: trials_of(plan, key[2], root, updates) for key, plan in plans.items()
+        }
         every = [trial for of_plan in trials.values() for trial in of_plan]
-        found = perform_all(every, root / "08_reporting" / "learning_curves", client, say)
-    curves = {key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()}
+        found = perform_all(
+            every, root / "08_reporting" / "learning_curves", client, say
+        )
+    curves = {
+        key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()
+    }
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
     text = report(study, curves, means, updates)
     if not params and env is None:
@@ -349,7 +414,8 @@ def run_study(
 
 
 def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> str:
-    """The study's block of the page: tables of the last point, then what follows from them."""
+    """The study's block of the page: tables of the last point, then what follows from
+    them."""
     last = points[-1]
     parts = [
         f"![return against updates]({PICTURES.name}/{_picture_name(study)})",
@@ -363,7 +429,9 @@ def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) ->
     return "\n\n".join(parts)
 
 
-def publish(study: Study, curves: Curves, means: Means, points: Sequence[int], text: str) -> None:
+def publish(
+    study: Study, curves: Curves, means: Means, points: Sequence[int], text: str
+) -> None:
     """Write the page's block, its figure, and the numbers that both are made of."""
     written = {
         PICTURES / _picture_name(study): picture(study, curves, means, points),

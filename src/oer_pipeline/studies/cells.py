@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration.context import configuration_of, data_root, parameters_of
+from oer_pipeline.orchestration.context import (
+    configuration_of,
+    data_root,
+    parameters_of,
+)
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.grids import Combination, Grid, combinations, text_of
 from oer_pipeline.studies.jobs import Job
@@ -17,7 +21,8 @@ SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
 time left rests on it."""
 DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is beyond)"
-"""What a run ends with when training diverges (`learners.task_training.DivergedError`)."""
+"""What a run ends with when training diverges
+(`learners.task_training.DivergedError`)."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +41,8 @@ class Cell:
 
     @property
     def group(self) -> str:
-        """What cells that can be compared have in common: data and varied parameters."""
+        """What cells that can be compared have in common: data and varied
+        parameters."""
         return json.dumps([*self.data, dict(self.combination.varied)])
 
 
@@ -63,12 +69,12 @@ class Cells:
 
 
 def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
-    """The grid's cells with a user's `params` (as `kedro run --params` takes them) beside
-    what the grid says.
+    """The grid's cells with a user's `params` (as `kedro run --params` takes them)
+    beside what the grid says.
 
     Raises:
-        ConfigurationError: whatever `kedro run` would refuse, `params` that the grid says
-            itself, an empty grid, or two cells that would write the same files.
+        ConfigurationError: whatever `kedro run` would refuse, `params` that the grid
+            says itself, an empty grid, or two cells that would write the same files.
     """
     configured = configuration_of(env)
     learners = configured.parameters["learners"]
@@ -81,7 +87,10 @@ def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
         name = _named(grid, combination, combination.method)
         place = (plan.suite_folder, plan.quality_folder, plan.cell)
         if place in taken:
-            raise ConfigurationError(f"grid {grid.name}: cells {taken[place]} and {name} are the same; leave one out")
+            raise ConfigurationError(
+                f"grid {grid.name}: cells {taken[place]} and {name} are the same; leave"
+                " one out"
+            )
         taken[place] = name
         found.append(Cell(name, combination, told, plan))
     return Cells(grid, tuple(found), env, params)
@@ -94,8 +103,9 @@ def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
         name = part.partition("=")[0].strip()
         if name in by_grid:
             raise ConfigurationError(
-                f"grid {grid.name} says {name} itself; pick among its suites, qualities or methods by "
-                "--suites, --qualities, --methods, or write a grid of your own (docs/cluster.md)"
+                f"grid {grid.name} says {name} itself; pick among its suites, qualities"
+                " or methods by --suites, --qualities, --methods, or write a grid of"
+                " your own (docs/cluster.md)"
             )
 
 
@@ -115,7 +125,8 @@ def _named(grid: Grid, combination: Combination, what: str) -> str:
 
 def jobs_of(cells: Cells) -> list[Job]:
     """Data once per suite, data sets and models once per quality, then the cells, then
-    what compares them. Cells that share their first task wait for the one that makes it."""
+    what compares them. Cells that share their first task wait for the one that makes
+    it."""
     makers = _Jobs(cells)
     judging = "judging" in cells.grid.stages
     first: dict[str, str] = {}
@@ -128,7 +139,9 @@ def jobs_of(cells: Cells) -> list[Job]:
         leader = first.setdefault(_first_task(cell.plan), cell.name)
         if leader != cell.name:
             waits.append(leader)
-        makers.add(cell.name, stages, cell.params, waits, cell_seconds(cell.plan), excused)
+        makers.add(
+            cell.name, stages, cell.params, waits, cell_seconds(cell.plan), excused
+        )
     if cells.grid.report == "comparison":
         for compared in groups(cells):
             makers.comparison(compared)
@@ -170,14 +183,24 @@ class _Jobs:
         """A job, unless it is there already; returns its name."""
         if name not in self._names:
             self._names.add(name)
-            arguments = (f"--pipelines={pipelines}", *self._options, f"--params={params}")
+            arguments = (
+                f"--pipelines={pipelines}",
+                *self._options,
+                f"--params={params}",
+            )
             self.jobs.append(Job(name, arguments, tuple(after), seconds, excused))
         return name
 
     def data_set(self, cell: Cell) -> str:
         """The raw data of the cell's suite, and its data sets of the cell's quality."""
         plan = cell.plan
-        raw = self.add(f"data_{plan.suite_folder}", "collection", cell.params, (), data_seconds(plan))
+        raw = self.add(
+            f"data_{plan.suite_folder}",
+            "collection",
+            cell.params,
+            (),
+            data_seconds(plan),
+        )
         name = f"data_{plan.suite_folder}_{plan.quality}"
         return self.add(name, "ingestion", cell.params, (raw,), 15.0)
 
@@ -215,7 +238,9 @@ def _first_task(plan: Plan) -> str:
 
 def data_seconds(plan: Plan) -> float:
     """About how long collection takes on one core."""
-    return float(15 + len(plan.tasks) * plan.parameters["collection"]["transitions"] / 2500)
+    return float(
+        15 + len(plan.tasks) * plan.parameters["collection"]["transitions"] / 2500
+    )
 
 
 def cell_seconds(plan: Plan) -> float:

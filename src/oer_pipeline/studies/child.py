@@ -31,7 +31,8 @@ PARENT_DIED = 75
 
 
 def start(arguments: Sequence[str], log: Path) -> BaseProcess:
-    """Start `kedro run` with these arguments in the working directory, output into `log`."""
+    """Start `kedro run` with these arguments in the working directory, output into
+    `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     _allow_children()
     context = multiprocessing.get_context("forkserver")
@@ -44,7 +45,8 @@ def start(arguments: Sequence[str], log: Path) -> BaseProcess:
 def _allow_children() -> None:
     """Dask starts its workers as daemons, which Python forbids to have children.
 
-    The reason is that they would be left behind; ours end with their parent (`_follow`).
+    The reason is that they would be left behind; ours end with their parent
+    (`_follow`).
     """
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
 

@@ -1,7 +1,9 @@
-"""`kedro clones`: what clones of the scripted behaviours' `medium` data do on goals that were not collected.
+"""`kedro clones`: what clones of the scripted behaviours' `medium` data do on goals
+that were not collected.
 
-Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside the
-behaviours, and `python -m oer_pipeline.reports.behaviour_table` shows them beside the data.
+Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside
+the behaviours, and `python -m oer_pipeline.reports.behaviour_table` shows them beside
+the data.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ EPISODES = 50
 def run_of(suite: str) -> str:
     """What `kedro run --params` is told of all tasks of a suite."""
     tasks = SCRIPTED[suite]
-    return f"suite={suite},tasks={tasks},quality=medium,method=bc,seeds=0-2,evaluation.episodes={EPISODES}"
+    told = f"suite={suite},tasks={tasks},quality=medium,method=bc,seeds=0-2"
+    return f"{told},evaluation.episodes={EPISODES}"
 
 
 def job_of(suite: str, plan: Plan) -> Job:
@@ -41,15 +44,24 @@ def job_of(suite: str, plan: Plan) -> Job:
 def clones_of(plan: Plan, root: Path) -> list[Trial]:
     """A clone of each task's data."""
     trials = trials_of(plan, "clone", root, [UPDATES])
-    return [replace(trial, settings={**trial.settings, "hidden": HIDDEN}) for trial in trials]
+    return [
+        replace(trial, settings={**trial.settings, "hidden": HIDDEN})
+        for trial in trials
+    ]
 
 
-def record_of(trials: Sequence[Trial], results: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
-    """Each task's clone: mean return and success over its seeds, and of how many seeds."""
+def record_of(
+    trials: Sequence[Trial], results: Mapping[str, Mapping[str, Any]]
+) -> dict[str, Any]:
+    """Each task's clone: mean return and success over its seeds, and of how many
+    seeds."""
     found = {}
     for trial in trials:
         result = results[trial.name]
-        returns, success = ([values[-1] for values in result[what].values()] for what in ("returns", "success"))
+        returns, success = (
+            [values[-1] for values in result[what].values()]
+            for what in ("returns", "success")
+        )
         task = str(trial.place["parameters"]["env_name"])
         found[task] = {
             "return": sum(returns) / len(returns),
@@ -73,7 +85,11 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
     with workers(jobs, scheduler) as client:
         run_all([job_of(suite, plan) for suite, plan in plans.items()], client)
         trials = [trial for plan in plans.values() for trial in clones_of(plan, root)]
-        results = perform_all(trials, root / "08_reporting" / "learning_curves", client, say)
+        results = perform_all(
+            trials, root / "08_reporting" / "learning_curves", client, say
+        )
     with atomic_path(CLONES) as temporary:
-        temporary.write_text(json.dumps(record_of(trials, results), indent=1, sort_keys=True) + "\n")
+        temporary.write_text(
+            json.dumps(record_of(trials, results), indent=1, sort_keys=True) + "\n"
+        )
     return str(CLONES)

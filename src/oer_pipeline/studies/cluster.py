@@ -16,7 +16,8 @@ SECONDS_TO_ANSWER = 10.0
 
 
 def workers_of(cores: int, memory: int, gpus: int = 0) -> int:
-    """How many workers a machine can take: one per GPU, else as cores and memory allow."""
+    """How many workers a machine can take: one per GPU, else as cores and memory
+    allow."""
     if gpus:
         return gpus
     return max(1, min(cores, memory // BYTES_PER_WORKER))
@@ -24,7 +25,8 @@ def workers_of(cores: int, memory: int, gpus: int = 0) -> int:
 
 @contextmanager
 def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
-    """A Dask client: of a cluster of this machine's, closed at the end, or of `scheduler`.
+    """A Dask client: of a cluster of this machine's, closed at the end, or of
+    `scheduler`.
 
     Args:
         scheduler: an address such as tcp://host:8786, or a scheduler's JSON file.
@@ -36,7 +38,10 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     """
     if scheduler is not None:
         if workers is not None:
-            raise ConfigurationError("--jobs is for this machine; a scheduler has its own workers: leave it out")
+            raise ConfigurationError(
+                "--jobs is for this machine; a scheduler has its own workers: leave"
+                " it out"
+            )
         with _client_of(scheduler) as client:
             _check_versions(client)
             yield client
@@ -53,7 +58,9 @@ def _client_of(scheduler: str) -> Any:
 
     if scheduler.endswith(".json"):
         if not Path(scheduler).is_file():
-            raise ConfigurationError(f"scheduler file {scheduler} is missing; a running scheduler writes it")
+            raise ConfigurationError(
+                f"scheduler file {scheduler} is missing; a running scheduler writes it"
+            )
         given: dict[str, Any] = {"scheduler_file": scheduler}
     else:
         given = {"address": scheduler}
@@ -61,20 +68,28 @@ def _client_of(scheduler: str) -> Any:
         client = Client(**given, timeout=SECONDS_TO_ANSWER)
     except (OSError, ValueError, TimeoutError) as error:
         reason = " ".join(str(error).split())[:200]
-        raise ConfigurationError(f"no Dask scheduler answers at {scheduler}: {reason}") from error
+        raise ConfigurationError(
+            f"no Dask scheduler answers at {scheduler}: {reason}"
+        ) from error
     if not client.scheduler_info(n_workers=-1)["workers"]:
         client.close()
-        raise ConfigurationError(f"the scheduler at {scheduler} has no workers; start some: dask worker {scheduler}")
+        raise ConfigurationError(
+            f"the scheduler at {scheduler} has no workers; start some: dask worker"
+            f" {scheduler}"
+        )
     return client
 
 
 def _check_versions(client: Any) -> None:
-    """Every worker has to run this code: results must not depend on where a cell runs."""
+    """Every worker has to run this code: results must not depend on where a cell
+    runs."""
     ours = code_version()
     found = client.run(code_version)
     for worker, theirs in found.items():
         if theirs != ours:
-            raise ConfigurationError(f"worker {worker} runs {theirs}, this is {ours}; give all the same")
+            raise ConfigurationError(
+                f"worker {worker} runs {theirs}, this is {ours}; give all the same"
+            )
 
 
 def code_version() -> str:
@@ -91,7 +106,10 @@ def code_version() -> str:
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
     libraries = " ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return f"Python {platform.python_version()}, {libraries}, code {digest.hexdigest()[:10]}"
+    return (
+        f"Python {platform.python_version()}, {libraries}, code"
+        f" {digest.hexdigest()[:10]}"
+    )
 
 
 def _local(workers: int | None) -> Any:
@@ -100,7 +118,9 @@ def _local(workers: int | None) -> Any:
     from distributed import Nanny, Scheduler, SpecCluster
 
     gpus = visible_gpus()
-    number = workers or workers_of(os.cpu_count() or 1, psutil.virtual_memory().total, len(gpus))
+    number = workers or workers_of(
+        os.cpu_count() or 1, psutil.virtual_memory().total, len(gpus)
+    )
     specification = {}
     for index in range(number):
         options: dict[str, Any] = {
@@ -111,12 +131,16 @@ def _local(workers: int | None) -> Any:
         if gpus:
             options["env"]["CUDA_VISIBLE_DEVICES"] = gpus[index % len(gpus)]
         specification[index] = {"cls": Nanny, "options": options}
-    scheduler = {"cls": Scheduler, "options": {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"}}
+    scheduler = {
+        "cls": Scheduler,
+        "options": {"dashboard_address": "127.0.0.1:0", "host": "127.0.0.1"},
+    }
     return SpecCluster(workers=specification, scheduler=scheduler)
 
 
 def visible_gpus() -> list[str]:
-    """This machine's GPUs as CUDA names them; asked of nvidia-smi, so that no CUDA is set up here."""
+    """This machine's GPUs as CUDA names them; asked of nvidia-smi, so that no CUDA is
+    set up here."""
     import shutil
     import subprocess
 
@@ -126,5 +150,7 @@ def visible_gpus() -> list[str]:
     if shutil.which("nvidia-smi") is None:
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
-    found = subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
+    found = subprocess.run(
+        command, capture_output=True, text=True, timeout=30, check=False
+    )
     return found.stdout.split() if found.returncode == 0 else []

@@ -43,8 +43,9 @@ def run_grid(
     """Run a grid of the project in the working directory; returns its report.
 
     Raises:
-        ConfigurationError: an unknown grid or a wrong one, a name that it lacks, a report
-            that can't be loaded, whatever `kedro run` would refuse; before any work.
+        ConfigurationError: an unknown grid or a wrong one, a name that it lacks, a
+            report that can't be loaded, whatever `kedro run` would refuse; before any
+            work.
         SystemExit: a cell failed; all others that could be run are done by then.
     """
     whole = read(name, Path("conf"), env)
@@ -70,7 +71,8 @@ def report_of(grid: Grid) -> Report:
     except (ImportError, AttributeError, ValueError) as error:
         known = choices(REPORTS, grid.report)
         raise ConfigurationError(
-            f"grid {grid.name}: report {grid.report!r} can't be loaded; {known}, or give package.module:function"
+            f"grid {grid.name}: report {grid.report!r} can't be loaded; {known}, or"
+            " give package.module:function"
         ) from error
     return found
 
@@ -117,7 +119,8 @@ def _of_failures(outcomes: Sequence[Outcome]) -> str:
 
 @contextmanager
 def _ends_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does: workers and what they run are stopped."""
+    """SIGTERM ends the command as Ctrl-C does: workers and what they run are
+    stopped."""
 
     def end(*_: Any) -> None:
         raise SystemExit(128 + signal.SIGTERM)

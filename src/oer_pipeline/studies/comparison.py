@@ -1,5 +1,5 @@
-"""The report of a comparison: the tables that `kedro run --pipelines=comparison` has made,
-and where the pages are."""
+"""The report of a comparison: the tables that `kedro run --pipelines=comparison` has
+made, and where the pages are."""
 
 from __future__ import annotations
 
@@ -21,7 +21,10 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         names = "|".join(cell.plan.cell for cell in compared)
         parts += [
             (page / "table.txt").read_text(encoding="utf-8"),
-            f"Pages with figures: {page}/comparison.html and {folder}/({names})/report.html",
+            (
+                f"Pages with figures: {page}/comparison.html and"
+                f" {folder}/({names})/report.html"
+            ),
         ]
     parts.append(
         "Cells side by side, with curves: make ui (MLflow). The lineage: make viz. "

@@ -17,8 +17,8 @@ from oer_pipeline.studies.jobs import Outcome
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The data's table, the methods' table, and success task by task; on the grid's page
-    they are the block of its name."""
+    """The data's table, the methods' table, and success task by task; on the grid's
+    page they are the block of its name."""
     del outcomes
     documents = [_metrics(cell, cells.root) for cell in cells.cells]
     parts = [
@@ -33,10 +33,13 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def _metrics(cell: Cell, root: Path) -> dict[str, Any]:
-    """A finished cell's metrics, under its method's name: all else is common to the grid."""
+    """A finished cell's metrics, under its method's name: all else is common to the
+    grid."""
     plan = cell.plan
     folder = root / "08_reporting" / plan.suite_folder / plan.quality_folder / plan.cell
-    document: dict[str, Any] = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    document: dict[str, Any] = json.loads(
+        (folder / "metrics.json").read_text(encoding="utf-8")
+    )
     return {**document, "cell": plan.method}
 
 
@@ -46,7 +49,13 @@ def _data(cells: Cells) -> str:
     rows = []
     for task in plan.tasks:
         shared = plan.data_of(task)
-        data = cells.root / "03_primary" / plan.suite_folder / plan.quality / f"{shared}_card.json"
+        data = (
+            cells.root
+            / "03_primary"
+            / plan.suite_folder
+            / plan.quality
+            / f"{shared}_card.json"
+        )
         card = json.loads(data.read_text(encoding="utf-8"))
         raw = cells.root / "01_raw" / plan.suite_folder / shared / "references.json"
         references = json.loads(raw.read_text(encoding="utf-8"))

@@ -15,7 +15,9 @@ POLL_SECONDS = 0.2
 Tell = Callable[[str], None]
 
 
-def run(jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0) -> dict[str, Outcome]:
+def run(
+    jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0
+) -> dict[str, Outcome]:
     """Run every job after those that it waits for; one that fails stops only these.
 
     A job whose worker dies goes on elsewhere; one that fails is tried `TRIES` times.
@@ -57,8 +59,11 @@ def run(jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0) -> di
     return outcomes
 
 
-def _ended(jobs: Sequence[Job], futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]) -> list[Outcome]:
-    """Outcomes of jobs that have ended since, those that can't be run any more included."""
+def _ended(
+    jobs: Sequence[Job], futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]
+) -> list[Outcome]:
+    """Outcomes of jobs that have ended since, those that can't be run any more
+    included."""
     found = []
     for job in jobs:
         if job.name in outcomes:
@@ -84,22 +89,35 @@ def _stopped_by(job: Job, outcomes: Mapping[str, Outcome]) -> str:
     return ""
 
 
-def _submit(jobs: Sequence[Job], client: Any, futures: dict[str, Any], outcomes: Mapping[str, Outcome]) -> None:
+def _submit(
+    jobs: Sequence[Job],
+    client: Any,
+    futures: dict[str, Any],
+    outcomes: Mapping[str, Outcome],
+) -> None:
     """Hand the first jobs that can be run to workers that have none.
 
     Not more: Dask would bind a job that waits to a worker at once, and keep it waiting
     there while another one is idle.
     """
-    waiting = [job for job in jobs if job.name not in futures and job.name not in outcomes]
+    waiting = [
+        job for job in jobs if job.name not in futures and job.name not in outcomes
+    ]
     if not waiting:
         return
-    free = len(client.nthreads()) - (len(futures) - sum(name in futures for name in outcomes))
+    free = len(client.nthreads()) - (
+        len(futures) - sum(name in futures for name in outcomes)
+    )
     for job in waiting:
         if free < 1:
             return
-        if all(name in outcomes for name in job.after) and not _stopped_by(job, outcomes):
+        if all(name in outcomes for name in job.after) and not _stopped_by(
+            job, outcomes
+        ):
             key = f"{job.name}-{time.time_ns()}"
-            futures[job.name] = client.submit(perform, job, key=key, retries=TRIES - 1, pure=False)
+            futures[job.name] = client.submit(
+                perform, job, key=key, retries=TRIES - 1, pure=False
+            )
             free -= 1
 
 

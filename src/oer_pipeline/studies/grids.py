@@ -1,4 +1,5 @@
-"""A grid is one file of configuration: what is crossed with what, and which report ends it.
+"""A grid is one file of configuration: what is crossed with what, and which report ends
+it.
 
     # conf/base/grids/mine.yml: kedro grid mine
     suites: [cheetah_vel_signed]
@@ -11,8 +12,8 @@
     stages: [continual, evaluation, reporting]
     report: comparison
 
-`conf/ENV/grids` is looked through before `conf/base/grids`, ENV being `local` unless the
-command line says `--env`.
+`conf/ENV/grids` is looked through before `conf/base/grids`, ENV being `local` unless
+the command line says `--env`.
 """
 
 from __future__ import annotations
@@ -47,9 +48,10 @@ class Grid:
         seeds: as `seeds` in parameters.yml; None: what that says.
         stages: of `STAGES`, what each cell goes through.
         excuse_divergence: a training that diverges ends its cell and not the grid.
-        report: what is made of the finished cells, a name in `studies.command.REPORTS`, or
-            package.module:function.
-        page: the page that the report rewrites when the whole grid ran as its file says.
+        report: what is made of the finished cells, a name in `studies.command.REPORTS`,
+            or package.module:function.
+        page: the page that the report rewrites when the whole grid ran as its file
+            says.
     """
 
     name: str
@@ -77,7 +79,9 @@ class Grid:
             for name in names:
                 if told[axis] not in (ALL, TUNED) and name not in told[axis]:
                     known = choices(told[axis], name)
-                    raise ConfigurationError(f"grid {self.name} has no {name!r} in its {axis}; {known}")
+                    raise ConfigurationError(
+                        f"grid {self.name} has no {name!r} in its {axis}; {known}"
+                    )
             told[axis] = tuple(names)
             told["page"] = None
         return Grid(**told)
@@ -85,8 +89,8 @@ class Grid:
 
 @dataclass(frozen=True)
 class Combination:
-    """One cell as a grid tells it: `parameters` are those that differ within the grid or
-    are fixed by it, as `kedro run --params` takes them."""
+    """One cell as a grid tells it: `parameters` are those that differ within the grid
+    or are fixed by it, as `kedro run --params` takes them."""
 
     suite: str
     quality: str
@@ -103,8 +107,11 @@ class Combination:
         return ",".join(parts)
 
 
-def combinations(grid: Grid, methods: Presets, learners: Mapping[str, Any]) -> list[Combination]:
-    """Every combination of the grid's axes, in the order of its file, methods last but one.
+def combinations(
+    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+) -> list[Combination]:
+    """Every combination of the grid's axes, in the order of its file, methods last but
+    one.
 
     Args:
         grid: what is crossed.
@@ -122,28 +129,40 @@ def combinations(grid: Grid, methods: Presets, learners: Mapping[str, Any]) -> l
             axes[_coefficient(grid, method, methods, learners)] = grid.coefficient
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
-            varied = {name: chosen[name] for name, several in axes.items() if len(several) > 1}
+            varied = {
+                name: chosen[name] for name, several in axes.items() if len(several) > 1
+            }
             if grid.seeds is not None:
                 chosen["seeds"] = grid.seeds
             found.append(Combination(suite, quality, method, chosen, varied))
     if not found:
-        raise ConfigurationError(f"grid {grid.name} is empty: no method that it could be about")
+        raise ConfigurationError(
+            f"grid {grid.name} is empty: no method that it could be about"
+        )
     return found
 
 
-def _methods(grid: Grid, methods: Presets, learners: Mapping[str, Any]) -> tuple[str, ...]:
+def _methods(
+    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+) -> tuple[str, ...]:
     if grid.methods == ALL:
         return tuple(methods)
     if grid.methods == TUNED:
-        return tuple(name for name in methods if coefficient_of(name, methods, learners))
+        return tuple(
+            name for name in methods if coefficient_of(name, methods, learners)
+        )
     assert isinstance(grid.methods, tuple)
     for name in grid.methods:
         if name not in methods:
-            raise ConfigurationError(f"grid {grid.name}: unknown method {name!r}; {choices(methods, name)}")
+            raise ConfigurationError(
+                f"grid {grid.name}: unknown method {name!r}; {choices(methods, name)}"
+            )
     return grid.methods
 
 
-def coefficient_of(method: str, methods: Presets, learners: Mapping[str, Any]) -> str | None:
+def coefficient_of(
+    method: str, methods: Presets, learners: Mapping[str, Any]
+) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
     preset fixes it."""
     preset = methods[method]
@@ -155,12 +174,15 @@ def coefficient_of(method: str, methods: Presets, learners: Mapping[str, Any]) -
     return None if option in fixed else f"learners.{learner}.{option}"
 
 
-def _coefficient(grid: Grid, method: str, methods: Presets, learners: Mapping[str, Any]) -> str:
+def _coefficient(
+    grid: Grid, method: str, methods: Presets, learners: Mapping[str, Any]
+) -> str:
     found = coefficient_of(method, methods, learners)
     if found is None:
         known = [name for name in methods if coefficient_of(name, methods, learners)]
         raise ConfigurationError(
-            f"grid {grid.name}: method {method!r} has no coefficient to tune; {choices(known, method)}"
+            f"grid {grid.name}: method {method!r} has no coefficient to tune;"
+            f" {choices(known, method)}"
         )
     return found
 
@@ -174,7 +196,8 @@ def read(name: str, conf: Path, env: str | None) -> Grid:
     """The grid called `name`, of the environment's folder or else of base.
 
     Raises:
-        ConfigurationError: no such grid, or a file that says something else than a grid.
+        ConfigurationError: no such grid, or a file that says something else than a
+            grid.
     """
     files = dict(_files(conf, env))
     if name not in files:
@@ -200,7 +223,9 @@ def _load(path: Path) -> Any:
     try:
         return yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(f"{path} is no YAML: {' '.join(str(error).split())}") from error
+        raise ConfigurationError(
+            f"{path} is no YAML: {' '.join(str(error).split())}"
+        ) from error
 
 
 def from_config(name: str, told: Any) -> Grid:
@@ -211,11 +236,15 @@ def from_config(name: str, told: Any) -> Grid:
     """
     where = f"grid {name}"
     if not isinstance(told, Mapping):
-        raise ConfigurationError(f"{where}: found {told!r}; it takes suites, qualities, methods and more")
+        raise ConfigurationError(
+            f"{where}: found {told!r}; it takes suites, qualities, methods and more"
+        )
     known = {field.name for field in fields(Grid)} - {"name"}
     for key in told:
         if key not in known:
-            raise ConfigurationError(f"{where}: unknown key {key!r}; {choices(known, str(key))}")
+            raise ConfigurationError(
+                f"{where}: unknown key {key!r}; {choices(known, str(key))}"
+            )
     for key in ("suites", "qualities", "methods"):
         if key not in told:
             raise ConfigurationError(f"{where}: {key} is missing; a grid names some")
@@ -225,12 +254,17 @@ def from_config(name: str, told: Any) -> Grid:
         raise ConfigurationError(f"{where}: report is {report!r}; it takes a name")
     page = told.get("page")
     if page is not None and not Path(str(page)).is_file():
-        raise ConfigurationError(f"{where}: page is {page!r}; it takes a page that is there, such as docs/learners.md")
+        raise ConfigurationError(
+            f"{where}: page is {page!r}; it takes a page that is there, such as"
+            " docs/learners.md"
+        )
     return Grid(
         name=name,
         suites=_names(where, "suites", told["suites"]),
         qualities=_names(where, "qualities", told["qualities"]),
-        methods=methods if methods in (ALL, TUNED) else _names(where, "methods", methods),
+        methods=(
+            methods if methods in (ALL, TUNED) else _names(where, "methods", methods)
+        ),
         parameters=_parameters(where, told.get("parameters", {})),
         coefficient=_coefficients(where, told.get("coefficient", [])),
         seeds=_seeds(where, told.get("seeds")),
@@ -243,9 +277,15 @@ def from_config(name: str, told: Any) -> Grid:
 
 def _names(where: str, key: str, value: Any) -> tuple[str, ...]:
     """A list of different names."""
-    good = isinstance(value, list | tuple) and value and all(isinstance(name, str) for name in value)
+    good = (
+        isinstance(value, list | tuple)
+        and value
+        and all(isinstance(name, str) for name in value)
+    )
     if not good:
-        raise ConfigurationError(f"{where}: {key} is {value!r}; it takes a list of names")
+        raise ConfigurationError(
+            f"{where}: {key} is {value!r}; it takes a list of names"
+        )
     if len(set(value)) != len(value):
         raise ConfigurationError(f"{where}: {key} is {value!r}; it has a name twice")
     return tuple(value)
@@ -255,24 +295,34 @@ def _stages(where: str, value: Any) -> tuple[str, ...]:
     found = _names(where, "stages", value)
     for stage in found:
         if stage not in STAGES:
-            raise ConfigurationError(f"{where}: unknown stage {stage!r}; {choices(STAGES, stage)}")
+            raise ConfigurationError(
+                f"{where}: unknown stage {stage!r}; {choices(STAGES, stage)}"
+            )
     return tuple(stage for stage in STAGES if stage in found)
 
 
 def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
     if not isinstance(value, Mapping):
-        raise ConfigurationError(f"{where}: parameters is {value!r}; it takes dotted names with their values")
+        raise ConfigurationError(
+            f"{where}: parameters is {value!r}; it takes dotted names with their values"
+        )
     found = {}
     for name, given in value.items():
         if name in ("suite", "quality", "method", "seeds"):
-            raise ConfigurationError(f"{where}: parameter {name} is no parameter of a grid; it has a key of its own")
+            raise ConfigurationError(
+                f"{where}: parameter {name} is no parameter of a grid; it has a key of"
+                " its own"
+            )
         values = given if isinstance(given, list) else [given]
         if not values:
-            raise ConfigurationError(f"{where}: parameter {name} has no value; give one or more")
+            raise ConfigurationError(
+                f"{where}: parameter {name} has no value; give one or more"
+            )
         for one in values:
             if not isinstance(one, Scalar) or "," in str(one):
                 raise ConfigurationError(
-                    f"{where}: parameter {name} is {one!r}; it takes numbers, words, true or false"
+                    f"{where}: parameter {name} is {one!r}; it takes numbers, words,"
+                    " true or false"
                 )
         found[str(name)] = tuple(values)
     return found
@@ -284,7 +334,9 @@ def _coefficients(where: str, value: Any) -> tuple[float, ...]:
         try:
             numbers.append(float(one))
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"{where}: coefficient is {value!r}; it takes a list of numbers") from error
+            raise ConfigurationError(
+                f"{where}: coefficient is {value!r}; it takes a list of numbers"
+            ) from error
     return tuple(numbers)
 
 

@@ -41,7 +41,8 @@ class Status(Enum):
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a job ended, after so many seconds; `reason` is empty for one that is done."""
+    """How a job ended, after so many seconds; `reason` is empty for one that is
+    done."""
 
     name: str
     status: Status
@@ -69,8 +70,13 @@ def check(jobs: Sequence[Job]) -> None:
     known: set[str] = set()
     for job in jobs:
         if job.name in known:
-            raise ConfigurationError(f"two jobs are called {job.name!r}; give each a name of its own")
+            raise ConfigurationError(
+                f"two jobs are called {job.name!r}; give each a name of its own"
+            )
         for other in job.after:
             if other not in known:
-                raise ConfigurationError(f"job {job.name!r} waits for {other!r}, which does not come before it")
+                raise ConfigurationError(
+                    f"job {job.name!r} waits for {other!r}, which does not come"
+                    " before it"
+                )
         known.add(job.name)

@@ -26,9 +26,11 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     return "\n".join(blocks.values())
 
 
-def tables(metrics: Path, cells: Sequence[str], tuned: Mapping[str, Any]) -> dict[str, str]:
-    """The page's blocks from the finished cells' `metrics.json` below the folder `metrics`;
-    the first cell is the reference."""
+def tables(
+    metrics: Path, cells: Sequence[str], tuned: Mapping[str, Any]
+) -> dict[str, str]:
+    """The page's blocks from the finished cells' `metrics.json` below the folder
+    `metrics`; the first cell is the reference."""
     read = []
     for cell in cells:
         path = metrics / cell / "metrics.json"

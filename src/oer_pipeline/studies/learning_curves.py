@@ -1,7 +1,9 @@
-"""Return against updates of base learners, task by task: what `make bases` shows, and what alpha is chosen by.
+"""Return against updates of base learners, task by task: what `make bases` shows, and
+what alpha is chosen by.
 
-A trial trains one variant of the base learner on one task's data set, all seeds side by side, and rolls the policy out
-after given numbers of updates. Its result is a file of its own; a study that was stopped goes on where it was.
+A trial trains one variant of the base learner on one task's data set, all seeds side by
+side, and rolls the policy out after given numbers of updates. Its result is a file of
+its own; a study that was stopped goes on where it was.
 """
 
 from __future__ import annotations
@@ -32,7 +34,8 @@ POINTS = (1_000, 2_000, 4_000, 8_000, 16_000, 32_000)
 
 @dataclass(frozen=True)
 class Trial:
-    """One variant on one task's data set; what it is told is plain, so that it can be handed to another process."""
+    """One variant on one task's data set; what it is told is plain, so that it can be
+    handed to another process."""
 
     suite: str
     quality: str
@@ -51,13 +54,21 @@ class Trial:
         return "-".join((self.suite, self.quality, self.task, self.variant))
 
 
-def trials_of(plan: Plan, variant: str, root: Path, points: Sequence[int] = POINTS) -> list[Trial]:
+def trials_of(
+    plan: Plan, variant: str, root: Path, points: Sequence[int] = POINTS
+) -> list[Trial]:
     """A plan's tasks with its base learner, each learned by itself as the first one."""
     chosen = plan.parameters["chosen"]["learner"]["base"]
     settings = {**plan.parameters["learner"], "updates": max(points)}
     found = []
     for task in plan.tasks:
-        data = root / "03_primary" / plan.suite_folder / plan.quality / f"{task.name}.parquet"
+        data = (
+            root
+            / "03_primary"
+            / plan.suite_folder
+            / plan.quality
+            / f"{task.name}.parquet"
+        )
         trial = Trial(
             suite=plan.suite.name,
             quality=plan.quality,
@@ -76,9 +87,11 @@ def trials_of(plan: Plan, variant: str, root: Path, points: Sequence[int] = POIN
 
 
 def perform(trial: Trial) -> dict[str, Any]:
-    """Mean return per seed after each number of updates: `points` and `returns` (seed -> one per point).
+    """Mean return per seed after each number of updates: `points` and `returns` (seed
+    -> one per point).
 
-    Where the task says so, also `success`, the share of episodes that solved it, in the same form.
+    Where the task says so, also `success`, the share of episodes that solved it, in the
+    same form.
     """
     from oer_pipeline.common.loading import build
     from oer_pipeline.learners.bases.protocol import Base
@@ -95,7 +108,9 @@ def perform(trial: Trial) -> dict[str, Any]:
     data = read_trajectories(Path(trial.data))
     base = build(trial.base["class"], Base, trial.base["options"])
     settings, task = LearnerSettings(**trial.settings), Task(**trial.place)
-    training = TaskTraining(Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base)
+    training = TaskTraining(
+        Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base
+    )
     returns: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
     success: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
     diverged = ""
@@ -108,12 +123,19 @@ def perform(trial: Trial) -> dict[str, Any]:
             diverged = str(error)
             break
         act = partial(_act, policies)
-        [by_member] = evaluate([task], act, len(trial.seeds), trial.episodes, "evaluation")
+        [by_member] = evaluate(
+            [task], act, len(trial.seeds), trial.episodes, "evaluation"
+        )
         for seed, episodes in zip(trial.seeds, by_member, strict=True):
             returns[str(seed)].append(float(full_returns(task, episodes).mean()))
             success[str(seed)].append(float(episodes.success.mean()))
     told = {"success": success} if task.physics().has_success else {}
-    return {"points": list(trial.points), "returns": returns, "diverged": diverged, **told}
+    return {
+        "points": list(trial.points),
+        "returns": returns,
+        "diverged": diverged,
+        **told,
+    }
 
 
 def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
@@ -146,7 +168,8 @@ def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
 def perform_all(
     trials: Sequence[Trial], folder: Path, client: Any, tell: Callable[[str], None]
 ) -> dict[str, dict[str, Any]]:
-    """Every trial's result, on a Dask client's workers; those that `folder` has are kept."""
+    """Every trial's result, on a Dask client's workers; those that `folder` has are
+    kept."""
     from distributed import as_completed
 
     prints = {trial.name: fingerprint_of(trial) for trial in trials}
@@ -164,6 +187,9 @@ def perform_all(
         document = {"fingerprint": prints[trial.name], "result": result}
         with atomic_path(files[trial.name]) as temporary:
             temporary.write_text(json.dumps(document) + "\n")
-        last = [f"{returns[-1]:.0f}" if returns else "-" for returns in result["returns"].values()]
+        last = [
+            f"{returns[-1]:.0f}" if returns else "-"
+            for returns in result["returns"].values()
+        ]
         tell(f"{number}/{len(missing)} {trial.name}: {', '.join(last)}")
     return {trial.name: found[trial.name] or {} for trial in trials}

@@ -16,7 +16,8 @@ UPDATES = re.compile(r": (\d+)/(\d+) updates, ")
 
 
 class Progress:
-    """What is known of a grid's jobs; `hear` takes what workers tell, from any thread."""
+    """What is known of a grid's jobs; `hear` takes what workers tell, from any
+    thread."""
 
     def __init__(self, jobs: Sequence[Job], workers: int) -> None:
         self._jobs = {job.name: job for job in jobs}
@@ -29,7 +30,8 @@ class Progress:
         self._took: dict[str, float] = {}
 
     def hear(self, event: Mapping[str, str]) -> None:
-        """A job's newest line of log; `starting` begins it, also when it is tried again."""
+        """A job's newest line of log; `starting` begins it, also when it is tried
+        again."""
         job = event["job"]
         line = event["line"]
         if job not in self._jobs:
@@ -41,7 +43,8 @@ class Progress:
         self._note_share(job, line)
 
     def _note_share(self, job: str, line: str) -> None:
-        """The share of its nodes that a job is through with; updates count within one."""
+        """The share of its nodes that a job is through with; updates count within
+        one."""
         node = NODE.search(line)
         updates = UPDATES.search(line)
         if node:
@@ -57,7 +60,10 @@ class Progress:
 
     def first_line(self) -> str:
         workers = f"{self._workers} worker{'s' * (self._workers != 1)}"
-        return f"{len(self._jobs)} jobs, {workers}, about {minutes(self.left())}; logs in logs/"
+        return (
+            f"{len(self._jobs)} jobs, {workers}, about {minutes(self.left())}; logs in"
+            " logs/"
+        )
 
     def end_line(self, outcome: Outcome) -> str:
         text = f"{outcome.status.value}: {outcome.name}"
@@ -70,7 +76,10 @@ class Progress:
         """A line on the whole, then one per running job."""
         done = len(self._took)
         gone = minutes(time.monotonic() - self._begun)
-        head = f"{done} of {len(self._jobs)} done, {gone} gone, about {minutes(self.left())} left"
+        head = (
+            f"{done} of {len(self._jobs)} done, {gone} gone, about"
+            f" {minutes(self.left())} left"
+        )
         running = [name for name in self._started if name not in self._took]
         return [head, *(f"  {name}: {self._line[name]}" for name in running)]
 
@@ -99,7 +108,8 @@ class Progress:
         return max(self._longest_chain(left), sum(left.values()) / self._workers)
 
     def _pace(self, now: float) -> float:
-        """Seconds per expected second, of finished jobs and of what running ones have done."""
+        """Seconds per expected second, of finished jobs and of what running ones have
+        done."""
         took = GUESS_SECONDS
         expected = GUESS_SECONDS
         for name, seconds in self._took.items():

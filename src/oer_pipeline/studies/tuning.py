@@ -1,5 +1,6 @@
 """The report of fair tuning (method, section 7): the same values for every method's
-coefficient, chosen by PER on a suite and seeds that are never reported, into tuned.yml."""
+coefficient, chosen by PER on a suite and seeds that are never reported, into
+tuned.yml."""
 
 from __future__ import annotations
 
@@ -18,17 +19,20 @@ from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
 
 HEADER = """\
-# Written by `make tune`, not by hand: the coefficient of every learner that has one, tried at the same values on a
-# suite and seeds that are never reported, chosen by PER (success where the suite has it, else normalised; mean over
-# tasks and seeds; of equal ones the smaller value) and frozen (method, section 7). `parameters` come on top of the
-# method's preset in conf/base/methods.yml; a value given on the command line wins over them. `provenance` has the PER
-# of every value and of each seed; null: training diverged.
+# Written by `make tune`, not by hand: the coefficient of every learner that has one,
+# tried at the same values on a suite and seeds that are never reported, chosen by PER
+# (success where the suite has it, else normalised; mean over tasks and seeds; of equal
+# ones the smaller value) and frozen (method, section 7). `parameters` come on top of
+# the method's preset in conf/base/methods.yml; a value given on the command line wins
+# over them. `provenance` has the PER of every value and of each seed; null: training
+# diverged.
 """
 
 
 @dataclass(frozen=True)
 class Score:
-    """What a trial came to: PER per seed to two decimals (`per_by_seed`), or what made it diverge."""
+    """What a trial came to: PER per seed to two decimals (`per_by_seed`), or what made
+    it diverge."""
 
     value: float
     per_seed: tuple[float, ...]
@@ -36,11 +40,14 @@ class Score:
 
     @property
     def per(self) -> float | None:
-        return None if self.failure else round(sum(self.per_seed) / len(self.per_seed), 2)
+        return (
+            None if self.failure else round(sum(self.per_seed) / len(self.per_seed), 2)
+        )
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """Writes the environment's tuned.yml; a grid of some methods leaves the others' alone."""
+    """Writes the environment's tuned.yml; a grid of some methods leaves the others'
+    alone."""
     scores: dict[str, list[Score]] = {}
     options: dict[str, str] = {}
     for cell in cells.cells:
@@ -62,7 +69,8 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def _coefficient(cell: Cell) -> list[tuple[str, float]]:
-    """The one option that differs between a method's cells, and its value in this one."""
+    """The one option that differs between a method's cells, and its value in this
+    one."""
     return [(name, float(value)) for name, value in cell.combination.varied.items()]
 
 
@@ -78,7 +86,9 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
     names = [task.name for task in plan.tasks]
     column = "success" if plan.suite.has_success else "return"
     references = None if plan.suite.has_success else _references(plan, root)
-    cell = root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
+    cell = (
+        root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
+    )
     scores = []
     for seed in plan.seeds:
         table = pd.read_parquet(cell / f"seed_{seed}" / f"{names[-1]}_returns.parquet")
@@ -92,13 +102,19 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
 def _references(plan: Plan, root: Path) -> References | None:
     names = [task.name for task in plan.tasks]
     folder = root / "01_raw" / plan.suite_folder
-    measured = {n: json.loads((folder / n / "references.json").read_text()) for n in names}
-    means = {n: {kind: found["mean"] for kind, found in kinds.items()} for n, kinds in measured.items()}
+    measured = {
+        n: json.loads((folder / n / "references.json").read_text()) for n in names
+    }
+    means = {
+        n: {kind: found["mean"] for kind, found in kinds.items()}
+        for n, kinds in measured.items()
+    }
     return References.of(names, means)
 
 
 def chosen(scores: Sequence[Score]) -> float | None:
-    """The value of the highest PER, of equal ones the smallest; None where every value diverged."""
+    """The value of the highest PER, of equal ones the smallest; None where every value
+    diverged."""
     finished = [(-score.per, score.value) for score in scores if score.per is not None]
     return min(finished)[1] if finished else None
 
@@ -110,7 +126,8 @@ def tuned(
     changed: str,
 ) -> dict[str, Any]:
     """The document: `{method: {parameters, provenance}}`; a method all of whose values
-    diverged keeps its default. `options` are the coefficients' dotted names by method."""
+    diverged keeps its default. `options` are the coefficients' dotted names by
+    method."""
     common = {
         "suite": plan.suite.name,
         "tasks": len(plan.tasks),
@@ -120,10 +137,14 @@ def tuned(
     }
     common |= {"scale": "success"} if plan.suite.has_success else {}
     common |= {"changed": changed} if changed else {}
-    return {method: _entry(options[method], own, common) for method, own in scores.items()}
+    return {
+        method: _entry(options[method], own, common) for method, own in scores.items()
+    }
 
 
-def _entry(option: str, scores: Sequence[Score], common: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(
+    option: str, scores: Sequence[Score], common: Mapping[str, Any]
+) -> dict[str, Any]:
     value = chosen(scores)
     provenance = {
         **common,
@@ -144,10 +165,17 @@ def path_of(env: str | None) -> Path:
 
 
 def write(path: Path, document: Mapping[str, Any]) -> None:
-    """The document with its header, whole or not at all; equal documents give equal bytes."""
+    """The document with its header, whole or not at all; equal documents give equal
+    bytes."""
     import yaml
 
-    text = HEADER + yaml.dump(dict(document), Dumper=_dumper(), sort_keys=False, default_flow_style=None, width=118)
+    text = HEADER + yaml.dump(
+        dict(document),
+        Dumper=_dumper(),
+        sort_keys=False,
+        default_flow_style=None,
+        width=118,
+    )
     with atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 

@@ -71,7 +71,8 @@ def _wait(process: BaseProcess, job: Job, log: Path) -> None:
 
 
 def _stop(process: BaseProcess) -> None:
-    """End a process that still runs: politely first, so that it may write a checkpoint."""
+    """End a process that still runs: politely first, so that it may write a
+    checkpoint."""
     if not process.is_alive():
         return
     process.terminate()

@@ -1,4 +1,5 @@
-"""Ant-Dir: the ant has to run in a given direction of the plane (PEARL, MACAW; protocol, section 1)."""
+"""Ant-Dir: the ant has to run in a given direction of the plane (PEARL, MACAW;
+protocol, section 1)."""
 
 from __future__ import annotations
 
@@ -15,9 +16,11 @@ HEALTHY_HEIGHT = (0.2, 1.0)
 
 
 class AntDir(MujocoPhysics):
-    """Reward v.(cos, sin) - 0.5 |a|^2 - 5e-4 |clipped contact forces|^2 + 1; v of the torso in m/s, angle in rad.
+    """Reward v.(cos, sin) - 0.5 |a|^2 - 5e-4 |clipped contact forces|^2 + 1; v of the
+    torso in m/s, angle in rad.
 
-    Terminal when the torso leaves heights 0.2 to 1.0 m. Observation (27): qpos[2:], qvel.
+    Terminal when the torso leaves heights 0.2 to 1.0 m. Observation (27): qpos[2:],
+    qvel.
     """
 
     asset = "ant.xml"

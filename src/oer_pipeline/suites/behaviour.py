@@ -1,7 +1,8 @@
 """Behaviour policies: the small networks that collected the data, as plain numpy.
 
-A behaviour file (safetensors) holds one task's policies at stages of training: `replay_1`, `replay_2`, ... on the way
-to `medium`, and `final`. Shapes: B episodes, O observation, A action, T steps.
+A behaviour file (safetensors) holds one task's policies at stages of training:
+`replay_1`, `replay_2`, ... on the way to `medium`, and `final`. Shapes: B episodes, O
+observation, A action, T steps.
 
 Policies compute in float64 and actions are rounded before they are applied, so that
 data have the same bytes on every processor: kernels round float32 products in another
@@ -35,9 +36,11 @@ That is far coarser than float64's rounding, far finer than noise, and exact in 
 
 
 class Behaviour(Protocol):
-    """A policy to collect with: (observations (B, O), noise (B, A + D) standard normal) -> actions (B, A), unclipped.
+    """A policy to collect with: (observations (B, O), noise (B, A + D) standard normal)
+    -> actions (B, A), unclipped.
 
-    The first A are drawn anew at every step, the last D, `episode_draws`, once an episode.
+    The first A are drawn anew at every step, the last D, `episode_draws`, once an
+    episode.
     """
 
     episode_draws: ClassVar[int] = 0
@@ -56,16 +59,20 @@ def on_grid(action: FloatArray) -> FloatArray:
 
 
 def layers(weights: Weights, inputs: FloatArray, activation: Any) -> FloatArray:
-    """The network `0.weight`, `0.bias`, `1.weight`, ...: `activation` between layers, none after the last."""
+    """The network `0.weight`, `0.bias`, `1.weight`, ...: `activation` between layers,
+    none after the last."""
     last = sum(name.endswith("weight") for name in weights) - 1
     for layer in range(last):
-        inputs = activation(inputs @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"])
+        inputs = activation(
+            inputs @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"]
+        )
     return np.asarray(inputs @ weights[f"{last}.weight"] + weights[f"{last}.bias"])
 
 
 @dataclass(frozen=True)
 class GaussianPolicy:
-    """PPO's diagonal Gaussian: standardised observation -> tanh layers -> mean; noise scaled by exp(log_std)."""
+    """PPO's diagonal Gaussian: standardised observation -> tanh layers -> mean; noise
+    scaled by exp(log_std)."""
 
     episode_draws: ClassVar[int] = 0
     weights: Weights
@@ -76,12 +83,17 @@ class GaussianPolicy:
         deviation = np.sqrt(w["variance"] + 1e-8)
         standardised = np.clip((observation - w["mean"]) / deviation, -10.0, 10.0)
         mean = layers(w, standardised, np.tanh)
-        return mean if self.deterministic else np.asarray(mean + np.exp(w["log_std"]) * noise)
+        return (
+            mean
+            if self.deterministic
+            else np.asarray(mean + np.exp(w["log_std"]) * noise)
+        )
 
 
 @dataclass(frozen=True)
 class SquashedPolicy:
-    """SAC's squashed Gaussian: ReLU layers -> (mean, log standard deviation); tanh of the sample."""
+    """SAC's squashed Gaussian: ReLU layers -> (mean, log standard deviation); tanh of
+    the sample."""
 
     episode_draws: ClassVar[int] = 0
     weights: Weights
@@ -91,18 +103,24 @@ class SquashedPolicy:
         inputs = observation.astype(np.float64)
         both = layers(doubles(self.weights), inputs, lambda x: np.maximum(x, 0.0))
         mean, log_std = np.split(both, 2, axis=-1)
-        spread = 0.0 if self.deterministic else np.exp(np.clip(log_std, -20.0, 2.0)) * noise
+        spread = (
+            0.0 if self.deterministic else np.exp(np.clip(log_std, -20.0, 2.0)) * noise
+        )
         return np.asarray(np.tanh(mean + spread))
 
 
 TrainedPolicy: TypeAlias = GaussianPolicy | SquashedPolicy
-POLICIES: dict[str, type[GaussianPolicy] | type[SquashedPolicy]] = {"PPO": GaussianPolicy, "SAC": SquashedPolicy}
+POLICIES: dict[str, type[GaussianPolicy] | type[SquashedPolicy]] = {
+    "PPO": GaussianPolicy,
+    "SAC": SquashedPolicy,
+}
 """The form of policy that each algorithm trains."""
 
 
 @dataclass(frozen=True)
 class UniformPolicy:
-    """Actions uniform in [-1, 1]: the error function turns standard normal noise into uniform noise."""
+    """Actions uniform in [-1, 1]: the error function turns standard normal noise into
+    uniform noise."""
 
     episode_draws: ClassVar[int] = 0
 
@@ -124,7 +142,8 @@ class ZeroPolicy:
 
 @dataclass(frozen=True)
 class Acting:
-    """Adapts a behaviour to `rollout`: the noise of a whole episode is drawn beforehand from its own generator.
+    """Adapts a behaviour to `rollout`: the noise of a whole episode is drawn beforehand
+    from its own generator.
 
     Actions are on the grid, whatever the behaviour; `rollout` clips them, applies them
     and records them exactly.
@@ -134,23 +153,41 @@ class Acting:
     noise: FloatArray  # (B, T, A + D)
 
     @classmethod
-    def of(cls, behaviour: Behaviour, generators: Sequence[np.random.Generator], horizon: int, actions: int) -> Acting:
-        drawn = [_drawn(g, horizon, actions, behaviour.episode_draws) for g in generators]
+    def of(
+        cls,
+        behaviour: Behaviour,
+        generators: Sequence[np.random.Generator],
+        horizon: int,
+        actions: int,
+    ) -> Acting:
+        drawn = [
+            _drawn(g, horizon, actions, behaviour.episode_draws) for g in generators
+        ]
         return cls(behaviour, np.stack(drawn))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
         return on_grid(in_blocks(self.behaviour.act, observation, self.noise[:, step]))
 
 
-def _drawn(generator: np.random.Generator, steps: int, each: int, once: int) -> FloatArray:
+def _drawn(
+    generator: np.random.Generator, steps: int, each: int, once: int
+) -> FloatArray:
     """Standard normal noise (T, each + once), the last columns the same in all rows."""
     noise = generator.standard_normal((steps, each))
     kept = generator.standard_normal(once)
     return np.concatenate((noise, np.tile(kept, (steps, 1))), axis=1)
 
 
-def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: int = 0, first: int = 0) -> Episodes:
-    """Roll `behaviour` out for `episodes` episodes, starts and noise drawn for (purpose, seed, task, number)."""
+def play(
+    task: Task,
+    behaviour: Behaviour,
+    episodes: int,
+    purpose: str,
+    seed: int = 0,
+    first: int = 0,
+) -> Episodes:
+    """Roll `behaviour` out for `episodes` episodes, starts and noise drawn for
+    (purpose, seed, task, number)."""
     generators = episode_generators(purpose, seed, task.index, episodes, first)
     physics = task.physics()
     act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
@@ -158,7 +195,8 @@ def play(task: Task, behaviour: Behaviour, episodes: int, purpose: str, seed: in
 
 
 def check_trained(task: Task, floor: float, final: float) -> None:
-    """Refuse a policy that does not clearly leave the floor (25 % of |floor| above it; cheetah: half-way to 0).
+    """Refuse a policy that does not clearly leave the floor (25 % of |floor| above it;
+    cheetah: half-way to 0).
 
     Raises:
         DataError: names the task, its final return and the return that it would take.
@@ -166,23 +204,33 @@ def check_trained(task: Task, floor: float, final: float) -> None:
     needed = floor + (0.5 if task.family == "cheetah_vel" else 0.25) * abs(floor)
     if final < needed:
         raise DataError(
-            f"{task.suite} {task.name} ({task.key}) is untrained: final return {final:.1f}, but leaving the floor of "
-            f"{floor:.1f} takes {needed:.1f}; train it longer (steps of {task.family} in conf/base/behaviours.yml)"
+            f"{task.suite} {task.name} ({task.key}) is untrained: final return"
+            f" {final:.1f}, but leaving the floor of {floor:.1f} takes {needed:.1f};"
+            f" train it longer (steps of {task.family} in conf/base/behaviours.yml)"
         )
 
 
 @dataclass(frozen=True)
 class BehaviourFile:
-    """The trained policies of one task and how they came about (`record`: algorithm, steps, seed, returns)."""
+    """The trained policies of one task and how they came about (`record`: algorithm,
+    steps, seed, returns)."""
 
     policies: Mapping[str, TrainedPolicy]
     record: Mapping[str, Any]
 
     @property
     def replay(self) -> list[TrainedPolicy]:
-        """The policies that collected what training saw until medium, oldest first, medium last."""
-        numbers = sorted(int(name.removeprefix("replay_")) for name in self.policies if name.startswith("replay_"))
-        return [*(self.policies[f"replay_{n}"] for n in numbers), self.policies["medium"]]
+        """The policies that collected what training saw until medium, oldest first,
+        medium last."""
+        numbers = sorted(
+            int(name.removeprefix("replay_"))
+            for name in self.policies
+            if name.startswith("replay_")
+        )
+        return [
+            *(self.policies[f"replay_{n}"] for n in numbers),
+            self.policies["medium"],
+        ]
 
     @property
     def expert(self) -> TrainedPolicy:
@@ -191,8 +239,15 @@ class BehaviourFile:
 
     def tensors(self) -> dict[str, FloatArray]:
         """Every policy's weights, float32, named `stage/weight`."""
-        named = {f"{stage}/{n}": w for stage, policy in self.policies.items() for n, w in policy.weights.items()}
-        return {name: np.ascontiguousarray(array, np.float32) for name, array in named.items()}
+        named = {
+            f"{stage}/{n}": w
+            for stage, policy in self.policies.items()
+            for n, w in policy.weights.items()
+        }
+        return {
+            name: np.ascontiguousarray(array, np.float32)
+            for name, array in named.items()
+        }
 
     def check_task(self, task: Task) -> None:
         """See that the policies were trained on `task`.
@@ -218,25 +273,39 @@ class BehaviourFile:
             policy = POLICIES[record["algorithm"]]
             record["task"]
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
-            raise DataError(f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it") from error
+            raise DataError(
+                f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it"
+            ) from error
         stages = sorted({name.split("/")[0] for name in tensors})
-        grouped = {s: {n.removeprefix(f"{s}/"): v for n, v in tensors.items() if n.startswith(f"{s}/")} for s in stages}
-        return cls({stage: policy(weights) for stage, weights in grouped.items()}, record)
+        grouped = {
+            s: {
+                n.removeprefix(f"{s}/"): v
+                for n, v in tensors.items()
+                if n.startswith(f"{s}/")
+            }
+            for s in stages
+        }
+        return cls(
+            {stage: policy(weights) for stage, weights in grouped.items()}, record
+        )
 
 
 def check_same(task: Task, record: Mapping[str, Any], made: str) -> None:
     """Raise a DataError unless the behaviours of `record` were `made` on the task."""
     here = dict(task.parameters)
     if record["task"] != here:
-        raise DataError(f"behaviours of {task.suite} {task.name}: {made} on {record['task']}; the task is {here}")
+        raise DataError(
+            f"behaviours of {task.suite} {task.name}: {made} on {record['task']}; the"
+            f" task is {here}"
+        )
 
 
 def check_there(path: Path) -> None:
     """Raise a ConfigurationError unless there is a file."""
     if not path.is_file():
         raise ConfigurationError(
-            f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what is missing; "
-            "quality=random needs none"
+            f"no behaviour policies at {path}; `make behaviours SUITE=name` trains what"
+            " is missing; quality=random needs none"
         )
 
 
@@ -247,7 +316,8 @@ def behaviour_name(family: str, key: str) -> Path:
 
 
 def behaviour_path(family: str, key: str, own: Path | None = None) -> Path:
-    """Where a task's behaviour file lies: in the folder `own` if it is there, otherwise among those of the package."""
+    """Where a task's behaviour file lies: in the folder `own` if it is there, otherwise
+    among those of the package."""
     name = behaviour_name(family, key)
     if own is not None and (own / name).is_file():
         return own / name

@@ -1,9 +1,12 @@
-"""Train behaviour policies of a suite's tasks and keep the snapshots that data are collected with.
+"""Train behaviour policies of a suite's tasks and keep the snapshots that data are
+collected with.
 
-Of scripted families, which train nothing, it finds the levels of `medium` (`suites.script_levels`).
+Of scripted families, which train nothing, it finds the levels of `medium`
+(`suites.script_levels`).
 
-`python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER] [--processes=2]` is what
-`make behaviours` calls: a task whose file is there is kept, so that a stopped run goes on where it was.
+`python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER]
+[--processes=2]` is what `make behaviours` calls: a task whose file is there is kept, so
+that a stopped run goes on where it was.
 """
 
 from __future__ import annotations
@@ -47,12 +50,14 @@ ALGORITHMS: dict[str, tuple[Any, type[PPOSettings] | type[SACSettings]]] = {
     "SAC": (sac.train, SACSettings),
 }
 REPLAY_POLICIES = 5
-"""Policies kept between the first and medium: with medium, the mixture that stands for what training saw."""
+"""Policies kept between the first and medium: with medium, the mixture that stands for
+what training saw."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a family's behaviours are trained: the algorithm, its settings, episodes a snapshot is scored on."""
+    """How a family's behaviours are trained: the algorithm, its settings, episodes a
+    snapshot is scored on."""
 
     algorithm: str
     settings: PPOSettings | SACSettings
@@ -60,7 +65,8 @@ class Training:
 
     @classmethod
     def from_config(cls, family: str, config: Mapping[str, Any]) -> Training:
-        """Build from `{algorithm, episodes, **settings}`; what is left out has its default.
+        """Build from `{algorithm, episodes, **settings}`; what is left out has its
+        default.
 
         Raises:
             ConfigurationError: an unknown algorithm or setting.
@@ -68,23 +74,31 @@ class Training:
         given = dict(config)
         algorithm, episodes = given.pop("algorithm", "PPO"), given.pop("episodes", 20)
         if algorithm not in ALGORITHMS:
-            raise ConfigurationError(f"behaviours of {family}: algorithm {algorithm!r}; {choices(ALGORITHMS)}")
+            raise ConfigurationError(
+                f"behaviours of {family}: algorithm {algorithm!r};"
+                f" {choices(ALGORITHMS)}"
+            )
         settings = ALGORITHMS[algorithm][1]
         for name in given:
             if name not in settings.__dataclass_fields__:
                 known = choices(settings.__dataclass_fields__, name)
-                raise ConfigurationError(f"behaviours of {family}: unknown setting {name!r} of {algorithm}; {known}")
+                raise ConfigurationError(
+                    f"behaviours of {family}: unknown setting {name!r} of {algorithm};"
+                    f" {known}"
+                )
         return cls(algorithm, settings(**given), episodes)
 
 
 def train(task: Task, training: Training) -> BehaviourFile:
     """Train on `task`; keep `final`, `medium` and the snapshots on the way there.
 
-    Medium is the first snapshot whose stochastic return reaches floor + (final - floor) / 2, where the floor is the
-    better of the random and the zero-action return (protocol, section 2).
+    Medium is the first snapshot whose stochastic return reaches floor + (final - floor)
+    / 2, where the floor is the better of the random and the zero-action return
+    (protocol, section 2).
 
     Raises:
-        DataError: the final policy does not clearly leave the floor, or no snapshot reaches medium.
+        DataError: the final policy does not clearly leave the floor, or no snapshot
+            reaches medium.
     """
     started = time.monotonic()
     snapshots = ALGORITHMS[training.algorithm][0](task, training.settings)
@@ -101,9 +115,16 @@ def train(task: Task, training: Training) -> BehaviourFile:
     check_trained(task, floor, best)
     curve = [(steps, score(policy)) for steps, policy in snapshots]
     number = _medium([value for _, value in curve], floor + (best - floor) / 2, task)
-    policies: dict[str, TrainedPolicy] = {"medium": snapshots[number][1], "final": snapshots[-1][1]}
+    policies: dict[str, TrainedPolicy] = {
+        "medium": snapshots[number][1],
+        "final": snapshots[-1][1],
+    }
     on_the_way = np.unique(np.linspace(0, number, REPLAY_POLICIES + 1).astype(int)[:-1])
-    policies |= {f"replay_{i}": snapshots[n][1] for i, n in enumerate(on_the_way, 1) if n < number}
+    policies |= {
+        f"replay_{i}": snapshots[n][1]
+        for i, n in enumerate(on_the_way, 1)
+        if n < number
+    }
     record = {
         "algorithm": training.algorithm,
         "task": dict(task.parameters),
@@ -111,7 +132,12 @@ def train(task: Task, training: Training) -> BehaviourFile:
         "settings": vars(training.settings),
         "medium_steps": curve[number][0],
         "replay_steps": [curve[n][0] for n in on_the_way if n < number],
-        "returns": {"random": random, "zero": zero, "medium": curve[number][1], "final": best},
+        "returns": {
+            "random": random,
+            "zero": zero,
+            "medium": curve[number][1],
+            "final": best,
+        },
         "curve": [[steps, round(value, 2)] for steps, value in curve],
         "seconds": round(time.monotonic() - started),
     }
@@ -122,10 +148,12 @@ def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
     reached = [number for number, value in enumerate(scores) if value >= wanted]
     if not reached:
         best = f"the best is {max(scores):.1f} as it samples its actions"
-        remedy = "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+        remedy = (
+            "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+        )
         raise DataError(
-            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f}; {best}; {remedy}: "
-            f"{task.family} in conf/base/behaviours.yml"
+            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f};"
+            f" {best}; {remedy}: {task.family} in conf/base/behaviours.yml"
         )
     return reached[0]
 
@@ -134,7 +162,12 @@ def save(behaviours: BehaviourFile, path: Path) -> None:
     """Write a behaviour file; it appears whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_bytes(serialise(behaviours.tensors(), {"record": json.dumps(behaviours.record, sort_keys=True)}))
+    half.write_bytes(
+        serialise(
+            behaviours.tensors(),
+            {"record": json.dumps(behaviours.record, sort_keys=True)},
+        )
+    )
     half.replace(path)
 
 
@@ -146,19 +179,39 @@ def _train_one(task: Task, training: Training, path: Path) -> str:
         behaviours = train(task, training)
         save(behaviours, path)
         record = dict(behaviours.record)
-    returns = ", ".join(f"{name} {value:.1f}" for name, value in record["returns"].items())
+    returns = ", ".join(
+        f"{name} {value:.1f}" for name, value in record["returns"].items()
+    )
     return f"{task.suite} {task.name} ({task.key}): {returns}; {record['seconds']} s"
 
 
-def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: Path, processes: int) -> list[str]:
-    """Train every task that has no file yet, in parallel processes; returns what failed, one line a task."""
+def train_all(
+    tasks: Sequence[Task],
+    trainings: Mapping[str, Training],
+    folder: Path,
+    processes: int,
+) -> list[str]:
+    """Train every task that has no file yet, in parallel processes; returns what
+    failed, one line a task."""
     different = {(task.family, task.key): task for task in tasks}
-    missing = [task for names, task in different.items() if not behaviour_path(*names, folder).is_file()]
-    print(f"{len(missing)} tasks to train, {len(different) - len(missing)} are there", flush=True)
+    missing = [
+        task
+        for names, task in different.items()
+        if not behaviour_path(*names, folder).is_file()
+    ]
+    print(
+        f"{len(missing)} tasks to train, {len(different) - len(missing)} are there",
+        flush=True,
+    )
     failures = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
         runs = {
-            pool.submit(_train_one, t, trainings[t.family], folder / behaviour_name(t.family, t.key)): t
+            pool.submit(
+                _train_one,
+                t,
+                trainings[t.family],
+                folder / behaviour_name(t.family, t.key),
+            ): t
             for t in missing
         }
         for number, run in enumerate(as_completed(runs), start=1):
@@ -172,12 +225,17 @@ def train_all(tasks: Sequence[Task], trainings: Mapping[str, Training], folder: 
 
 
 def configuration(conf: Path, name: str) -> dict[str, Any]:
-    """`name*.yml` of the base and the local configuration, the later file on top; its plug-ins are importable then."""
+    """`name*.yml` of the base and the local configuration, the later file on top; its
+    plug-ins are importable then."""
     import yaml
 
     plugins.use(conf.absolute().parent)
     merged: dict[str, Any] = {}
-    for file in [f for folder in ("base", "local") for f in sorted((conf / folder).glob(f"{name}*.yml"))]:
+    for file in [
+        f
+        for folder in ("base", "local")
+        for f in sorted((conf / folder).glob(f"{name}*.yml"))
+    ]:
         merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
     return merged
 
@@ -191,22 +249,34 @@ def configured_suites(names: Sequence[str], conf: Path = Path("conf")) -> list[S
     suites = configuration(conf, "suites")
     unknown = [name for name in names if name not in suites]
     if unknown:
-        raise ConfigurationError(f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}")
+        raise ConfigurationError(
+            f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}"
+        )
     return [Suite.from_config(name, suites[name]) for name in names]
 
 
 def main(arguments: Sequence[str]) -> int:
     """The command line; the exit status says whether every task is trained."""
-    parser = argparse.ArgumentParser(description="train behaviour policies of suites (conf/*/suites*.yml)")
+    parser = argparse.ArgumentParser(
+        description="train behaviour policies of suites (conf/*/suites*.yml)"
+    )
     parser.add_argument("suites", nargs="+")
     parser.add_argument("--folder", type=Path, default=Path("data/01_raw/behaviours"))
     parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
     given = parser.parse_args(arguments)
     try:
-        chosen, families = configured_suites(given.suites), configuration(Path("conf"), "behaviours")
-        tasks = [task for suite in chosen for task in suite.tasks if task.source is None]
+        chosen, families = (
+            configured_suites(given.suites),
+            configuration(Path("conf"), "behaviours"),
+        )
+        tasks = [
+            task for suite in chosen for task in suite.tasks if task.source is None
+        ]
         trainings = {
-            suite.family: Training.from_config(suite.family, families.get(suite.family, {})) for suite in chosen
+            suite.family: Training.from_config(
+                suite.family, families.get(suite.family, {})
+            )
+            for suite in chosen
         }
         return int(bool(train_all(tasks, trainings, given.folder, given.processes)))
     except OERError as error:

@@ -1,8 +1,9 @@
 """What an episode is worth that the physics broke off (docs/deviations.md).
 
-Its return so far would reward breaking off: a cheetah that is stopped after one step has
--1.6, one that stands still to the end -300. Leaving such episodes out would do the same,
-for those that stay are the better ones. So they go on, at rewards that nobody would choose.
+Its return so far would reward breaking off: a cheetah that is stopped after one step
+has -1.6, one that stands still to the end -300. Leaving such episodes out would do the
+same, for those that stay are the better ones. So they go on, at rewards that nobody
+would choose.
 
 Shapes: B episodes, T steps to the horizon.
 """
@@ -21,11 +22,12 @@ RANDOM_EPISODES = 25
 
 
 def full_returns(task: Task, episodes: Episodes) -> FloatArray:
-    """Undiscounted return of each episode (B,), those that broke off continued to the horizon.
+    """Undiscounted return of each episode (B,), those that broke off continued to the
+    horizon.
 
     Every missing step earns the least of what random actions earn (`worst_reward`), of
-    what the episode itself has earned, and of 0, which is what a fall leaves. So breaking
-    off does not pay, whatever the episode was like.
+    what the episode itself has earned, and of 0, which is what a fall leaves. So
+    breaking off does not pay, whatever the episode was like.
     """
     returns, broken = episodes.returns, episodes.diverged
     if broken.any():
@@ -35,13 +37,15 @@ def full_returns(task: Task, episodes: Episodes) -> FloatArray:
 
 
 def continuation(task: Task, length: IntArray, least: FloatArray) -> FloatArray:
-    """What the steps from `length` (B,) to the horizon add, given the episodes' `least` rewards (B,)."""
+    """What the steps from `length` (B,) to the horizon add, given the episodes' `least`
+    rewards (B,)."""
     each = np.minimum(np.minimum(least, worst_reward(task)), 0.0)
     return np.asarray((task.horizon - length) * each)
 
 
 def worst_reward(task: Task) -> float:
-    """The least reward of the task's random data, of which the first episodes are rolled out again.
+    """The least reward of the task's random data, of which the first episodes are
+    rolled out again.
 
     Of random data, whatever quality a run is about: experts' rewards have no bad ones
     among them, a walking walker's are all above 0. No node needs another input for it,

@@ -1,4 +1,5 @@
-"""Cheetah-Vel: the half-cheetah has to run at a given signed velocity (PEARL, MACAW; protocol, section 1)."""
+"""Cheetah-Vel: the half-cheetah has to run at a given signed velocity (PEARL, MACAW;
+protocol, section 1)."""
 
 from __future__ import annotations
 
@@ -11,7 +12,8 @@ from oer_pipeline.suites.physics import Transition, number
 
 
 class CheetahVel(MujocoPhysics):
-    """Reward -|v - target| - 0.05 |a|^2, v in m/s; never terminal. Observation (20): qpos[1:], qvel, torso position."""
+    """Reward -|v - target| - 0.05 |a|^2, v in m/s; never terminal. Observation (20):
+    qpos[1:], qvel, torso position."""
 
     asset = "half_cheetah.xml"
     frame_skip = 5

@@ -25,13 +25,15 @@ def from_episodes(
     bounds: Bounds | None = None,
     has_success: bool = False,
 ) -> Trajectories:
-    """The steps of padded episodes as a table; metadata gain `horizon` (steps) and the number of `diverged_episodes`.
+    """The steps of padded episodes as a table; metadata gain `horizon` (steps) and the
+    number of `diverged_episodes`.
 
-    Roll-outs act within +-1; with `bounds` (`Physics.bounds`) the table has the environment's own units and metadata
-    gain `action_low` and `action_high`. An episode's last row without a terminal state is a time-out, at the horizon or
-    before it: the environment's own, or that of physics which diverged (`broken_off`). An episode that diverged in its
-    first step has no row. `has_success`: the family says which episodes solved their task (`Physics.has_success`), and
-    the table will.
+    Roll-outs act within +-1; with `bounds` (`Physics.bounds`) the table has the
+    environment's own units and metadata gain `action_low` and `action_high`. An
+    episode's last row without a terminal state is a time-out, at the horizon or before
+    it: the environment's own, or that of physics which diverged (`broken_off`). An
+    episode that diverged in its first step has no row. `has_success`: the family says
+    which episodes solved their task (`Physics.has_success`), and the table will.
 
     Raises:
         DataError: no episode has a step.
@@ -39,11 +41,19 @@ def from_episodes(
     length = episodes.length
     kept = np.arange(episodes.action.shape[1]) < length[:, None]  # (B, T)
     if not kept.any():
-        raise DataError(f"{len(length)} episodes, but none has a step; {int(episodes.diverged.sum())} diverged at once")
+        raise DataError(
+            f"{len(length)} episodes, but none has a step;"
+            f" {int(episodes.diverged.sum())} diverged at once"
+        )
     before_horizon = length < episodes.action.shape[1]
     timeout = ~episodes.terminal & (before_horizon | (length == horizon))
-    units = {} if bounds is None else {LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()}
-    counts = {DIVERGED: int(episodes.diverged.sum()), **broken_off_marks(episodes.diverged[length > 0])}
+    units = (
+        {} if bounds is None else {LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()}
+    )
+    counts = {
+        DIVERGED: int(episodes.diverged.sum()),
+        **broken_off_marks(episodes.diverged[length > 0]),
+    }
     return Trajectories(
         observation=episodes.observation[:, :-1][kept],
         action=_in_units(episodes.action[kept], bounds),

@@ -1,4 +1,5 @@
-"""The same physics behind gymnasium's interface, for whoever trains or tests in an environment."""
+"""The same physics behind gymnasium's interface, for whoever trains or tests in an
+environment."""
 
 from __future__ import annotations
 
@@ -16,25 +17,39 @@ from oer_pipeline.suites.task_lists import listed
 
 PICTURE = (480, 360)
 LITERATURE_HORIZON = 200
-IDS = {"oer/AntDir-v0": "ant_dir", "oer/WalkerPar-v0": "walker_par", "oer/CheetahVel-v0": "cheetah_vel"}
+IDS = {
+    "oer/AntDir-v0": "ant_dir",
+    "oer/WalkerPar-v0": "walker_par",
+    "oer/CheetahVel-v0": "cheetah_vel",
+}
 
 
 class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
     """One physics as an environment, truncated at `horizon` if there is one.
 
-    A step that diverges ends the episode without effect, as in roll-outs: the observation is the one before it, the
-    reward 0 (one NaN would spoil a whole training), and `info["diverged"]` says so. It is
-    truncated, not terminal: to a cheetah, whose rewards are all below 0, an end would pay.
+    A step that diverges ends the episode without effect, as in roll-outs: the
+    observation is the one before it, the reward 0 (one NaN would spoil a whole
+    training), and `info["diverged"]` says so. It is truncated, not terminal: to a
+    cheetah, whose rewards are all below 0, an end would pay.
     """
 
     metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - gymnasium's own contract
 
-    def __init__(self, physics: Physics, horizon: int | None = None, render_mode: str | None = None) -> None:
+    def __init__(
+        self,
+        physics: Physics,
+        horizon: int | None = None,
+        render_mode: str | None = None,
+    ) -> None:
         self._physics, self._horizon, self.render_mode = physics, horizon, render_mode
         self._state = physics.new_state()
         self._step = 0
-        self.observation_space = gymnasium.spaces.Box(-np.inf, np.inf, (physics.observation_size,), np.float64)
-        self.action_space = gymnasium.spaces.Box(-1.0, 1.0, (physics.action_size,), np.float32)
+        self.observation_space = gymnasium.spaces.Box(
+            -np.inf, np.inf, (physics.observation_size,), np.float64
+        )
+        self.action_space = gymnasium.spaces.Box(
+            -1.0, 1.0, (physics.action_size,), np.float32
+        )
 
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
@@ -45,7 +60,9 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         self._seen = self._physics.observe(self._state)
         return self._seen, {}
 
-    def step(self, action: FloatArray) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+    def step(
+        self, action: FloatArray
+    ) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         outcome = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
         if not self._physics.is_sound(self._state):
@@ -60,7 +77,11 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """A picture (360, 480, 3) in mode `rgb_array`, otherwise nothing."""
-        return self._physics.picture(self._state, *PICTURE) if self.render_mode == "rgb_array" else None
+        return (
+            self._physics.picture(self._state, *PICTURE)
+            if self.render_mode == "rgb_array"
+            else None
+        )
 
 
 def task_env(task: Task) -> PhysicsEnv:
@@ -68,11 +89,15 @@ def task_env(task: Task) -> PhysicsEnv:
     return PhysicsEnv(task.physics(), task.horizon)
 
 
-def family_env(family: str, task_id: int = 0, render_mode: str | None = None, **parameters: Any) -> PhysicsEnv:
-    """What `gymnasium.make("oer/AntDir-v0", task_id=3)` calls: a task of the literature's list, or of `parameters`.
+def family_env(
+    family: str, task_id: int = 0, render_mode: str | None = None, **parameters: Any
+) -> PhysicsEnv:
+    """What `gymnasium.make("oer/AntDir-v0", task_id=3)` calls: a task of the
+    literature's list, or of `parameters`.
 
     Raises:
-        ConfigurationError: an id that the list does not have, parameters that the family does not take.
+        ConfigurationError: an id that the list does not have, parameters that the
+            family does not take.
     """
     given = parameters or listed(family, [task_id], f"environment {family}")[0]
     try:
@@ -82,7 +107,8 @@ def family_env(family: str, task_id: int = 0, render_mode: str | None = None, **
 
 
 def register() -> None:
-    """Register the families with gymnasium; the horizon is gymnasium's time limit, `max_episode_steps` changes it."""
+    """Register the families with gymnasium; the horizon is gymnasium's time limit,
+    `max_episode_steps` changes it."""
     for id_, family in IDS.items():
         if id_ not in gymnasium.registry:
             gymnasium.register(

@@ -1,4 +1,5 @@
-"""A task's source, whatever its format, as a sound table of ours; or one error with everything that is wrong."""
+"""A task's source, whatever its format, as a sound table of ours; or one error with
+everything that is wrong."""
 
 from __future__ import annotations
 
@@ -44,26 +45,35 @@ READERS: dict[str, Callable[[Source], Draft]] = {
     "d4rl": lambda source: Draft.of_found(read_d4rl(source.file, source.path, source)),
     "minari": lambda source: Draft.of_found(read_minari(source.file, source.path)),
     "npz": lambda source: Draft.of_found(read_npz(source.file, source.path, source)),
-    "npz_episodes": lambda source: Draft.of_found(read_npz_episodes(source, source.path)),
-    "ogbench": lambda source: Draft.of_found(read_ogbench(source.file, source.path, source)),
+    "npz_episodes": lambda source: Draft.of_found(
+        read_npz_episodes(source, source.path)
+    ),
+    "ogbench": lambda source: Draft.of_found(
+        read_ogbench(source.file, source.path, source)
+    ),
     "parquet": lambda source: Draft.of_table(*arrow.read(source.file, TRANSITIONS)),
-    "robomimic": lambda source: Draft.of_found(read_robomimic(source.file, source.path, source)),
+    "robomimic": lambda source: Draft.of_found(
+        read_robomimic(source.file, source.path, source)
+    ),
 }
 
 
 def import_source(source: Source, task: Task) -> Trajectories:
     """The data of a task's source as a sound table of that task (protocol, section 2).
 
-    Only what the source allows is mended; metadata `mended` says what was. float64 becomes float32 always, and
-    `mended` says what that changed. Actions stay in the environment's units.
+    Only what the source allows is mended; metadata `mended` says what was. float64
+    becomes float32 always, and `mended` says what that changed. Actions stay in the
+    environment's units.
 
     Raises:
         ConfigurationError: an unknown format.
-        DataError: a file that cannot be read, or every flaw of its content in one message: column, row, rule, how
-            many, and the option that mends it.
+        DataError: a file that cannot be read, or every flaw of its content in one
+            message: column, row, rule, how many, and the option that mends it.
     """
     if source.format not in READERS:
-        raise ConfigurationError(f"unknown format {source.format!r}; {choices(READERS, str(source.format))}")
+        raise ConfigurationError(
+            f"unknown format {source.format!r}; {choices(READERS, str(source.format))}"
+        )
     physics, where = task.physics(), _called(source)
     draft = READERS[source.format](source)
     _shape(draft, source)
@@ -83,25 +93,36 @@ def import_source(source: Source, task: Task) -> Trajectories:
     return table
 
 
-def _held_against(table: Trajectories, physics: Physics, draft: Draft, where: str) -> Trajectories:
-    """The table, its metadata with how it fits the task's environment; what does not is a warning."""
+def _held_against(
+    table: Trajectories, physics: Physics, draft: Draft, where: str
+) -> Trajectories:
+    """The table, its metadata with how it fits the task's environment; what does not is
+    a warning."""
     found = plausibility(table, physics)
     space = space_differs(draft.action_space, Bounds(*_bounds(physics)))
     if space is not None:
         found["action_space"] = space
     told = table.metadata
-    name = told["parameters"].get("id", f"{told['family']}, task {told['task']} of suite {told['suite']}")
+    name = told["parameters"].get(
+        "id", f"{told['family']}, task {told['task']} of suite {told['suite']}"
+    )
     warn(found, where, f"environment {name}")
     return replace(table, metadata={**table.metadata, "plausibility": found})
 
 
 def _called(source: Source) -> str:
-    """What errors call the file; where rows are turned round, that they count from its end."""
-    return f"{source.path} (reversed: rows count from its end)" if source.reversed else source.path
+    """What errors call the file; where rows are turned round, that they count from its
+    end."""
+    return (
+        f"{source.path} (reversed: rows count from its end)"
+        if source.reversed
+        else source.path
+    )
 
 
 def _shape(draft: Draft, source: Source) -> None:
-    """What the suite says of the file's columns: their order, which dimensions, no rewards."""
+    """What the suite says of the file's columns: their order, which dimensions, no
+    rewards."""
     if source.reversed:
         repair.reverse(draft)
     if source.dimensions is not None:
@@ -109,29 +130,47 @@ def _shape(draft: Draft, source: Source) -> None:
     if not source.has_rewards:
         draft.columns.pop("reward", None)
     elif "reward" not in draft.columns:
-        draft.flaws.append("it has no rewards; say columns: {rewards: null} to clone them (learner.base=bc)")
+        draft.flaws.append(
+            "it has no rewards; say columns: {rewards: null} to clone them"
+            " (learner.base=bc)"
+        )
 
 
 def _check_spaces(draft: Draft, physics: Physics, where: str) -> None:
-    """The file has the sizes of the task's environment; a table of ours has its action bounds too."""
-    sizes = {"observation": physics.observation_size, "next_observation": physics.observation_size}
+    """The file has the sizes of the task's environment; a table of ours has its action
+    bounds too."""
+    sizes = {
+        "observation": physics.observation_size,
+        "next_observation": physics.observation_size,
+    }
     for column, wanted in {**sizes, "action": physics.action_size}.items():
         found = draft.columns[column].shape[1] if column in draft.columns else wanted
         if found != wanted:
-            choose = ": choose them by observation_dimensions" if found > wanted and column in sizes else ""
+            choose = (
+                ": choose them by observation_dimensions"
+                if found > wanted and column in sizes
+                else ""
+            )
             draft.flaws.append(
-                f"column {draft.name(column)}: found {found} dimensions; the task's environment has {wanted}{choose}"
+                f"column {draft.name(column)}: found {found} dimensions; the task's"
+                f" environment has {wanted}{choose}"
             )
     if draft.ours and draft.says is not None and not draft.flaws:
-        (low, high), given = _bounds(physics), action_bounds(draft.says, physics.action_size, where)
+        (low, high), given = (
+            _bounds(physics),
+            action_bounds(draft.says, physics.action_size, where),
+        )
         if (given[0] != low).any() or (given[1] != high).any():
             draft.flaws.append(
-                f"column {draft.name('action')}: {LOW} and {HIGH} are {given[0].tolist()} and {given[1].tolist()}; "
-                f"the task's environment has {low.tolist()} and {high.tolist()}"
+                f"column {draft.name('action')}: {LOW} and {HIGH} are"
+                f" {given[0].tolist()} and {given[1].tolist()}; the task's environment"
+                f" has {low.tolist()} and {high.tolist()}"
             )
 
 
-def _mend(draft: Draft, source: Source, horizon: int, low: FloatArray, high: FloatArray) -> None:
+def _mend(
+    draft: Draft, source: Source, horizon: int, low: FloatArray, high: FloatArray
+) -> None:
     """Mend what is allowed; everything else that is wrong becomes a flaw."""
     repair.refuse_backwards(draft)
     if draft.flaws:
@@ -153,11 +192,20 @@ def _bounds(physics: Physics) -> tuple[FloatArray, FloatArray]:
 def _narrowing(draft: Draft) -> str:
     """What else the import will do, said where it is refused."""
     narrowed = draft.mended["narrowed"].items()
-    each = [f"{n} ({r['changed']} values, by at most {r['largest_error']:.2g})" for n, r in narrowed]
-    return f"; besides, float64 becomes float32 and changes {', '.join(each)}" if each else ""
+    each = [
+        f"{n} ({r['changed']} values, by at most {r['largest_error']:.2g})"
+        for n, r in narrowed
+    ]
+    return (
+        f"; besides, float64 becomes float32 and changes {', '.join(each)}"
+        if each
+        else ""
+    )
 
 
-def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dict[str, Any]:
+def _metadata(
+    draft: Draft, source: Source, task: Task, physics: Physics
+) -> dict[str, Any]:
     says = draft.says or {}
     licence = says.get("licence") or says.get("license")
     bounds = physics.bounds
@@ -173,7 +221,11 @@ def _metadata(draft: Draft, source: Source, task: Task, physics: Physics) -> dic
         "horizon": task.horizon,
         "mended": draft.mended,
         **({"licence": str(licence)} if licence else {}),
-        **({LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()} if bounds is not None else {}),
+        **(
+            {LOW: bounds.low.tolist(), HIGH: bounds.high.tolist()}
+            if bounds is not None
+            else {}
+        ),
     }
 
 

@@ -11,7 +11,8 @@ from oer_pipeline.common.errors import ConfigurationError
 
 
 class InfoFlag:
-    """The entry `key` of every step's `info`: true or false, 1 or 0; False without a key.
+    """The entry `key` of every step's `info`: true or false, 1 or 0; False without a
+    key.
 
     Raises:
         ConfigurationError: a key that is no text.
@@ -20,7 +21,8 @@ class InfoFlag:
     def __init__(self, environment: str, key: str | None) -> None:
         if key is not None and not isinstance(key, str):
             raise ConfigurationError(
-                f"environment {environment!r}: success_key is {key!r}; it takes a key of info, such as is_success"
+                f"environment {environment!r}: success_key is {key!r}; it takes a key"
+                " of info, such as is_success"
             )
         self._environment, self._key = environment, key
 

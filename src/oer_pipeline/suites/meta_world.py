@@ -1,4 +1,5 @@
-"""Meta-World (Yu et al. 2020), one of its `-v3` tasks; suites after Continual World (Wolczyk et al. 2021).
+"""Meta-World (Yu et al. 2020), one of its `-v3` tasks; suites after Continual World
+(Wolczyk et al. 2021).
 
 Meta-World is an extra, imported only where one of its tasks is used.
 """
@@ -23,14 +24,24 @@ from oer_pipeline.suites.mujoco_physics import draw_without_a_screen, finite
 from oer_pipeline.suites.physics import Physics, Transition
 
 GOALS = 50
-"""Goals to collect on, as many as Meta-World gives a task; as many others to evaluate on."""
+"""Goals to collect on, as many as Meta-World gives a task; as many others to evaluate
+on."""
 FRAME = 18
 """Observation dimensions of one frame: hand 3, gripper 1, objects 14."""
 CAMERA = "corner3"
 UPRIGHT = (1.0, 0.0, 1.0, 0.0)
 """How the hand is turned, always."""
-KINEMATICS = ("xpos", "xquat", "xmat", "geom_xpos", "geom_xmat", "site_xpos", "site_xmat")
-"""Where things are, as the last step left it: what tasks read before MuJoCo computes it anew."""
+KINEMATICS = (
+    "xpos",
+    "xquat",
+    "xmat",
+    "geom_xpos",
+    "geom_xmat",
+    "site_xpos",
+    "site_xmat",
+)
+"""Where things are, as the last step left it: what tasks read before MuJoCo computes it
+anew."""
 INTEGRATION = mujoco.mjtState.mjSTATE_INTEGRATION
 MOVED = ("body_pos", "body_quat", "site_pos")
 """What a task changes of the model when an episode starts."""
@@ -46,17 +57,18 @@ def meta_world(module: str = "metaworld.env_dict") -> Any:
         return import_module(module)
     except ImportError as error:
         raise ConfigurationError(
-            f"the suite's tasks are Meta-World's, which is not installed here ({error}): "
-            "pip install 'oer_pipeline[metaworld]'"
+            "the suite's tasks are Meta-World's, which is not installed here"
+            f" ({error}): pip install 'oer_pipeline[metaworld]'"
         ) from error
 
 
 @dataclass
 class Episode:
-    """One episode in progress: Meta-World's own environment, on a simulation that all episodes of the task share.
+    """One episode in progress: Meta-World's own environment, on a simulation that all
+    episodes of the task share.
 
-    `moved` and `parked` are what the episode made of the model, and where the simulation
-    was when another episode went on.
+    `moved` and `parked` are what the episode made of the model, and where the
+    simulation was when another episode went on.
     """
 
     env: Any = None
@@ -70,8 +82,8 @@ class MetaWorld(Physics):
     """Meta-World's reward (0 to 10 a step) and success; never terminal.
 
     Observation (39): this frame (18), the last frame (18), the goal (3). An episode's
-    start is one of the task's `GOALS`, drawn evenly: where the objects lie and where the
-    goal is. Evaluation starts from as many others (`held_out`). Meta-World's own
+    start is one of the task's `GOALS`, drawn evenly: where the objects lie and where
+    the goal is. Evaluation starts from as many others (`held_out`). Meta-World's own
     `set_task` would unpickle; the start is set as it would set it.
 
     Raises:
@@ -89,7 +101,9 @@ class MetaWorld(Physics):
     def __init__(self, env_name: str) -> None:
         known = meta_world().ALL_V3_ENVIRONMENTS
         if env_name not in known:
-            raise ConfigurationError(f"env_name is {env_name!r}; {choices(known, str(env_name))}")
+            raise ConfigurationError(
+                f"env_name is {env_name!r}; {choices(known, str(env_name))}"
+            )
         self.env_name = env_name
         self._first_goal = 0
 
@@ -136,7 +150,8 @@ class MetaWorld(Physics):
 
 
 class Hand(NamedTuple):
-    """The simulation with the hand at its start: MuJoCo's state, its kinematics, the middle between the fingers."""
+    """The simulation with the hand at its start: MuJoCo's state, its kinematics, the
+    middle between the fingers."""
 
     state: FloatArray
     places: Mapping[str, FloatArray]
@@ -145,17 +160,18 @@ class Hand(NamedTuple):
 
 @cache
 def simulator(env_name: str) -> Simulator:
-    """The one simulator of a task in this process: its model takes 20 MB, its making up to 0.3 s."""
+    """The one simulator of a task in this process: its model takes 20 MB, its making up
+    to 0.3 s."""
     return Simulator(env_name)
 
 
 class Simulator:
     """A task's model and data, and what is known of its starts.
 
-    Episodes take turns in them: MuJoCo's state is put back when another one goes on, and
-    the parts of the model that the task moved at its start. That is exact, because a step
-    computes everything else from the state; and it is faster than data for every episode,
-    which no cache would hold.
+    Episodes take turns in them: MuJoCo's state is put back when another one goes on,
+    and the parts of the model that the task moved at its start. That is exact, because
+    a step computes everything else from the state; and it is faster than data for every
+    episode, which no cache would hold.
     """
 
     def __init__(self, env_name: str) -> None:
@@ -180,7 +196,8 @@ class Simulator:
         return self.model, self._data
 
     def start(self, state: Episode, goal: FloatArray) -> None:
-        """Begin an episode in an environment of its own: some tasks remember their last one."""
+        """Begin an episode in an environment of its own: some tasks remember their last
+        one."""
         self._park()
         env = self._new_env()
         env._freeze_rand_vec, env._last_rand_vec = True, goal.copy()
@@ -189,7 +206,8 @@ class Simulator:
         state.moved, self._running = self._moved(), state
 
     def advance(self, env: Any, action: FloatArray) -> FloatArray:
-        """What Meta-World's `step` does up to the observation, which is returned, under an action within +-1."""
+        """What Meta-World's `step` does up to the observation, which is returned, under
+        an action within +-1."""
         data, space = self._data, env.sawyer_observation_space
         hand = data.mocap_pos[0] + action[:3] * env.action_scale
         data.mocap_pos[0] = np.minimum(np.maximum(hand, env.mocap_low), env.mocap_high)
@@ -218,7 +236,8 @@ class Simulator:
             self._running = None
 
     def goal(self, number: int) -> FloatArray:
-        """The `number`-th start of the task's list, as Meta-World draws it with the seed (task, number)."""
+        """The `number`-th start of the task's list, as Meta-World draws it with the
+        seed (task, number)."""
         if number not in self._goals:
             self._park()
             env = self._new_env()
@@ -230,7 +249,8 @@ class Simulator:
         return self._goals[number]
 
     def reset_hand(self, env: Any, simulate: Callable[[], None]) -> None:
-        """Move the hand to its start: simulated once from each state, of which there are few."""
+        """Move the hand to its start: simulated once from each state, of which there
+        are few."""
         data, parts = env.data, self._moved()
         hand = np.asarray(env.hand_init_pos, dtype=np.float64)
         everything = (self._state(data), hand, *parts.values())
@@ -271,7 +291,8 @@ class Simulator:
 
 
 def one_frame(env: Any) -> FloatArray:
-    """Hand (3), how far the gripper is open (1), objects (14): as Meta-World puts them together.
+    """Hand (3), how far the gripper is open (1), objects (14): as Meta-World puts them
+    together.
 
     A third of a step's time went into its own way to do that.
     """
@@ -299,7 +320,8 @@ def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
 
 
 def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
-    """Meta-World's class of a task, on the simulator's model and without its detours."""
+    """Meta-World's class of a task, on the simulator's model and without its
+    detours."""
 
     class Sharing(task):  # type: ignore[misc]
         def _initialize_simulation(self) -> tuple[mujoco.MjModel, mujoco.MjData]:
@@ -317,6 +339,9 @@ def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
 
         def touching_object(self, object_geom_id: int) -> bool:
             pads = ("leftpad_geom", "rightpad_geom")
-            return all(pressing(self.data, self.data.geom(pad).id, object_geom_id) for pad in pads)
+            return all(
+                pressing(self.data, self.data.geom(pad).id, object_geom_id)
+                for pad in pads
+            )
 
     return Sharing

@@ -43,7 +43,11 @@ class Layout:
     def shown(self, env: Any) -> FloatArray:
         """What the environment's state looks like, these dimensions alone."""
         data = env.unwrapped.data
-        qvel = data.qvel if self.limit is None else np.clip(data.qvel, -self.limit, self.limit)
+        qvel = (
+            data.qvel
+            if self.limit is None
+            else np.clip(data.qvel, -self.limit, self.limit)
+        )
         return np.concatenate((data.qpos[self.skipped :], qvel))
 
     def restore(self, env: Any, observation: FloatArray) -> bool:
@@ -65,7 +69,11 @@ def layout_of(env: gymnasium.Env[Any, Any]) -> Layout | None:
     on_mujoco = isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData)
     if not on_mujoco or not callable(set_state):
         return None
-    candidates = [Layout(bare.model.nq, bare.model.nv, skipped, limit) for skipped in ODOMETERS for limit in LIMITS]
+    candidates = [
+        Layout(bare.model.nq, bare.model.nv, skipped, limit)
+        for skipped in ODOMETERS
+        for limit in LIMITS
+    ]
     observation, _ = env.reset(seed=0)
     env.action_space.seed(0)
     for _ in range(STEPS):
@@ -85,4 +93,6 @@ def _cautious(candidates: list[Layout]) -> Layout | None:
 
 def _fits(layout: Layout, env: Any, observation: FloatArray) -> bool:
     count = len(layout.dimensions)
-    return len(observation) >= count and bool(np.array_equal(observation[:count], layout.shown(env)))
+    return len(observation) >= count and bool(
+        np.array_equal(observation[:count], layout.shown(env))
+    )

@@ -27,7 +27,9 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
-def split(observation: FloatArray, positions: int, velocities: int, skipped: int) -> tuple[FloatArray, FloatArray]:
+def split(
+    observation: FloatArray, positions: int, velocities: int, skipped: int
+) -> tuple[FloatArray, FloatArray]:
     """qpos (positions,) and qvel (velocities,) of an observation that starts with them.
 
     The first `skipped` positions, which it leaves out, are 0.
@@ -38,18 +40,22 @@ def split(observation: FloatArray, positions: int, velocities: int, skipped: int
 
 
 def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
-    """Whether some velocity stands at the limit, where observations clip it, so that it may be higher."""
+    """Whether some velocity stands at the limit, where observations clip it, so that it
+    may be higher."""
     return limit is not None and bool((np.abs(qvel) >= limit).any())
 
 
 def finite(state: mujoco.MjData) -> bool:
     """Whether positions and velocities are numbers that MuJoCo can go on with."""
     qpos, qvel = state.qpos, state.qvel
-    return bool(qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2)  # false for NaN, too
+    return bool(
+        qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2
+    )  # false for NaN, too
 
 
 class MujocoPhysics(Physics):
-    """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame skip, reset and reward."""
+    """One MuJoCo model stepped through `MjData` states; a family gives its asset, frame
+    skip, reset and reward."""
 
     asset: ClassVar[str]
     frame_skip: ClassVar[int]
@@ -59,8 +65,9 @@ class MujocoPhysics(Physics):
     def __init__(self) -> None:
         assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
         self.model = mujoco.MjModel.from_xml_path(str(assets / self.asset))
-        # MuJoCo would silently reset a state that diverged; we want to see it and end the episode. One robot has no
-        # islands of contacts to be found: not looking for them leaves every bit of the result and takes 7 % less time.
+        # MuJoCo would silently reset a state that diverged; we want to see it and end
+        # the episode. One robot has no islands of contacts to be found: not looking for
+        # them leaves every bit of the result and takes 7 % less time.
         off = mujoco.mjtDisableBit
         self.model.opt.disableflags |= off.mjDSBL_AUTORESET | off.mjDSBL_ISLAND
 
@@ -78,7 +85,8 @@ class MujocoPhysics(Physics):
         mujoco.mj_forward(self.model, state)
 
     skipped_positions: ClassVar[int] = 1
-    """Leading positions, odometers all, that observations leave out; the rest of qpos, then qvel, start them."""
+    """Leading positions, odometers all, that observations leave out; the rest of qpos,
+    then qvel, start them."""
     velocity_limit: ClassVar[float | None] = None
     """Where observations clip velocities: such a one does not tell the state."""
 
@@ -87,7 +95,9 @@ class MujocoPhysics(Physics):
         return tuple(range(self.model.nq - self.skipped_positions + self.model.nv))
 
     def restore(self, state: mujoco.MjData, observation: FloatArray) -> bool:
-        qpos, qvel = split(observation, self.model.nq, self.model.nv, self.skipped_positions)
+        qpos, qvel = split(
+            observation, self.model.nq, self.model.nv, self.skipped_positions
+        )
         if is_clipped(qvel, self.velocity_limit):
             return False
         mujoco.mj_resetData(self.model, state)
@@ -114,14 +124,19 @@ class MujocoPhysics(Physics):
     def is_sound(self, state: mujoco.MjData) -> bool:
         return finite(state)
 
-    def picture(self, state: mujoco.MjData, width: int, height: int) -> NDArray[np.uint8]:
+    def picture(
+        self, state: mujoco.MjData, width: int, height: int
+    ) -> NDArray[np.uint8]:
         self._renderer(width, height).update_scene(state, self._camera)
         return np.asarray(self._renderer(width, height).render())
 
     @cached_property
     def _camera(self) -> mujoco.MjvCamera:
         camera = mujoco.MjvCamera()
-        camera.type, camera.trackbodyid = mujoco.mjtCamera.mjCAMERA_TRACKING, self.model.body(self.tracked).id
+        camera.type, camera.trackbodyid = (
+            mujoco.mjtCamera.mjCAMERA_TRACKING,
+            self.model.body(self.tracked).id,
+        )
         camera.distance, camera.azimuth, camera.elevation = 4.0, 90.0, -15.0
         return camera
 
@@ -134,20 +149,27 @@ class MujocoPhysics(Physics):
                 _enlarge_floor(self.model)
             else:
                 kept.close()
-            kept = self.__dict__["_kept_renderer"] = mujoco.Renderer(self.model, height, width)
+            kept = self.__dict__["_kept_renderer"] = mujoco.Renderer(
+                self.model, height, width
+            )
         return kept
 
 
 def _enlarge_floor(model: mujoco.MjModel) -> None:
-    """Draw the floor ten times as wide, with tiles as they were: fast robots leave it. Collisions ignore its size."""
+    """Draw the floor ten times as wide, with tiles as they were: fast robots leave it.
+    Collisions ignore its size."""
     floor = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
     model.geom_size[floor, :2] *= 10.0
     model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
 
 
 def draw_without_a_screen() -> None:
-    """MuJoCo chooses its way to draw when it is imported, and takes a window; a server has none, but often has EGL."""
-    if sys.platform == "linux" and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys():
+    """MuJoCo chooses its way to draw when it is imported, and takes a window; a server
+    has none, but often has EGL."""
+    if (
+        sys.platform == "linux"
+        and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys()
+    ):
         from mujoco import egl, gl_context
 
         gl_context.GLContext = egl.GLContext

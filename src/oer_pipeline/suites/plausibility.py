@@ -48,7 +48,12 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     stepped, earned, kept = _stepped(table.select(rows).scaled(), physics)
     rows = rows[kept]
     if not rows.size:
-        return {"skipped": "no sampled observation tells its state: velocities stand where they are clipped"}
+        return {
+            "skipped": (
+                "no sampled observation tells its state: velocities stand where they"
+                " are clipped"
+            )
+        }
     following = table.next_observation[rows][:, dimensions].astype(np.float64)
     moved = np.abs(following - table.observation[rows][:, dimensions]).mean(axis=0)
     off = np.abs(stepped[:, dimensions] - following).mean(axis=0)
@@ -60,28 +65,39 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     return {**found, **_rewards(table, rows, earned)}
 
 
-def space_differs(said: tuple[list[float], list[float]] | None, bounds: Bounds) -> str | None:
+def space_differs(
+    said: tuple[list[float], list[float]] | None, bounds: Bounds
+) -> str | None:
     """What the file says of its action space where that is not the environment's; None
     where it is, or says nothing."""
     if said is None:
         return None
     theirs = [np.asarray(values, dtype=np.float32) for values in said]
-    alike = all(a.shape == b.shape and np.array_equal(a, b) for a, b in zip(theirs, bounds, strict=True))
+    alike = all(
+        a.shape == b.shape and np.array_equal(a, b)
+        for a, b in zip(theirs, bounds, strict=True)
+    )
     if alike:
         return None
     low, high = (values.tolist() for values in theirs)
-    return f"{low} to {high}; the environment's is {bounds.low.tolist()} to {bounds.high.tolist()}"
+    return (
+        f"{low} to {high}; the environment's is {bounds.low.tolist()} to"
+        f" {bounds.high.tolist()}"
+    )
 
 
 def warn(found: dict[str, Any], where: str, environment: str) -> None:
     """Say in one line each what does not fit; that nothing could be tried is said,
     too."""
     if "skipped" in found:
-        logger.info("%s: not tried whether it fits %s: %s", where, environment, found["skipped"])
+        logger.info(
+            "%s: not tried whether it fits %s: %s", where, environment, found["skipped"]
+        )
     if found.get("error", 0.0) > THRESHOLD:
         logger.warning(
-            "%s: it does not fit %s: steps from %d of its rows end %.2g of a step's length away from its next "
-            "observations (more than %g): another environment, version or other parameters?",
+            "%s: it does not fit %s: steps from %d of its rows end %.2g of a step's"
+            " length away from its next observations (more than %g): another"
+            " environment, version or other parameters?",
             where,
             environment,
             found["rows"],
@@ -90,8 +106,9 @@ def warn(found: dict[str, Any], where: str, environment: str) -> None:
         )
     if found.get("reward_error", 0.0) > REWARD_THRESHOLD:
         logger.warning(
-            "%s: its rewards are not those of %s: they differ by %.2g of their standard deviation on %d rows (more "
-            "than %g): another task, or rewards that were scaled?",
+            "%s: its rewards are not those of %s: they differ by %.2g of their standard"
+            " deviation on %d rows (more than %g): another task, or rewards that were"
+            " scaled?",
             where,
             environment,
             found["reward_error"],
@@ -99,7 +116,9 @@ def warn(found: dict[str, Any], where: str, environment: str) -> None:
             REWARD_THRESHOLD,
         )
     if "action_space" in found:
-        logger.warning("%s: it says that its action space is %s", where, found["action_space"])
+        logger.warning(
+            "%s: it says that its action space is %s", where, found["action_space"]
+        )
 
 
 def _sample(table: Trajectories) -> IntArray:
@@ -109,8 +128,11 @@ def _sample(table: Trajectories) -> IntArray:
     return np.sort(known[drawn])
 
 
-def _stepped(sample: Trajectories, physics: Physics) -> tuple[FloatArray, FloatArray, BoolArray]:
-    """Where the rows' actions lead (S, O), what they earn (S,), and which could be tried."""
+def _stepped(
+    sample: Trajectories, physics: Physics
+) -> tuple[FloatArray, FloatArray, BoolArray]:
+    """Where the rows' actions lead (S, O), what they earn (S,), and which could be
+    tried."""
     state = physics.new_state()
     physics.reset(state, np.random.default_rng(0))
     led, earned = np.zeros(sample.observation.shape), np.zeros(len(sample))
@@ -125,7 +147,9 @@ def _stepped(sample: Trajectories, physics: Physics) -> tuple[FloatArray, FloatA
     return led[tried], earned[tried], tried
 
 
-def _rewards(table: Trajectories, rows: IntArray, earned: FloatArray) -> dict[str, float]:
+def _rewards(
+    table: Trajectories, rows: IntArray, earned: FloatArray
+) -> dict[str, float]:
     if table.reward is None:
         return {}
     theirs = table.reward[rows].astype(np.float64)

@@ -1,4 +1,5 @@
-"""Behaviour policies by Stable-Baselines3's PPO (the default), with snapshots on the way."""
+"""Behaviour policies by Stable-Baselines3's PPO (the default), with snapshots on the
+way."""
 
 from __future__ import annotations
 
@@ -13,7 +14,8 @@ from oer_pipeline.suites.suite import Task
 
 @dataclass(frozen=True)
 class PPOSettings:
-    """PPO's budget and settings; steps count environment steps over all `environments`."""
+    """PPO's budget and settings; steps count environment steps over all
+    `environments`."""
 
     steps: int = 500_000
     environments: int = 8
@@ -24,20 +26,25 @@ class PPOSettings:
     learning_rate: float = 1e-3  # falls linearly to 0
     discount: float = 0.98
     gae_lambda: float = 0.92
-    log_std: float = -1.0  # loud exploration costs more than it finds; 0 left two cheetah tasks in a poor optimum
+    # loud exploration costs more than it finds; 0 left two cheetah tasks in a poor
+    # optimum
+    log_std: float = -1.0
     snapshots: int = 40
     seed: int = 0
 
 
 def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]:
-    """(environment steps, policy) from the first to the last; observations and rewards are normalised."""
+    """(environment steps, policy) from the first to the last; observations and rewards
+    are normalised."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
     torch.set_num_threads(1)
     one: Callable[[], Any] = lambda: task_env(task)  # noqa: E731
-    environments = VecNormalize(DummyVecEnv([one] * settings.environments), gamma=settings.discount)
+    environments = VecNormalize(
+        DummyVecEnv([one] * settings.environments), gamma=settings.discount
+    )
     ppo = PPO(
         "MlpPolicy",
         environments,
@@ -47,7 +54,10 @@ def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]
         n_epochs=settings.epochs,
         gamma=settings.discount,
         gae_lambda=settings.gae_lambda,
-        policy_kwargs={"net_arch": [settings.hidden] * 2, "log_std_init": settings.log_std},
+        policy_kwargs={
+            "net_arch": [settings.hidden] * 2,
+            "log_std_init": settings.log_std,
+        },
         seed=settings.seed,
         device="cpu",
     )
@@ -55,7 +65,9 @@ def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]
 
     def keep(_locals: Any, _globals: Any) -> bool:
         if ppo.num_timesteps >= len(taken) * settings.steps / settings.snapshots:
-            taken.append((ppo.num_timesteps, _to_numpy(ppo.policy, environments.obs_rms)))
+            taken.append(
+                (ppo.num_timesteps, _to_numpy(ppo.policy, environments.obs_rms))
+            )
         return True
 
     ppo.learn(settings.steps, callback=keep)
@@ -64,7 +76,9 @@ def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]
 
 def _to_numpy(policy: Any, statistics: Any) -> GaussianPolicy:
     """SB3's actor as plain arrays, weights laid out (in, out)."""
-    linear = [m for m in policy.mlp_extractor.policy_net if hasattr(m, "weight")] + [policy.action_net]
+    linear = [m for m in policy.mlp_extractor.policy_net if hasattr(m, "weight")] + [
+        policy.action_net
+    ]
     weights = {"mean": statistics.mean.copy(), "variance": statistics.var.copy()}
     weights["log_std"] = policy.log_std.detach().numpy().copy()
     for i, layer in enumerate(linear):

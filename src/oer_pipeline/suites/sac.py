@@ -1,4 +1,5 @@
-"""Behaviour policies by Stable-Baselines3's SAC (as OER's authors trained theirs), with snapshots on the way."""
+"""Behaviour policies by Stable-Baselines3's SAC (as OER's authors trained theirs), with
+snapshots on the way."""
 
 from __future__ import annotations
 
@@ -55,11 +56,18 @@ def train(task: Task, settings: SACSettings) -> list[tuple[int, SquashedPolicy]]
 
 
 def _to_numpy(actor: Any) -> SquashedPolicy:
-    """SB3's actor as plain arrays, weights laid out (in, out); the last layer gives mean and log_std side by side."""
+    """SB3's actor as plain arrays, weights laid out (in, out); the last layer gives
+    mean and log_std side by side."""
     import torch
 
     hidden = [m for m in actor.latent_pi if hasattr(m, "weight")]
-    weights = [layer.weight for layer in hidden] + [torch.cat([actor.mu.weight, actor.log_std.weight])]
-    biases = [layer.bias for layer in hidden] + [torch.cat([actor.mu.bias, actor.log_std.bias])]
+    weights = [layer.weight for layer in hidden] + [
+        torch.cat([actor.mu.weight, actor.log_std.weight])
+    ]
+    biases = [layer.bias for layer in hidden] + [
+        torch.cat([actor.mu.bias, actor.log_std.bias])
+    ]
     named = {f"{i}.weight": w.detach().numpy().T.copy() for i, w in enumerate(weights)}
-    return SquashedPolicy(named | {f"{i}.bias": b.detach().numpy().copy() for i, b in enumerate(biases)})
+    return SquashedPolicy(
+        named | {f"{i}.bias": b.detach().numpy().copy() for i, b in enumerate(biases)}
+    )

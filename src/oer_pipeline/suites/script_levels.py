@@ -1,4 +1,5 @@
-"""How far beside its targets a script has to aim for half of its episodes to succeed: the level of `medium`.
+"""How far beside its targets a script has to aim for half of its episodes to succeed:
+the level of `medium`.
 
 `make behaviours SUITE=continual_world_10` finds it for every task that has no file yet.
 """
@@ -24,7 +25,8 @@ WANTED = 0.5
 NEAR = 0.04
 """As near as the search goes."""
 WORST = 0.4
-"""The largest bias that is tried, in m: the hand reaches no further beside any target."""
+"""The largest bias that is tried, in m: the hand reaches no further beside any
+target."""
 HALVINGS = 10
 EPISODES = 50
 """Of one try, the same starts and noise for all."""
@@ -33,13 +35,16 @@ SCORED = 100
 
 
 def level(task: Task) -> dict[str, Any]:
-    """The record of a task's scripts: the bias of `medium`, and what every behaviour earns.
+    """The record of a task's scripts: the bias of `medium`, and what every behaviour
+    earns.
 
     Raises:
         DataError: no bias makes the script fail in as many episodes.
     """
     started = time.monotonic()
-    own = replace(task, index=0)  # episodes of its own, the same wherever the task stands
+    own = replace(
+        task, index=0
+    )  # episodes of its own, the same wherever the task stands
     script = str(task.parameters["env_name"])
     bias, curve = _search(own, script)
     policies: dict[str, Behaviour] = {
@@ -48,9 +53,16 @@ def level(task: Task) -> dict[str, Any]:
         "medium": ScriptedPolicy(script, bias),
         "final": ScriptedPolicy(script),
     }
-    played = {name: play(own, policy, SCORED, "script") for name, policy in policies.items()}
-    returns = {name: float(full_returns(own, episodes).mean()) for name, episodes in played.items()}
-    success = {name: float(episodes.success.mean()) for name, episodes in played.items()}
+    played = {
+        name: play(own, policy, SCORED, "script") for name, policy in policies.items()
+    }
+    returns = {
+        name: float(full_returns(own, episodes).mean())
+        for name, episodes in played.items()
+    }
+    success = {
+        name: float(episodes.success.mean()) for name, episodes in played.items()
+    }
     libraries = ("mujoco", *FAMILIES[task.family].libraries)
     return {
         "script": script,
@@ -67,15 +79,21 @@ def level(task: Task) -> dict[str, Any]:
 
 
 def _search(task: Task, script: str) -> tuple[float, list[list[float]]]:
-    """By halving: the bias (m) nearest to what is wanted, and every one tried with its success."""
+    """By halving: the bias (m) nearest to what is wanted, and every one tried with its
+    success."""
 
     def success(bias: float) -> float:
-        return float(play(task, ScriptedPolicy(script, bias), EPISODES, "level").success.mean())
+        return float(
+            play(task, ScriptedPolicy(script, bias), EPISODES, "level").success.mean()
+        )
 
     low, high = 0.0, WORST
     curve = [[bias, success(bias)] for bias in (low, high)]
     if curve[1][1] > WANTED:
-        raise DataError(f"{task.suite} {task.name}: aiming {WORST} m aside, {curve[1][1]:.0%} of the episodes succeed")
+        raise DataError(
+            f"{task.suite} {task.name}: aiming {WORST} m aside, {curve[1][1]:.0%} of"
+            " the episodes succeed"
+        )
     for _ in range(HALVINGS):
         if min(abs(found - WANTED) for _, found in curve) <= NEAR:
             break
@@ -88,4 +106,6 @@ def _search(task: Task, script: str) -> tuple[float, list[list[float]]]:
 def save(record: dict[str, Any], path: Path) -> None:
     """Write a file of scripts; it appears whole or not at all."""
     with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+        temporary.write_text(
+            json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8"
+        )

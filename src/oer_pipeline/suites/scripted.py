@@ -1,7 +1,8 @@
-"""Behaviours that are scripts: Meta-World's own, one a task, made worse by a level that is kept in a file.
+"""Behaviours that are scripts: Meta-World's own, one a task, made worse by a level that
+is kept in a file.
 
-A file (JSON) holds the task, the level of `medium` and how it was found. Shapes: B episodes,
-O observation, A action.
+A file (JSON) holds the task, the level of `medium` and how it was found. Shapes: B
+episodes, O observation, A action.
 """
 
 from __future__ import annotations
@@ -19,22 +20,31 @@ from scipy.special import ndtr
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.behaviour import Behaviour, BehaviourFile, check_same, check_there
+from oer_pipeline.suites.behaviour import (
+    Behaviour,
+    BehaviourFile,
+    check_same,
+    check_there,
+)
 from oer_pipeline.suites.meta_world import meta_world
 from oer_pipeline.suites.suite import Task
 
 NOISE = 0.1
-"""Standard deviation of the noise on actions, as in the trial that these suites go back to."""
+"""Standard deviation of the noise on actions, as in the trial that these suites go back
+to."""
 HAND_X = 0
-"""The observation dimension that the bias is taken off: the hand's place along x, in m."""
+"""The observation dimension that the bias is taken off: the hand's place along x, in
+m."""
 
 
 @dataclass(frozen=True)
 class ScriptedPolicy:
-    """Meta-World's script of a task, its actions with noise; with a `bias` (m) the hand goes beside its targets.
+    """Meta-World's script of a task, its actions with noise; with a `bias` (m) the hand
+    goes beside its targets.
 
-    The script is told that the hand is u `bias` to the left of where it is, u drawn from
-    U(0, 2) once an episode. So the error has a mean, which a clone learns with everything else.
+    The script is told that the hand is u `bias` to the left of where it is, u drawn
+    from U(0, 2) once an episode. So the error has a mean, which a clone learns with
+    everything else.
     """
 
     script: str
@@ -61,14 +71,19 @@ def script_of(env_name: str) -> Any:
 
 @dataclass(frozen=True)
 class Scripts:
-    """A task's behaviours and how their level was found (`record`: script, noise, bias, returns, success)."""
+    """A task's behaviours and how their level was found (`record`: script, noise, bias,
+    returns, success)."""
 
     record: Mapping[str, Any]
 
     @cached_property
     def policies(self) -> dict[str, ScriptedPolicy]:
         """The one policy that needs a level."""
-        return {"medium": ScriptedPolicy(self.record["script"], self.record["bias"], self.record["noise"])}
+        return {
+            "medium": ScriptedPolicy(
+                self.record["script"], self.record["bias"], self.record["noise"]
+            )
+        }
 
     @property
     def expert(self) -> ScriptedPolicy:
@@ -99,12 +114,18 @@ class Scripts:
         check_there(path)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            _, bias, noise = record["task"], float(record["bias"]), float(record["noise"])
+            _, bias, noise = (
+                record["task"],
+                float(record["bias"]),
+                float(record["noise"]),
+            )
             if not (str(record["script"]) and bias >= 0.0 and noise >= 0.0):
                 raise ValueError(f"bias {bias}, noise {noise}")
         except (KeyError, TypeError, ValueError, OSError) as error:
             remedy = "`make behaviours SUITE=name` makes one"
-            raise DataError(f"{path}: not a file of scripts: {error!r}; {remedy}") from error
+            raise DataError(
+                f"{path}: not a file of scripts: {error!r}; {remedy}"
+            ) from error
         return cls(record)
 
 

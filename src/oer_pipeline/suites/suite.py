@@ -6,6 +6,7 @@ import hashlib
 import inspect
 import json
 from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +34,8 @@ FAMILIES: dict[str, type[Physics]] = {
 
 @dataclass(frozen=True)
 class Task:
-    """One MDP of a suite; `index` counts from 1, as the paper's T_1..T_N. `source`: imported data, if any."""
+    """One MDP of a suite; `index` counts from 1, as the paper's T_1..T_N. `source`:
+    imported data, if any."""
 
     suite: str
     index: int
@@ -51,7 +53,9 @@ class Task:
         try:
             return FAMILIES[self.family](**self.parameters)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(f"suite {self.suite}, task {self.index}: {error}") from error
+            raise ConfigurationError(
+                f"suite {self.suite}, task {self.index}: {error}"
+            ) from error
 
     @cached_property
     def has_success(self) -> bool:
@@ -63,20 +67,31 @@ class Task:
         return f"task_{self.index}"
 
     def is_like(self, other: Task) -> bool:
-        """Whether both are the same MDP with the same source of data, wherever they stand in a sequence."""
+        """Whether both are the same MDP with the same source of data, wherever they
+        stand in a sequence."""
         here = self.family, dict(self.parameters), self.horizon, self.source
-        return here == (other.family, dict(other.parameters), other.horizon, other.source)
+        return here == (
+            other.family,
+            dict(other.parameters),
+            other.horizon,
+            other.source,
+        )
 
     @property
     def key(self) -> str:
-        """What the MDP is called wherever it stands in a sequence: its list id, its parameters, or their digest."""
+        """What the MDP is called wherever it stands in a sequence: its list id, its
+        parameters, or their digest."""
         number = list_id(self.family, self.parameters)
         if number is not None:
             return f"id_{number}"
-        text = "-".join(f"{name}={value}" for name, value in sorted(self.parameters.items()))
+        text = "-".join(
+            f"{name}={value}" for name, value in sorted(self.parameters.items())
+        )
         if len(text) <= 60 and all(c.isalnum() or c in "-=._+" for c in text):
             return text
-        return hashlib.sha256(json.dumps(dict(self.parameters), sort_keys=True).encode()).hexdigest()[:10]
+        return hashlib.sha256(
+            json.dumps(dict(self.parameters), sort_keys=True).encode()
+        ).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -107,25 +122,36 @@ class Suite:
 
     @property
     def distance_dimensions(self) -> tuple[int, ...]:
-        """Observation dimensions that count in distances between states: all but odometers and what is repeated."""
+        """Observation dimensions that count in distances between states: all but
+        odometers and what is repeated."""
         left_out = {*self._physics.odometers, *self._physics.repeated}
         return tuple(d for d in range(self.observation_size) if d not in left_out)
 
     def sequence(self, number: Any, order_seed: int | None = None) -> tuple[Task, ...]:
-        """The first `number` tasks, after a shuffle by `order_seed` if there is one; indices follow the sequence.
+        """The first `number` tasks, after a shuffle by `order_seed` if there is one;
+        indices follow the sequence.
 
         Raises:
-            ConfigurationError: more tasks than there are, or none; a seed that is not a number; a task whose
-                parameters do not work; tasks whose spaces differ.
+            ConfigurationError: more tasks than there are, or none; a seed that is not a
+                number; a task whose parameters do not work; tasks whose spaces differ.
         """
-        if isinstance(number, bool) or not isinstance(number, int) or not 1 <= number <= len(self.tasks):
-            raise ConfigurationError(f"tasks is {number!r}; suite {self.name} has 1 to {len(self.tasks)}")
-        tasks = _renumbered(_shuffled(f"suite {self.name}", self.tasks, order_seed)[:number])
+        if (
+            isinstance(number, bool)
+            or not isinstance(number, int)
+            or not 1 <= number <= len(self.tasks)
+        ):
+            raise ConfigurationError(
+                f"tasks is {number!r}; suite {self.name} has 1 to {len(self.tasks)}"
+            )
+        tasks = _renumbered(
+            _shuffled(f"suite {self.name}", self.tasks, order_seed)[:number]
+        )
         spaces = {t.name: _spaces(t.physics()) for t in tasks}
         odd = [name for name, space in spaces.items() if space != spaces["task_1"]]
         if odd:
             raise ConfigurationError(
-                f"suite {self.name}: {odd[0]} has {spaces[odd[0]]}, task_1 {spaces['task_1']}; all have to agree"
+                f"suite {self.name}: {odd[0]} has {spaces[odd[0]]}, task_1"
+                f" {spaces['task_1']}; all have to agree"
             )
         return tasks
 
@@ -133,42 +159,78 @@ class Suite:
     def from_config(cls, name: str, config: Mapping[str, Any]) -> Suite:
         """Build a suite from `{family, horizon, tasks}`.
 
-        `tasks` is a list of parameters, each with an optional `source`, or `{ids, order_seed}` of the family's list.
+        `tasks` is a list of parameters, each with an optional `source`, or `{ids,
+        order_seed}` of the family's list.
 
         Raises:
-            ConfigurationError: an unknown family or key, a task without its parameters, no task at all, a bad horizon.
+            ConfigurationError: an unknown family or key, a task without its parameters,
+                no task at all, a bad horizon.
         """
         where = f"suite {name}"
         if not isinstance(config, Mapping):
-            raise ConfigurationError(f"{where}: found {config!r}; it takes family, horizon and tasks")
+            raise ConfigurationError(
+                f"{where}: found {config!r}; it takes family, horizon and tasks"
+            )
         _check_keys(where, set(config), {"family", "horizon", "tasks"})
         family, horizon, tasks = config["family"], config["horizon"], config["tasks"]
         if not isinstance(family, str) or family not in FAMILIES:
-            raise ConfigurationError(f"{where}: unknown family {family!r}; {choices(FAMILIES, str(family))}")
+            raise ConfigurationError(
+                f"{where}: unknown family {family!r}; {choices(FAMILIES, str(family))}"
+            )
         if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
-            raise ConfigurationError(f"{where}: horizon is {horizon!r}; it takes a number of steps, such as 200")
+            raise ConfigurationError(
+                f"{where}: horizon is {horizon!r}; it takes a number of steps, such"
+                " as 200"
+            )
         if isinstance(tasks, Mapping):
             tasks = _from_list(where, family, tasks)
         if not isinstance(tasks, Sequence) or isinstance(tasks, str) or not tasks:
-            raise ConfigurationError(f"{where}: it has no tasks; list at least one, or give ids of the family's list")
-        return cls(name, family, horizon, tuple(_task(name, family, horizon, i, t) for i, t in enumerate(tasks, 1)))
+            raise ConfigurationError(
+                f"{where}: it has no tasks; list at least one, or give ids of the"
+                " family's list"
+            )
+        return cls(
+            name,
+            family,
+            horizon,
+            tuple(_task(name, family, horizon, i, t) for i, t in enumerate(tasks, 1)),
+        )
 
 
-def _from_list(where: str, family: str, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+def _from_list(
+    where: str, family: str, chosen: Mapping[str, Any]
+) -> list[dict[str, Any]]:
     _check_keys(f"{where}, tasks", set(chosen), {"ids"}, {"order_seed"})
-    return _shuffled(where, listed(family, chosen["ids"], where), chosen.get("order_seed"))
+    return _shuffled(
+        where, listed(family, chosen["ids"], where), chosen.get("order_seed")
+    )
 
 
 def _task(suite: str, family: str, horizon: int, index: int, config: Any) -> Task:
     where = f"suite {suite}, task {index}"
     if not isinstance(config, Mapping):
-        raise ConfigurationError(f"{where}: found {config!r}; a task is a mapping of its parameters")
+        raise ConfigurationError(
+            f"{where}: found {config!r}; a task is a mapping of its parameters"
+        )
     arguments = inspect.signature(FAMILIES[family]).parameters.values()
     needed = {a.name for a in arguments if a.default is a.empty}
-    _check_keys(where, set(config) - {"source"}, needed, {a.name for a in arguments} - needed)
+    _check_keys(
+        where, set(config) - {"source"}, needed, {a.name for a in arguments} - needed
+    )
     parameters = {key: value for key, value in config.items() if key != "source"}
-    source = Source.from_config(f"{where}, source", config["source"]) if "source" in config else None
-    return Task(suite, index, family, parameters, horizon, None if source is None else vars(source))
+    source = (
+        Source.from_config(f"{where}, source", config["source"])
+        if "source" in config
+        else None
+    )
+    return Task(
+        suite,
+        index,
+        family,
+        parameters,
+        horizon,
+        None if source is None else vars(source),
+    )
 
 
 def _shuffled(where: str, tasks: Sequence[Any], seed: Any) -> list[Any]:
@@ -176,24 +238,38 @@ def _shuffled(where: str, tasks: Sequence[Any], seed: Any) -> list[Any]:
         return list(tasks)
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
         raise ConfigurationError(
-            f"{where}: order_seed is {seed!r}; it takes 0, 1, ..., or null for the order as listed"
+            f"{where}: order_seed is {seed!r}; it takes 0, 1, ..., or null for the"
+            " order as listed"
         )
     return [tasks[i] for i in np.random.default_rng(seed).permutation(len(tasks))]
 
 
 def _renumbered(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    return tuple(replace(task, index=index) for index, task in enumerate(tasks, start=1))
+    return tuple(
+        replace(task, index=index) for index, task in enumerate(tasks, start=1)
+    )
 
 
 def _spaces(physics: Physics) -> str:
-    bounds = "+-1" if physics.bounds is None else f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
+    bounds = (
+        "+-1"
+        if physics.bounds is None
+        else f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
+    )
     success = ", with success" if physics.has_success else ""
     sizes = f"{physics.observation_size} observation and {physics.action_size} action"
     return f"{sizes} dimensions within {bounds}{success}"
 
 
-def _check_keys(where: str, found: set[str], needed: set[str], optional: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+def _check_keys(
+    where: str,
+    found: AbstractSet[str],
+    needed: AbstractSet[str],
+    optional: AbstractSet[str] = frozenset(),
+) -> None:
     odd = sorted((needed - found) | (found - needed - optional), key=str)
     if odd:
         also = f", and may have {sorted(optional)}" if optional else ""
-        raise ConfigurationError(f"{where}: missing or unknown keys {odd}; it takes {sorted(needed)}{also}")
+        raise ConfigurationError(
+            f"{where}: missing or unknown keys {odd}; it takes {sorted(needed)}{also}"
+        )

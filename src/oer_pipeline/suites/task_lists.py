@@ -1,4 +1,5 @@
-"""The literature's full task lists (PEARL, MACAW; reused by OER): 50 goal angles, 40 velocities, 50 walkers."""
+"""The literature's full task lists (PEARL, MACAW; reused by OER): 50 goal angles, 40
+velocities, 50 walkers."""
 
 from __future__ import annotations
 
@@ -16,30 +17,52 @@ Parameters = Mapping[str, Any]
 @cache
 def task_lists() -> dict[str, list[dict[str, Any]]]:
     """Family -> parameters of task id 0, 1, ..."""
-    text = resources.files("oer_pipeline.suites").joinpath("task_lists.json").read_text(encoding="utf-8")
+    text = (
+        resources.files("oer_pipeline.suites")
+        .joinpath("task_lists.json")
+        .read_text(encoding="utf-8")
+    )
     lists: dict[str, list[dict[str, Any]]] = json.loads(text)
     return lists
 
 
 def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
-    """The parameters of some `ids` of a family's list, in the order given: `0-4`, `3+1+7-9`, or a YAML list.
+    """The parameters of some `ids` of a family's list, in the order given: `0-4`,
+    `3+1+7-9`, or a YAML list.
 
     Raises:
-        ConfigurationError: a family without a list, an id out of range or given twice, anything else.
+        ConfigurationError: a family without a list, an id out of range or given twice,
+            anything else.
     """
     known = task_lists().get(family)
     if known is None:
-        raise ConfigurationError(f"{where}: family {family!r} has no list of tasks; list the tasks' parameters instead")
+        raise ConfigurationError(
+            f"{where}: family {family!r} has no list of tasks; list the tasks'"
+            " parameters instead"
+        )
     chosen: list[int] = []
-    for part in ids if isinstance(ids, Sequence) and not isinstance(ids, str) else str(ids).split("+"):
+    for part in (
+        ids
+        if isinstance(ids, Sequence) and not isinstance(ids, str)
+        else str(ids).split("+")
+    ):
         first, _, last = str(part).strip().partition("-")
         if not first.isdecimal() or (last and not last.isdecimal()):
-            raise ConfigurationError(f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of numbers")
-        chosen += range(int(first), min(int(last or first), int(first) + len(known)) + 1)
-    wrong = sorted({i for i in chosen if i >= len(known)} | {i for i in chosen if chosen.count(i) > 1})
+            raise ConfigurationError(
+                f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
+                " numbers"
+            )
+        chosen += range(
+            int(first), min(int(last or first), int(first) + len(known)) + 1
+        )
+    wrong = sorted(
+        {i for i in chosen if i >= len(known)}
+        | {i for i in chosen if chosen.count(i) > 1}
+    )
     if wrong or not chosen:
         raise ConfigurationError(
-            f"{where}: ids {wrong or ids!r} of {ids!r}; each of 0 to {len(known) - 1} at most once"
+            f"{where}: ids {wrong or ids!r} of {ids!r}; each of 0 to {len(known) - 1}"
+            " at most once"
         )
     return [dict(known[i]) for i in chosen]
 

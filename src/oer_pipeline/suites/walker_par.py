@@ -1,4 +1,5 @@
-"""Walker-Par: the walker walks forward with another body each task (MACAW; protocol, section 1)."""
+"""Walker-Par: the walker walks forward with another body each task (MACAW; protocol,
+section 1)."""
 
 from __future__ import annotations
 
@@ -18,9 +19,11 @@ TIMESTEP = 0.004
 
 
 class WalkerPar(MujocoPhysics):
-    """Reward v_x + 1 - 1e-3 |a|^2, v in m/s; terminal when it falls. Observation (17): qpos[1:], qvel clipped to +-10.
+    """Reward v_x + 1 - 1e-3 |a|^2, v in m/s; terminal when it falls. Observation (17):
+    qpos[1:], qvel clipped to +-10.
 
-    The task is the body: masses (8 kg), inertias (8 x 3), joint damping (9), friction (8 x 3).
+    The task is the body: masses (8 kg), inertias (8 x 3), joint damping (9), friction
+    (8 x 3).
     """
 
     asset = "walker2d_v5.xml"
@@ -30,26 +33,43 @@ class WalkerPar(MujocoPhysics):
     action_size = 6
 
     def __init__(
-        self, body_mass: ArrayLike, body_inertia: ArrayLike, dof_damping: ArrayLike, geom_friction: ArrayLike
+        self,
+        body_mass: ArrayLike,
+        body_inertia: ArrayLike,
+        dof_damping: ArrayLike,
+        geom_friction: ArrayLike,
     ) -> None:
         super().__init__()
         self.model.opt.timestep = TIMESTEP
-        self.set_body(dict(zip(BODY, (body_mass, body_inertia, dof_damping, geom_friction), strict=True)))
+        self.set_body(
+            dict(
+                zip(
+                    BODY,
+                    (body_mass, body_inertia, dof_damping, geom_friction),
+                    strict=True,
+                )
+            )
+        )
 
     def body(self) -> dict[str, FloatArray]:
         """The parameters in force, as `set_body` takes them."""
         return {name: getattr(self.model, name).copy() for name in BODY}
 
     def set_body(self, parameters: Mapping[str, ArrayLike]) -> None:
-        """Give the walker another body; what MuJoCo derives from it (invweight0 and the like) follows.
+        """Give the walker another body; what MuJoCo derives from it (invweight0 and the
+        like) follows.
 
         Raises:
-            ConfigurationError: a parameter with another number of values than the model has, or a value that is none.
+            ConfigurationError: a parameter with another number of values than the model
+                has, or a value that is none.
         """
         for name, values in parameters.items():
             target, given = getattr(self.model, name), _values(name, values)
             if given.size != target.size:
-                raise ConfigurationError(f"walker_par: {name} has {given.size} values; the model takes {target.shape}")
+                raise ConfigurationError(
+                    f"walker_par: {name} has {given.size} values; the model takes"
+                    f" {target.shape}"
+                )
             target[:] = given.reshape(target.shape)
         mujoco.mj_setConst(self.model, mujoco.MjData(self.model))
 
@@ -73,8 +93,13 @@ def _values(name: str, values: ArrayLike) -> FloatArray:
     try:
         given = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(f"walker_par: {name} holds no numbers: {error}") from error
+        raise ConfigurationError(
+            f"walker_par: {name} holds no numbers: {error}"
+        ) from error
     wrong = given[~(np.isfinite(given) & (given >= 0.0))]
     if wrong.size:
-        raise ConfigurationError(f"walker_par: {name} holds {wrong[0]}; its values are finite and not negative")
+        raise ConfigurationError(
+            f"walker_par: {name} holds {wrong[0]}; its values are finite and not"
+            " negative"
+        )
     return given

@@ -26,12 +26,14 @@ logger = logging.getLogger(__name__)
 class Checkpoint(pl.Callback):
     """Keeps everything that the next update depends on in one file.
 
-    It is written after a sound block, at most once in `every_seconds` (0: every block). The
-    file names what it belongs to (data, settings, seeds, code, versions): another
+    It is written after a sound block, at most once in `every_seconds` (0: every block).
+    The file names what it belongs to (data, settings, seeds, code, versions): another
     training's is not taken up.
     """
 
-    def __init__(self, path: Path, training: TaskTraining, every_seconds: float = 60.0) -> None:
+    def __init__(
+        self, path: Path, training: TaskTraining, every_seconds: float = 60.0
+    ) -> None:
         self.path, self._every, self._last = path, every_seconds, time.monotonic()
         self._recipe = _recipe(training)
         self.update: int | None = None
@@ -45,9 +47,16 @@ class Checkpoint(pl.Callback):
         state, history, self.update = found
         module.task.load_state(state, self.update)
         module.restore(history)
-        logger.info("task %d: goes on after update %d, from %s", module.task.task, self.update, self.path)
+        logger.info(
+            "task %d: goes on after update %d, from %s",
+            module.task.task,
+            self.update,
+            self.path,
+        )
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
+    ) -> None:
         if time.monotonic() - self._last >= self._every:
             self.write(pl_module)
 
@@ -56,14 +65,18 @@ class Checkpoint(pl.Callback):
         from safetensors.torch import save_file
 
         columns = module.columns()
-        tensors = module.task.state() | {f"history.{name}": t for name, t in columns.items()}
+        tensors = module.task.state() | {
+            f"history.{name}": t for name, t in columns.items()
+        }
         header = {
             "recipe": self._recipe,
             "updates": str(module.task.updates),
             "history": json.dumps(list(columns)),
         }
         with atomic_path(self.path) as temporary:
-            save_file({name: t.contiguous() for name, t in tensors.items()}, temporary, header)
+            save_file(
+                {name: t.contiguous() for name, t in tensors.items()}, temporary, header
+            )
         self.update, self._last = module.task.updates, time.monotonic()
 
     def remove(self) -> None:
@@ -71,7 +84,8 @@ class Checkpoint(pl.Callback):
         self.path.unlink(missing_ok=True)
 
     def _read(self) -> tuple[dict[str, Tensor], dict[str, Tensor], int] | None:
-        """State, history by columns and update of the file; None where it is not this training's."""
+        """State, history by columns and update of the file; None where it is not this
+        training's."""
         if not self.path.is_file():
             return None
         from safetensors import safe_open
@@ -82,12 +96,17 @@ class Checkpoint(pl.Callback):
                 if header.get("recipe") != self._recipe:
                     return None
                 state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                # A file sorts its tensors; curves keep the order in which losses came up.
+                # A file sorts its tensors; curves keep the order in which losses came
+                # up.
                 columns = json.loads(header["history"])
                 history = {name: state.pop(f"history.{name}") for name in columns}
                 return state, history, int(header["updates"])
         except Exception as error:  # safetensors has its own error type for each damage
-            logger.warning("checkpoint %s cannot be read (%s); the task starts anew", self.path, error)
+            logger.warning(
+                "checkpoint %s cannot be read (%s); the task starts anew",
+                self.path,
+                error,
+            )
             return None
 
 
@@ -104,7 +123,9 @@ def _recipe(training: TaskTraining) -> str:
         products.path(),
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    for code in _code({type(training.learner).__module__, type(training.base).__module__}):
+    for code in _code(
+        {type(training.learner).__module__, type(training.base).__module__}
+    ):
         digest.update(code)
     for tensor in (*training.state().values(), *training.tensors_given()):
         digest.update(tensor.cpu().numpy().tobytes())
@@ -113,13 +134,20 @@ def _recipe(training: TaskTraining) -> str:
 
 def _options(told: object) -> tuple[str, dict[str, Any]]:
     """The class of a learner or base and what it was told."""
-    options = {k: v for k, v in sorted(vars(told).items()) if isinstance(v, bool | int | float | str)}
+    options = {
+        k: v
+        for k, v in sorted(vars(told).items())
+        if isinstance(v, bool | int | float | str)
+    }
     return type(told).__qualname__, options
 
 
 def _code(own: Collection[str]) -> Iterator[bytes]:
-    """The source of the learners, the networks and the modules of the learner and the base in force."""
+    """The source of the learners, the networks and the modules of the learner and the
+    base in force."""
     for name in sorted(sys.modules):
-        if name in own or name.startswith(("oer_pipeline.learners.", "oer_pipeline.networks.")):
+        if name in own or name.startswith(
+            ("oer_pipeline.learners.", "oer_pipeline.networks.")
+        ):
             file = sys.modules[name].__file__
             yield Path(file).read_bytes() if file else b""

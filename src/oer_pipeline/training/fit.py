@@ -25,13 +25,14 @@ from oer_pipeline.trajectories.table import Trajectories
 BLOCK = 100
 
 Curves = dict[int, dict[str, list[float]]]
-"""Per seed: `update` and each loss's mean over the block that ended there, as equally long columns; NaN in a block
-without it, such as one too short for a policy update."""
+"""Per seed: `update` and each loss's mean over the block that ended there, as equally
+long columns; NaN in a block without it, such as one too short for a policy update."""
 
 
 @dataclass(frozen=True)
 class Trained:
-    """The policies of all members, their curves, the size of what was trained and for how many updates."""
+    """The policies of all members, their curves, the size of what was trained and for
+    how many updates."""
 
     policies: Policies
     curves: Curves
@@ -51,7 +52,8 @@ def fit(
     every_seconds: float = 60.0,
     base: Base | None = None,
 ) -> Trained:
-    """Train the task after `previous` for all seeds at once (arguments as `TaskTraining`).
+    """Train the task after `previous` for all seeds at once (arguments as
+    `TaskTraining`).
 
     With a `checkpoint` file, written every so many seconds (0: after every block), a
     training that was interrupted goes on there; it is removed at the end.
@@ -61,20 +63,31 @@ def fit(
     """
     hardware = hardware or Hardware()
     device = hardware.device()
-    task = TaskTraining(learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base)
+    task = TaskTraining(
+        learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base
+    )
     module = BlockModule(task)
     keeper = Checkpoint(checkpoint, task, every_seconds) if checkpoint else None
     if keeper:
         keeper.resume(module)
-    title = f"train task {task.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"
-    callbacks = [Progress(title, task.length, task.updates), *([keeper] if keeper else [])]
+    title = (
+        f"train task {task.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"
+    )
+    callbacks = [
+        Progress(title, task.length, task.updates),
+        *([keeper] if keeper else []),
+    ]
     try:
-        _trainer(hardware, callbacks).fit(module, train_dataloaders=list(_blocks(task.updates, task.length)))
+        _trainer(hardware, callbacks).fit(
+            module, train_dataloaders=list(_blocks(task.updates, task.length))
+        )
     except DivergedError as error:
         raise DivergedError(f"{error}; {_last_good(keeper)}") from error
     if keeper:
         keeper.remove()
-    return Trained(task.result(), _curves(module, seeds), task.parameter_count(), task.length)
+    return Trained(
+        task.result(), _curves(module, seeds), task.parameter_count(), task.length
+    )
 
 
 def _blocks(first: int, last: int) -> Iterator[int]:
@@ -84,7 +97,10 @@ def _blocks(first: int, last: int) -> Iterator[int]:
 
 
 def _trainer(hardware: Hardware, callbacks: list[pl.Callback]) -> pl.Trainer:
-    for name in ("pytorch_lightning.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero"):
+    for name in (
+        "pytorch_lightning.utilities.rank_zero",
+        "lightning.pytorch.utilities.rank_zero",
+    ):
         logging.getLogger(name).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", module="pytorch_lightning")
     return pl.Trainer(
@@ -103,7 +119,10 @@ def _curves(module: BlockModule, seeds: Sequence[int]) -> Curves:
     columns = module.columns()
     updates = columns.pop("update").tolist()
     return {
-        seed: {"update": updates, **{name: column[:, member].tolist() for name, column in columns.items()}}
+        seed: {
+            "update": updates,
+            **{name: column[:, member].tolist() for name, column in columns.items()},
+        }
         for member, seed in enumerate(seeds)
     }
 

@@ -18,8 +18,8 @@ Precision = Literal["highest", "high", "medium"]
 class Hardware:
     """`accelerator`: `cpu`, `gpu`, or `auto`, the GPU where there is one.
 
-    `graphs`: updates are captured once and replayed. `precision` of float32 matrix products on a GPU: `highest`, `high`
-    (tf32) or `medium`.
+    `graphs`: updates are captured once and replayed. `precision` of float32 matrix
+    products on a GPU: `highest`, `high` (tf32) or `medium`.
     """
 
     accelerator: str = "cpu"
@@ -35,13 +35,18 @@ class Hardware:
         Raises:
             ConfigurationError: `gpu` is asked for and there is none.
         """
-        torch.set_num_threads(1)  # two OpenMP threads on two busy cores make an update many times slower
+        torch.set_num_threads(
+            1
+        )  # two OpenMP threads on two busy cores make an update many times slower
         products.path()  # says in the log which products run
-        if self.accelerator == "cpu" or (self.accelerator == "auto" and not torch.cuda.is_available()):
+        if self.accelerator == "cpu" or (
+            self.accelerator == "auto" and not torch.cuda.is_available()
+        ):
             return torch.device("cpu")
         if not torch.cuda.is_available():
             raise ConfigurationError(
-                f"accelerator is {self.accelerator!r}, but torch sees no GPU; set accelerator: cpu"
+                f"accelerator is {self.accelerator!r}, but torch sees no GPU; set"
+                " accelerator: cpu"
             )
         torch.set_float32_matmul_precision(self.precision)
         return torch.device("cuda")

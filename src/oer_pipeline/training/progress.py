@@ -12,17 +12,34 @@ logger = logging.getLogger(__name__)
 
 
 class Progress(pl.Callback):
-    """Logs updates done, updates per second and the time left; `done` updates were done before."""
+    """Logs updates done, updates per second and the time left; `done` updates were done
+    before."""
 
-    def __init__(self, title: str, updates: int, done: int = 0, every_seconds: float = 10.0) -> None:
-        self._title, self._updates, self._first, self._every = title, updates, done, every_seconds
+    def __init__(
+        self, title: str, updates: int, done: int = 0, every_seconds: float = 10.0
+    ) -> None:
+        self._title, self._updates, self._first, self._every = (
+            title,
+            updates,
+            done,
+            every_seconds,
+        )
         self._started = self._last = time.monotonic()
 
-    def on_train_batch_end(self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any) -> None:
+    def on_train_batch_end(
+        self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
+    ) -> None:
         now, done = time.monotonic(), pl_module.task.updates
         if now - self._last < self._every and done < self._updates:
             return
         self._last = now
         rate = (done - self._first) / (now - self._started)
         left = (self._updates - done) / rate
-        logger.info("%s: %d/%d updates, %.0f/s, %.0f s left", self._title, done, self._updates, rate, left)
+        logger.info(
+            "%s: %d/%d updates, %.0f/s, %.0f s left",
+            self._title,
+            done,
+            self._updates,
+            rate,
+            left,
+        )

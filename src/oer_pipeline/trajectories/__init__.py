@@ -1,1 +1,2 @@
-"""The transition table: arrays, Parquet files, rules, qualities, data cards; and the replay buffer cut from it."""
+"""The transition table: arrays, Parquet files, rules, qualities, data cards; and the
+replay buffer cut from it."""

@@ -1,4 +1,5 @@
-"""The replay buffer B_n: transitions chosen from D_n, target actions, how they were chosen (method, section 5).
+"""The replay buffer B_n: transitions chosen from D_n, target actions, how they were
+chosen (method, section 5).
 
 Shapes: M rows, O observation, A action.
 """
@@ -60,7 +61,16 @@ def _taken_twice(c: Mapping[str, Array]) -> BoolArray:
 
 
 RULES = (
-    *(finite(name) for name in ("observation", "action", "next_observation", "reward", "target_action")),
+    *(
+        finite(name)
+        for name in (
+            "observation",
+            "action",
+            "next_observation",
+            "reward",
+            "target_action",
+        )
+    ),
     bounded("action"),
     bounded("target_action"),
     Rule("row", "must not be negative", lambda c: np.asarray(c["row"] < 0)),
@@ -71,7 +81,8 @@ RULES = (
 
 @dataclass(frozen=True, eq=False)
 class ReplayBuffer:
-    """At most M real transitions of one task and how they were chosen; `distance` and `uncertainty` may be NaN."""
+    """At most M real transitions of one task and how they were chosen; `distance` and
+    `uncertainty` may be NaN."""
 
     observation: FloatArray  # (M, O) float32
     action: FloatArray  # (M, A) float32
@@ -91,7 +102,8 @@ class ReplayBuffer:
     next_known: BoolArray | None = None  # (M,); None: all are (`Trajectories`)
 
     def __post_init__(self) -> None:
-        """Say in one way that all are known, so that equal buffers have equal hashes."""
+        """Say in one way that all are known, so that equal buffers have equal
+        hashes."""
         if self.next_known is not None and self.next_known.all():
             object.__setattr__(self, "next_known", None)
 
@@ -100,14 +112,19 @@ class ReplayBuffer:
 
     def arrays(self) -> dict[str, Array]:
         """The columns by name, in the schema's order, without those that are None."""
-        every = {name: getattr(self, name) for name in (*BUFFER.columns, *BUFFER.optional)}
+        every = {
+            name: getattr(self, name) for name in (*BUFFER.columns, *BUFFER.optional)
+        }
         return {name: column for name, column in every.items() if column is not None}
 
     @property
     def replay_bytes(self) -> int:
-        """Bytes of what replay keeps: the transitions and their target actions, without the record."""
+        """Bytes of what replay keeps: the transitions and their target actions, without
+        the record."""
         kept = (*TRANSITION, "target_action")
-        return sum(array.nbytes for name, array in self.arrays().items() if name in kept)
+        return sum(
+            array.nbytes for name, array in self.arrays().items() if name in kept
+        )
 
     def content_hash(self) -> str:
         """SHA-256 of the arrays; the metadata does not count."""

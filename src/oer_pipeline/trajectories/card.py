@@ -18,23 +18,29 @@ VERSIONS = ("mujoco", "gymnasium", "metaworld")
 """Metadata that say what the data were made with."""
 
 References = Mapping[str, Mapping[str, float]]
-"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes, mean, sd} of its returns.
+"""One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes,
+mean, sd} of its returns.
 
 Also `success`, the share of episodes that solved the task, where the suite says so.
 """
 
 
-def data_card(trajectories: Trajectories, references: References | None = None) -> dict[str, Any]:
-    """What a table holds and where it comes from, the same keys for collected and imported data.
+def data_card(
+    trajectories: Trajectories, references: References | None = None
+) -> dict[str, Any]:
+    """What a table holds and where it comes from, the same keys for collected and
+    imported data.
 
-    Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed (empty for other data);
-    `coverage` is per dimension, `at_bounds` the share of rows whose action touches a bound.
-    `unknown_next_observations`, there only where some are, counts terminal rows whose file
-    does not say what followed, and `timeouts_before_horizon` episodes that something else than
-    the horizon cut short; `success_rate`, the share of episodes that solved their task, only
-    where the suite says so; `normalised_return` only where a random and an expert reference are.
-    `plausibility` is how imported data fit the task's environment (`exchange.plausibility`).
-    Data without rewards have neither `returns` nor anything else that is made of them.
+    Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed
+    (empty for other data); `coverage` is per dimension, `at_bounds` the share of rows
+    whose action touches a bound. `unknown_next_observations`, there only where some
+    are, counts terminal rows whose file does not say what followed, and
+    `timeouts_before_horizon` episodes that something else than the horizon cut short;
+    `success_rate`, the share of episodes that solved their task, only where the suite
+    says so; `normalised_return` only where a random and an expert reference are.
+    `plausibility` is how imported data fit the task's environment
+    (`exchange.plausibility`). Data without rewards have neither `returns` nor anything
+    else that is made of them.
 
     Raises:
         DataError: the random and the expert reference are equal.
@@ -55,7 +61,10 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
         "action_bounds": {"low": low.tolist(), "high": high.tolist()},
         "bytes": sum(array.nbytes for array in trajectories.arrays().values()),
         **_returns(trajectories),
-        "episode_lengths": {**_summary(trajectories.lengths), "histogram": _histogram(trajectories.lengths)},
+        "episode_lengths": {
+            **_summary(trajectories.lengths),
+            "histogram": _histogram(trajectories.lengths),
+        },
         "terminal_episodes": int(np.count_nonzero(trajectories.terminal)),
         "timeout_episodes": int(np.count_nonzero(trajectories.timeout)),
         "terminal_at_horizon": terminal_at_horizon(trajectories),
@@ -65,14 +74,20 @@ def data_card(trajectories: Trajectories, references: References | None = None) 
     if "plausibility" in metadata:
         card["plausibility"] = dict(metadata["plausibility"])
     if trajectories.next_known is not None:
-        card["unknown_next_observations"] = int(np.count_nonzero(~trajectories.next_known))
+        card["unknown_next_observations"] = int(
+            np.count_nonzero(~trajectories.next_known)
+        )
     if trajectories.solved is not None:
         card["success_rate"] = float(trajectories.solved.mean())
     if early := _timeouts_before_horizon(trajectories):
         card["timeouts_before_horizon"] = early
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
-    if references and {"random", "expert"} <= set(references) and trajectories.reward is not None:
+    if (
+        references
+        and {"random", "expert"} <= set(references)
+        and trajectories.reward is not None
+    ):
         mean = float(trajectories.returns.mean())
         card["normalised_return"] = normalised(mean, references)
     return card
@@ -93,7 +108,8 @@ def _coverage(trajectories: Trajectories) -> dict[str, Any]:
 
 
 def _timeouts_before_horizon(trajectories: Trajectories) -> int:
-    """Episodes that timed out before the horizon in the metadata, those left out that the physics broke off."""
+    """Episodes that timed out before the horizon in the metadata, those left out that
+    the physics broke off."""
     horizon = trajectories.metadata.get("horizon")
     if horizon is None:
         return 0
@@ -111,14 +127,21 @@ def normalised(value: float, references: References) -> float:
     try:
         random, expert = references["random"]["mean"], references["expert"]["mean"]
     except KeyError as error:
-        raise DataError(f"references have no {error}; they need random and expert, each with its mean") from error
+        raise DataError(
+            f"references have no {error}; they need random and expert, each with its"
+            " mean"
+        ) from error
     if random == expert:
-        raise DataError(f"references: random and expert return are both {random}; returns cannot be normalised")
+        raise DataError(
+            f"references: random and expert return are both {random}; returns cannot be"
+            " normalised"
+        )
     return 100.0 * (value - random) / (expert - random)
 
 
 def _summary(values: Array) -> dict[str, Any]:
-    """min, mean, max and std over rows: numbers for (N,), lists over dimensions for (N, D)."""
+    """min, mean, max and std over rows: numbers for (N,), lists over dimensions for (N,
+    D)."""
     return {
         "min": values.min(axis=0).tolist(),
         "mean": values.mean(axis=0, dtype=np.float64).tolist(),
@@ -129,7 +152,9 @@ def _summary(values: Array) -> dict[str, Any]:
 
 def _histogram(values: Array) -> dict[str, list[float]]:
     low, high = float(values.min()), float(values.max())
-    if high - low <= 2 * BINS * np.spacing(max(abs(low), abs(high))):  # too near for bins between them
+    if high - low <= 2 * BINS * np.spacing(
+        max(abs(low), abs(high))
+    ):  # too near for bins between them
         low, high = low - 0.5, high + 0.5
     counts, edges = np.histogram(values, bins=BINS, range=(low, high))
     return {"counts": counts.tolist(), "edges": edges.tolist()}

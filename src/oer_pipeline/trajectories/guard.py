@@ -1,4 +1,5 @@
-"""Reading what may be damaged: every failure is one DataError that names the file, and no memory is taken for a lie."""
+"""Reading what may be damaged: every failure is one DataError that names the file, and
+no memory is taken for a lie."""
 
 from __future__ import annotations
 
@@ -10,12 +11,14 @@ from pathlib import Path
 from oer_pipeline.common.errors import DataError, OERError, one_line
 
 BEST_COMPRESSION = 1032
-"""deflate's limit, the tightest of the codecs in use: no file holds more than so many times its own bytes."""
+"""deflate's limit, the tightest of the codecs in use: no file holds more than so many
+times its own bytes."""
 
 
 @contextmanager
 def reading(where: str, what: str) -> Iterator[None]:
-    """Whatever goes wrong inside is one DataError: `where` is not a readable `what`, and why.
+    """Whatever goes wrong inside is one DataError: `where` is not a readable `what`,
+    and why.
 
     Raises:
         DataError: instead of every error that is not the project's own.
@@ -24,9 +27,13 @@ def reading(where: str, what: str) -> Iterator[None]:
         yield
     except OERError:
         raise
-    except Exception as error:  # a damaged file makes Arrow and HDF5 raise nearly every kind there is
+    except (
+        Exception
+    ) as error:  # a damaged file makes Arrow and HDF5 raise nearly every kind there is
         cause = one_line(error)
-        raise DataError(f"{where}: not a readable {what} (truncated or corrupt?): {cause}") from error
+        raise DataError(
+            f"{where}: not a readable {what} (truncated or corrupt?): {cause}"
+        ) from error
 
 
 def check_file(path: Path) -> None:
@@ -42,13 +49,20 @@ def check_file(path: Path) -> None:
 
 
 def check_claim(where: str, rows: int, size: int, file_size: int) -> None:
-    """`rows` rows of `size` bytes in all can come from a file of `file_size` bytes and fit into memory.
+    """`rows` rows of `size` bytes in all can come from a file of `file_size` bytes and
+    fit into memory.
 
     Raises:
         DataError: they cannot.
     """
     if size > BEST_COMPRESSION * file_size:
-        raise DataError(f"{where}: claims {rows} rows of {size} bytes in all; a file of {file_size} bytes cannot")
+        raise DataError(
+            f"{where}: claims {rows} rows of {size} bytes in all; a file of {file_size}"
+            " bytes cannot"
+        )
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory:
-        raise DataError(f"{where}: {rows} rows take {size} bytes of memory; this machine has {memory}: cut the file")
+        raise DataError(
+            f"{where}: {rows} rows take {size} bytes of memory; this machine has"
+            f" {memory}: cut the file"
+        )

@@ -1,4 +1,5 @@
-"""What a file of ours says of itself, whatever its format: kind, schema version, metadata, and what proves them."""
+"""What a file of ours says of itself, whatever its format: kind, schema version,
+metadata, and what proves them."""
 
 from __future__ import annotations
 
@@ -14,11 +15,13 @@ Header = Mapping[str, str]
 NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
 
 
-def make_header(schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str) -> dict[str, str]:
+def make_header(
+    schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str
+) -> dict[str, str]:
     """The header of arrays and their metadata, which are kept as sorted JSON.
 
-    It names the optional columns that are there, and those that are left out; without any it
-    says nothing of them.
+    It names the optional columns that are there, and those that are left out; without
+    any it says nothing of them.
 
     Raises:
         DataError: metadata that JSON cannot hold.
@@ -49,12 +52,21 @@ def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
     missing = sorted(NEEDED - set(header))
     if missing or header["kind"] != schema.kind:
         kind = header.get("kind", "unknown")
-        raise DataError(f"{where}: not a {schema.kind} file: kind {kind!r}, missing schema metadata {missing}")
+        raise DataError(
+            f"{where}: not a {schema.kind} file: kind {kind!r}, missing schema metadata"
+            f" {missing}"
+        )
     if header["schema_version"] != str(schema.version):
-        raise DataError(f"{where}: schema version {header['schema_version']}; this release reads {schema.version}")
+        raise DataError(
+            f"{where}: schema version {header['schema_version']}; this release reads"
+            f" {schema.version}"
+        )
     found, expected = _digest(header["metadata"]), header.get("metadata_sha256")
     if expected is not None and found != expected:
-        raise DataError(f"{where}: the metadata's SHA-256 is {found}, the header says {expected}; make the file again")
+        raise DataError(
+            f"{where}: the metadata's SHA-256 is {found}, the header says {expected};"
+            " make the file again"
+        )
     metadata = json.loads(header["metadata"])
     if not isinstance(metadata, dict):
         raise DataError(f"{where}: metadata is {metadata!r}; it takes a JSON object")
@@ -67,7 +79,9 @@ def columns_told(header: Header, schema: Schema) -> dict[str, Column]:
     return schema.present({*schema.columns, *also} - without)
 
 
-def check_content(header: Header, schema: Schema, arrays: Mapping[str, Array], where: str) -> None:
+def check_content(
+    header: Header, schema: Schema, arrays: Mapping[str, Array], where: str
+) -> None:
     """The arrays are those that were written.
 
     Raises:
@@ -75,7 +89,10 @@ def check_content(header: Header, schema: Schema, arrays: Mapping[str, Array], w
     """
     found = content_hash(schema, arrays)
     if found != header["sha256"]:
-        raise DataError(f"{where}: the content's SHA-256 is {found}, its header says {header['sha256']}; make it again")
+        raise DataError(
+            f"{where}: the content's SHA-256 is {found}, its header says"
+            f" {header['sha256']}; make it again"
+        )
 
 
 def _digest(text: str) -> str:

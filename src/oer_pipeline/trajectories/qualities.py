@@ -19,7 +19,8 @@ QUALITIES: dict[str, tuple[str, ...]] = {
 """Quality -> raw kinds; each kind gives an equal share of the rows."""
 
 IMPORTED = "imported"
-"""The raw kind of a task whose data somebody else made, and the quality of a suite that has no others."""
+"""The raw kind of a task whose data somebody else made, and the quality of a suite that
+has no others."""
 
 
 def raw_kinds(quality: str) -> tuple[str, ...]:
@@ -29,30 +30,43 @@ def raw_kinds(quality: str) -> tuple[str, ...]:
         ConfigurationError: an unknown quality.
     """
     if quality not in QUALITIES:
-        raise ConfigurationError(f"unknown quality {quality!r}; {choices(QUALITIES, quality)}")
+        raise ConfigurationError(
+            f"unknown quality {quality!r}; {choices(QUALITIES, quality)}"
+        )
     return QUALITIES[quality]
 
 
-def cut(quality: str, raw: Mapping[str, Trajectories], transitions: int) -> Trajectories:
+def cut(
+    quality: str, raw: Mapping[str, Trajectories], transitions: int
+) -> Trajectories:
     """Whole episodes of the raw kinds, in order, at most `transitions` rows.
 
-    Metadata gain `quality`, `raw_sha256` and `episodes_of_kinds`, how many episodes of each kind follow one another.
+    Metadata gain `quality`, `raw_sha256` and `episodes_of_kinds`, how many episodes of
+    each kind follow one another.
 
     Raises:
         ConfigurationError: an unknown quality.
-        DataError: a raw kind is missing or has fewer rows than its share of `transitions`.
+        DataError: a raw kind is missing or has fewer rows than its share of
+            `transitions`.
     """
     kinds = raw_kinds(quality)
     missing = [kind for kind in kinds if kind not in raw]
     if missing:
-        raise DataError(f"quality {quality} needs raw kinds {list(kinds)}; {missing} are missing")
+        raise DataError(
+            f"quality {quality} needs raw kinds {list(kinds)}; {missing} are missing"
+        )
     share = transitions // len(kinds)
-    parts = [_whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}") for kind in kinds]
+    parts = [
+        _whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}")
+        for kind in kinds
+    ]
     table = concatenate(parts)
     of_kinds = {
         "quality": quality,
         "raw_sha256": {kind: raw[kind].content_hash() for kind in kinds},
-        "episodes_of_kinds": [[kind, len(part.lengths)] for kind, part in zip(kinds, parts, strict=True)],
+        "episodes_of_kinds": [
+            [kind, len(part.lengths)] for kind, part in zip(kinds, parts, strict=True)
+        ],
     }
     return replace(table, metadata={**table.metadata, **of_kinds})
 
@@ -63,7 +77,7 @@ def _whole_episodes(raw: Trajectories, rows: int, where: str) -> Trajectories:
     fitting = ends[ends <= rows]
     if len(raw) < rows or not fitting.size:
         raise DataError(
-            f"{where}: it has {len(raw)} rows in {len(ends)} episodes, the first of {raw.lengths[0]} rows; "
-            f"{rows} rows of whole episodes are asked for"
+            f"{where}: it has {len(raw)} rows in {len(ends)} episodes, the first of"
+            f" {raw.lengths[0]} rows; {rows} rows of whole episodes are asked for"
         )
     return raw.select(slice(0, int(fitting[-1])))

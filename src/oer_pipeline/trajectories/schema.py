@@ -20,7 +20,8 @@ Array: TypeAlias = NDArray[Any]
 
 @dataclass(frozen=True)
 class Column:
-    """One column: its numpy dtype, and whether a row holds a vector (N, D) or one value (N,)."""
+    """One column: its numpy dtype, and whether a row holds a vector (N, D) or one value
+    (N,)."""
 
     dtype: str
     vector: bool = False
@@ -31,11 +32,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Schema:
-    """What one kind of file holds; `version` rises with every change that an older reader would misread.
+    """What one kind of file holds; `version` rises with every change that an older
+    reader would misread.
 
-    An `optional` column is there only where it says something, and a file may lack those that
-    `may_lack` names. Either counts in the content's hash, so that an older reader refuses the
-    file instead of misreading it.
+    An `optional` column is there only where it says something, and a file may lack
+    those that `may_lack` names. Either counts in the content's hash, so that an older
+    reader refuses the file instead of misreading it.
     """
 
     kind: str
@@ -45,10 +47,13 @@ class Schema:
     may_lack: frozenset[str] = frozenset()
 
     def present(self, names: Container[str]) -> dict[str, Column]:
-        """Every column, but only those of `optional` and `may_lack` that are among `names`."""
+        """Every column, but only those of `optional` and `may_lack` that are among
+        `names`."""
         by_choice = {*self.optional, *self.may_lack}
         every = {**self.columns, **self.optional}
-        return {n: column for n, column in every.items() if n in names or n not in by_choice}
+        return {
+            n: column for n, column in every.items() if n in names or n not in by_choice
+        }
 
 
 TRANSITION = {
@@ -59,7 +64,8 @@ TRANSITION = {
     "terminal": Column("bool"),
     "timeout": Column("bool"),
 }
-"""What every stored transition has; tables and replay buffers start with these columns."""
+"""What every stored transition has; tables and replay buffers start with these
+columns."""
 
 REWARD = frozenset({"reward"})
 """What data to clone may lack: absent then, never zero."""
@@ -85,10 +91,13 @@ TRANSITIONS = Schema(
 
 
 def content_hash(schema: Schema, arrays: Mapping[str, Array]) -> str:
-    """SHA-256 over names, dtypes, shapes and little-endian bytes of the arrays, in the schema's order."""
+    """SHA-256 over names, dtypes, shapes and little-endian bytes of the arrays, in the
+    schema's order."""
     digest = hashlib.sha256(f"{schema.kind}/{schema.version}\n".encode())
     for name, column in schema.present(arrays).items():
-        array = np.ascontiguousarray(arrays[name], dtype=np.dtype(column.dtype).newbyteorder("<"))
+        array = np.ascontiguousarray(
+            arrays[name], dtype=np.dtype(column.dtype).newbyteorder("<")
+        )
         digest.update(f"{name}:{column.dtype}:{array.shape}\n".encode())
         digest.update(array.data)
     return digest.hexdigest()
@@ -104,8 +113,16 @@ def check_arrays(schema: Schema, arrays: Mapping[str, Array], where: str) -> Non
     for name, column in schema.present(arrays).items():
         array = arrays[name]
         if str(array.dtype) != column.dtype or array.ndim != 1 + column.vector:
-            raise DataError(f"{where}: column {name}: found {array.dtype} of shape {array.shape}; it takes {column}")
+            raise DataError(
+                f"{where}: column {name}: found {array.dtype} of shape {array.shape};"
+                f" it takes {column}"
+            )
         if len(array) != rows:
-            raise DataError(f"{where}: column {name}: found {len(array)} rows; the first column has {rows}")
+            raise DataError(
+                f"{where}: column {name}: found {len(array)} rows; the first column has"
+                f" {rows}"
+            )
     if not rows:
-        raise DataError(f"{where}: found 0 rows; a {schema.kind} file needs at least one")
+        raise DataError(
+            f"{where}: found 0 rows; a {schema.kind} file needs at least one"
+        )

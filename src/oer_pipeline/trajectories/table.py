@@ -1,4 +1,5 @@
-"""The transition table: one task's episodes, one row a step, as arrays and as Parquet (architecture, section 4).
+"""The transition table: one task's episodes, one row a step, as arrays and as Parquet
+(architecture, section 4).
 
 Shapes: N rows, O observation, A action, E episodes.
 """
@@ -21,11 +22,12 @@ from oer_pipeline.trajectories.validate import HIGH, LOW, action_bounds, validat
 
 @dataclass(frozen=True, eq=False)
 class Trajectories:
-    """Transitions of whole episodes in order; `metadata` says where they come from (plain JSON).
+    """Transitions of whole episodes in order; `metadata` says where they come from
+    (plain JSON).
 
-    Where `next_known` is false nobody knows what followed, only that it was terminal: an
-    imported file may end there. Such a row is a transition like others, but nothing may
-    be learned from its `next_observation`.
+    Where `next_known` is false nobody knows what followed, only that it was terminal:
+    an imported file may end there. Such a row is a transition like others, but nothing
+    may be learned from its `next_observation`.
     """
 
     observation: FloatArray  # (N, O) float32
@@ -38,7 +40,9 @@ class Trajectories:
     step: IntArray  # (N,) int32, from 0 in every episode
     metadata: Mapping[str, Any] = field(default_factory=dict)
     next_known: BoolArray | None = None  # (N,); None: all are, the only way to say so
-    success: BoolArray | None = None  # (N,) the row's episode solved its task; None: the suite does not say
+    success: BoolArray | None = (
+        None  # (N,) the row's episode solved its task; None: the suite does not say
+    )
 
     def __post_init__(self) -> None:
         """Say in one way that all are known, so that equal tables have equal hashes."""
@@ -64,8 +68,8 @@ class Trajectories:
         if self.reward is None:
             suite, task = (self.metadata.get(key, "?") for key in ("suite", "task"))
             raise DataError(
-                f"the data of suite {suite}, task {task} have no rewards; they can be cloned "
-                "(learner.base=bc), and nothing can be asked of their rewards"
+                f"the data of suite {suite}, task {task} have no rewards; they can be"
+                " cloned (learner.base=bc), and nothing can be asked of their rewards"
             )
         return self.reward
 
@@ -81,13 +85,17 @@ class Trajectories:
         return content_hash(TRANSITIONS, self.arrays())
 
     def select(self, rows: IntArray | BoolArray | slice) -> Trajectories:
-        """The given rows (indices, a mask, a slice) in order, metadata kept; a slice shares memory with this table."""
-        chosen: dict[str, Any] = {name: array[rows] for name, array in self.arrays().items()}
+        """The given rows (indices, a mask, a slice) in order, metadata kept; a slice
+        shares memory with this table."""
+        chosen: dict[str, Any] = {
+            name: array[rows] for name, array in self.arrays().items()
+        }
         return replace(self, **chosen)
 
     @property
     def bounds(self) -> tuple[FloatArray, FloatArray]:
-        """Lowest and highest action, (A,) float32 each, in the units that the table stores; +-1 unless metadata say so.
+        """Lowest and highest action, (A,) float32 each, in the units that the table
+        stores; +-1 unless metadata say so.
 
         Raises:
             DataError: bounds in the metadata that are none.
@@ -95,12 +103,17 @@ class Trajectories:
         return action_bounds(self.metadata, self.action.shape[1], "transition table")
 
     def scaled(self) -> Trajectories:
-        """The table with its actions mapped from their bounds to +-1; itself when they are there already."""
+        """The table with its actions mapped from their bounds to +-1; itself when they
+        are there already."""
         if LOW not in self.metadata:
             return self
         low, high = (bound.astype(np.float64) for bound in self.bounds)
-        action = np.clip(2.0 * (self.action - low) / (high - low) - 1.0, -1.0, 1.0).astype(np.float32)
-        kept = {key: value for key, value in self.metadata.items() if key not in (LOW, HIGH)}
+        action = np.clip(
+            2.0 * (self.action - low) / (high - low) - 1.0, -1.0, 1.0
+        ).astype(np.float32)
+        kept = {
+            key: value for key, value in self.metadata.items() if key not in (LOW, HIGH)
+        }
         return replace(self, action=action, metadata=kept)
 
     @property
@@ -116,7 +129,8 @@ class Trajectories:
 
     @property
     def solved(self) -> BoolArray | None:
-        """Whether each episode solved its task at any step, (E,); None where the suite does not say."""
+        """Whether each episode solved its task at any step, (E,); None where the suite
+        does not say."""
         return None if self.success is None else self.success[self.starts]
 
     @property

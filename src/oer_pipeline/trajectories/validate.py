@@ -1,4 +1,5 @@
-"""The rules of a transition table, each over whole columns; every broken one is named with its first row."""
+"""The rules of a transition table, each over whole columns; every broken one is named
+with its first row."""
 
 from __future__ import annotations
 
@@ -20,13 +21,15 @@ logger = logging.getLogger(__name__)
 LOW, HIGH = "action_low", "action_high"
 """Metadata of a table whose actions are in an environment's own units."""
 DIVERGED = "diverged_episodes"
-"""How many episodes the physics broke off; metadata of every table that we rolled out, and of no other."""
+"""How many episodes the physics broke off; metadata of every table that we rolled out,
+and of no other."""
 ONE = np.ones(1, dtype=np.float32)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """`broken` marks the rows (N,) of the table's columns that break the rule `text`, which is about `column`."""
+    """`broken` marks the rows (N,) of the table's columns that break the rule `text`,
+    which is about `column`."""
 
     column: str
     text: str
@@ -46,7 +49,9 @@ def finite(column: str) -> Rule:
 def bounded(column: str, low: FloatArray = -ONE, high: FloatArray = ONE) -> Rule:
     """Every action dimension within its bounds, (A,) each; +-1 without them."""
 
-    lowest, highest = (bound[0] if len(np.unique(bound)) == 1 else bound for bound in (low, high))  # numbers are faster
+    lowest, highest = (
+        bound[0] if len(np.unique(bound)) == 1 else bound for bound in (low, high)
+    )  # numbers are faster
 
     def broken(c: Mapping[str, Array]) -> BoolArray:
         return np.asarray(((c[column] < lowest) | (c[column] > highest)).any(axis=1))
@@ -89,14 +94,28 @@ def _torn(c: Mapping[str, Array]) -> BoolArray:
     return np.append(differs, False) & _inside(c)
 
 
-FINITE = tuple(finite(column) for column in ("observation", "action", "next_observation", "reward"))
+FINITE = tuple(
+    finite(column) for column in ("observation", "action", "next_observation", "reward")
+)
 ORDER = (
     Rule("episode", "must not be negative", lambda c: np.asarray(c["episode"] < 0)),
     Rule("episode", "must be contiguous; this episode was left before", _reopened),
     Rule("step", "must count 0, 1, 2, ... inside an episode", _out_of_step),
-    Rule("terminal", "must be false before an episode's last row", lambda c: c["terminal"] & _inside(c)),
-    Rule("timeout", "must be false before an episode's last row", lambda c: c["timeout"] & _inside(c)),
-    Rule("next_observation", "must equal the next row's observation inside an episode", _torn),
+    Rule(
+        "terminal",
+        "must be false before an episode's last row",
+        lambda c: c["terminal"] & _inside(c),
+    ),
+    Rule(
+        "timeout",
+        "must be false before an episode's last row",
+        lambda c: c["timeout"] & _inside(c),
+    ),
+    Rule(
+        "next_observation",
+        "must equal the next row's observation inside an episode",
+        _torn,
+    ),
 )
 
 
@@ -115,7 +134,11 @@ def _of_two_minds(c: Mapping[str, Array]) -> BoolArray:
 
 SOLVED = (Rule("success", "must be the same in all rows of an episode", _of_two_minds),)
 """It is the episode's: solved at any step."""
-KNOWN = (Rule("next_known", "must be true where the row is not terminal", _unknown_but_needed),)
+KNOWN = (
+    Rule(
+        "next_known", "must be true where the row is not terminal", _unknown_but_needed
+    ),
+)
 """Critics bootstrap from what follows; only behind a terminal row they do not."""
 
 
@@ -123,14 +146,25 @@ def within(horizon: int | None) -> tuple[Rule, ...]:
     """No episode goes on beyond the horizon, if there is one."""
     if horizon is None:
         return ()
-    return (Rule("step", f"must be below the horizon of {horizon} steps", lambda c: np.asarray(c["step"] >= horizon)),)
+    return (
+        Rule(
+            "step",
+            f"must be below the horizon of {horizon} steps",
+            lambda c: np.asarray(c["step"] >= horizon),
+        ),
+    )
 
 
-def flaws(rules: Sequence[Rule], columns: Mapping[str, Array], names: Mapping[str, str] | None = None) -> list[str]:
-    """One sentence a broken rule: column, first row, rule, value found, how many rows; one rule a column is enough.
+def flaws(
+    rules: Sequence[Rule],
+    columns: Mapping[str, Array],
+    names: Mapping[str, str] | None = None,
+) -> list[str]:
+    """One sentence a broken rule: column, first row, rule, value found, how many rows;
+    one rule a column is enough.
 
-    Rules about columns that are not there do not count: whether they have to be is the schema's.
-    `names` are what the columns are called where they come from.
+    Rules about columns that are not there do not count: whether they have to be is the
+    schema's. `names` are what the columns are called where they come from.
     """
     told: dict[str, str] = {}
     for rule in rules:
@@ -141,11 +175,15 @@ def flaws(rules: Sequence[Rule], columns: Mapping[str, Array], names: Mapping[st
             name = (names or {}).get(rule.column, rule.column)
             value = shown(columns[rule.column][rows[0]])
             more = f" ({rows.size} such rows)" if rows.size > 1 else ""
-            told[rule.column] = f"column {name}, row {rows[0]}: {rule.text}; found {value}{more}"
+            told[rule.column] = (
+                f"column {name}, row {rows[0]}: {rule.text}; found {value}{more}"
+            )
     return list(told.values())
 
 
-def check_rules(rules: Sequence[Rule], columns: Mapping[str, Array], where: str) -> None:
+def check_rules(
+    rules: Sequence[Rule], columns: Mapping[str, Array], where: str
+) -> None:
     """Hold the columns against the rules, in order.
 
     Raises:
@@ -156,7 +194,9 @@ def check_rules(rules: Sequence[Rule], columns: Mapping[str, Array], where: str)
         raise DataError(f"{where}: {'; '.join(found)}")
 
 
-def check_widths(columns: Mapping[str, Array], first: str, second: str, where: str) -> None:
+def check_widths(
+    columns: Mapping[str, Array], first: str, second: str, where: str
+) -> None:
     """Two vector columns have as many dimensions.
 
     Raises:
@@ -164,31 +204,52 @@ def check_widths(columns: Mapping[str, Array], first: str, second: str, where: s
     """
     wanted, found = columns[first].shape[1], columns[second].shape[1]
     if wanted != found:
-        raise DataError(f"{where}: column {second}: found {found} dimensions; column {first} has {wanted}")
+        raise DataError(
+            f"{where}: column {second}: found {found} dimensions; column {first} has"
+            f" {wanted}"
+        )
 
 
 def validate(trajectories: Trajectories, where: str) -> None:
-    """Hold a table against every rule; a terminal flag at the horizon is no fault, but logged.
+    """Hold a table against every rule; a terminal flag at the horizon is no fault, but
+    logged.
 
-    Not of tables that we rolled out: there the environment itself said that the MDP ended.
+    Not of tables that we rolled out: there the environment itself said that the MDP
+    ended.
 
     Raises:
-        DataError: names `where`, column, row and rule; action bounds or a horizon in the metadata that are none.
+        DataError: names `where`, column, row and rule; action bounds or a horizon in
+            the metadata that are none.
     """
     columns = trajectories.arrays()
     check_arrays(TRANSITIONS, columns, where)
     check_widths(columns, "observation", "next_observation", where)
     low, high = action_bounds(trajectories.metadata, columns["action"].shape[1], where)
     horizon = _horizon(trajectories.metadata, where)
-    rules = (*FINITE, bounded("action", low, high), *ORDER, *KNOWN, *SOLVED, *within(horizon))
+    rules = (
+        *FINITE,
+        bounded("action", low, high),
+        *ORDER,
+        *KNOWN,
+        *SOLVED,
+        *within(horizon),
+    )
     check_rules(rules, columns, where)
     at_horizon = terminal_at_horizon(trajectories)
     if at_horizon and DIVERGED not in trajectories.metadata:
-        logger.warning("%s: %d episodes are terminal at the horizon; a time-out was probably meant", where, at_horizon)
+        logger.warning(
+            "%s: %d episodes are terminal at the horizon; a time-out was probably"
+            " meant",
+            where,
+            at_horizon,
+        )
 
 
-def action_bounds(metadata: Mapping[str, Any], actions: int, where: str) -> tuple[FloatArray, FloatArray]:
-    """Lowest and highest action, (A,) float32 each, as `action_low` and `action_high` say; +-1 without them.
+def action_bounds(
+    metadata: Mapping[str, Any], actions: int, where: str
+) -> tuple[FloatArray, FloatArray]:
+    """Lowest and highest action, (A,) float32 each, as `action_low` and `action_high`
+    say; +-1 without them.
 
     Raises:
         DataError: they are not A finite numbers each, low below high.
@@ -198,23 +259,38 @@ def action_bounds(metadata: Mapping[str, Any], actions: int, where: str) -> tupl
     given = [metadata.get(LOW), metadata.get(HIGH)]
     try:
         low, high = np.array(given, dtype=np.float32)
-        if low.shape == (actions,) and np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all():
+        if (
+            low.shape == (actions,)
+            and np.isfinite(low).all()
+            and np.isfinite(high).all()
+            and (low < high).all()
+        ):
             return low, high
     except (TypeError, ValueError, OverflowError):
         pass
-    raise DataError(f"{where}: metadata {LOW} and {HIGH} are {given}; they take {actions} numbers each, low below high")
+    raise DataError(
+        f"{where}: metadata {LOW} and {HIGH} are {given}; they take {actions} numbers"
+        " each, low below high"
+    )
 
 
 def _horizon(metadata: Mapping[str, Any], where: str) -> int | None:
     horizon = metadata.get("horizon")
-    if horizon is not None and (isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1):
-        raise DataError(f"{where}: metadata horizon is {horizon!r}; it takes a number of steps")
+    if horizon is not None and (
+        isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1
+    ):
+        raise DataError(
+            f"{where}: metadata horizon is {horizon!r}; it takes a number of steps"
+        )
     return horizon
 
 
 def terminal_at_horizon(trajectories: Trajectories) -> int | None:
-    """Number of rows flagged terminal at the horizon that the metadata give; None when they give none."""
+    """Number of rows flagged terminal at the horizon that the metadata give; None when
+    they give none."""
     horizon = trajectories.metadata.get("horizon")
     if horizon is None:
         return None
-    return int(np.count_nonzero(trajectories.terminal & (trajectories.step == horizon - 1)))
+    return int(
+        np.count_nonzero(trajectories.terminal & (trajectories.step == horizon - 1))
+    )

@@ -71,23 +71,36 @@ def test_macaw(long: Trajectories, tmp_path: Path) -> None:
 def test_backwards_is_found_out(long: Trajectories, tmp_path: Path) -> None:
     path = macaw(tmp_path / "a.hdf5", long)
     message = refused(path, "d4rl", columns=MACAW)
-    assert "column next_obs, row 1: must be followed by what it holds; found it in the row before" in message
+    assert (
+        "column next_obs, row 1: must be followed by what it holds; found it in the row"
+        " before" in message
+    )
     assert "say reversed: true" in message
 
 
 def test_forwards_is_found_out(long: Trajectories, tmp_path: Path) -> None:
     path = write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(long))
     message = refused(path, "d4rl", reversed=True)
-    assert "(reversed: rows count from its end): column next_observations, row 1: must be followed" in message
+    assert (
+        "(reversed: rows count from its end): column next_observations, row 1: must be"
+        " followed" in message
+    )
     assert "leave reversed out: the file's first row came first" in message
 
 
-def test_rows_of_a_reversed_file_count_from_its_end(long: Trajectories, tmp_path: Path) -> None:
-    odd = Trajectories(**{**long.arrays(), "reward": np.where(np.arange(11) == 2, np.nan, long.reward)})
+def test_rows_of_a_reversed_file_count_from_its_end(
+    long: Trajectories, tmp_path: Path
+) -> None:
+    odd = Trajectories(
+        **{**long.arrays(), "reward": np.where(np.arange(11) == 2, np.nan, long.reward)}
+    )
     odd.reward.flags.writeable = True
     path = macaw(tmp_path / "a.hdf5", odd)
     message = refused(path, "d4rl", columns=MACAW, reversed=True)
-    assert "(reversed: rows count from its end): column rewards, row 2: must be finite" in message
+    assert (
+        "(reversed: rows count from its end): column rewards, row 2: must be finite"
+        in message
+    )
 
 
 def test_names_in_hdf5(table: Trajectories, tmp_path: Path) -> None:
@@ -96,7 +109,10 @@ def test_names_in_hdf5(table: Trajectories, tmp_path: Path) -> None:
     path = write_d4rl_file(tmp_path / "a.hdf5", columns)
     same(imported(path, "d4rl", columns={"observations": "infos/state"}), table)
     message = refused(path, "d4rl")
-    assert "column observations is missing; the file holds actions (8, 2), infos/" in message
+    assert (
+        "column observations is missing; the file holds actions (8, 2), infos/"
+        in message
+    )
 
 
 def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
@@ -106,27 +122,41 @@ def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
     path = write_d4rl_file(tmp_path / "a.hdf5", columns)
     names: dict[str, str | None] = {"terminals": "timeouts"}
     message = refused(path, "d4rl", columns=names)
-    assert "column timeouts would be read as terminals and as timeouts; say null for one, in columns" in message
+    assert (
+        "column timeouts would be read as terminals and as timeouts; say null for one,"
+        " in columns" in message
+    )
     found = imported(path, "d4rl", columns={**names, "timeouts": None})
     assert found.terminal.tolist() == [False, False, True]
 
 
-def test_errors_call_columns_as_the_file_does(table: Trajectories, tmp_path: Path) -> None:
+def test_errors_call_columns_as_the_file_does(
+    table: Trajectories, tmp_path: Path
+) -> None:
     columns = d4rl_columns(table)
     columns["act"] = np.full((8, 2), 1.5)
     path = write_d4rl_file(tmp_path / "a.hdf5", columns)
-    assert "column act, row 0: must lie within -1 and 1" in refused(path, "d4rl", columns={"actions": "act"})
+    assert "column act, row 0: must lie within -1 and 1" in refused(
+        path, "d4rl", columns={"actions": "act"}
+    )
 
 
-def test_dimensions_of_an_older_environment(table: Trajectories, tmp_path: Path) -> None:
+def test_dimensions_of_an_older_environment(
+    table: Trajectories, tmp_path: Path
+) -> None:
     """A Minari set of a version that observed contact forces too."""
     episodes = minari_episodes(table)
     for columns in episodes:
         states = columns["observations"]
-        columns["observations"] = np.concatenate((states, np.full((len(states), 84), 7.0, "f4")), axis=1)
+        columns["observations"] = np.concatenate(
+            (states, np.full((len(states), 84), 7.0, "f4")), axis=1
+        )
     folder = write_minari_folder(tmp_path / "a", episodes)
     message = refused(folder, "minari")
-    assert "column observations: found 89 dimensions; the task's environment has 5" in message
+    assert (
+        "column observations: found 89 dimensions; the task's environment has 5"
+        in message
+    )
     assert "choose them by observation_dimensions" in message
     found = imported(folder, "minari", observation_dimensions="0-4")
     same(found, table)
@@ -135,22 +165,33 @@ def test_dimensions_of_an_older_environment(table: Trajectories, tmp_path: Path)
         "of": 89,
     }
     turned = imported(folder, "minari", observation_dimensions=[4, 3, 2, 1, 0])
-    np.testing.assert_array_equal(turned.next_observation, table.next_observation[:, ::-1])
+    np.testing.assert_array_equal(
+        turned.next_observation, table.next_observation[:, ::-1]
+    )
     message = refused(folder, "minari", observation_dimensions="0-3+89")
-    assert "column observations: found dimensions 0 to 88; observation_dimensions asks for 89" in message
+    assert (
+        "column observations: found dimensions 0 to 88; observation_dimensions asks"
+        " for 89" in message
+    )
 
 
 @pytest.mark.parametrize("storage", ["arrow", "parquet"])
-def test_other_storage_of_minari_is_named(table: Trajectories, tmp_path: Path, storage: str) -> None:
+def test_other_storage_of_minari_is_named(
+    table: Trajectories, tmp_path: Path, storage: str
+) -> None:
     """Such a folder has no main_data.hdf5."""
-    folder = write_minari_folder(tmp_path / "a", minari_episodes(table), data_format=storage)
+    folder = write_minari_folder(
+        tmp_path / "a", minari_episodes(table), data_format=storage
+    )
     (folder / "data" / "main_data.hdf5").unlink()
     message = refused(folder, "minari")
     assert f"metadata.json: data_format is '{storage}'; only hdf5 is read" in message
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_an_arrow_set_that_minari_wrote_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_arrow_set_that_minari_wrote_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gymnasium = pytest.importorskip("gymnasium")
     minari = pytest.importorskip("minari")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
@@ -191,7 +232,9 @@ def test_without_rewards_only_when_told_so(table: Trajectories, tmp_path: Path) 
         same(found, mine)
         assert found.reward is None
         message = refused(tmp_path / name, format)
-        assert "it has no rewards; say columns: {rewards: null} to clone them" in message
+        assert (
+            "it has no rewards; say columns: {rewards: null} to clone them" in message
+        )
     restored: Any = restore(read_d4rl(tmp_path / "a.hdf5"))
     same(restored, mine)
     with h5py.File(tmp_path / "a.hdf5") as file:
@@ -201,6 +244,8 @@ def test_without_rewards_only_when_told_so(table: Trajectories, tmp_path: Path) 
 
 
 def test_minari_has_rewards(table: Trajectories, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="these data have no rewards, and every Minari data set has"):
+    with pytest.raises(
+        DataError, match="these data have no rewards, and every Minari data set has"
+    ):
         write_minari(tmp_path / "a", _rewardless(table), "own/a-v0")
     assert not (tmp_path / "a").exists()

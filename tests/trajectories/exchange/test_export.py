@@ -1,4 +1,5 @@
-"""The export command: the right format, whole files or none, one line for what cannot be."""
+"""The export command: the right format, whole files or none, one line for what cannot
+be."""
 
 from __future__ import annotations
 
@@ -45,11 +46,21 @@ def test_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"{out}\n{folder}\n"
     for found in (read_d4rl(out), read_minari(folder / "data" / "main_data.hdf5")):
         assert restore(found).metadata == {"suite": "s", "horizon": 4}
-    assert sorted(p.name for p in file.parent.iterdir()) == ["out-v1", "out.hdf5", "table.parquet"]
+    assert sorted(p.name for p in file.parent.iterdir()) == [
+        "out-v1",
+        "out.hdf5",
+        "table.parquet",
+    ]
 
 
 def test_as_a_module(file: Path) -> None:
-    command = [sys.executable, "-m", "oer_pipeline.trajectories.exchange.export", str(file), "out.hdf5"]
+    command = [
+        sys.executable,
+        "-m",
+        "oer_pipeline.trajectories.exchange.export",
+        str(file),
+        "out.hdf5",
+    ]
     done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, "out.hdf5\n"), done.stderr
 
@@ -70,7 +81,9 @@ def test_refusals(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert sorted(p.name for p in file.parent.iterdir()) == ["table.parquet", "taken"]
 
 
-def test_whole_or_not_at_all(file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_whole_or_not_at_all(
+    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def half_a_file(path: Path, _: object) -> None:
         path.write_text("half")
         raise OSError("no space left on device")
@@ -85,11 +98,17 @@ def test_whole_or_not_at_all(file: Path, monkeypatch: pytest.MonkeyPatch, capsys
     for out, options in (("out.hdf5", []), ("out", ["--to=minari"])):
         assert main([str(file), str(file.with_name(out)), *options]) == 2
         assert "no space left" in capsys.readouterr().err
-    assert sorted(p.name for p in file.parent.iterdir()) == ["out.hdf5", "table.parquet"]
+    assert sorted(p.name for p in file.parent.iterdir()) == [
+        "out.hdf5",
+        "table.parquet",
+    ]
     assert file.with_name("out.hdf5").read_text() == "old"
 
 
 def test_dataset_id() -> None:
-    assert dataset_id(Path("/home/me/.minari/datasets/cheetah/medium-v3")) == "cheetah/medium-v3"
+    assert (
+        dataset_id(Path("/home/me/.minari/datasets/cheetah/medium-v3"))
+        == "cheetah/medium-v3"
+    )
     assert dataset_id(Path("/somewhere/my data")) == "my_data-v0"
     assert dataset_id(Path("/somewhere/task_1-v2")) == "task_1-v2"

@@ -35,7 +35,9 @@ def test_as_hdf5(table: Trajectories, tmp_path: Path, packed: bool) -> None:
     assert found.metadata["source"]["format"] == "npz"
 
 
-def test_any_blocks_orders_and_dtypes(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_any_blocks_orders_and_dtypes(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(npz, "BLOCK", 3)
     columns = d4rl_columns(table)
     columns["observations"] = np.asfortranarray(columns["observations"])
@@ -55,7 +57,10 @@ def test_names_of_their_own(table: Trajectories, tmp_path: Path) -> None:
     names = {"observations": "obs", "terminals": "dones"}
     same(imported(path, "npz", columns=names), table)
     message = refused(path, "npz")
-    assert "column observations is missing; column terminals is missing; the file holds" in message
+    assert (
+        "column observations is missing; column terminals is missing; the file holds"
+        in message
+    )
     assert "obs (8, 5)" in message
     assert "dones (8,)" in message
     assert "give its names by columns" in message
@@ -63,10 +68,14 @@ def test_names_of_their_own(table: Trajectories, tmp_path: Path) -> None:
 
 def test_a_told_column_has_to_be_there(table: Trajectories, tmp_path: Path) -> None:
     path = write(tmp_path / "a.npz", d4rl_columns(table))
-    assert "column ends is missing" in refused(path, "npz", columns={"timeouts": "ends"})
+    assert "column ends is missing" in refused(
+        path, "npz", columns={"timeouts": "ends"}
+    )
 
 
-def test_no_terminals_and_no_rewards_when_told_so(table: Trajectories, tmp_path: Path) -> None:
+def test_no_terminals_and_no_rewards_when_told_so(
+    table: Trajectories, tmp_path: Path
+) -> None:
     columns = d4rl_columns(table)
     del columns["terminals"], columns["rewards"]
     columns["timeouts"] = columns["timeouts"] | table.terminal
@@ -75,7 +84,9 @@ def test_no_terminals_and_no_rewards_when_told_so(table: Trajectories, tmp_path:
     assert found.reward is None
     assert not found.terminal.any()
     assert found.timeout.sum() == 3
-    assert "column rewards is missing" in refused(path, "npz", columns={"terminals": None})
+    assert "column rewards is missing" in refused(
+        path, "npz", columns={"terminals": None}
+    )
 
 
 def test_rewards_are_left_out_when_told_so(table: Trajectories, tmp_path: Path) -> None:
@@ -83,7 +94,9 @@ def test_rewards_are_left_out_when_told_so(table: Trajectories, tmp_path: Path) 
     assert imported(path, "npz", columns={"rewards": None}).reward is None
 
 
-def _member(path: Path, name: str, content: bytes, way: int = zipfile.ZIP_DEFLATED) -> Path:
+def _member(
+    path: Path, name: str, content: bytes, way: int = zipfile.ZIP_DEFLATED
+) -> Path:
     """The archive with another member in place of `name`."""
     old = {}
     with zipfile.ZipFile(path) as archive:
@@ -134,7 +147,10 @@ BAD: dict[str, tuple[Change, str]] = {
     "cut off": (lambda p: p.write_bytes(p.read_bytes()[:900]), "not an npz archive"),
     "Python objects": (
         _objects,
-        "column rewards: found Python objects, which only unpickling reads; it takes numbers",
+        (
+            "column rewards: found Python objects, which only unpickling reads; it"
+            " takes numbers"
+        ),
     ),
     "text": (
         lambda p: write(p, {**dict(np.load(p)), "rewards": np.array(["a"] * 8)}),
@@ -153,7 +169,9 @@ BAD: dict[str, tuple[Change, str]] = {
         "column observations: found 0 rows",
     ),
     "NaN": (
-        lambda p: write(p, {**dict(np.load(p)), "rewards": np.array([0, 0, np.nan] + [0] * 5)}),
+        lambda p: write(
+            p, {**dict(np.load(p)), "rewards": np.array([0, 0, np.nan] + [0] * 5)}
+        ),
         "column rewards, row 2: must be finite; found nan",
     ),
     "flags of 2": (
@@ -181,7 +199,9 @@ BAD: dict[str, tuple[Change, str]] = {
         "not a readable npz archive",
     ),
     "another packing": (
-        lambda p: _member(p, "rewards", _array((8,), "<f4", bytes(32)), zipfile.ZIP_LZMA),
+        lambda p: _member(
+            p, "rewards", _array((8,), "<f4", bytes(32)), zipfile.ZIP_LZMA
+        ),
         "column rewards: packed in way 14; it takes numpy's, stored or deflated",
     ),
 }
@@ -202,11 +222,15 @@ def test_no_memory_for_a_lie(table: Trajectories, tmp_path: Path) -> None:
     message = refused(path, "npz")
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert "column observations: claims 800000000 bytes of values; it holds 0" in message
+    assert (
+        "column observations: claims 800000000 bytes of values; it holds 0" in message
+    )
     assert peak < 10**7
 
 
-def test_more_than_memory_holds(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_memory_holds(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(guard.os, "sysconf", lambda _: 8)
     path = write(tmp_path / "a.npz", d4rl_columns(table), packed=True)
     assert "8 rows take" in refused(path, "npz")

@@ -13,13 +13,17 @@ from oer_pipeline.trajectories.table import Trajectories
 from tests.trajectories.foreign import d4rl_columns, imported, refused, same
 
 
-def write(folder: Path, table: Trajectories, name: str = "{}.npz", **changed: Any) -> Path:
+def write(
+    folder: Path, table: Trajectories, name: str = "{}.npz", **changed: Any
+) -> Path:
     """Every episode of the table in an archive of its own; a change of a column of None
     leaves it out."""
     folder.mkdir()
     for number, start in enumerate(table.starts):
         own = table.select(slice(start, start + table.lengths[number]))
-        columns = {n: a for n, a in d4rl_columns(own).items() if changed.get(n, a) is not None}
+        columns = {
+            n: a for n, a in d4rl_columns(own).items() if changed.get(n, a) is not None
+        }
         np.savez(folder / name.format(number), **columns)
     return folder
 
@@ -46,10 +50,14 @@ def test_more_than_ten_in_the_order_of_their_numbers(make: Any, tmp_path: Path) 
     table = make((2,) * 12)
     table.terminal[:] = False
     same(imported(write(tmp_path / "a", table), "npz_episodes"), table)
-    same(imported(write(tmp_path / "b", table, "episode_{}.npz"), "npz_episodes"), table)
+    same(
+        imported(write(tmp_path / "b", table, "episode_{}.npz"), "npz_episodes"), table
+    )
 
 
-def test_a_trailing_observation_is_what_followed(table: Trajectories, tmp_path: Path) -> None:
+def test_a_trailing_observation_is_what_followed(
+    table: Trajectories, tmp_path: Path
+) -> None:
     same(imported(states(tmp_path / "a", table), "npz_episodes"), table)
 
 
@@ -59,8 +67,12 @@ def test_ends_without_time_outs(table: Trajectories, tmp_path: Path) -> None:
     assert found.metadata["mended"]["ends_to_timeouts"] == 2
 
 
-def test_next_observations_are_derived_inside_episodes(table: Trajectories, tmp_path: Path) -> None:
-    found = imported(write(tmp_path / "a", table, next_observations=None), "npz_episodes")
+def test_next_observations_are_derived_inside_episodes(
+    table: Trajectories, tmp_path: Path
+) -> None:
+    found = imported(
+        write(tmp_path / "a", table, next_observations=None), "npz_episodes"
+    )
     assert found.lengths.tolist() == [3, 3]
     assert found.metadata["mended"]["rows_dropped"] == 2
 
@@ -72,10 +84,14 @@ def test_names_of_their_own(table: Trajectories, tmp_path: Path) -> None:
         columns["dones"] = columns.pop("terminals")
         np.savez(path, **columns)
     same(imported(folder, "npz_episodes", columns={"terminals": "dones"}), table)
-    assert "0.npz: column terminals is missing; the episode holds" in refused(folder, "npz_episodes")
+    assert "0.npz: column terminals is missing; the episode holds" in refused(
+        folder, "npz_episodes"
+    )
 
 
-def _change(number: int, change: Callable[[dict[str, Any]], dict[str, Any]]) -> Callable[[Path], None]:
+def _change(
+    number: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+) -> Callable[[Path], None]:
     def changed(folder: Path) -> None:
         path = folder / f"{number}.npz"
         np.savez(path, **change(dict(np.load(path))))
@@ -105,7 +121,9 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         "2.npz: column rewards is missing; the episode holds observations (4, 5)",
     ),
     "a column that the first lacks": (
-        lambda f: [_change(0, lambda c: {n: a for n, a in c.items() if n != "timeouts"})(f)],
+        lambda f: [
+            _change(0, lambda c: {n: a for n, a in c.items() if n != "timeouts"})(f)
+        ],
         "1.npz: it has timeouts, and",
     ),
     "other rows": (
@@ -139,7 +157,9 @@ def test_one_clear_error(case: str, table: Trajectories, tmp_path: Path) -> None
     assert says in refused(folder, "npz_episodes")
 
 
-def test_more_than_the_archives_can_hold(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_than_the_archives_can_hold(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from oer_pipeline.trajectories import guard
 
     monkeypatch.setattr(guard.os, "sysconf", lambda _: 8)

@@ -39,7 +39,9 @@ def test_every_step_and_no_other(columns: Columns, tmp_path: Path) -> None:
     steps, following = [0, 1, 2, 4, 6, 7, 8, 9], [1, 2, 3, 5, 7, 8, 9, 10]
     np.testing.assert_array_equal(found.observation, columns["observations"][steps])
     np.testing.assert_array_equal(found.action, columns["actions"][steps])
-    np.testing.assert_array_equal(found.next_observation, columns["observations"][following])
+    np.testing.assert_array_equal(
+        found.next_observation, columns["observations"][following]
+    )
     assert found.lengths.tolist() == [3, 1, 4]
     assert np.flatnonzero(found.timeout).tolist() == [2, 3, 7]
     assert not found.terminal.any()
@@ -56,7 +58,9 @@ def test_the_invalid_actions_may_be_anything(columns: Columns, tmp_path: Path) -
 
 def test_rewards_that_somebody_added(columns: Columns, tmp_path: Path) -> None:
     path = write(tmp_path / "a.npz", {**columns, "rewards": np.arange(11.0)})
-    assert "it holds rewards, which OGBench's layout has not; name them" in refused(path, "ogbench")
+    assert "it holds rewards, which OGBench's layout has not; name them" in refused(
+        path, "ogbench"
+    )
     found = imported(path, "ogbench", columns={"rewards": "rewards"})
     assert found.reward.tolist() == [0, 1, 2, 4, 6, 7, 8, 9]
     assert imported(path, "ogbench", columns={"rewards": None}).reward is None
@@ -77,11 +81,17 @@ BAD: dict[str, tuple[Callable[[Columns], Columns], str]] = {
     ),
     "an unfinished trajectory": (
         _ends(3, 5),
-        "column terminals, row 10: must be 1 in the last row, which ends a trajectory; found 0",
+        (
+            "column terminals, row 10: must be 1 in the last row, which ends a"
+            " trajectory; found 0"
+        ),
     ),
     "a trajectory of one row": (
         _ends(3, 4, 10),
-        "column terminals, row 4: must end a trajectory of 2 rows or more; found 1 (1 such rows)",
+        (
+            "column terminals, row 4: must end a trajectory of 2 rows or more; found 1"
+            " (1 such rows)"
+        ),
     ),
     "one row at the start": (
         _ends(0, 10),
@@ -89,7 +99,10 @@ BAD: dict[str, tuple[Callable[[Columns], Columns], str]] = {
     ),
     "a compact data set": (
         lambda c: {**c, "valids": 1 - c["terminals"]},
-        "it holds valids, as load_dataset(compact_dataset=True) returns; give the archive as OGBench",
+        (
+            "it holds valids, as load_dataset(compact_dataset=True) returns; give the"
+            " archive as OGBench"
+        ),
     ),
     "a row a step": (
         lambda c: {**c, "next_observations": c["observations"]},
@@ -112,7 +125,9 @@ def test_one_clear_error(case: str, columns: Columns, tmp_path: Path) -> None:
     assert says in refused(write(tmp_path / "bad.npz", change(columns)), "ogbench")
 
 
-def test_as_flat_columns_it_is_refused_with_the_format(columns: Columns, tmp_path: Path) -> None:
+def test_as_flat_columns_it_is_refused_with_the_format(
+    columns: Columns, tmp_path: Path
+) -> None:
     message = refused(write(tmp_path / "a.npz", columns), "npz")
     assert "column rewards is missing" in message
     assert "for OGBench's layout, a row a state, say format: ogbench" in message

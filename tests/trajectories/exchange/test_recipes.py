@@ -16,11 +16,15 @@ PAGE = Path(__file__).parents[3] / "docs" / "data.md"
 
 
 def recipe(name: str) -> str:
-    [code] = re.findall(rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL)
+    [code] = re.findall(
+        rf"<!-- {name} -->\n```python\n(.*?)```", PAGE.read_text(), re.DOTALL
+    )
     return str(code)
 
 
-def test_pickled_episodes(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pickled_episodes(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     names = ("observation", "action", "next_observation", "reward", "terminal")
     episodes = []
     for start, length in zip(table.starts, table.lengths, strict=True):
@@ -35,21 +39,27 @@ def test_pickled_episodes(table: Trajectories, tmp_path: Path, monkeypatch: pyte
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
-def test_minaris_arrow(table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_minaris_arrow(
+    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     gymnasium = pytest.importorskip("gymnasium")
     minari = pytest.importorskip("minari")
     monkeypatch.setenv("MINARI_DATASETS_PATH", str(tmp_path))
     buffers = []
     for start, length in zip(table.starts, table.lengths, strict=True):
         rows = slice(start, start + length)
-        states = np.concatenate((table.observation[rows], table.next_observation[rows][-1:]))
+        states = np.concatenate(
+            (table.observation[rows], table.next_observation[rows][-1:])
+        )
         flags = {
             "terminations": table.terminal[rows],
             "truncations": table.timeout[rows],
         }
         actions, rewards = table.action[rows], table.reward[rows]
         buffers.append(
-            minari.data_collector.EpisodeBuffer(observations=states, actions=actions, rewards=rewards, **flags)
+            minari.data_collector.EpisodeBuffer(
+                observations=states, actions=actions, rewards=rewards, **flags
+            )
         )
     box = gymnasium.spaces.Box
     minari.create_dataset_from_buffers(

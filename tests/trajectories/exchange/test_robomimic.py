@@ -43,7 +43,9 @@ def write(path: Path, table: Trajectories, group: str = "data") -> Path:
     return path
 
 
-def test_chosen_observations_in_the_order_given(table: Trajectories, tmp_path: Path) -> None:
+def test_chosen_observations_in_the_order_given(
+    table: Trajectories, tmp_path: Path
+) -> None:
     path = write(tmp_path / "a.hdf5", table)
     found = imported(path, "robomimic", observation_keys=KEYS)
     same(found, table)
@@ -53,8 +55,12 @@ def test_chosen_observations_in_the_order_given(table: Trajectories, tmp_path: P
         "total": 8,
     }
     turned = imported(path, "robomimic", observation_keys=KEYS[::-1])
-    np.testing.assert_array_equal(turned.observation, table.observation[:, [2, 3, 4, 0, 1]])
-    np.testing.assert_array_equal(turned.next_observation, table.next_observation[:, [2, 3, 4, 0, 1]])
+    np.testing.assert_array_equal(
+        turned.observation, table.observation[:, [2, 3, 4, 0, 1]]
+    )
+    np.testing.assert_array_equal(
+        turned.next_observation, table.next_observation[:, [2, 3, 4, 0, 1]]
+    )
 
 
 def test_without_next_observations(table: Trajectories, tmp_path: Path) -> None:
@@ -69,7 +75,9 @@ def test_without_next_observations(table: Trajectories, tmp_path: Path) -> None:
     assert found.metadata["mended"]["rows_dropped"] == 2
 
 
-def test_demonstrations_in_the_order_of_their_numbers(make: Any, tmp_path: Path) -> None:
+def test_demonstrations_in_the_order_of_their_numbers(
+    make: Any, tmp_path: Path
+) -> None:
     """`demo_10` follows `demo_9`, and filtered files have gaps."""
     table = make((1,) * 12)
     path = write(tmp_path / "a.hdf5", table)
@@ -77,13 +85,17 @@ def test_demonstrations_in_the_order_of_their_numbers(make: Any, tmp_path: Path)
     with h5py.File(path, "a") as file:
         del file["data/demo_5"]
     left = imported(path, "robomimic", observation_keys=KEYS)
-    np.testing.assert_array_equal(left.observation, table.observation[table.episode != 5])
+    np.testing.assert_array_equal(
+        left.observation, table.observation[table.episode != 5]
+    )
     assert left.episode.tolist() == list(range(11))
 
 
 def test_ends_that_are_no_terminal_states(table: Trajectories, tmp_path: Path) -> None:
     path = write(tmp_path / "a.hdf5", table)
-    found = imported(path, "robomimic", observation_keys=KEYS, columns={"terminals": None})
+    found = imported(
+        path, "robomimic", observation_keys=KEYS, columns={"terminals": None}
+    )
     assert not found.terminal.any()
     assert np.flatnonzero(found.timeout).tolist() == [2, 3, 7]
 
@@ -126,7 +138,10 @@ def test_what_is_missing_and_what_is_there(table: Trajectories, tmp_path: Path) 
     path = at_the_top(tmp_path / "a.hdf5", table, False)
     message = refused(path, "robomimic")
     assert "demo_0: column obs is missing; column actions is missing" in message
-    assert "the episode holds action (3, 2), next_observation (3, 5), observation (3, 5)" in message
+    assert (
+        "the episode holds action (3, 2), next_observation (3, 5), observation (3, 5)"
+        in message
+    )
     assert "give its names by columns" in message
     message = refused(path, "d4rl")
     assert "column observations is missing" in message
@@ -161,8 +176,10 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
     "keys to be chosen": (
         lambda p: None,
         {},
-        "demo_0: column obs: it is a group; it holds agentview_image (3, 4, 4, 3), eef_pos (3, 3), "
-        "object (3, 2): choose by observation_keys",
+        (
+            "demo_0: column obs: it is a group; it holds agentview_image (3, 4, 4, 3),"
+            " eef_pos (3, 3), object (3, 2): choose by observation_keys"
+        ),
     ),
     "a key that is not there": (
         lambda p: None,
@@ -232,14 +249,20 @@ def test_no_memory_for_a_claim(table: Trajectories, tmp_path: Path) -> None:
             place = f"data/demo_0/{name}"
             shape, dtype = (10**9, *file[place].shape[1:]), file[place].dtype
             del file[place]
-            file.create_dataset(place, shape=shape, dtype=dtype, chunks=(100_000, *shape[1:]))
-    assert "claims 1000000005 rows" in refused(path, "robomimic", observation_keys=["object"])
+            file.create_dataset(
+                place, shape=shape, dtype=dtype, chunks=(100_000, *shape[1:])
+            )
+    assert "claims 1000000005 rows" in refused(
+        path, "robomimic", observation_keys=["object"]
+    )
 
 
 def test_pickled_attributes_are_text(table: Trajectories, tmp_path: Path) -> None:
     path = write(tmp_path / "a.hdf5", table)
     with h5py.File(path, "a") as file:
         file["data"].attrs["pickled"] = np.void(b"cos\nsystem\n(S'true'\ntR.")
-    said = imported(path, "robomimic", observation_keys=KEYS).metadata["collector"]["pickled"]
+    said = imported(path, "robomimic", observation_keys=KEYS).metadata["collector"][
+        "pickled"
+    ]
     assert isinstance(said, str)
     assert "system" in said or "\\x" in said

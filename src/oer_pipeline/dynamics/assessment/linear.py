@@ -1,4 +1,5 @@
-"""A linear transition model, what an ensemble has to beat: least squares of (s' - s, r) on (s, a) and a constant.
+"""A linear transition model, what an ensemble has to beat: least squares of (s' - s, r)
+on (s, a) and a constant.
 
 Shapes: N rows, B batch, O observation, A action, I = O + A inputs.
 """
@@ -26,14 +27,25 @@ class LinearModel:
     def fit(cls, inputs: Statistics, data: Trajectories) -> LinearModel:
         """Fit to `data` (N rows), minimum norm where inputs are collinear."""
         design = _design(inputs, inputs_of(data))
-        return cls(inputs, np.linalg.lstsq(design, targets_of(data).astype(np.float64), rcond=1e-6)[0])
+        return cls(
+            inputs,
+            np.linalg.lstsq(design, targets_of(data).astype(np.float64), rcond=1e-6)[0],
+        )
 
     def predict(self, observation: FloatArray, action: FloatArray) -> FloatArray:
-        """(s' - s, r), (B, O + 1) float64, at observations (B, O) and actions (B, A)."""
-        return np.asarray(_design(self.inputs, np.concatenate((observation, action), axis=1)) @ self.weights)
+        """(s' - s, r), (B, O + 1) float64, at observations (B, O) and actions (B,
+        A)."""
+        return np.asarray(
+            _design(self.inputs, np.concatenate((observation, action), axis=1))
+            @ self.weights
+        )
 
 
 def _design(statistics: Statistics, inputs_BI: FloatArray) -> FloatArray:
-    mean, std = (moment.double().cpu().numpy() for moment in (statistics.mean, statistics.std))
-    standardised = (inputs_BI - mean) * np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
+    mean, std = (
+        moment.double().cpu().numpy() for moment in (statistics.mean, statistics.std)
+    )
+    standardised = (inputs_BI - mean) * np.divide(
+        1.0, std, out=np.zeros_like(std), where=std > 0
+    )
     return np.pad(standardised, ((0, 0), (0, 1)), constant_values=1.0)

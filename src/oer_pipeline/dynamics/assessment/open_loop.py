@@ -1,4 +1,5 @@
-"""How far predictions drift when they feed on themselves: k steps along the actions of held-out episodes.
+"""How far predictions drift when they feed on themselves: k steps along the actions of
+held-out episodes.
 
 Shapes: V held-out rows, S starts, O observation, A action.
 """
@@ -23,19 +24,30 @@ Predict = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 def open_loop(
-    model: TransitionModel, linear: LinearModel, heldout: Trajectories, draws: torch.Generator
+    model: TransitionModel,
+    linear: LinearModel,
+    heldout: Trajectories,
+    draws: torch.Generator,
 ) -> dict[str, Any]:
-    """Errors of states predicted k steps ahead: the ensemble's mean iterated, `linear` iterated, and `no_change`.
+    """Errors of states predicted k steps ahead: the ensemble's mean iterated, `linear`
+    iterated, and `no_change`.
 
-    An error is the root mean square over the observation dimensions that vary, in their standard deviations; its mean
-    is over up to 500 rows drawn from `heldout` (whole episodes), those whose episodes last k steps more: `starts` says
-    how many. Null where there are none or where the prediction has left the range of numbers.
+    An error is the root mean square over the observation dimensions that vary, in their
+    standard deviations; its mean is over up to 500 rows drawn from `heldout` (whole
+    episodes), those whose episodes last k steps more: `starts` says how many. Null
+    where there are none or where the prediction has left the range of numbers.
     """
-    starts = torch.randperm(len(heldout), generator=draws)[:STARTS].sort().values.numpy()
+    starts = (
+        torch.randperm(len(heldout), generator=draws)[:STARTS].sort().values.numpy()
+    )
     std = model.inputs.std[: model.observation_size].double().cpu().numpy()
 
     def ensemble(s: FloatArray, a: FloatArray) -> FloatArray:
-        return model.mean_next(torch.from_numpy(s.astype(np.float32)), torch.from_numpy(a)).double().numpy()
+        return (
+            model.mean_next(torch.from_numpy(s.astype(np.float32)), torch.from_numpy(a))
+            .double()
+            .numpy()
+        )
 
     ways: dict[str, Predict] = {
         "ensemble": ensemble,
@@ -46,17 +58,26 @@ def open_loop(
     return {
         "steps": list(STEPS),
         "starts": [int((left >= k).sum()) for k in STEPS],
-        **{name: _errors(predict, heldout, starts, left, std) for name, predict in ways.items()},
+        **{
+            name: _errors(predict, heldout, starts, left, std)
+            for name, predict in ways.items()
+        },
     }
 
 
 def _rows_left(data: Trajectories) -> IntArray:
     """Rows from each one to its episode's end, itself included, (V,)."""
-    return np.asarray(np.repeat(data.starts + data.lengths, data.lengths) - np.arange(len(data)))
+    return np.asarray(
+        np.repeat(data.starts + data.lengths, data.lengths) - np.arange(len(data))
+    )
 
 
 def _errors(
-    predict: Predict, data: Trajectories, starts_S: IntArray, left_S: IntArray, std: FloatArray
+    predict: Predict,
+    data: Trajectories,
+    starts_S: IntArray,
+    left_S: IntArray,
+    std: FloatArray,
 ) -> list[float | None]:
     states_SO, varying = data.observation[starts_S].astype(np.float64), std > 0
     errors: list[float | None] = []
@@ -66,8 +87,12 @@ def _errors(
             rows = starts_S[going] + k - 1
             states_SO[going] = predict(states_SO[going], data.action[rows])
             if k in STEPS:
-                off = (states_SO[going] - data.next_observation[rows])[:, varying] / std[varying]
-                errors.append(_mean(np.sqrt(np.sum(off**2, axis=1) / max(1, off.shape[1]))))
+                off = (states_SO[going] - data.next_observation[rows])[
+                    :, varying
+                ] / std[varying]
+                errors.append(
+                    _mean(np.sqrt(np.sum(off**2, axis=1) / max(1, off.shape[1])))
+                )
     return errors
 
 

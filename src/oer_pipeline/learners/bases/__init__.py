@@ -1,1 +1,2 @@
-"""Base learners: how the newest task is learned from its data, under every continual learner; one file each."""
+"""Base learners: how the newest task is learned from its data, under every continual
+learner; one file each."""

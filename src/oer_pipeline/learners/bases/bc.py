@@ -1,4 +1,5 @@
-"""Behaviour cloning: the policy repeats the data's actions; the critics stay as they start."""
+"""Behaviour cloning: the policy repeats the data's actions; the critics stay as they
+start."""
 
 from __future__ import annotations
 
@@ -19,5 +20,11 @@ class BehaviourCloning(Base):
 
     needs_rewards = False
 
-    def losses(self, training: TaskTraining, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
-        return {"behaviour": training.per_member(cloning_loss(action_FBA, step.batch.action))}
+    def losses(
+        self, training: TaskTraining, step: Step, action_FBA: Tensor
+    ) -> dict[str, Tensor]:
+        return {
+            "behaviour": training.per_member(
+                cloning_loss(action_FBA, step.batch.action)
+            )
+        }

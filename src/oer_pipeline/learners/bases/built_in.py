@@ -1,4 +1,5 @@
-"""The base learners of this package by name, for those who train without a configuration."""
+"""The base learners of this package by name, for those who train without a
+configuration."""
 
 from __future__ import annotations
 
@@ -9,7 +10,12 @@ from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.bases.rebrac import ReBRAC
 from oer_pipeline.learners.bases.td3bc import TD3BC
 
-BUILT_IN: dict[str, type[Base]] = {"td3bc": TD3BC, "bc": BehaviourCloning, "rebrac": ReBRAC, "iql": IQL}
+BUILT_IN: dict[str, type[Base]] = {
+    "td3bc": TD3BC,
+    "bc": BehaviourCloning,
+    "rebrac": ReBRAC,
+    "iql": IQL,
+}
 
 
 def built_in(name: str) -> Base:

@@ -1,4 +1,5 @@
-"""Implicit Q-learning (Kostrikov, Nair & Levine 2021), with the deterministic policy that all learners share.
+"""Implicit Q-learning (Kostrikov, Nair & Levine 2021), with the deterministic policy
+that all learners share.
 
 Shapes: M members, F folded members, B batch, A action, K minibatches.
 """
@@ -32,10 +33,12 @@ class IQL(Base):
 
     L_V = mean |expectile - 1(u < 0)| u^2, u = min_i Q'_i(s, a) - V(s);
     L_Q = sum_i mean (Q_i(s, a) - r - gamma (1 - terminal) V(s'))^2;
-    L_pi = mean exp(temperature (min_i Q'_i(s, a) - V(s))) (pi(s) - a)^2, the weight at most 100.
+    L_pi = mean exp(temperature (min_i Q'_i(s, a) - V(s))) (pi(s) - a)^2, the weight at
+    most 100.
 
-    Policies and targets move at every update, as the authors' do, whatever `policy_delay` is. Rewards are taken as they
-    are: the authors scale some, which the temperature has to make up for.
+    Policies and targets move at every update, as the authors' do, whatever
+    `policy_delay` is. Rewards are taken as they are: the authors scale some, which the
+    temperature has to make up for.
     """
 
     def __init__(self, expectile: float = 0.7, temperature: float = 3.0) -> None:
@@ -51,16 +54,24 @@ class IQL(Base):
         self._optimiser = Adam(self._value, training.settings.learning_rate)
 
     @torch.no_grad()
-    def targets(self, training: TaskTraining, together: Batch, noise_KFBA: Tensor) -> Sequence[Tensor | None]:
+    def targets(
+        self, training: TaskTraining, together: Batch, noise_KFBA: Tensor
+    ) -> Sequence[Tensor | None]:
         """min_i Q'_i(s, a) of each minibatch, (F, B)."""
-        value = twin_values(training.target_critic.constants, together.observation_action).amin(dim=1)
+        value = twin_values(
+            training.target_critic.constants, together.observation_action
+        ).amin(dim=1)
         return value.chunk(len(noise_KFBA), dim=1)
 
-    def update_values(self, training: TaskTraining, batch: Batch, target: Tensor | None) -> dict[str, Tensor]:
+    def update_values(
+        self, training: TaskTraining, batch: Batch, target: Tensor | None
+    ) -> dict[str, Tensor]:
         assert target is not None
         self._target_FB = target
         advantage = target - self._values(self._value.views, batch.observation)
-        weight = torch.where(advantage.detach() < 0.0, 1.0 - self._expectile, self._expectile)
+        weight = torch.where(
+            advantage.detach() < 0.0, 1.0 - self._expectile, self._expectile
+        )
         loss = (weight * advantage.square()).mean(dim=1)
         differentiate([loss], [self._value])
         self._optimiser.step()
@@ -70,10 +81,14 @@ class IQL(Base):
         critic = training.descend_critic(batch.observation_action, y)
         return {"critic": critic, "expectile": training.per_member(loss.detach())}
 
-    def losses(self, training: TaskTraining, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
+    def losses(
+        self, training: TaskTraining, step: Step, action_FBA: Tensor
+    ) -> dict[str, Tensor]:
         """The advantage is that of the values as they have just been updated."""
         with torch.no_grad():
-            advantage = self._target_FB - self._values(self._value.constants, step.batch.observation)
+            advantage = self._target_FB - self._values(
+                self._value.constants, step.batch.observation
+            )
             weight = torch.exp(self._temperature * advantage).clamp(max=LARGEST_WEIGHT)
         training.watched["q"] = training.per_member(self._target_FB.mean(dim=1))
         squares = (action_FBA - step.batch.action).square()
@@ -81,7 +96,10 @@ class IQL(Base):
         return {"behaviour": training.per_member(behaviour)}
 
     def running(self) -> dict[str, Tensor]:
-        state = {f"value.adam_{part}": tensor for part, tensor in self._optimiser.state.items()}
+        state = {
+            f"value.adam_{part}": tensor
+            for part, tensor in self._optimiser.state.items()
+        }
         return {"value": self._value.buffer, **state}
 
     def networks(self) -> list[FlatParameters]:

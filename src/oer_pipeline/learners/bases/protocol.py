@@ -1,7 +1,9 @@
-"""What a base learner decides: what critics descend, what the policy that learns descends, and what targets are.
+"""What a base learner decides: what critics descend, what the policy that learns
+descends, and what targets are.
 
-Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for multitask), B batch, D observation, A
-action, N rows of D_n, K minibatches between two moves of the targets.
+Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for
+multitask), B batch, D observation, A action, N rows of D_n, K minibatches between two
+moves of the targets.
 """
 
 from __future__ import annotations
@@ -24,15 +26,18 @@ if TYPE_CHECKING:
 
 
 class Base:
-    """Subclasses say how one task is learned; one object serves one task, its options are `__init__`'s arguments.
+    """Subclasses say how one task is learned; one object serves one task, its options
+    are `__init__`'s arguments.
 
-    Every training has twin critics and their targets (`training.critic`, `training.target_critic`) and a target policy
-    (`training.target_policy`): selectors ask the critics, whatever the base. Methods do tensor work only, the same in
-    every update, and change in place what they keep: updates are captured once and replayed.
+    Every training has twin critics and their targets (`training.critic`,
+    `training.target_critic`) and a target policy (`training.target_policy`): selectors
+    ask the critics, whatever the base. Methods do tensor work only, the same in every
+    update, and change in place what they keep: updates are captured once and replayed.
     """
 
     needs_rewards: bool = True
-    """Whether it learns from rewards; data without them are refused by name, before any work.
+    """Whether it learns from rewards; data without them are refused by name, before any
+    work.
 
     Their `Batch.reward` is NaN.
     """
@@ -42,26 +47,36 @@ class Base:
         return settings.policy_delay
 
     def further_columns(self, data: Trajectories) -> FloatArray:
-        """What a minibatch's transitions bring along beside themselves, (N, C), as `Batch.further`."""
+        """What a minibatch's transitions bring along beside themselves, (N, C), as
+        `Batch.further`."""
         return np.zeros((len(data), 0), np.float32)
 
     def start(self, training: TaskTraining) -> None:
         """At the task's start, once policies and critics are there."""
 
-    def targets(self, training: TaskTraining, together: Batch, noise_KFBA: Tensor) -> Sequence[Tensor | None]:
-        """Of each of K minibatches, which lie one after another, what its update of the values takes from targets."""
+    def targets(
+        self, training: TaskTraining, together: Batch, noise_KFBA: Tensor
+    ) -> Sequence[Tensor | None]:
+        """Of each of K minibatches, which lie one after another, what its update of the
+        values takes from targets."""
         return [None] * len(noise_KFBA)
 
-    def update_values(self, training: TaskTraining, batch: Batch, target: Tensor | None) -> dict[str, Tensor]:
+    def update_values(
+        self, training: TaskTraining, batch: Batch, target: Tensor | None
+    ) -> dict[str, Tensor]:
         """One update of critics and whatever else has values; its named losses (M,)."""
         return {}
 
-    def losses(self, training: TaskTraining, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
-        """What the policy that learns descends with its actions on the batch: named losses (M,)."""
+    def losses(
+        self, training: TaskTraining, step: Step, action_FBA: Tensor
+    ) -> dict[str, Tensor]:
+        """What the policy that learns descends with its actions on the batch: named
+        losses (M,)."""
         raise NotImplementedError
 
     def running(self) -> dict[str, Tensor]:
-        """Tensors that change during the task, for checkpoints; restored by copying into them."""
+        """Tensors that change during the task, for checkpoints; restored by copying
+        into them."""
         return {}
 
     def networks(self) -> list[FlatParameters]:

@@ -1,4 +1,5 @@
-"""ReBRAC (Tarasov et al. 2023, "Revisiting the Minimalist Approach to Offline Reinforcement Learning").
+"""ReBRAC (Tarasov et al. 2023, "Revisiting the Minimalist Approach to Offline
+Reinforcement Learning").
 
 Shapes: M members, F folded members, B batch, A action, N rows of D_n, K minibatches.
 """
@@ -27,11 +28,13 @@ class ReBRAC(TD3BC):
     """TD3+BC that penalises the critics too where the policy leaves the data:
 
     y = r + gamma (1 - terminal) (min_i Q'_i(s', a') - critic_weight |a' - a'_data|^2),
-    L_pi = actor_weight mean |pi(s) - a|^2 - mean min_i Q_i(s, pi(s)) / sg[mean |min_i Q_i|].
+    L_pi = actor_weight mean |pi(s) - a|^2 - mean min_i Q_i(s, pi(s)) / sg[mean |min_i
+    Q_i|].
 
-    a'_data is the action of the episode's next row; where there is none, the penalty is 0. The paper normalises its
-    critics (`critic_norm: layer`; after ReLU, here before it), has three hidden layers, and tunes both coefficients
-    for each data set: here one pair serves all suites.
+    a'_data is the action of the episode's next row; where there is none, the penalty is
+    0. The paper normalises its critics (`critic_norm: layer`; after ReLU, here before
+    it), has three hidden layers, and tunes both coefficients for each data set: here
+    one pair serves all suites.
     """
 
     def __init__(self, actor_weight: float = 0.1, critic_weight: float = 0.01) -> None:
@@ -44,19 +47,31 @@ class ReBRAC(TD3BC):
         has_next = np.zeros(len(data), np.bool_)
         has_next[:-1] = data.episode[:-1] == data.episode[1:]
         next_action = np.roll(data.action, -1, axis=0)
-        return np.concatenate((next_action, has_next[:, None]), axis=1, dtype=np.float32)
+        return np.concatenate(
+            (next_action, has_next[:, None]), axis=1, dtype=np.float32
+        )
 
-    def next_value(self, training: TaskTraining, together: Batch, next_action: Tensor) -> Tensor:
+    def next_value(
+        self, training: TaskTraining, together: Batch, next_action: Tensor
+    ) -> Tensor:
         actions = next_action.shape[-1]
         of_data, has_next = torch.split(together.further, [actions, 1], dim=-1)
         distance = (next_action - of_data).square().sum(dim=-1) * has_next.squeeze(-1)
-        return super().next_value(training, together, next_action) - self._critic_weight * distance
+        return (
+            super().next_value(training, together, next_action)
+            - self._critic_weight * distance
+        )
 
-    def losses(self, training: TaskTraining, step: Step, action_FBA: Tensor) -> dict[str, Tensor]:
+    def losses(
+        self, training: TaskTraining, step: Step, action_FBA: Tensor
+    ) -> dict[str, Tensor]:
         entering = torch.cat((step.batch.observation, action_FBA), dim=-1)
         loss, mean = value_loss(least_value(training.critic.constants, entering), 1.0)
         training.watched["q"] = training.per_member(mean)
         # The paper's distance is a sum over action dimensions, a mean over the batch.
         distance = cloning_loss(action_FBA, step.batch.action) * action_FBA.shape[-1]
         behaviour = self._actor_weight * distance
-        return {"behaviour": training.per_member(behaviour), "value": training.per_member(loss)}
+        return {
+            "behaviour": training.per_member(behaviour),
+            "value": training.per_member(loss),
+        }

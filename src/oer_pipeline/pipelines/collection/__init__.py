@@ -1,1 +1,2 @@
-"""Roll committed behaviour policies out into raw trajectories and measure each task's references."""
+"""Roll committed behaviour policies out into raw trajectories and measure each task's
+references."""

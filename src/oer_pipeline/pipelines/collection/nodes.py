@@ -11,7 +11,10 @@ if TYPE_CHECKING:
 
 
 def roll_out(
-    behaviours: Behaviours, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+    behaviours: Behaviours,
+    task: dict[str, Any],
+    collection: dict[str, Any],
+    data_seed: int,
 ) -> tuple[Trajectories, ...]:
     """Raw trajectories of one task, one table a kind."""
     from oer_pipeline.suites.behaviour_data import collect, kinds_of
@@ -19,10 +22,15 @@ def roll_out(
 
     behaviours.check_task(Task(**task))
     kinds = kinds_of(task["family"])
-    return tuple(collect(Task(**task), behaviours, kind, collection["transitions"], data_seed) for kind in kinds)
+    return tuple(
+        collect(Task(**task), behaviours, kind, collection["transitions"], data_seed)
+        for kind in kinds
+    )
 
 
-def roll_out_random(task: dict[str, Any], collection: dict[str, Any], data_seed: int) -> Trajectories:
+def roll_out_random(
+    task: dict[str, Any], collection: dict[str, Any], data_seed: int
+) -> Trajectories:
     """Random trajectories of a task without behaviour policies."""
     from oer_pipeline.suites.behaviour_data import collect
     from oer_pipeline.suites.suite import Task
@@ -31,13 +39,19 @@ def roll_out_random(task: dict[str, Any], collection: dict[str, Any], data_seed:
 
 
 def measure_random_references(
-    random: Trajectories, task: dict[str, Any], collection: dict[str, Any], data_seed: int
+    random: Trajectories,
+    task: dict[str, Any],
+    collection: dict[str, Any],
+    data_seed: int,
 ) -> dict[str, Any]:
-    """Returns of random and zero behaviour, all that a task without behaviour policies has."""
+    """Returns of random and zero behaviour, all that a task without behaviour policies
+    has."""
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
-    return references(Task(**task), {"random": random}, data_seed, collection["reference_episodes"])
+    return references(
+        Task(**task), {"random": random}, data_seed, collection["reference_episodes"]
+    )
 
 
 def measure_references(
@@ -48,22 +62,30 @@ def measure_references(
     collection: dict[str, Any],
     data_seed: int,
 ) -> dict[str, Any]:
-    """Returns of random, zero, medium and expert behaviour; refuses a task whose expert has not left the floor."""
+    """Returns of random, zero, medium and expert behaviour; refuses a task whose expert
+    has not left the floor."""
     from oer_pipeline.suites.behaviour import check_trained
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
     raw = {"random": random, "medium": medium, "expert": expert}
-    measured = references(Task(**task), raw, data_seed, collection["reference_episodes"])
+    measured = references(
+        Task(**task), raw, data_seed, collection["reference_episodes"]
+    )
     floor = max(measured["random"]["mean"], measured["zero"]["mean"])
     check_trained(Task(**task), floor, measured["expert"]["mean"])
     return measured
 
 
-def import_data(source: Source, task: dict[str, Any]) -> tuple[Trajectories, dict[str, Any]]:
-    """A task's data from a file of somebody else's, mended as the suite allows, and the references that it gives."""
+def import_data(
+    source: Source, task: dict[str, Any]
+) -> tuple[Trajectories, dict[str, Any]]:
+    """A task's data from a file of somebody else's, mended as the suite allows, and the
+    references that it gives."""
     from oer_pipeline.suites.importing import import_source
     from oer_pipeline.suites.suite import Task
 
-    references = {name: {"mean": value} for name, value in (source.references or {}).items()}
+    references = {
+        name: {"mean": value} for name, value in (source.references or {}).items()
+    }
     return import_source(source, Task(**task)), references

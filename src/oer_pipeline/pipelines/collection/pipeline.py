@@ -1,4 +1,5 @@
-"""Collection: behaviour policies, or files of somebody else's -> raw trajectories and references."""
+"""Collection: behaviour policies, or files of somebody else's -> raw trajectories and
+references."""
 
 from __future__ import annotations
 
@@ -20,7 +21,8 @@ from oer_pipeline.suites.suite import Task
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One roll-out and one reference node a task; one import node where the data come from a file."""
+    """One roll-out and one reference node a task; one import node where the data come
+    from a file."""
     return Pipeline([node for task in plan.distinct for node in _nodes(plan, task)])
 
 
@@ -47,7 +49,14 @@ def _collected(task: str, kinds: Sequence[str]) -> list[Node]:
     settings = [f"params:sequence.{task}", "params:collection", "params:data_seed"]
     measured = [f"{task}.raw_{kind}" for kind in REFERENCES]
     return [
-        Node(roll_out, [f"{task}.behaviours", *settings], raw, name="roll_out", namespace=task, tags=[task]),
+        Node(
+            roll_out,
+            [f"{task}.behaviours", *settings],
+            raw,
+            name="roll_out",
+            namespace=task,
+            tags=[task],
+        ),
         Node(
             measure_references,
             [*measured, *settings],
@@ -60,5 +69,10 @@ def _collected(task: str, kinds: Sequence[str]) -> list[Node]:
 
 
 def _imported(task: str) -> list[Node]:
-    inputs, outputs = [f"{task}.source", f"params:sequence.{task}"], [f"{task}.raw_imported", f"{task}.references"]
-    return [Node(import_data, inputs, outputs, name="import", namespace=task, tags=[task])]
+    inputs, outputs = (
+        [f"{task}.source", f"params:sequence.{task}"],
+        [f"{task}.raw_imported", f"{task}.references"],
+    )
+    return [
+        Node(import_data, inputs, outputs, name="import", namespace=task, tags=[task])
+    ]

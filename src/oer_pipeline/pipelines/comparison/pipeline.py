@@ -11,5 +11,10 @@ from oer_pipeline.pipelines.comparison.nodes import compare
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node over the methods that `compare` names."""
     inputs = [f"{cell}.cell_metrics" for cell in plan.compared_cells]
-    outputs = ["comparison.table", "comparison.text", "comparison.png", "comparison.page"]
+    outputs = [
+        "comparison.table",
+        "comparison.text",
+        "comparison.png",
+        "comparison.page",
+    ]
     return Pipeline([Node(compare, inputs, outputs, name="compare")])

@@ -1,4 +1,5 @@
-"""Nodes of the continual pipeline; `by_seed` arguments and outputs are dictionaries seed -> value."""
+"""Nodes of the continual pipeline; `by_seed` arguments and outputs are dictionaries
+seed -> value."""
 
 from __future__ import annotations
 
@@ -42,8 +43,18 @@ def train_next(
     previous_by_seed: dict[int, Weights],
     *buffers_by_seed: dict[int, ReplayBuffer],
 ) -> PoliciesAndCurves:
-    """Policies and curves of a later task; one argument per old task's buffers, none for a learner without."""
-    return _train(chosen, settings, hardware, checkpoint, seeds, [data], previous_by_seed, buffers_by_seed)
+    """Policies and curves of a later task; one argument per old task's buffers, none
+    for a learner without."""
+    return _train(
+        chosen,
+        settings,
+        hardware,
+        checkpoint,
+        seeds,
+        [data],
+        previous_by_seed,
+        buffers_by_seed,
+    )
 
 
 def train_together(
@@ -78,7 +89,9 @@ def _train(
     from oer_pipeline.training.fit import fit
     from oer_pipeline.training.hardware import Hardware
 
-    before = previous_by_seed and Policies.stack([Policies.from_tensors(*previous_by_seed[s]) for s in seeds])
+    before = previous_by_seed and Policies.stack(
+        [Policies.from_tensors(*previous_by_seed[s]) for s in seeds]
+    )
     trained = fit(
         configured(chosen),
         LearnerSettings(**settings),
@@ -92,7 +105,9 @@ def _train(
     )
     cost = {"parameters": trained.parameters, "updates": trained.updates}
     members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
-    weights = {seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()}
+    weights = {
+        seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()
+    }
     return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
 
 
@@ -107,7 +122,9 @@ def select_without_model(
     seeds: list[int],
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen from the data and the policy."""
-    return _select(data, policies_by_seed, task, selector, replay, discount, facts, seeds, None)
+    return _select(
+        data, policies_by_seed, task, selector, replay, discount, facts, seeds, None
+    )
 
 
 def select_with_model(
@@ -122,7 +139,9 @@ def select_with_model(
     dynamics: Weights,
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen with the help of the transition model."""
-    return _select(data, policies_by_seed, task, selector, replay, discount, facts, seeds, dynamics)
+    return _select(
+        data, policies_by_seed, task, selector, replay, discount, facts, seeds, dynamics
+    )
 
 
 def _select(
@@ -147,10 +166,18 @@ def _select(
     choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
     policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
-    requests = requests_of(policies, data.scaled(), replay["size"], model, facts, task["index"], discount)
+    requests = requests_of(
+        policies, data.scaled(), replay["size"], model, facts, task["index"], discount
+    )
     selections = selected(selector["name"], choose, list(requests.values()))
     for seed, selection in zip(seeds, selections, strict=True):
-        logger.info("task %d, seed %d: %s %s", task["index"], seed, selector["name"], dict(selection.notes) or "")
+        logger.info(
+            "task %d, seed %d: %s %s",
+            task["index"],
+            seed,
+            selector["name"],
+            dict(selection.notes) or "",
+        )
     return {
         seed: fill(requests[seed], selection, replay["target_action"])
         for seed, selection in zip(seeds, selections, strict=True)
@@ -158,12 +185,17 @@ def _select(
 
 
 def evaluate(
-    policies_by_seed: dict[int, Weights], evaluation: dict[str, Any], seeds: list[int], *tasks: dict[str, Any]
+    policies_by_seed: dict[int, Weights],
+    evaluation: dict[str, Any],
+    seeds: list[int],
+    *tasks: dict[str, Any],
 ) -> dict[int, pd.DataFrame]:
-    """Every episode's return: `deployed` on all tasks learned, `task` policy on the newest, `zero_shot` on the next.
+    """Every episode's return: `deployed` on all tasks learned, `task` policy on the
+    newest, `zero_shot` on the next.
 
-    Zero-shot is the deployed policy with its newest head, on a task that it has not learned (method, section 8).
-    Columns: `policy`, `task`, `episode` and those of `suites.outcomes`.
+    Zero-shot is the deployed policy with its newest head, on a task that it has not
+    learned (method, section 8). Columns: `policy`, `task`, `episode` and those of
+    `suites.outcomes`.
     """
     import pandas as pd
 
@@ -173,7 +205,9 @@ def evaluate(
     from oer_pipeline.suites.outcomes import outcomes
     from oer_pipeline.suites.suite import Task
 
-    policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
+    policies = Policies.stack(
+        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
+    )
     order = [Task(**task) for task in tasks]
     newest = order[policies.tasks - 1]
 
@@ -182,13 +216,19 @@ def evaluate(
 
     runs: list[tuple[str, list[Task], ActOnTask]] = [("deployed", order, deployed)]
     if policies.task is not None:
-        runs.append(("task", [newest], lambda _, observation: policies.task_action(observation)))
+        runs.append(
+            ("task", [newest], lambda _, observation: policies.task_action(observation))
+        )
     rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for policy, on, act in runs:
         result = roll_out(on, act, len(seeds), evaluation["episodes"], "evaluation")
         for task, by_member in zip(on, result, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
-                about = {"policy": name, "task": task.index, "episode": range(evaluation["episodes"])}
+                about = {
+                    "policy": name,
+                    "task": task.index,
+                    "episode": range(evaluation["episodes"]),
+                }
                 rows[seed].append(pd.DataFrame(about | outcomes(task, episodes)))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

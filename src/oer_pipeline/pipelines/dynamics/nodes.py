@@ -42,8 +42,15 @@ def fit_dynamics(
         model, record = fit(scaled, settings, data_seed, task["index"], tell, device)
     except DataError as error:
         name = f"suite {task['suite']}, task {task['index']}"
-        raise DataError(f"{name}: {error}; selectors without a model need none") from error
-    judged = report(model, scaled, heldout_rows(scaled, settings, data_seed, task["index"]), data_seed)
+        raise DataError(
+            f"{name}: {error}; selectors without a model need none"
+        ) from error
+    judged = report(
+        model,
+        scaled,
+        heldout_rows(scaled, settings, data_seed, task["index"]),
+        data_seed,
+    )
     return (model.tensors(), model.header()), {**record, **judged}
 
 

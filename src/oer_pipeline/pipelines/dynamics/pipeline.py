@@ -13,7 +13,10 @@ def create_pipeline(plan: Plan) -> Pipeline:
     reports = {task.name: f"{task.name}.dynamics_report" for task in plan.distinct}
     drawn = ["dynamics.page", "dynamics.png"]
     return Pipeline(
-        [*(_task(task.name) for task in plan.distinct), Node(draw_dynamics, reports, drawn, name="draw_dynamics")]
+        [
+            *(_task(task.name) for task in plan.distinct),
+            Node(draw_dynamics, reports, drawn, name="draw_dynamics"),
+        ]
     )
 
 
@@ -27,4 +30,6 @@ def _task(task: str) -> Node:
         "params:precision",
     ]
     outputs = [f"{task}.dynamics", f"{task}.dynamics_report"]
-    return Node(fit_dynamics, inputs, outputs, name="fit_dynamics", namespace=task, tags=[task])
+    return Node(
+        fit_dynamics, inputs, outputs, name="fit_dynamics", namespace=task, tags=[task]
+    )

@@ -1,1 +1,2 @@
-"""Let the finished deployed policy visit every task, and hold the buffers against those visits."""
+"""Let the finished deployed policy visit every task, and hold the buffers against those
+visits."""

@@ -18,13 +18,20 @@ logger = logging.getLogger(__name__)
 
 
 def visit(
-    policies_by_seed: dict[int, Weights], task: dict[str, Any], evaluation: dict[str, Any], head: int, seeds: list[int]
+    policies_by_seed: dict[int, Weights],
+    task: dict[str, Any],
+    evaluation: dict[str, Any],
+    head: int,
+    seeds: list[int],
 ) -> dict[int, Trajectories]:
-    """What each seed's deployed policy, after the last task, does on one task: its trajectories."""
+    """What each seed's deployed policy, after the last task, does on one task: its
+    trajectories."""
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.pipelines.visits import visits_of
 
-    policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
+    policies = Policies.stack(
+        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
+    )
     return visits_of(
         lambda observation: policies.deployed_action(head, observation),
         task,
@@ -35,9 +42,13 @@ def visit(
 
 
 def run_elsewhere(
-    policies_by_seed: dict[int, Weights], task: dict[str, Any], evaluation: dict[str, Any], seeds: list[int]
+    policies_by_seed: dict[int, Weights],
+    task: dict[str, Any],
+    evaluation: dict[str, Any],
+    seeds: list[int],
 ) -> dict[int, pd.DataFrame]:
-    """Every episode's return of each seed's deployed policy on a task, learned or not."""
+    """Every episode's return of each seed's deployed policy on a task, learned or
+    not."""
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
@@ -45,7 +56,9 @@ def run_elsewhere(
     from oer_pipeline.suites.outcomes import outcomes
     from oer_pipeline.suites.suite import Task
 
-    policies = Policies.stack([Policies.from_tensors(*policies_by_seed[s]) for s in seeds])
+    policies = Policies.stack(
+        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
+    )
     head = min(task["index"], policies.tasks)  # an unknown task gets the newest head
     target = Task(**task)
     [by_member] = evaluate(
@@ -62,7 +75,9 @@ def run_elsewhere(
     return tables
 
 
-def tabulate_elsewhere(policies_by_seed: dict[int, Weights], **returns: dict[int, pd.DataFrame]) -> str:
+def tabulate_elsewhere(
+    policies_by_seed: dict[int, Weights], **returns: dict[int, pd.DataFrame]
+) -> str:
     """The table of the returns elsewhere; it is also told to the terminal."""
     from oer_pipeline.reports.elsewhere import elsewhere_table
 
@@ -90,7 +105,11 @@ def compare_buffer_with_visits(
     return {
         seed: asdict(
             buffer_fidelity(
-                visits_by_seed[seed].observation, buffer_by_seed[seed].observation, scale.mean, scale.std, dimensions
+                visits_by_seed[seed].observation,
+                buffer_by_seed[seed].observation,
+                scale.mean,
+                scale.std,
+                dimensions,
             )
         )
         for seed in seeds

@@ -10,9 +10,13 @@ if TYPE_CHECKING:
 
 
 def ingest(
-    quality: str, collection: dict[str, Any], references: dict[str, Any], *raw: Trajectories
+    quality: str,
+    collection: dict[str, Any],
+    references: dict[str, Any],
+    *raw: Trajectories,
 ) -> tuple[Trajectories, dict[str, Any]]:
-    """The validated data set of one task and its card; `raw` are the kinds that the quality is cut from."""
+    """The validated data set of one task and its card; `raw` are the kinds that the
+    quality is cut from."""
     from oer_pipeline.trajectories.card import data_card
     from oer_pipeline.trajectories.qualities import cut, raw_kinds
 
@@ -21,7 +25,9 @@ def ingest(
     return data, data_card(data, references)
 
 
-def ingest_imported(references: dict[str, Any], raw: Trajectories) -> tuple[Trajectories, dict[str, Any]]:
+def ingest_imported(
+    references: dict[str, Any], raw: Trajectories
+) -> tuple[Trajectories, dict[str, Any]]:
     """An imported data set, whole, and its card."""
     from oer_pipeline.trajectories.card import data_card
 
@@ -34,4 +40,7 @@ def describe(card: dict[str, Any]) -> str:
     from oer_pipeline.reports.card_page import card_page
 
     provenance = card["provenance"]
-    return card_page(card, f"{provenance['suite']}, task {provenance['task']}, {provenance['quality']}")
+    return card_page(
+        card,
+        f"{provenance['suite']}, task {provenance['task']}, {provenance['quality']}",
+    )

@@ -16,10 +16,28 @@ def create_pipeline(plan: Plan) -> Pipeline:
 
 def _ingest(task: str, kinds: tuple[str, ...], imported: bool) -> Node:
     settings = [] if imported else ["params:quality", "params:collection"]
-    inputs = [*settings, f"{task}.references", *(f"{task}.raw_{kind}" for kind in kinds)]
+    inputs = [
+        *settings,
+        f"{task}.references",
+        *(f"{task}.raw_{kind}" for kind in kinds),
+    ]
     outputs = [f"{task}.transitions", f"{task}.card"]
-    return Node(ingest_imported if imported else ingest, inputs, outputs, name="ingest", namespace=task, tags=[task])
+    return Node(
+        ingest_imported if imported else ingest,
+        inputs,
+        outputs,
+        name="ingest",
+        namespace=task,
+        tags=[task],
+    )
 
 
 def _describe(task: str) -> Node:
-    return Node(describe, f"{task}.card", f"{task}.card_page", name="describe", namespace=task, tags=[task])
+    return Node(
+        describe,
+        f"{task}.card",
+        f"{task}.card_page",
+        name="describe",
+        namespace=task,
+        tags=[task],
+    )

@@ -1,1 +1,2 @@
-"""Put the buffers of many selectors side by side, without training a continual policy on them."""
+"""Put the buffers of many selectors side by side, without training a continual policy
+on them."""

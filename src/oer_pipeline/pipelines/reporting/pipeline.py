@@ -23,7 +23,12 @@ def create_pipeline(plan: Plan) -> Pipeline:
     return Pipeline(
         [
             Node(measure, measured, ["metrics", "summary"], name="measure"),
-            Node(draw, drawn, ["report.table", "report.page", "report.returns_plot", *pictures], name="draw"),
+            Node(
+                draw,
+                drawn,
+                ["report.table", "report.page", "report.returns_plot", *pictures],
+                name="draw",
+            ),
         ]
     )
 

@@ -1,7 +1,8 @@
 """What an HDF5 file says of itself: its attributes, as plain JSON.
 
-Texts of variable length lie in a heap without checksums, and damage there can make HDF5 2.0 loop for ever. They are
-read in a process of their own, `python -m oer_pipeline.trajectories.exchange.attributes FILE`, which can be stopped.
+Texts of variable length lie in a heap without checksums, and damage there can make HDF5
+2.0 loop for ever. They are read in a process of their own, `python -m
+oer_pipeline.trajectories.exchange.attributes FILE`, which can be stopped.
 """
 
 from __future__ import annotations
@@ -21,9 +22,11 @@ PATIENCE = 20.0
 
 
 def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str, Any]:
-    """The attributes of an open HDF5 file, sorted by name; what JSON cannot hold is given as text.
+    """The attributes of an open HDF5 file, sorted by name; what JSON cannot hold is
+    given as text.
 
-    Of its `group` where `file` is one. Nothing is unpickled: an attribute of bytes is text.
+    Of its `group` where `file` is one. Nothing is unpickled: an attribute of bytes is
+    text.
 
     Raises:
         DataError: attributes that cannot be read.
@@ -33,17 +36,25 @@ def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str,
     harmless = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeEnumID)
     types = [file.attrs.get_id(name).get_type() for name in file.attrs]
     if all(
-        isinstance(t, harmless) or (isinstance(t, h5py.h5t.TypeStringID) and not t.is_variable_str()) for t in types
+        isinstance(t, harmless)
+        or (isinstance(t, h5py.h5t.TypeStringID) and not t.is_variable_str())
+        for t in types
     ):
         return _plain_attributes(file)
     command = [sys.executable, "-m", __name__, str(path.absolute()), group]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=PATIENCE)
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=True, timeout=PATIENCE
+        )
     except subprocess.TimeoutExpired as error:
-        raise DataError(f"{where}: its attributes cannot be read within {PATIENCE:g} s (damaged?)") from error
+        raise DataError(
+            f"{where}: its attributes cannot be read within {PATIENCE:g} s (damaged?)"
+        ) from error
     except subprocess.CalledProcessError as error:
         cause = (error.stderr.splitlines() or ["it died"])[-1]
-        raise DataError(f"{where}: its attributes cannot be read (damaged?): {cause[:300]}") from error
+        raise DataError(
+            f"{where}: its attributes cannot be read (damaged?): {cause[:300]}"
+        ) from error
     return dict(json.loads(done.stdout))
 
 
@@ -54,7 +65,11 @@ def _plain_attributes(file: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf" and np.all(np.isfinite(value)):
+    if (
+        isinstance(value, np.ndarray | np.generic)
+        and value.dtype.kind in "biuf"
+        and np.all(np.isfinite(value))
+    ):
         return value.tolist()
     return value if isinstance(value, str | int | bool) else str(value)
 

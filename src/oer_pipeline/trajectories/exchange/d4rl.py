@@ -1,7 +1,8 @@
 """D4RL's layout: one HDF5 file, one data set a column, one row a step.
 
-`observations, actions, rewards, terminals`, optional `timeouts, next_observations`; what our own data have besides is
-under `infos/`, and the attribute `oer_pipeline` holds their header.
+`observations, actions, rewards, terminals`, optional `timeouts, next_observations`;
+what our own data have besides is under `infos/`, and the attribute `oer_pipeline` holds
+their header.
 """
 
 from __future__ import annotations
@@ -39,8 +40,9 @@ def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Foun
         source: what the file calls its columns; None: as D4RL does.
 
     Raises:
-        DataError: no such file, not HDF5, a column that is missing, of another dtype or shape, in another file, or
-            with flags that are neither 0 nor 1; more rows than the file can hold, or none.
+        DataError: no such file, not HDF5, a column that is missing, of another dtype or
+            shape, in another file, or with flags that are neither 0 nor 1; more rows
+            than the file can hold, or none.
     """
     import h5py
 
@@ -52,16 +54,26 @@ def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Foun
         header = parse_header(says.pop(HEADER, None), where)
         infos = {name: f"{INFOS}/{name}" for name in info_columns(header)}
         found, without = places_of(source, HDF5Store(file)), absent_columns(header)
-        places = {ours: place for ours, place in found.items() if ours not in without} | infos
+        places = {
+            ours: place for ours, place in found.items() if ours not in without
+        } | infos
         columns = {**TRANSITION, **info_columns(header)}
-        grouped = not HDF5Store(file).has(places["observation"]) and has_demonstrations(file)
+        grouped = not HDF5Store(file).has(places["observation"]) and has_demonstrations(
+            file
+        )
         hint = "; for a group an episode say format: robomimic" if grouped else ""
-        read = read_flat(HDF5Store(file), places, columns, path.stat().st_size, where, hint)
+        read = read_flat(
+            HDF5Store(file), places, columns, path.stat().st_size, where, hint
+        )
     return Found(
         where,
         {**D4RL_NAMES, **places},
         **columns_read(read),
-        narrowed={places[name]: filled.record for name, filled in read.items() if filled.record},
+        narrowed={
+            places[name]: filled.record
+            for name, filled in read.items()
+            if filled.record
+        },
         says=says or None,
         header=header,
         infos={name: read[name].array for name in infos},
@@ -69,9 +81,11 @@ def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Foun
 
 
 def write_d4rl(path: Path, data: Ours) -> None:
-    """Write a transition table or a replay buffer to `path`; the same data give the same bytes.
+    """Write a transition table or a replay buffer to `path`; the same data give the
+    same bytes.
 
-    A buffer's rows are single transitions: take `next_observations` from the file, not from the next row.
+    A buffer's rows are single transitions: take `next_observations` from the file, not
+    from the next row.
 
     Raises:
         DataError: data that break a rule of their kind.
@@ -80,7 +94,8 @@ def write_d4rl(path: Path, data: Ours) -> None:
 
     header, arrays = header_of(data, str(path)), data.arrays()
     with h5py.File(path, "w", libver=VERSIONS) as file:
-        # Of fixed length: a text of variable length lies in a heap without checksums, where damage can hang HDF5.
+        # Of fixed length: a text of variable length lies in a heap without checksums,
+        # where damage can hang HDF5.
         file.attrs[HEADER] = np.bytes_(json.dumps(header, sort_keys=True))
         for name, array in arrays.items():
             chunks = (min(CHUNK, len(array)), *array.shape[1:])

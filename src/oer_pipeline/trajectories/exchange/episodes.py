@@ -107,7 +107,9 @@ def read_episodes(
             items = _opened(store, places, episode.where)
             _put(items, parts, start, steps)
         start += steps
-    columns: dict[str, Any] = {D4RL_NAMES[ours]: arrays.get(ours) for ours in TRANSITION}
+    columns: dict[str, Any] = {
+        D4RL_NAMES[ours]: arrays.get(ours) for ours in TRANSITION
+    }
     return Found(
         where,
         {**D4RL_NAMES, **{ours: "+".join(names) for ours, names in places.items()}},
@@ -117,14 +119,19 @@ def read_episodes(
     )
 
 
-def _look(episodes: Sequence[Episode], places: Places, optional: Sequence[str]) -> Sizes:
+def _look(
+    episodes: Sequence[Episode], places: Places, optional: Sequence[str]
+) -> Sizes:
     sizes: Sizes | None = None
     for episode in episodes:
         with episode.open() as store:
             items = _opened(store, places, episode.where)
             surplus = [name for name in optional if store.has(name)]
         if surplus:
-            raise DataError(f"{episode.where}: it has {surplus[0]}, and {episodes[0].where} has none")
+            raise DataError(
+                f"{episode.where}: it has {surplus[0]}, and {episodes[0].where} has"
+                " none"
+            )
         if sizes is None:
             widths = {name: item.shape[1:] for (_, name), item in items.items()}
             sizes = Sizes(widths, _is_trailing(items, places))
@@ -147,7 +154,11 @@ def _opened(store: Store, places: Places, where: str) -> dict[tuple[str, str], I
             flaws += [flaw] if flaw else []
             missing |= not store.has(name)
     if flaws:
-        hint = f"; the episode holds {store.holdings()}: give its names by columns" if missing else ""
+        hint = (
+            f"; the episode holds {store.holdings()}: give its names by columns"
+            if missing
+            else ""
+        )
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
     return items
 
@@ -174,10 +185,14 @@ def _check(
     for (ours, name), item in items.items():
         wanted = steps + (sizes.trailing and ours == "observation")
         if item.shape[0] != wanted:
-            raise DataError(f"{where}: column {name}: found {item.shape[0]} rows; {steps} actions take {wanted}")
+            raise DataError(
+                f"{where}: column {name}: found {item.shape[0]} rows; {steps} actions"
+                f" take {wanted}"
+            )
         if item.shape[1:] != sizes.widths[name]:
             raise DataError(
-                f"{where}: column {name}: found rows of shape {item.shape[1:]}; {first} has {sizes.widths[name]}"
+                f"{where}: column {name}: found rows of shape {item.shape[1:]}; {first}"
+                f" has {sizes.widths[name]}"
             )
     if not steps:
         raise DataError(f"{where}: found 0 steps; an episode needs at least one")
@@ -202,7 +217,9 @@ def _allocate(
         for name in names:
             right = left + (sizes.widths[name][0] if column.vector else 0)
             view = arrays[ours][:, left:right] if column.vector else arrays[ours]
-            parts[ours, name] = filling(f"{where}: column {name}", column, view.shape, view)
+            parts[ours, name] = filling(
+                f"{where}: column {name}", column, view.shape, view
+            )
             left = right
     return arrays, parts
 
@@ -220,4 +237,6 @@ def _put(
             parts[ours, name].put(start + first, block[: steps - first])
             if ours == "observation" and item.shape[0] == steps + 1:
                 skipped = 1 if first == 0 else 0
-                parts["next_observation", name].put(start + first + skipped - 1, block[skipped:])
+                parts["next_observation", name].put(
+                    start + first + skipped - 1, block[skipped:]
+                )

@@ -1,7 +1,9 @@
-"""`python -m oer_pipeline.trajectories.exchange.export FILE.parquet OUT`: a data set or a replay buffer in a format that others read.
+"""`python -m oer_pipeline.trajectories.exchange.export FILE.parquet OUT`: a data set or
+a replay buffer in a format that others read.
 
-`OUT.hdf5` is D4RL's layout; `--to=minari` makes a folder that Minari reads, for instance
-`~/.minari/datasets/cheetah/medium-v0`, which is then the data set `cheetah/medium-v0`.
+`OUT.hdf5` is D4RL's layout; `--to=minari` makes a folder that Minari reads, for
+instance `~/.minari/datasets/cheetah/medium-v0`, which is then the data set
+`cheetah/medium-v0`.
 """
 
 from __future__ import annotations
@@ -29,7 +31,8 @@ DATASET_ID = re.compile(r"[-\w]+-v\d+")
 
 
 def export(file: Path, out: Path, to: str | None = None) -> None:
-    """Write a Parquet file of ours to `out`, whole or not at all; `to` is needed where the ending does not tell.
+    """Write a Parquet file of ours to `out`, whole or not at all; `to` is needed where
+    the ending does not tell.
 
     Raises:
         ConfigurationError: a format that is not known, a folder that is there already.
@@ -37,10 +40,19 @@ def export(file: Path, out: Path, to: str | None = None) -> None:
     """
     layout = to or SUFFIXES.get(out.suffix)
     if layout not in FORMATS:
-        raise ConfigurationError(f"{out}: the format is not clear; name it OUT.hdf5 (D4RL) or give --to=minari")
+        raise ConfigurationError(
+            f"{out}: the format is not clear; name it OUT.hdf5 (D4RL) or give"
+            " --to=minari"
+        )
     if layout == "minari" and out.exists():
-        raise ConfigurationError(f"{out}: it is there already; remove it, or give another folder")
-    data: Ours = read_buffer(file) if arrow.kind_of(file) == BUFFER.kind else read_trajectories(file)
+        raise ConfigurationError(
+            f"{out}: it is there already; remove it, or give another folder"
+        )
+    data: Ours = (
+        read_buffer(file)
+        if arrow.kind_of(file) == BUFFER.kind
+        else read_trajectories(file)
+    )
     if layout == "minari":
         with _atomic_folder(out) as folder:
             write_minari(folder, data, dataset_id(out))
@@ -50,9 +62,12 @@ def export(file: Path, out: Path, to: str | None = None) -> None:
 
 
 def dataset_id(folder: Path) -> str:
-    """The id that Minari finds a folder under: its path below `datasets`, or its name; `-v0` unless it ends so."""
+    """The id that Minari finds a folder under: its path below `datasets`, or its name;
+    `-v0` unless it ends so."""
     parts = folder.absolute().parts
-    below = parts[parts.index("datasets") + 1 :] if "datasets" in parts[:-1] else parts[-1:]
+    below = (
+        parts[parts.index("datasets") + 1 :] if "datasets" in parts[:-1] else parts[-1:]
+    )
     named = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
     return named if DATASET_ID.fullmatch(named.rpartition("/")[2]) else f"{named}-v0"
 
@@ -72,7 +87,9 @@ def _atomic_folder(path: Path) -> Iterator[Path]:
 
 def main(arguments: Sequence[str]) -> int:
     """The command line; a bad file or name is one line, and the exit status says so."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("file", type=Path, metavar="FILE.parquet")
     parser.add_argument("out", type=Path, metavar="OUT")
     parser.add_argument("--to", choices=FORMATS)

@@ -1,4 +1,5 @@
-"""A foreign column into one of ours, block by block, so that no file is in memory twice; what is lost is counted."""
+"""A foreign column into one of ours, block by block, so that no file is in memory
+twice; what is lost is counted."""
 
 from __future__ import annotations
 
@@ -18,7 +19,13 @@ class Filling:
     `into` is an array of that shape to fill, a view of another one for instance.
     """
 
-    def __init__(self, where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        column: Column,
+        shape: tuple[int, ...],
+        into: Array | None = None,
+    ) -> None:
         self.array = np.empty(shape, dtype=column.dtype) if into is None else into
         self._where = where
 
@@ -42,11 +49,18 @@ class Filling:
     def _refuse(self, start: int, block: Array, odd: Array) -> None:
         if odd.any():
             first = tuple(np.argwhere(odd)[0])
-            raise DataError(f"{self._where}, row {start + first[0]}: must be {self._takes}; found {block[first]}")
+            raise DataError(
+                f"{self._where}, row {start + first[0]}: must be {self._takes}; found"
+                f" {block[first]}"
+            )
 
     @property
     def _takes(self) -> str:
-        return "0 or 1" if self.array.dtype == np.bool_ else f"within {self.array.dtype}'s range"
+        return (
+            "0 or 1"
+            if self.array.dtype == np.bool_
+            else f"within {self.array.dtype}'s range"
+        )
 
     @property
     def record(self) -> dict[str, Any] | None:
@@ -57,7 +71,13 @@ class Filling:
 class Floats(Filling):
     """float32 of float32 or float64."""
 
-    def __init__(self, where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> None:
+    def __init__(
+        self,
+        where: str,
+        column: Column,
+        shape: tuple[int, ...],
+        into: Array | None = None,
+    ) -> None:
         super().__init__(where, column, shape, into)
         self._wide, self._changed, self._largest = False, 0, 0.0
 
@@ -69,7 +89,9 @@ class Floats(Filling):
         self._refuse(start, block, np.isinf(error) & np.isfinite(block))
         self._wide = True
         self._changed += int(np.count_nonzero(error > 0))
-        self._largest = float(np.fmax(self._largest, np.fmax.reduce(error, axis=None, initial=0.0)))
+        self._largest = float(
+            np.fmax(self._largest, np.fmax.reduce(error, axis=None, initial=0.0))
+        )
 
     @property
     def _takes(self) -> str:
@@ -77,10 +99,20 @@ class Floats(Filling):
 
     @property
     def record(self) -> dict[str, Any] | None:
-        return {"from": "float64", "changed": self._changed, "largest_error": self._largest} if self._wide else None
+        return (
+            {
+                "from": "float64",
+                "changed": self._changed,
+                "largest_error": self._largest,
+            }
+            if self._wide
+            else None
+        )
 
 
-def filling(where: str, column: Column, shape: tuple[int, ...], into: Array | None = None) -> Filling:
+def filling(
+    where: str, column: Column, shape: tuple[int, ...], into: Array | None = None
+) -> Filling:
     """What fills a column, or the part `into` of one; errors call it `where`."""
     kind = Floats if column.dtype == "float32" else Filling
     return kind(where, column, shape, into)

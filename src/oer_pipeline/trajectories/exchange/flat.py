@@ -41,10 +41,17 @@ def refuse_twice(places: Mapping[str, str], where: str) -> None:
         DataError: one is read as two; its usual name is another one's.
     """
     for ours, place in places.items():
-        again = [other for other, theirs in places.items() if theirs == place and other != ours]
+        again = [
+            other
+            for other, theirs in places.items()
+            if theirs == place and other != ours
+        ]
         if again:
             both = f"{D4RL_NAMES[ours]} and as {D4RL_NAMES[again[0]]}"
-            raise DataError(f"{where}: column {place} would be read as {both}; say null for one, in columns")
+            raise DataError(
+                f"{where}: column {place} would be read as {both}; say null for one, in"
+                " columns"
+            )
 
 
 def read_flat(
@@ -70,7 +77,10 @@ def read_flat(
             of rows; more rows than the file can hold, or none.
     """
     items = open_flat(store, places, columns, file_size, where, hint)
-    return {ours: _filled(items[ours], columns[ours], f"{where}: column {places[ours]}") for ours in places}
+    return {
+        ours: _filled(items[ours], columns[ours], f"{where}: column {places[ours]}")
+        for ours in places
+    }
 
 
 def open_flat(
@@ -87,7 +97,9 @@ def open_flat(
     Raises:
         DataError: as `read_flat`.
     """
-    opened = {ours: store.column(place, columns[ours]) for ours, place in places.items()}
+    opened = {
+        ours: store.column(place, columns[ours]) for ours, place in places.items()
+    }
     missing = [place for place in places.values() if not store.has(place)]
     refuse(
         [flaw for _, flaw in opened.values() if flaw],
@@ -105,7 +117,9 @@ def open_flat(
     following = items.get("next_observation", items["observation"]).shape[1]
     if following != width:
         place = places["next_observation"]
-        flaws.append(f"column {place}: found {following} dimensions; {base} have {width}")
+        flaws.append(
+            f"column {place}: found {following} dimensions; {base} have {width}"
+        )
     if not rows:
         flaws.append(f"column {base}: found 0 rows; a data set needs at least one")
     refuse(flaws, where)

@@ -22,8 +22,14 @@ D4RL_NAMES = {
 }
 """Our column -> D4RL's."""
 
-MINARI_NAMES = {**D4RL_NAMES, "next_observation": "observations", "terminal": "terminations", "timeout": "truncations"}
-"""Our column -> Minari's, whose observations have one row more than an episode has steps."""
+MINARI_NAMES = {
+    **D4RL_NAMES,
+    "next_observation": "observations",
+    "terminal": "terminations",
+    "timeout": "truncations",
+}
+"""Our column -> Minari's, whose observations have one row more than an episode has
+steps."""
 
 INFOS = "infos"
 """The group of whatever else our data have, in both formats."""
@@ -56,4 +62,7 @@ class Found:
     def columns(self) -> dict[str, Array]:
         """What is there, by our names, in the schema's order."""
         every = {name: getattr(self, D4RL_NAMES[name]) for name in TRANSITION}
-        return {**{name: array for name, array in every.items() if array is not None}, **self.infos}
+        return {
+            **{name: array for name, array in every.items() if array is not None},
+            **self.infos,
+        }

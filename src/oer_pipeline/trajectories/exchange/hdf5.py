@@ -1,4 +1,5 @@
-"""HDF5 as D4RL and Minari lay it out: what a data set has to be, and reading it in blocks."""
+"""HDF5 as D4RL and Minari lay it out: what a data set has to be, and reading it in
+blocks."""
 
 from __future__ import annotations
 
@@ -16,7 +17,8 @@ BLOCK = 65_536
 HEADER = "oer_pipeline"
 """The attribute with the header of a file of ours."""
 VERSIONS = ("v108", "v110")
-"""HDF5's own formats that are written: what is read since 2008, and metadata have checksums."""
+"""HDF5's own formats that are written: what is read since 2008, and metadata have
+checksums."""
 
 
 TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
@@ -28,23 +30,40 @@ TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
 
 
 def open_column(group: Any, name: str, column: Column) -> tuple[Any, str | None]:
-    """The data set `name` of `group`, and what keeps it from holding `column`; None if nothing does."""
+    """The data set `name` of `group`, and what keeps it from holding `column`; None if
+    nothing does."""
     import h5py
 
     if not _is_inside(group, name):
         missing = group.get(name, getlink=True) is None
-        odd = "is missing" if missing else "is a link to elsewhere; it takes data in the file itself"
+        odd = (
+            "is missing"
+            if missing
+            else "is a link to elsewhere; it takes data in the file itself"
+        )
         return None, f"column {name} {odd}"
     item = group[name]
     if not isinstance(item, h5py.Dataset):
         return None, f"column {name}: found a group; it takes a data set"
     if item.is_virtual or item.external:
-        return None, f"column {name}: found data kept in another file; it takes data in the file itself"
+        return (
+            None,
+            (
+                f"column {name}: found data kept in another file; it takes data in the"
+                " file itself"
+            ),
+        )
     fits, takes = TYPES[np.dtype(column.dtype).kind]
     if not fits(item.dtype):
         return None, f"column {name}: found {item.dtype}; it takes {takes}"
     if item.shape is None or len(shape_of(item, column)) != 1 + column.vector:
-        return None, f"column {name}: found shape {item.shape}; it takes {'(N, D)' if column.vector else '(N,)'}"
+        return (
+            None,
+            (
+                f"column {name}: found shape {item.shape}; it takes"
+                f" {'(N, D)' if column.vector else '(N,)'}"
+            ),
+        )
     return item, None
 
 
@@ -74,13 +93,16 @@ class HDF5Store:
 
     def column(self, name: str, column: Column) -> tuple[Any, str | None]:
         item, flaw = open_column(self.group, name, column)
-        return (None, flaw) if flaw else (HDF5Column(item, shape_of(item, column)), None)
+        return (
+            (None, flaw) if flaw else (HDF5Column(item, shape_of(item, column)), None)
+        )
 
     def holdings(self) -> str:
         return told([self._shown(name) for name in self.group])
 
     def _shown(self, name: str) -> str:
-        """A name with the shape of what it is, `/` behind a group's; links are not followed."""
+        """A name with the shape of what it is, `/` behind a group's; links are not
+        followed."""
         import h5py
 
         if not _is_inside(self.group, name):
@@ -109,7 +131,8 @@ def _is_inside(group: Any, name: str) -> bool:
 
 
 def shape_of(item: Any, column: Column) -> tuple[int, ...]:
-    """The shape of a data set; a column of single values may come as (N, 1), as in some of D4RL's files."""
+    """The shape of a data set; a column of single values may come as (N, 1), as in some
+    of D4RL's files."""
     shape = tuple(item.shape)
     return shape[:1] if not column.vector and shape[1:] == (1,) else shape
 

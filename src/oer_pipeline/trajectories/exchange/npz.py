@@ -51,14 +51,26 @@ def read_npz(path: Path, where: str = "", source: Source | None = None) -> Found
     source = source or Source(str(path), "npz")
     with open_npz(path, where) as store:
         places = places_of(source, store)
-        states = source.has_rewards and not store.has(places["reward"]) and store.has("terminals")
-        hint = "; for OGBench's layout, a row a state, say format: ogbench" if states else ""
+        states = (
+            source.has_rewards
+            and not store.has(places["reward"])
+            and store.has("terminals")
+        )
+        hint = (
+            "; for OGBench's layout, a row a state, say format: ogbench"
+            if states
+            else ""
+        )
         read = read_flat(store, places, TRANSITION, path.stat().st_size, where, hint)
     return Found(
         where,
         {**D4RL_NAMES, **places},
         **columns_read(read),
-        narrowed={places[name]: filled.record for name, filled in read.items() if filled.record},
+        narrowed={
+            places[name]: filled.record
+            for name, filled in read.items()
+            if filled.record
+        },
     )
 
 
@@ -107,7 +119,9 @@ class NpzColumn:
         wanted = values * self.header.dtype.itemsize
         content = file.read(wanted)
         if len(content) != wanted:
-            raise DataError(f"array {self.member}: it ends {wanted - len(content)} bytes early")
+            raise DataError(
+                f"array {self.member}: it ends {wanted - len(content)} bytes early"
+            )
         return np.frombuffer(content, dtype=self.header.dtype)
 
 
@@ -142,7 +156,10 @@ class NpzStore:
         if info.compress_type not in KNOWN:
             return (
                 None,
-                f"packed in way {info.compress_type}; it takes numpy's, stored or deflated",
+                (
+                    f"packed in way {info.compress_type}; it takes numpy's, stored or"
+                    " deflated"
+                ),
             )
         with self.archive.open(info) as file:
             version = np.lib.format.read_magic(file)
@@ -186,6 +203,10 @@ def open_npz(path: Path, where: str) -> Iterator[NpzStore]:
         with zipfile.ZipFile(path) as archive:
             names = archive.namelist()
             if len(set(names)) != len(names):
-                twice = next(name for name, count in Counter(names).items() if count > 1)
-                raise DataError(f"{where}: array {twice} is there twice; each is one column")
+                twice = next(
+                    name for name, count in Counter(names).items() if count > 1
+                )
+                raise DataError(
+                    f"{where}: array {twice} is there twice; each is one column"
+                )
             yield NpzStore(archive)

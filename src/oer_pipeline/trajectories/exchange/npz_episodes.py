@@ -33,7 +33,10 @@ def read_npz_episodes(source: Source, where: str = "") -> Found:
     files = source.files
     check_file(files[0])
     _check_numbers(source.place, files, where)
-    episodes = [Episode(f"{where}/{f.name}", partial(open_npz, f, f"{where}/{f.name}")) for f in files]
+    episodes = [
+        Episode(f"{where}/{f.name}", partial(open_npz, f, f"{where}/{f.name}"))
+        for f in files
+    ]
     told = source.columns or {}
     names = {ours: source.name(usual, usual) for ours, usual in D4RL_NAMES.items()}
     with episodes[0].open() as first:
@@ -48,11 +51,17 @@ def _check_numbers(folder: Path, files: Sequence[Path], where: str) -> None:
     counts."""
     nameless = sorted(path.name for path in folder.glob("*.npz") if path not in files)
     if nameless:
-        raise DataError(f"{where}: {nameless[0]} has no number at the end of its name; episodes are 0.npz, 1.npz, ...")
+        raise DataError(
+            f"{where}: {nameless[0]} has no number at the end of its name; episodes are"
+            " 0.npz, 1.npz, ..."
+        )
     numbers = [number_of(path) for path in files]
     first = 1 if numbers[0] == 1 else 0
-    for place, (number, path) in enumerate(zip(numbers, files, strict=True), start=first):
+    for place, (number, path) in enumerate(
+        zip(numbers, files, strict=True), start=first
+    ):
         if number != place:
             raise DataError(
-                f"{where}: found {path.name} where episode {place} should be; episodes count on from {first}"
+                f"{where}: found {path.name} where episode {place} should be; episodes"
+                f" count on from {first}"
             )

@@ -25,9 +25,15 @@ from oer_pipeline.trajectories.schema import TRANSITION
 
 NEEDED = ("observation", "action", "terminal")
 ELSEWHERE = {
-    "valids": "as load_dataset(compact_dataset=True) returns; give the archive as OGBench publishes it",
+    "valids": (
+        "as load_dataset(compact_dataset=True) returns; give the archive as OGBench"
+        " publishes it"
+    ),
     "next_observations": "so that it has one row a step: say format: npz",
-    "rewards": "which OGBench's layout has not; name them, columns: {rewards: rewards}, or leave them out, null",
+    "rewards": (
+        "which OGBench's layout has not; name them, columns: {rewards: rewards}, or"
+        " leave them out, null"
+    ),
 }
 """What the layout does not have -> what its presence means."""
 
@@ -62,12 +68,18 @@ def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> F
         {**D4RL_NAMES, **places},
         **found,
         episodes=_episodes(ends),
-        narrowed={places[name]: filled.record for name, filled in read.items() if filled.record},
+        narrowed={
+            places[name]: filled.record
+            for name, filled in read.items()
+            if filled.record
+        },
     )
 
 
 def _places(source: Source) -> dict[str, str]:
-    named = {name: source.name(D4RL_NAMES[name], D4RL_NAMES[name]) or "" for name in NEEDED}
+    named = {
+        name: source.name(D4RL_NAMES[name], D4RL_NAMES[name]) or "" for name in NEEDED
+    }
     rewards = source.name("rewards", "") or None
     return named if rewards is None else {**named, "reward": rewards}
 
@@ -81,11 +93,15 @@ def _check_layout(source: Source, store: NpzStore, where: str) -> None:
 def _check_ends(ends: BoolArray, where: str) -> None:
     """Every trajectory ends, and has a step."""
     if not ends[-1]:
-        raise DataError(f"{where}, row {len(ends) - 1}: must be 1 in the last row, which ends a trajectory; found 0")
+        raise DataError(
+            f"{where}, row {len(ends) - 1}: must be 1 in the last row, which ends a"
+            " trajectory; found 0"
+        )
     alone = np.flatnonzero(ends & np.insert(ends[:-1], 0, True))
     if alone.size:
         raise DataError(
-            f"{where}, row {alone[0]}: must end a trajectory of 2 rows or more; found 1 ({alone.size} such rows)"
+            f"{where}, row {alone[0]}: must end a trajectory of 2 rows or more; found 1"
+            f" ({alone.size} such rows)"
         )
 
 

@@ -1,4 +1,5 @@
-"""Our own data in a foreign format: a header goes with them, and they come back bit for bit."""
+"""Our own data in a foreign format: a header goes with them, and they come back bit for
+bit."""
 
 from __future__ import annotations
 
@@ -15,7 +16,13 @@ from oer_pipeline.trajectories.header import (
     columns_told,
     make_header,
 )
-from oer_pipeline.trajectories.schema import TRANSITION, TRANSITIONS, Column, Schema, check_arrays
+from oer_pipeline.trajectories.schema import (
+    TRANSITION,
+    TRANSITIONS,
+    Column,
+    Schema,
+    check_arrays,
+)
 from oer_pipeline.trajectories.table import Trajectories
 from oer_pipeline.trajectories.validate import validate
 
@@ -39,7 +46,8 @@ def header_of(data: Ours, where: str) -> dict[str, str]:
 
 
 def parse_header(text: Any, where: str) -> dict[str, str] | None:
-    """The header in a foreign file; None where there is none, and the file is somebody else's.
+    """The header in a foreign file; None where there is none, and the file is somebody
+    else's.
 
     Raises:
         DataError: a header that is none, or of a kind that is not known.
@@ -47,8 +55,12 @@ def parse_header(text: Any, where: str) -> dict[str, str] | None:
     if text is None:
         return None
     header = json.loads(text)
-    if not isinstance(header, dict) or not all(isinstance(value, str) for value in header.values()):
-        raise DataError(f"{where}: its header is {header!r}; it takes a JSON object of texts")
+    if not isinstance(header, dict) or not all(
+        isinstance(value, str) for value in header.values()
+    ):
+        raise DataError(
+            f"{where}: its header is {header!r}; it takes a JSON object of texts"
+        )
     if header.get("kind") not in KINDS:
         raise DataError(f"{where}: it holds {header.get('kind')!r}; {choices(KINDS)}")
     check_header(header, KINDS[header["kind"]][0], where)
@@ -75,13 +87,19 @@ def restore(found: Found) -> Ours:
         DataError: the file is somebody else's, or not as it was written.
     """
     if found.header is None:
-        raise DataError(f"{found.where}: it is not an export of this project: its header oer_pipeline is missing")
+        raise DataError(
+            f"{found.where}: it is not an export of this project: its header"
+            " oer_pipeline is missing"
+        )
     schema, make, check = KINDS[found.header["kind"]]
     metadata = check_header(found.header, schema, found.where)
     columns, wanted = found.columns(), columns_told(found.header, schema)
     missing = sorted(set(wanted) - set(columns))
     if missing:
-        raise DataError(f"{found.where}: columns {missing} are missing; an export of a {schema.kind} file has them")
+        raise DataError(
+            f"{found.where}: columns {missing} are missing; an export of a"
+            f" {schema.kind} file has them"
+        )
     arrays = {name: columns[name] for name in wanted}
     check_arrays(schema, arrays, found.where)
     check_content(found.header, schema, arrays, found.where)

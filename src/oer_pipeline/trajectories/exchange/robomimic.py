@@ -64,8 +64,12 @@ def read_robomimic(path: Path, where: str = "", source: Source | None = None) ->
         parent = file["data"] if inside else file
         says = attributes(parent, path, where, parent.name)
         demos = _demonstrations(parent, where)
-        episodes = [Episode(f"{where}: {n}", partial(_opened, parent[n])) for n in demos]
-        names = {ours: source.name(D4RL_NAMES[ours], usual) for ours, usual in NAMES.items()}
+        episodes = [
+            Episode(f"{where}: {n}", partial(_opened, parent[n])) for n in demos
+        ]
+        names = {
+            ours: source.name(D4RL_NAMES[ours], usual) for ours, usual in NAMES.items()
+        }
         first = HDF5Store(parent[demos[0]])
         places = places_in(names, source.columns or {}, first, where)
         lacking = [name for ours, name in names.items() if name and ours not in places]
@@ -91,11 +95,20 @@ def _opened(group: Any) -> Iterator[HDF5Store]:
 
 def _demonstrations(parent: Any, where: str) -> list[str]:
     """Names of the numbered groups, in the order of their numbers."""
-    found = [name for name in parent if NUMBERED.fullmatch(name) and is_group(parent, name)]
+    found = [
+        name for name in parent if NUMBERED.fullmatch(name) and is_group(parent, name)
+    ]
     families = sorted({name.rstrip("0123456789") for name in found})
     if len(families) != 1:
-        what = f"groups of {len(families)} names" if families else "no groups demo_0, demo_1, ..."
-        raise DataError(f"{where}: found {what} in {parent.name}; it holds {HDF5Store(parent).holdings()}")
+        what = (
+            f"groups of {len(families)} names"
+            if families
+            else "no groups demo_0, demo_1, ..."
+        )
+        raise DataError(
+            f"{where}: found {what} in {parent.name}; it holds"
+            f" {HDF5Store(parent).holdings()}"
+        )
     stem = len(families[0])
     return sorted(found, key=lambda name: int(name[stem:]))
 
@@ -104,7 +117,10 @@ def _keys(episode: Any, name: str, source: Source, where: str) -> list[str]:
     """The data sets that an observation is made of."""
     if not is_group(episode, name):
         if source.observation_keys is not None and HDF5Store(episode).has(name):
-            raise DataError(f"{where}: observation_keys are given; {name} is no group: leave them out")
+            raise DataError(
+                f"{where}: observation_keys are given; {name} is no group: leave"
+                " them out"
+            )
         return [name]
     keys: Sequence[str] = source.observation_keys or ()
     there = sorted(episode[name])
@@ -114,7 +130,8 @@ def _keys(episode: Any, name: str, source: Source, where: str) -> list[str]:
         odd = [key for key in keys if key not in there]
         what = f"{odd[0]!r} is missing" if odd else "it is a group"
         raise DataError(
-            f"{where}: column {name}: {what}; it holds {HDF5Store(episode[name]).holdings()}: choose "
-            "by observation_keys, in the order to join them"
+            f"{where}: column {name}: {what}; it holds"
+            f" {HDF5Store(episode[name]).holdings()}: choose by observation_keys, in"
+            " the order to join them"
         )
     return [f"{name}/{key}" for key in keys]

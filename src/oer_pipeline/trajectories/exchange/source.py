@@ -1,4 +1,5 @@
-"""Where a task's data come from when they are not collected: a file that somebody else made."""
+"""Where a task's data come from when they are not collected: a file that somebody else
+made."""
 
 from __future__ import annotations
 
@@ -48,7 +49,8 @@ class Source:
     format: str
     clip_actions: bool = False
     terminals_at_horizon: str | None = None
-    """`timeout`: a terminal flag on an episode's step at the horizon was meant as a time-out; `keep`: it was not."""
+    """`timeout`: a terminal flag on an episode's step at the horizon was meant as a
+    time-out; `keep`: it was not."""
     references: Mapping[str, float] | None = None
     """Mean returns by name; normalised returns need `random` and `expert`."""
     columns: Mapping[str, str | None] | None = None
@@ -65,19 +67,26 @@ class Source:
 
     @classmethod
     def from_config(cls, where: str, config: Mapping[str, Any]) -> Source:
-        """Build from a task's `source` in YAML; the format follows the path's ending where it is not given.
+        """Build from a task's `source` in YAML; the format follows the path's ending
+        where it is not given.
 
         Raises:
             ConfigurationError: an unknown or missing key, a wrong value.
         """
         known = [f.name for f in fields(cls) if f.name != "root"]
         if not isinstance(config, Mapping):
-            raise ConfigurationError(f"{where}: found {config!r}; it takes {', '.join(known)}")
+            raise ConfigurationError(
+                f"{where}: found {config!r}; it takes {', '.join(known)}"
+            )
         for key in config:
             if key not in known:
-                raise ConfigurationError(f"{where}: unknown key {key!r}; {choices(known, str(key))}")
+                raise ConfigurationError(
+                    f"{where}: unknown key {key!r}; {choices(known, str(key))}"
+                )
         if not isinstance(config.get("path"), str) or not config["path"]:
-            raise ConfigurationError(f"{where}: path is {config.get('path')!r}; give the path of the data")
+            raise ConfigurationError(
+                f"{where}: path is {config.get('path')!r}; give the path of the data"
+            )
         given = dict(config)
         if "format" not in given:
             given["format"] = _format_of(where, given["path"])
@@ -109,7 +118,9 @@ class Source:
             return numbered_files(self.place) or (self.place / "0.npz",)
         if self.format != "minari":
             return (self.place,)
-        main, says = (self.place / "data" / n for n in ("main_data.hdf5", "metadata.json"))
+        main, says = (
+            self.place / "data" / n for n in ("main_data.hdf5", "metadata.json")
+        )
         return (says,) if says.is_file() and not main.exists() else (main,)
 
     @property
@@ -117,7 +128,10 @@ class Source:
         """Whether the data have rewards, as far as the configuration says: OGBench's
         layout has none."""
         said = self.columns or {}
-        return said.get("rewards", None if self.format == "ogbench" else "rewards") is not None
+        return (
+            said.get("rewards", None if self.format == "ogbench" else "rewards")
+            is not None
+        )
 
     @property
     def remedy(self) -> str:
@@ -125,7 +139,9 @@ class Source:
         if self.format == "minari":
             return _no_minari(self.path, Path(self.root, self.path))
         if self.format == "npz_episodes":
-            return f"the folder {self.path} has to hold 0.npz, 1.npz, ..., one an episode"
+            return (
+                f"the folder {self.path} has to hold 0.npz, 1.npz, ..., one an episode"
+            )
         return "give the file's path, from the project's folder or an absolute one"
 
     @property
@@ -141,7 +157,8 @@ class Source:
         chosen = _whole_numbers(given.split("+") if isinstance(given, str) else given)
         if not chosen or len(set(chosen)) != len(chosen):
             raise ConfigurationError(
-                f"observation_dimensions is {given!r}; give a range 0-26, numbers 0+2, or a list of numbers, each once"
+                f"observation_dimensions is {given!r}; give a range 0-26, numbers 0+2,"
+                " or a list of numbers, each once"
             )
         return chosen
 
@@ -151,17 +168,29 @@ class Source:
 
     def _check(self, where: str) -> None:
         if self.format not in FORMATS:
-            raise ConfigurationError(f"{where}: unknown format {self.format!r}; {choices(FORMATS, str(self.format))}")
+            raise ConfigurationError(
+                f"{where}: unknown format {self.format!r};"
+                f" {choices(FORMATS, str(self.format))}"
+            )
         for option in ("clip_actions", "reversed"):
             value = getattr(self, option)
             if not isinstance(value, bool):
-                raise ConfigurationError(f"{where}: {option} is {value!r}; it takes true or false")
-        if self.terminals_at_horizon is not None and self.terminals_at_horizon not in MENDING:
+                raise ConfigurationError(
+                    f"{where}: {option} is {value!r}; it takes true or false"
+                )
+        if (
+            self.terminals_at_horizon is not None
+            and self.terminals_at_horizon not in MENDING
+        ):
             value = self.terminals_at_horizon
-            raise ConfigurationError(f"{where}: terminals_at_horizon is {value!r}; it takes {' or '.join(MENDING)}")
+            raise ConfigurationError(
+                f"{where}: terminals_at_horizon is {value!r}; it takes"
+                f" {' or '.join(MENDING)}"
+            )
         if self.reversed and self.format not in ("d4rl", "npz"):
             raise ConfigurationError(
-                f"{where}: reversed is true; format {self.format} has whole episodes: d4rl and npz take it"
+                f"{where}: reversed is true; format {self.format} has whole episodes:"
+                " d4rl and npz take it"
             )
         self._check_references(where)
         self._check_columns(where)
@@ -173,59 +202,91 @@ class Source:
 
     def _check_references(self, where: str) -> None:
         if not isinstance(self.references, Mapping | None):
-            raise ConfigurationError(f"{where}: references are {self.references!r}; give mean returns by name")
-        if self.references is not None and not {"random", "expert"} <= set(self.references):
             raise ConfigurationError(
-                f"{where}: references are {dict(self.references)}; give random and expert, or none"
+                f"{where}: references are {self.references!r}; give mean returns by"
+                " name"
+            )
+        if self.references is not None and not {"random", "expert"} <= set(
+            self.references
+        ):
+            raise ConfigurationError(
+                f"{where}: references are {dict(self.references)}; give random and"
+                " expert, or none"
             )
         for name, mean in (self.references or {}).items():
             if name not in REFERENCES:
-                raise ConfigurationError(f"{where}: unknown reference {name!r}; {choices(REFERENCES, str(name))}")
-            if isinstance(mean, bool) or not isinstance(mean, int | float) or not math.isfinite(mean):
-                raise ConfigurationError(f"{where}: reference {name} is {mean!r}; it takes a mean return")
+                raise ConfigurationError(
+                    f"{where}: unknown reference {name!r};"
+                    f" {choices(REFERENCES, str(name))}"
+                )
+            if (
+                isinstance(mean, bool)
+                or not isinstance(mean, int | float)
+                or not math.isfinite(mean)
+            ):
+                raise ConfigurationError(
+                    f"{where}: reference {name} is {mean!r}; it takes a mean return"
+                )
 
     def _check_columns(self, where: str) -> None:
         if not isinstance(self.columns, Mapping | None):
             raise ConfigurationError(
-                f"{where}: columns are {self.columns!r}; give the file's names, such as {{observations: obs}}"
+                f"{where}: columns are {self.columns!r}; give the file's names, such as"
+                " {observations: obs}"
             )
         for name, theirs in (self.columns or {}).items():
             if name not in RENAMED:
-                raise ConfigurationError(f"{where}: columns: unknown {name!r}; {choices(RENAMED, str(name))}")
+                raise ConfigurationError(
+                    f"{where}: columns: unknown {name!r}; {choices(RENAMED, str(name))}"
+                )
             self._check_column(f"{where}: columns: {name}", name, theirs)
-        told = [theirs for theirs in (self.columns or {}).values() if theirs is not None]
+        told = [
+            theirs for theirs in (self.columns or {}).values() if theirs is not None
+        ]
         twice = sorted({theirs for theirs in told if told.count(theirs) > 1})
         if twice:
-            raise ConfigurationError(f"{where}: columns: {twice[0]!r} is named twice; each is one column")
+            raise ConfigurationError(
+                f"{where}: columns: {twice[0]!r} is named twice; each is one column"
+            )
 
     def _check_column(self, what: str, name: str, theirs: Any) -> None:
         if theirs is None and not RENAMED[name]:
             raise ConfigurationError(f"{what} is null; there are no data without them")
         if theirs is not None and (not isinstance(theirs, str) or not theirs):
-            raise ConfigurationError(f"{what} is {theirs!r}; give what the file calls it, or null for none")
-        if self.format == "ogbench" and (name not in OGBENCH or (name, theirs) == ("terminals", None)):
             raise ConfigurationError(
-                f"{what} is {theirs!r}; format ogbench has {', '.join(OGBENCH)}, and rewards where they are named"
+                f"{what} is {theirs!r}; give what the file calls it, or null for none"
+            )
+        if self.format == "ogbench" and (
+            name not in OGBENCH or (name, theirs) == ("terminals", None)
+        ):
+            raise ConfigurationError(
+                f"{what} is {theirs!r}; format ogbench has {', '.join(OGBENCH)}, and"
+                " rewards where they are named"
             )
         if self.format in NAMELESS and (name, theirs) != ("rewards", None):
             raise ConfigurationError(
-                f"{what} is {theirs!r}; in format {self.format} columns have one name each: "
-                "only rewards: null can be said"
+                f"{what} is {theirs!r}; in format {self.format} columns have one name"
+                " each: only rewards: null can be said"
             )
 
     def _check_keys(self, where: str) -> None:
         keys = self.observation_keys
         if keys is None:
             return
-        sound = isinstance(keys, list | tuple) and keys and all(isinstance(k, str) and k for k in keys)
+        sound = (
+            isinstance(keys, list | tuple)
+            and keys
+            and all(isinstance(k, str) and k for k in keys)
+        )
         if not sound or len(set(keys)) != len(keys):
             raise ConfigurationError(
-                f"{where}: observation_keys are {keys!r}; give a list of names, each once, in the order to join them"
+                f"{where}: observation_keys are {keys!r}; give a list of names, each"
+                " once, in the order to join them"
             )
         if self.format != "robomimic":
             raise ConfigurationError(
-                f"{where}: observation_keys are given; format {self.format} has one column of observations: "
-                "robomimic takes them"
+                f"{where}: observation_keys are given; format {self.format} has one"
+                " column of observations: robomimic takes them"
             )
 
 
@@ -251,14 +312,16 @@ def _format_of(where: str, path: str) -> str:
     suffix = Path(path).suffix.lower()
     if suffix in PICKLES:
         raise ConfigurationError(
-            f"{where}: path is {path!r}; {suffix} files are read by unpickling, which runs what is in "
-            "them, and nothing is unpickled here: docs/data.md says how you make an .npz of one"
+            f"{where}: path is {path!r}; {suffix} files are read by unpickling, which"
+            " runs what is in them, and nothing is unpickled here: docs/data.md says"
+            " how you make an .npz of one"
         )
     if suffix and suffix not in SUFFIXES:
         known = ", ".join(SUFFIXES)
         raise ConfigurationError(
-            f"{where}: path is {path!r}; the ending {suffix} tells no format: give one of {known}, the "
-            f"folder or id of a Minari data set, or format: {', '.join(FORMATS)}"
+            f"{where}: path is {path!r}; the ending {suffix} tells no format: give one"
+            f" of {known}, the folder or id of a Minari data set, or format:"
+            f" {', '.join(FORMATS)}"
         )
     return SUFFIXES.get(suffix, "minari")
 
@@ -266,15 +329,22 @@ def _format_of(where: str, path: str) -> str:
 def _no_minari(path: str, place: Path) -> str:
     """What to do where a Minari data set is asked for and is not there."""
     if place.is_file():
-        return f"{path} is a file without an ending that tells its format: say format: {', '.join(FORMATS)}"
+        return (
+            f"{path} is a file without an ending that tells its format: say format:"
+            f" {', '.join(FORMATS)}"
+        )
     if not place.is_dir():
         return (
-            f"there is no folder {path}, and no Minari data set of that id is installed: give "
-            f"a folder, or run `minari download {path}`"
+            f"there is no folder {path}, and no Minari data set of that id is"
+            f" installed: give a folder, or run `minari download {path}`"
         )
     names = sorted(found.name for found in place.iterdir())
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    episodes = "; for an .npz an episode say format: npz_episodes" if numbered_files(place) else ""
+    episodes = (
+        "; for an .npz an episode say format: npz_episodes"
+        if numbered_files(place)
+        else ""
+    )
     return (
         f"a Minari data set is a folder with data/metadata.json, and {path} holds "
         f"{', '.join(names[:3]) or 'nothing'}{more}{episodes}"
@@ -285,7 +355,11 @@ def _whole_numbers(parts: Any) -> list[int]:
     """Numbers and ranges `3-5` as numbers; empty where anything else is among them."""
     numbers: list[int] = []
     for part in parts if isinstance(parts, list | tuple) else ():
-        found = None if isinstance(part, bool | float) else re.fullmatch(RANGE, str(part).strip(), re.ASCII)
+        found = (
+            None
+            if isinstance(part, bool | float)
+            else re.fullmatch(RANGE, str(part).strip(), re.ASCII)
+        )
         if found is None:
             return []
         low, high = int(found[1]), int(found[2] or found[1])
@@ -297,4 +371,6 @@ def _whole_numbers(parts: Any) -> list[int]:
 
 def _minari_root() -> Path:
     """Where Minari installs data sets."""
-    return Path(os.environ.get("MINARI_DATASETS_PATH") or Path.home() / ".minari" / "datasets")
+    return Path(
+        os.environ.get("MINARI_DATASETS_PATH") or Path.home() / ".minari" / "datasets"
+    )
