@@ -33,7 +33,7 @@ from oer_pipeline.selection.protocol import Selection
 from oer_pipeline.selection.request import requests_of
 from oer_pipeline.selection.uniform import Uniform
 from oer_pipeline.suites.behaviour_training import configured_suites
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.meta_world import FRAME
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
@@ -107,7 +107,7 @@ def rows_of(task: Task, data: Trajectories) -> Iterator[tuple[str, ...]]:
 def visited(task: Task, policies: Policies) -> list[FloatArray]:
     """What each seed's clone sees on held-out goals."""
     act = partial(_act, policies)
-    [by_member] = evaluate([task], act, len(SEEDS), EPISODES, "visits")
+    [by_member] = evaluate_policies([task], act, len(SEEDS), EPISODES, "visits")
     return [
         episodes.observation[:, :-1].reshape(-1, episodes.observation.shape[-1])
         for episodes in by_member

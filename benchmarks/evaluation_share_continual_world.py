@@ -29,8 +29,8 @@ from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.selection.uniform import Uniform
 from oer_pipeline.suites.behaviour import play
 from oer_pipeline.suites.behaviour_training import configured_suites
-from oer_pipeline.suites.collect import from_episodes
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.episode_table import table_from_episodes
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.scripted import ScriptedPolicy
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.buffer import ReplayBuffer
@@ -74,7 +74,7 @@ def data_of(task: Task) -> Trajectories:
     played = play(
         task, ScriptedPolicy(str(task.parameters["env_name"])), COLLECTED, "benchmark"
     )
-    return from_episodes(played, {}, task.horizon)
+    return table_from_episodes(played, {}, task.horizon)
 
 
 def trained(
@@ -101,7 +101,7 @@ def seconds_of_evaluation(task: Task, policies: Policies) -> float:
 
     def go() -> float:
         started = time.process_time()
-        evaluate(
+        evaluate_policies(
             [task],
             lambda _, seen: policies.deployed_action(task.index, seen),
             len(SEEDS),

@@ -35,7 +35,7 @@ def _write(path: Path, rows: int) -> None:
     import h5py
 
     from benchmarks.made_up import trajectories
-    from oer_pipeline.trajectories.exchange.found import D4RL_NAMES
+    from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES
 
     data = trajectories(rows)
     with h5py.File(path, "w") as file:

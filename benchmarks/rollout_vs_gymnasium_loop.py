@@ -26,8 +26,8 @@ from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import UniformPolicy, play
-from oer_pipeline.suites.collect import from_episodes
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.episode_table import table_from_episodes
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.suite import Suite, Task
 
 SEEDS, EPISODES, HORIZON, HIDDEN = (0, 1, 2), 10, 200, (128, 128)
@@ -52,7 +52,7 @@ def faster(family: str, id_: str, **kwargs: Any) -> float:
     one_thread()
     config = {"family": family, "horizon": HORIZON, "tasks": {"ids": "0"}}
     (task,) = Suite.from_config("benchmark", config).tasks
-    data = from_episodes(
+    data = table_from_episodes(
         play(task, UniformPolicy(), EPISODES, "benchmark"), {}, HORIZON
     )
     policies = TaskTraining(
@@ -81,7 +81,7 @@ def evaluation(task: Task, policies: Policies) -> int:
     def act(_: Task, observation: FloatArray) -> FloatArray:
         return GENTLE * policies.deployed_action(1, observation)
 
-    [members] = evaluate([task], act, len(SEEDS), EPISODES, "benchmark")
+    [members] = evaluate_policies([task], act, len(SEEDS), EPISODES, "benchmark")
     return sum(int(episodes.length.sum()) for episodes in members)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.collect import from_episodes
+from oer_pipeline.suites.episode_table import table_from_episodes
 from oer_pipeline.suites.rollout import episode_generators, rollout
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.table import write_trajectories
@@ -85,4 +85,5 @@ def write_data(task: Task, path: Path, episodes: int = 30) -> None:
         [task.physics()] * episodes, generators, steered(task), task.horizon
     )
     assert found.success.all()
-    write_trajectories(path, from_episodes(found, {"suite": task.suite}, task.horizon))
+    table = table_from_episodes(found, {"suite": task.suite}, task.horizon)
+    write_trajectories(path, table)

@@ -29,6 +29,31 @@ def test_new_file_in_a_new_folder(tmp_path: Path) -> None:
     assert [p.name for p in path.parent.iterdir()] == ["a.txt"]
 
 
+def test_text_and_bytes_are_written_whole(tmp_path: Path) -> None:
+    write_atomic(tmp_path / "deep" / "a.txt", "söwas\n")
+    write_atomic(tmp_path / "deep" / "a.bin", b"\x00\xff")
+    assert (tmp_path / "deep" / "a.txt").read_bytes() == "söwas\n".encode()
+    assert (tmp_path / "deep" / "a.bin").read_bytes() == b"\x00\xff"
+    assert len(list((tmp_path / "deep").iterdir())) == 2
+
+
+def test_folder_appears_whole_or_not_at_all(tmp_path: Path) -> None:
+    target = tmp_path / "out"
+    with atomic_folder(target) as folder:
+        (folder / "deep").mkdir()
+        (folder / "deep" / "a.txt").write_text("whole")
+        assert not target.exists()
+    assert (target / "deep" / "a.txt").read_text() == "whole"
+
+    with pytest.raises(ValueError, match="half"), atomic_folder(target) as folder:
+        (folder / "a.txt").write_text("half")
+        raise ValueError("half")
+    with pytest.raises(OSError, match="out"), atomic_folder(target) as folder:
+        (folder / "a.txt").write_text("other")
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]
+    assert [path.name for path in target.iterdir()] == ["deep"]
+
+
 def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
     path = tmp_path / "a.txt"
     path.write_text("old")
@@ -47,7 +72,8 @@ def test_failure_leaves_the_old_file(tmp_path: Path) -> None:
 
 
 def test_full_disk_leaves_the_old_file(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     dataset = JSONDataset(filepath=str(tmp_path / "a.json"))
     dataset.save({"old": 1})
@@ -81,7 +107,7 @@ def test_file_cut_short_by_the_system(tmp_path: Path) -> None:
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_folder, atomic_path, write_atomic
 
 os.replace = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
 with atomic_path(Path(sys.argv[1])) as temporary:

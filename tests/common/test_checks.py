@@ -56,7 +56,9 @@ NO_NUMBERS = ["1", True, None, NAN, INF, [1], 1j]
 
 @pytest.mark.parametrize(("kind", "group", "ranges"), CASES)
 def test_every_number_of_the_settings_has_bounds(
-    kind: Any, group: str, ranges: dict[str, Any]
+    kind: Any,
+    group: str,
+    ranges: dict[str, Any],
 ) -> None:
     numbers = {
         field.name for field in fields(kind) if not isinstance(field.default, str)

@@ -68,7 +68,8 @@ def test_the_folder_beside_the_configuration_is_on_the_path_and_comes_last(
 
 
 def test_a_notebook_finds_the_folder_of_the_project_around_it(
-    project: Path, monkeypatch: pytest.MonkeyPatch
+    project: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(project / "notebooks")
     assert load_class("good_one:Chooser", object).__name__ == "Chooser"
@@ -82,7 +83,8 @@ def test_a_spawned_worker_finds_it_too(project: Path) -> None:
 
 
 def test_a_folder_that_is_made_later_counts_at_the_next_reading(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(plugins, "_in_use", None)
     monkeypatch.setattr(sys, "path", list(sys.path))
@@ -116,7 +118,8 @@ MISTAKES = {
 
 @pytest.mark.parametrize("path", MISTAKES)
 def test_a_class_that_cannot_be_loaded_is_one_line_that_says_what_would_be_right(
-    project: Path, path: str
+    project: Path,
+    path: str,
 ) -> None:
     from oer_pipeline.selection.protocol import Selector
 

@@ -130,7 +130,7 @@ def test_same_seed_same_bits_another_seed_other_ones(tasks: Any, same: Same) -> 
 
 
 def test_an_episode_does_not_depend_on_how_many_are_evaluated(tasks: Any) -> None:
-    from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.evaluation import evaluate_policies
     from oer_pipeline.suites.suite import Task
 
     rng = np.random.default_rng(0)
@@ -140,9 +140,8 @@ def test_an_episode_does_not_depend_on_how_many_are_evaluated(tasks: Any) -> Non
         return np.tanh(np.matmul(observation, weights[0]) * 0.1)
 
     task = Task("made_up", 1, "cheetah_vel", {"target_velocity": 1.0}, 30)
-    [few], [many] = (
-        evaluate([task], act, 3, episodes, "evaluation") for episodes in (2, 37)
-    )
+    [few] = evaluate_policies([task], act, 3, 2, "evaluation")
+    [many] = evaluate_policies([task], act, 3, 37, "evaluation")
     for member in range(3):
         np.testing.assert_array_equal(
             few[member].observation, many[member].observation[:2]

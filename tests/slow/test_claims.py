@@ -22,7 +22,7 @@ from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
 from oer_pipeline.suites.behaviour_data import collect
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.training.fit import BLOCK, fit
 from oer_pipeline.trajectories.qualities import cut, raw_kinds
@@ -88,7 +88,7 @@ def references(number: int) -> tuple[float, float]:
 
 def normalised(policies: Policies, task: Task) -> np.ndarray:
     """Each seed's mean return on `task` by its own head, normalised, (S,)."""
-    [runs] = evaluate(
+    [runs] = evaluate_policies(
         [task],
         lambda _, observation: policies.deployed_action(task.index, observation),
         len(SEEDS),

@@ -63,7 +63,10 @@ class Counter(Physics):
         return bool(np.isfinite(state.position).all())
 
     def picture(
-        self, state: SimpleNamespace, width: int, height: int
+        self,
+        state: SimpleNamespace,
+        width: int,
+        height: int,
     ) -> NDArray[np.uint8]:
         return np.full((height, width, 3), 10 * state.steps, np.uint8)
 

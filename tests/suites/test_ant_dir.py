@@ -21,7 +21,8 @@ def actions() -> FloatArray:
 
 
 def test_a_plain_loop_gives_the_same_observations_rewards_and_start(
-    raw: Any, roll: Any
+    raw: Any,
+    roll: Any,
 ) -> None:
     episode, ant = roll(AntDir(ANGLE), actions()), raw("ant.xml", 5)
     (draw,) = episode_generators("table", 0, 1, 1)

@@ -27,7 +27,7 @@ from oer_pipeline.suites.behaviour import (
     play,
 )
 from oer_pipeline.suites.behaviour_training import save
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Suite, Task
 
@@ -47,7 +47,8 @@ def committed(task: Task) -> BehaviourFile:
 
 @pytest.mark.parametrize("name", NAMED)
 def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_rules(
-    named: Named, name: str
+    named: Named,
+    name: str,
 ) -> None:
     for task in named(name).tasks:
         file = committed(task)
@@ -66,7 +67,8 @@ def test_the_package_has_behaviours_of_every_named_suite_whose_records_keep_the_
 
 @pytest.mark.parametrize("name", NAMED)
 def test_committed_behaviours_play_as_their_record_says(
-    named: Named, name: str
+    named: Named,
+    name: str,
 ) -> None:
     task = named(name).tasks[0]
     file = committed(task)
@@ -93,7 +95,10 @@ def test_committed_behaviours_play_as_their_record_says(
     ],
 )
 def test_an_untrained_policy_is_refused_by_name(
-    named: Named, name: str, floor: float, enough: float
+    named: Named,
+    name: str,
+    floor: float,
+    enough: float,
 ) -> None:
     task = named(name).tasks[1]
     check_trained(task, floor, enough)
@@ -131,7 +136,8 @@ def behaviours(wild: Any) -> BehaviourFile:
 
 
 def test_a_behaviour_file_gives_back_what_was_saved(
-    behaviours: BehaviourFile, tmp_path: Path
+    behaviours: BehaviourFile,
+    tmp_path: Path,
 ) -> None:
     save(behaviours, tmp_path / "deep" / "file.safetensors")
     loaded = BehaviourFile.load(tmp_path / "deep" / "file.safetensors")
@@ -164,7 +170,8 @@ def test_replay_goes_from_the_oldest_policy_to_medium_and_the_expert_takes_its_m
 
 
 def test_a_file_of_sac_has_squashed_policies(
-    behaviours: BehaviourFile, tmp_path: Path
+    behaviours: BehaviourFile,
+    tmp_path: Path,
 ) -> None:
     save(
         replace(behaviours, record={**behaviours.record, "algorithm": "SAC"}),
@@ -175,7 +182,8 @@ def test_a_file_of_sac_has_squashed_policies(
 
 
 def test_another_tasks_file_is_refused(
-    behaviours: BehaviourFile, signed: Suite
+    behaviours: BehaviourFile,
+    signed: Suite,
 ) -> None:
     behaviours.check_task(signed.tasks[0])
     with pytest.raises(
@@ -216,7 +224,9 @@ def write(path: Path, record: Any) -> None:
     ],
 )
 def test_a_file_that_is_none_is_named(
-    behaviours: BehaviourFile, tmp_path: Path, damage: Callable[[Path], None]
+    behaviours: BehaviourFile,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
 ) -> None:
     path = tmp_path / "id_0.safetensors"
     save(behaviours, path)
@@ -366,7 +376,7 @@ def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(
             np.arange(observation.shape[0])[:, None, None] / 2,
         )
 
-    result = evaluate(tasks, act, members=2, episodes=5, purpose="evaluation")
+    result = evaluate_policies(tasks, act, members=2, episodes=5, purpose="evaluation")
     starts = [[run.observation[:, 0] for run in by_member] for by_member in result]
     for by_member in starts:
         np.testing.assert_array_equal(by_member[0], by_member[1])
@@ -391,7 +401,7 @@ def test_evaluation_hands_every_member_and_task_its_own_rows(signed: Suite) -> N
             [policy(task.index, m, rows) for m, rows in enumerate(observation)]
         )
 
-    result = evaluate(tasks, act, members=4, episodes=2, purpose="rows")
+    result = evaluate_policies(tasks, act, members=4, episodes=2, purpose="rows")
     for k, by_member in enumerate(result):
         for m, run in enumerate(by_member):
             np.testing.assert_allclose(

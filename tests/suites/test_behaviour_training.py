@@ -24,7 +24,7 @@ from oer_pipeline.suites.behaviour_training import (
     train,
     train_all,
 )
-from oer_pipeline.suites.broken_off import worst_reward
+from oer_pipeline.suites.diverged_returns import worst_reward
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
@@ -115,7 +115,9 @@ def test_sac_in_numpy_is_stable_baselines_own(signed: Suite) -> None:
     ],
 )
 def test_training_takes_snapshots_on_the_way_and_repeats_itself(
-    signed: Suite, module: Any, settings: Any
+    signed: Suite,
+    module: Any,
+    settings: Any,
 ) -> None:
     taken = module.train(signed.tasks[0], settings)
     steps = [step for step, _ in taken]
@@ -180,7 +182,8 @@ def test_medium_is_the_first_snapshot_half_way_from_the_floor(
 
 
 def test_a_policy_at_the_floor_is_no_behaviour(
-    curve: list[float], counting: Counting
+    curve: list[float],
+    counting: Counting,
 ) -> None:
     curve += [-5.0, -2.0, -1.0]
     with pytest.raises(
@@ -190,7 +193,8 @@ def test_a_policy_at_the_floor_is_no_behaviour(
 
 
 def test_scores_of_episodes_that_the_physics_breaks_off_are_continued(
-    curve: list[float], counting: Counting
+    curve: list[float],
+    counting: Counting,
 ) -> None:
     """After two of ten steps: at +1 they sum to 2, and doing nothing would have had
     0."""
@@ -218,7 +222,9 @@ def test_a_curve_without_a_medium_is_named(signed: Suite) -> None:
 
 
 def test_a_record_says_how_the_behaviours_came_about(
-    curve: list[float], counting: Counting, tmp_path: Path
+    curve: list[float],
+    counting: Counting,
+    tmp_path: Path,
 ) -> None:
     curve += [0.0, 6.0, 10.0]
     file = train(counting(ends=50).tasks[0], Training("PPO", TINY))
@@ -234,7 +240,10 @@ def test_a_record_says_how_the_behaviours_came_about(
     "workers", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
 )
 def test_what_is_there_is_kept_and_what_fails_is_named(
-    tmp_path: Path, capsys: Any, monkeypatch: pytest.MonkeyPatch, workers: str
+    tmp_path: Path,
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    workers: str,
 ) -> None:
     """The second task is really trained, too short to leave the floor; starting a
     process takes longer than that."""
@@ -290,7 +299,8 @@ def test_settings_come_from_configuration_and_mistakes_are_named() -> None:
 
 
 def test_an_unknown_suite_is_one_line(
-    capsys: Any, monkeypatch: pytest.MonkeyPatch
+    capsys: Any,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(Path(__file__).parents[2])
     assert main(["ant_dri"]) == 2

@@ -33,7 +33,9 @@ def test_it_passes_gymnasiums_checker(id_: str) -> None:
     [("AntDir", 27, 8), ("WalkerPar", 17, 6), ("CheetahVel", 20, 6)],
 )
 def test_spaces_and_time_limit_are_the_tables(
-    id_: str, observation: int, action: int
+    id_: str,
+    observation: int,
+    action: int,
 ) -> None:
     environment = gymnasium.make(f"oer/{id_}-v0")
     assert environment.observation_space.shape == (observation,)
@@ -61,7 +63,9 @@ def test_the_horizon_is_gymnasiums_time_limit(max_episode_steps: int | None) -> 
 @pytest.mark.parametrize(("id_", "family"), IDS.items())
 @pytest.mark.parametrize("task_id", [0, 3])
 def test_every_step_of_a_made_environment_is_that_of_a_rollout(
-    id_: str, family: str, task_id: int
+    id_: str,
+    family: str,
+    task_id: int,
 ) -> None:
     physics = FAMILIES[family](**task_lists()[family][task_id])
     size = physics.action_size
@@ -185,7 +189,8 @@ def test_a_picture_is_drawn_only_when_asked_for(counter: Any) -> None:
 
 @pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
 def test_pictures_follow_the_robot_and_leave_its_dynamics_alone(
-    family: str, can_draw: bool
+    family: str,
+    can_draw: bool,
 ) -> None:
     if not can_draw:
         pytest.skip("neither EGL nor a screen")

@@ -14,12 +14,12 @@ from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.behaviour_data import collect, references, rolled_out_returns
 from oer_pipeline.suites.behaviour_training import Training, train
-from oer_pipeline.suites.broken_off import full_returns
+from oer_pipeline.suites.diverged_returns import full_returns
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.gymnasium_physics import GymnasiumPhysics
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.card import data_card
-from oer_pipeline.trajectories.validate import validate
+from oer_pipeline.trajectories.table import validate_trajectories
 
 ID = "tests/Moody-v0"
 
@@ -36,7 +36,10 @@ class Moody(gymnasium.Env[Any, Any]):
             raise OSError("model.xml:\nno such file")
 
     def reset(
-        self, *, seed: int | None = None, options: Any = None
+        self,
+        *,
+        seed: int | None = None,
+        options: Any = None,
     ) -> tuple[Any, dict[str, Any]]:
         super().reset(seed=seed)
         if self.fault == "reset":
@@ -83,7 +86,7 @@ def test_an_environment_that_truncates_itself_ends_its_episodes_as_timeouts() ->
         full_returns(task, episodes), episodes.returns
     )  # none is continued
     table = collect(task, None, "random", 50, 0)
-    validate(table, "here")
+    validate_trajectories(table, "here")
     ends = table.starts + table.lengths - 1
     assert (table.lengths == 4).all()
     assert np.flatnonzero(table.timeout).tolist() == ends.tolist()
@@ -128,13 +131,13 @@ def test_training_in_the_environment_sees_the_truncation() -> None:
 def test_of_truncated_and_diverged_episodes_only_the_diverged_are_continued() -> None:
     """The physics break off at step 3, and the environment truncates at 5 where that is
     earlier than nothing."""
-    from oer_pipeline.suites.collect import from_episodes
-    from oer_pipeline.trajectories.concatenate import broken_off, concatenate
+    from oer_pipeline.suites.episode_table import table_from_episodes
+    from oer_pipeline.trajectories.concatenate import concatenate, diverged_mask
 
-    broken = from_episodes(
+    broken = table_from_episodes(
         play(task_of(fault="diverges"), UniformPolicy(), 2, "a"), {}, 10
     )
-    cut = from_episodes(
+    cut = table_from_episodes(
         play(task_of(fault="truncates", after=5), UniformPolicy(), 3, "b"), {}, 10
     )
     both = concatenate([cut, broken])
@@ -148,7 +151,7 @@ def test_of_truncated_and_diverged_episodes_only_the_diverged_are_continued() ->
     later = concatenate(
         [both.select(both.episode == 4), both.select(both.episode == 1)]
     )
-    assert broken_off(later).tolist() == [True, False]
+    assert diverged_mask(later).tolist() == [True, False]
     assert data_card(both)["timeouts_before_horizon"] == 3
 
 
@@ -209,10 +212,10 @@ def test_random_data_that_end_at_the_horizon_are_no_reason_to_warn(
 ) -> None:
     table = collect(task_of(horizon=3, fault="terminal"), None, "random", 6, 0)
     assert table.terminal.any()
-    validate(table, "here")
+    validate_trajectories(table, "here")
     assert not caplog.records
     foreign = type(table)(
         **{**vars(table), "metadata": {"horizon": 3, "kind": "imported"}}
     )
-    validate(foreign, "theirs")
+    validate_trajectories(foreign, "theirs")
     assert "theirs: 25 episodes are terminal at the horizon" in caplog.text

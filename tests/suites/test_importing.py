@@ -130,7 +130,9 @@ def test_one_episode(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_any_blocks_and_chunks(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(hdf5, "BLOCK", 3)
     for chunks in (None, 1, 2, 5, 8):
@@ -180,7 +182,9 @@ def test_clipping(table: Trajectories, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("format", ["d4rl", "minari"])
 def test_terminals_at_the_horizon(
-    table: Trajectories, tmp_path: Path, format: str
+    table: Trajectories,
+    tmp_path: Path,
+    format: str,
 ) -> None:
     flags = np.isin(np.arange(8), [2, 7]), np.isin(np.arange(8), [3])
     changed = Trajectories(
@@ -202,7 +206,9 @@ def test_terminals_at_the_horizon(
 
 @pytest.mark.parametrize("none", ["absent", "false"])
 def test_episodes_without_timeouts_end_at_the_horizon(
-    table: Trajectories, tmp_path: Path, none: str
+    table: Trajectories,
+    tmp_path: Path,
+    none: str,
 ) -> None:
     """Two episodes of 4 and one of 2, unfinished; nothing in the file ends them."""
     long = table.select(np.array([4, 5, 6, 7, 4, 5, 6, 7, 0, 1]))
@@ -222,7 +228,8 @@ def test_episodes_without_timeouts_end_at_the_horizon(
 
 
 def test_an_episode_beyond_the_horizon_is_not_split(
-    make: Callable[..., Trajectories], tmp_path: Path
+    make: Callable[..., Trajectories],
+    tmp_path: Path,
 ) -> None:
     """The next observation shows that it went on: the suite's horizon is not that of
     the data."""
@@ -268,7 +275,8 @@ def test_no_next_observation_at_all(table: Trajectories, tmp_path: Path) -> None
 
 
 def test_mended_terminals_cost_the_last_row(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     """A terminal that the clock made is none: without next observations its row
     goes."""
@@ -330,7 +338,9 @@ def test_own_parquet_is_mended_too(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_attributes_that_never_end(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Damaged texts make HDF5 loop for ever; they are given up."""
     path = write_d4rl_file(

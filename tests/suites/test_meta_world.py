@@ -18,7 +18,7 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites import meta_world
 from oer_pipeline.suites.behaviour import UniformPolicy, play
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.meta_world import FRAME, GOALS, MOVED, MetaWorld, simulator
 from oer_pipeline.suites.rollout import Episodes, rollout
 from oer_pipeline.suites.scripted import ScriptedPolicy
@@ -64,7 +64,9 @@ def changed(before: dict[str, FloatArray], after: dict[str, FloatArray]) -> set[
 
 
 def follow(
-    state: Any, physics: MetaWorld, actions: FloatArray
+    state: Any,
+    physics: MetaWorld,
+    actions: FloatArray,
 ) -> Iterator[tuple[FloatArray, float, bool]]:
     """What each step shows, earns and solves."""
     for action in actions:
@@ -167,7 +169,7 @@ def test_roll_outs_keep_the_two_apart() -> None:
         return np.zeros((*observation.shape[:2], 4))
 
     for purpose in ("evaluation", "visits"):
-        [[episodes]] = evaluate([own], still, 1, 150, purpose)
+        [[episodes]] = evaluate_policies([own], still, 1, 150, purpose)
         assert 40 < len(starts(episodes)) <= GOALS
         assert not starts(episodes) & seen
 

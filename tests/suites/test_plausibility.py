@@ -73,7 +73,9 @@ RIGHT: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("name", "parameters"), RIGHT)
 def test_public_files_fit(
-    name: str, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture
+    name: str,
+    parameters: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     found = v4(name, parameters).metadata["plausibility"]
     assert found["error"] < 1e-5
@@ -104,7 +106,9 @@ WRONG: list[tuple[str, dict[str, Any]]] = [
 
 @pytest.mark.parametrize(("name", "parameters"), WRONG)
 def test_files_of_another_environment_do_not(
-    name: str, parameters: dict[str, Any], caplog: pytest.LogCaptureFixture
+    name: str,
+    parameters: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     found = v4(name, parameters).metadata["plausibility"]
     assert found["error"] > 0.03 > THRESHOLD
@@ -157,7 +161,8 @@ def test_the_card_says_it(tmp_path: Path) -> None:
 
 
 def test_what_cannot_be_tried_is_said(
-    caplog: pytest.LogCaptureFixture, tmp_path: Path
+    caplog: pytest.LogCaptureFixture,
+    tmp_path: Path,
 ) -> None:
     """A pendulum observes sines and cosines."""
     task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 200)
@@ -193,7 +198,9 @@ def test_clipped_velocities_do_not_tell() -> None:
 
 
 def test_an_action_space_of_their_own_is_named(
-    table: Trajectories, tmp_path: Path, caplog: pytest.LogCaptureFixture
+    table: Trajectories,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
     def folder(name: str, low: float, high: float) -> Path:
         box = {

@@ -12,7 +12,7 @@ import pytest
 
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import play
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
@@ -138,7 +138,8 @@ def test_simulators_without_generators_are_refused(counter: Any) -> None:
 
 @pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
 def test_a_behaviours_episode_is_the_same_bit_for_bit_in_a_batch_of_any_size(
-    family: str, wild: Any
+    family: str,
+    wild: Any,
 ) -> None:
     """A random 64-64 network, whose rows round differently in matrix products of other
     shapes."""
@@ -175,8 +176,8 @@ def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(
             / 20
         )
 
-    many = evaluate(tasks, act, members=3, episodes=37, purpose="sizes")
-    few = evaluate(tasks[1:], act, members=2, episodes=5, purpose="sizes")
+    many = evaluate_policies(tasks, act, members=3, episodes=37, purpose="sizes")
+    few = evaluate_policies(tasks[1:], act, members=2, episodes=5, purpose="sizes")
     for member in range(2):
         assert_same(few[0][member], many[1][member].take(slice(0, 5)))
 
@@ -226,7 +227,10 @@ def infinite_position(state: mujoco.MjData) -> None:
 @pytest.mark.parametrize("fault", [nan_velocity, huge_velocity, infinite_position])
 @pytest.mark.parametrize("family", ["ant_dir", "walker_par", "cheetah_vel"])
 def test_a_simulation_that_blows_up_ends_its_own_episode_and_is_marked(
-    family: str, fault: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    family: str,
+    fault: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(tmp_path)  # MuJoCo leaves a log where it runs
     physics = [FAMILIES[family](**task_lists()[family][0]), moving(family, fault)]

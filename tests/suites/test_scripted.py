@@ -189,7 +189,8 @@ def test_another_tasks_level_is_refused(tmp_path: Path, push: Task) -> None:
     ],
 )
 def test_what_is_no_file_of_scripts_is_named(
-    tmp_path: Path, damage: Callable[[Path], None]
+    tmp_path: Path,
+    damage: Callable[[Path], None],
 ) -> None:
     path = own(tmp_path)
     damage(path)
@@ -205,7 +206,9 @@ def test_a_missing_level_says_how_to_find_it(tmp_path: Path) -> None:
 
 
 def test_make_behaviours_finds_levels(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     """What the command does for a suite of the user's own; a file that is there is
     kept."""

@@ -364,7 +364,10 @@ def test_tasks_count_from_one_and_know_their_physics() -> None:
     ],
 )
 def test_the_named_suites_are_the_literatures(
-    named: Named, name: str, family: str, ids: list[int]
+    named: Named,
+    name: str,
+    family: str,
+    ids: list[int],
 ) -> None:
     suite = named(name)
     assert (suite.family, suite.horizon) == (family, 200)

@@ -40,7 +40,8 @@ def assert_same(left: Episodes, right: Episodes) -> None:
 
 
 def test_a_plain_loop_gives_the_same_observations_rewards_end_and_start(
-    raw: Any, roll: Any
+    raw: Any,
+    roll: Any,
 ) -> None:
     episode, walker = roll(WalkerPar(**TASKS[7]), actions()), raw("walker2d_v5.xml", 4)
     model, data = walker.model, walker.data
@@ -114,7 +115,8 @@ def test_it_is_terminal_unless_upright(height: float, angle: float) -> None:
 
 
 def test_each_parameter_is_the_models_and_changes_the_dynamics(
-    raw: Any, roll: Any
+    raw: Any,
+    roll: Any,
 ) -> None:
     original, other = nominal(raw), TASKS[3]
     plain = roll(WalkerPar(**original), actions())
@@ -152,7 +154,8 @@ def test_what_mujoco_derives_from_the_body_follows_it(raw: Any, roll: Any) -> No
 
 
 def test_the_original_body_gives_the_original_dynamics_back(
-    raw: Any, roll: Any
+    raw: Any,
+    roll: Any,
 ) -> None:
     physics, untouched = WalkerPar(**TASKS[2]), WalkerPar(**nominal(raw))
     changed = roll(physics, actions())
@@ -193,7 +196,9 @@ def test_the_original_body_gives_the_original_dynamics_back(
     ],
 )
 def test_a_body_that_does_not_fit_is_named(
-    name: str, values: Any, message: str
+    name: str,
+    values: Any,
+    message: str,
 ) -> None:
     with pytest.raises(ConfigurationError, match=message):
         WalkerPar(**{**TASKS[0], name: values})

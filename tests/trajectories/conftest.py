@@ -15,7 +15,9 @@ TableMaker = Callable[..., Trajectories]
 
 
 def make_table(
-    lengths: tuple[int, ...] = (3, 1, 4), seed: int = 0, **metadata: object
+    lengths: tuple[int, ...] = (3, 1, 4),
+    seed: int = 0,
+    **metadata: object,
 ) -> Trajectories:
     draw, rows = np.random.default_rng(seed), sum(lengths)
     states = [

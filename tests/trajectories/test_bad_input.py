@@ -20,7 +20,7 @@ import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites.importing import import_source
-from oer_pipeline.trajectories import arrow, guard
+from oer_pipeline.trajectories import arrow, file_checks
 from oer_pipeline.trajectories.buffer import ReplayBuffer, write_buffer
 from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
 from oer_pipeline.trajectories.exchange.minari import write_minari
@@ -61,7 +61,11 @@ def d4rl(change: Callable[[Columns], Columns], *says: str) -> Case:
 
 
 def d4rl_put(
-    column: str, place: Any, value: Any, *says: str, dtype: str | None = None
+    column: str,
+    place: Any,
+    value: Any,
+    *says: str,
+    dtype: str | None = None,
 ) -> Case:
     """A D4RL file with another value."""
     return d4rl(lambda c: {**c, column: _put(c[column], place, value, dtype)}, *says)
@@ -397,7 +401,9 @@ D4RL: dict[str, Case] = {
 
 
 def minari(
-    change: Callable[[list[Columns]], list[Columns]], *says: str, **metadata: Any
+    change: Callable[[list[Columns]], list[Columns]],
+    *says: str,
+    **metadata: Any,
 ) -> Case:
     """A Minari data set with other episodes."""
     return lambda folder, table: write_minari_folder(
@@ -423,7 +429,10 @@ def minari_put(
 
 
 def minari_column(
-    episode: int, column: str, change: Callable[[Any], Any], *says: str
+    episode: int,
+    column: str,
+    change: Callable[[Any], Any],
+    *says: str,
 ) -> Case:
     """A Minari data set with another column."""
 
@@ -911,7 +920,7 @@ def test_one_clear_error(
     make, says = case
     path = make(tmp_path, table)
     if kind == "rows that memory cannot hold":
-        monkeypatch.setattr(guard.os, "sysconf", lambda _: 8)
+        monkeypatch.setattr(file_checks.os, "sysconf", lambda _: 8)
     before = _files(tmp_path)
     with pytest.raises(DataError) as error:
         imported(path, format)
@@ -929,7 +938,10 @@ def test_there_are_many_kinds() -> None:
 
 @pytest.mark.parametrize("format", ["d4rl", "minari", "parquet"])
 def test_no_permission(
-    format: str, table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    format: str,
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     if format == "minari":
         path = write_minari_folder(tmp_path / "m", minari_episodes(table))

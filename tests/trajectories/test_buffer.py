@@ -66,7 +66,9 @@ def test_action_widths_agree(buffer: ReplayBuffer, tmp_path: Path) -> None:
 
 
 def test_kinds_are_not_confused(
-    buffer: ReplayBuffer, table: Trajectories, tmp_path: Path
+    buffer: ReplayBuffer,
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     write_buffer(tmp_path / "b.parquet", buffer)
     write_trajectories(tmp_path / "t.parquet", table)

@@ -13,13 +13,13 @@ from hypothesis import strategies as st
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer, read_buffer, write_buffer
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
-from oer_pipeline.trajectories.exchange.ours import Ours, restore
+from oer_pipeline.trajectories.exchange.round_trip import TableOrBuffer, restore
 from oer_pipeline.trajectories.table import (
     Trajectories,
     read_trajectories,
+    validate_trajectories,
     write_trajectories,
 )
-from oer_pipeline.trajectories.validate import validate
 from tests.trajectories.foreign import d4rl_columns, imported, write_d4rl_file
 
 # (kind of damage, where, as a share of the file, what)
@@ -57,8 +57,8 @@ def damaged(whole: bytes, damage: list[tuple[str, float, bytes]]) -> bytes:
 def _holds(
     path: Path,
     damage: list[tuple[str, float, bytes]],
-    read: Callable[[Path], Ours],
-    expected: Ours,
+    read: Callable[[Path], TableOrBuffer],
+    expected: TableOrBuffer,
 ) -> None:
     whole = path.read_bytes()
     broken = damaged(whole, damage)
@@ -73,7 +73,9 @@ def _holds(
 @often
 @given(damage=DAMAGE)
 def test_parquet(
-    table: Trajectories, tmp_path: Path, damage: list[tuple[str, float, bytes]]
+    table: Trajectories,
+    tmp_path: Path,
+    damage: list[tuple[str, float, bytes]],
 ) -> None:
     path = tmp_path / "a.parquet"
     write_trajectories(path, table)
@@ -83,7 +85,9 @@ def test_parquet(
 @often
 @given(damage=DAMAGE)
 def test_buffer(
-    buffer: ReplayBuffer, tmp_path: Path, damage: list[tuple[str, float, bytes]]
+    buffer: ReplayBuffer,
+    tmp_path: Path,
+    damage: list[tuple[str, float, bytes]],
 ) -> None:
     path = tmp_path / "b.parquet"
     write_buffer(path, buffer)
@@ -93,7 +97,9 @@ def test_buffer(
 @often
 @given(damage=DAMAGE)
 def test_d4rl_export(
-    table: Trajectories, tmp_path: Path, damage: list[tuple[str, float, bytes]]
+    table: Trajectories,
+    tmp_path: Path,
+    damage: list[tuple[str, float, bytes]],
 ) -> None:
     path = tmp_path / "a.hdf5"
     write_d4rl(path, table)
@@ -103,14 +109,16 @@ def test_d4rl_export(
 @often
 @given(damage=DAMAGE)
 def test_d4rl_of_somebody_else(
-    table: Trajectories, tmp_path: Path, damage: list[tuple[str, float, bytes]]
+    table: Trajectories,
+    tmp_path: Path,
+    damage: list[tuple[str, float, bytes]],
 ) -> None:
     """A file without hashes cannot tell one number from another, but what is read is a
     sound table."""
     path = write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(table))
     path.write_bytes(damaged(path.read_bytes(), damage))
     with suppress(DataError):
-        validate(imported(path, "d4rl"), "here")
+        validate_trajectories(imported(path, "d4rl"), "here")
 
 
 def test_damage_is_noticed(table: Trajectories, tmp_path: Path) -> None:

@@ -20,14 +20,14 @@ from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
 from oer_pipeline.trajectories.exchange.export import export
 from oer_pipeline.trajectories.exchange.minari import read_minari
-from oer_pipeline.trajectories.exchange.ours import Ours, restore
+from oer_pipeline.trajectories.exchange.round_trip import TableOrBuffer, restore
 from oer_pipeline.trajectories.qualities import cut
 from oer_pipeline.trajectories.table import (
     Trajectories,
     read_trajectories,
+    validate_trajectories,
     write_trajectories,
 )
-from oer_pipeline.trajectories.validate import validate
 from tests.trajectories.foreign import d4rl_columns, imported, write_d4rl_file
 
 KNOWN = np.arange(8) != 2  # row 2 of the table is its terminal one
@@ -39,7 +39,7 @@ def marked(table: Trajectories) -> Trajectories:
     return replace(table, next_known=KNOWN)
 
 
-def _file(folder: Path, data: Ours) -> Path:
+def _file(folder: Path, data: TableOrBuffer) -> Path:
     path = folder / "data.parquet"
     if isinstance(data, Trajectories):
         write_trajectories(path, data)
@@ -49,7 +49,8 @@ def _file(folder: Path, data: Ours) -> Path:
 
 
 def test_all_known_is_said_in_one_way_which_leaves_no_trace(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     """Hash and columns are those of the releases before the mark."""
     said = replace(table, next_known=np.ones(8, bool))
@@ -65,7 +66,9 @@ def test_all_known_is_said_in_one_way_which_leaves_no_trace(
 
 
 def test_the_mark_is_kept_in_a_file_and_counts_in_its_hash(
-    table: Trajectories, marked: Trajectories, tmp_path: Path
+    table: Trajectories,
+    marked: Trajectories,
+    tmp_path: Path,
 ) -> None:
     back = read_trajectories(_file(tmp_path, marked))
     assert back.next_known is not None
@@ -75,7 +78,9 @@ def test_the_mark_is_kept_in_a_file_and_counts_in_its_hash(
 
 @pytest.mark.parametrize("lost", ["column", "name"])
 def test_a_file_that_lost_the_mark_is_refused(
-    marked: Trajectories, tmp_path: Path, lost: str
+    marked: Trajectories,
+    tmp_path: Path,
+    lost: str,
 ) -> None:
     path = _file(tmp_path, marked)
     content = pq.read_table(path)
@@ -104,9 +109,9 @@ def test_only_a_terminal_row_may_be_followed_by_something_unknown(
         " False"
     )
     with pytest.raises(DataError, match=says):
-        validate(odd, "here")
+        validate_trajectories(odd, "here")
     with pytest.raises(DataError, match="column next_known: found int64"):
-        validate(replace(table, next_known=KNOWN.astype(np.int64)), "here")  # type: ignore[arg-type]
+        validate_trajectories(replace(table, next_known=KNOWN.astype(np.int64)), "here")  # type: ignore[arg-type]
 
 
 def test_parts_and_sums_of_tables_keep_it(marked: Trajectories) -> None:
@@ -135,9 +140,13 @@ def test_a_buffer_keeps_it(buffer: ReplayBuffer, tmp_path: Path) -> None:
 @pytest.mark.parametrize("what", ["table", "buffer"])
 @pytest.mark.parametrize("layout", ["d4rl", "minari"])
 def test_exports_bring_it_back(
-    marked: Trajectories, buffer: ReplayBuffer, tmp_path: Path, what: str, layout: str
+    marked: Trajectories,
+    buffer: ReplayBuffer,
+    tmp_path: Path,
+    what: str,
+    layout: str,
 ) -> None:
-    data: Ours = marked
+    data: TableOrBuffer = marked
     if what == "buffer":
         terminal = np.array([False, True, False])
         data = replace(buffer, terminal=terminal, next_known=~terminal)
@@ -154,14 +163,16 @@ def test_exports_bring_it_back(
 
 
 def test_a_mark_comes_with_a_source_of_ours(
-    marked: Trajectories, tmp_path: Path
+    marked: Trajectories,
+    tmp_path: Path,
 ) -> None:
     found = imported(_file(tmp_path, marked), "parquet")
     assert np.flatnonzero(~found.known).tolist() == [2]
 
 
 def test_a_time_out_is_not_made_of_what_nobody_knows(
-    make: Callable[..., Trajectories], tmp_path: Path
+    make: Callable[..., Trajectories],
+    tmp_path: Path,
 ) -> None:
     """It would bootstrap from the observation that only fills the place."""
     table = make((4, 3))
@@ -171,7 +182,8 @@ def test_a_time_out_is_not_made_of_what_nobody_knows(
 
 
 def test_an_import_without_next_observations_marks_terminal_rows(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     columns = d4rl_columns(table)
     del columns["next_observations"]
@@ -188,7 +200,8 @@ def test_an_import_without_next_observations_marks_terminal_rows(
 
 
 def test_an_import_with_next_observations_knows_them(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     found = imported(write_d4rl_file(tmp_path / "a.hdf5", d4rl_columns(table)), "d4rl")
     assert found.next_known is None

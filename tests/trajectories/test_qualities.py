@@ -9,8 +9,7 @@ import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.trajectories.qualities import QUALITIES, cut, raw_kinds
-from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import validate
+from oer_pipeline.trajectories.table import Trajectories, validate_trajectories
 
 
 @pytest.fixture
@@ -35,7 +34,7 @@ def test_whole_episodes_up_to_the_budget(raw: dict[str, Trajectories]) -> None:
 
 def test_half_and_half(raw: dict[str, Trajectories]) -> None:
     data = cut("medium_random", raw, 17)
-    validate(data, "here")
+    validate_trajectories(data, "here")
     assert data.lengths.tolist() == [4, 4, 4, 4]
     assert data.episode.tolist() == np.repeat(range(4), 4).tolist()
     np.testing.assert_array_equal(data.reward[:8], raw["medium"].reward[:8])

@@ -34,7 +34,9 @@ def bare(table: Trajectories) -> Trajectories:
 
 
 def test_a_table_comes_back_without(
-    bare: Trajectories, table: Trajectories, tmp_path: Path
+    bare: Trajectories,
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     write_trajectories(tmp_path / "a.parquet", bare)
     back = read_trajectories(tmp_path / "a.parquet")
@@ -44,7 +46,8 @@ def test_a_table_comes_back_without(
 
 
 def test_a_table_with_rewards_is_written_as_ever(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     write_trajectories(tmp_path / "a.parquet", table)
     assert b"absent" not in pq.read_schema(tmp_path / "a.parquet").metadata
@@ -63,7 +66,8 @@ def test_only_rewards_may_be_absent(table: Trajectories, tmp_path: Path) -> None
 
 
 def test_a_column_that_the_header_says_is_absent(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     write_trajectories(tmp_path / "a.parquet", table)
     content = pq.read_table(tmp_path / "a.parquet")

@@ -12,13 +12,13 @@ import pytest
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.reports.card_page import card_page
-from oer_pipeline.suites.collect import from_episodes
+from oer_pipeline.suites.episode_table import table_from_episodes
 from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.trajectories.card import data_card
 from oer_pipeline.trajectories.concatenate import concatenate
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import read_minari, write_minari
-from oer_pipeline.trajectories.exchange.ours import restore
+from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.qualities import cut
 from oer_pipeline.trajectories.table import (
     Trajectories,
@@ -35,7 +35,9 @@ def solved(table: Trajectories) -> Trajectories:
 
 
 def test_it_is_a_column_where_there_is_one(
-    solved: Trajectories, table: Trajectories, tmp_path: Path
+    solved: Trajectories,
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     write_trajectories(tmp_path / "with.parquet", solved)
     write_trajectories(tmp_path / "without.parquet", table)
@@ -64,7 +66,8 @@ def test_rows_keep_it(solved: Trajectories) -> None:
 
 
 def test_tables_are_joined_with_it_or_without(
-    solved: Trajectories, table: Trajectories
+    solved: Trajectories,
+    table: Trajectories,
 ) -> None:
     both = concatenate([solved, solved])
     assert both.solved is not None
@@ -78,7 +81,8 @@ def test_tables_are_joined_with_it_or_without(
 
 
 def test_an_episode_of_two_minds_is_refused(
-    solved: Trajectories, tmp_path: Path
+    solved: Trajectories,
+    tmp_path: Path,
 ) -> None:
     assert solved.success is not None
     odd = solved.success.copy()
@@ -92,7 +96,9 @@ def test_an_episode_of_two_minds_is_refused(
 
 @pytest.mark.parametrize("layout", ["d4rl", "minari"])
 def test_it_goes_out_and_comes_back(
-    solved: Trajectories, tmp_path: Path, layout: str
+    solved: Trajectories,
+    tmp_path: Path,
+    layout: str,
 ) -> None:
     if layout == "d4rl":
         write_d4rl(tmp_path / "out.hdf5", solved)
@@ -149,7 +155,7 @@ def test_roll_outs_say_it_where_the_family_does() -> None:
         length=length,
         success=np.array([True, True, False]),
     )
-    told = from_episodes(episodes, {}, 3, has_success=True)
+    told = table_from_episodes(episodes, {}, 3, has_success=True)
     assert told.success is not None
     assert told.success.tolist() == [True, True, False, False, False]
-    assert from_episodes(episodes, {}, 3).success is None
+    assert table_from_episodes(episodes, {}, 3).success is None

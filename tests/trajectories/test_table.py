@@ -57,7 +57,9 @@ def test_arrays_own_their_memory(file: Path) -> None:
 
 
 def test_rewrite_gives_the_same_bytes(
-    table: Trajectories, file: Path, tmp_path: Path
+    table: Trajectories,
+    file: Path,
+    tmp_path: Path,
 ) -> None:
     again = tmp_path / "again.parquet"
     shuffled = dict(reversed(list(table.metadata.items())))
@@ -66,7 +68,9 @@ def test_rewrite_gives_the_same_bytes(
 
 
 def test_several_row_groups(
-    make: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    make: Make,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(arrow, "ROW_GROUP", 7)
     table = make((4, 9, 3, 5), horizon=9)
@@ -233,7 +237,8 @@ def test_not_a_file_of_ours(file: Path) -> None:
 
 
 def test_any_flipped_byte_is_noticed_or_harmless(
-    table: Trajectories, file: Path
+    table: Trajectories,
+    file: Path,
 ) -> None:
     whole, draw = file.read_bytes(), np.random.default_rng(0)
     refused = 0

@@ -1,4 +1,4 @@
-"""Bounds of the values that a run is told, checked before any work.
+"""Bounds of the values that a run is configured with, checked before any work.
 
 Each check raises a ConfigurationError of one line that names the parameter, its value
 and what would be right. Upper bounds are far above what anybody trains with: they catch
@@ -21,8 +21,10 @@ MOST_ROWS = 10**7
 """Of a task's data, and of a buffer."""
 MOST_EPISODES = 10**5
 LARGEST_BATCH = 2**20
-WIDEST, DEEPEST = 8192, 16
-"""Units of a hidden layer; hidden layers."""
+WIDEST = 8192
+"""Units of a hidden layer."""
+DEEPEST = 16
+"""Hidden layers."""
 MOST_WEIGHTS = 2**27
 """Between the hidden layers of networks that are held at once: 0.5 GiB."""
 MOST_ACTIVATIONS = 2**31
@@ -48,54 +50,79 @@ def between(
     low_excluded: bool = False,
     high_excluded: bool = False,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a number from `low` to `high`."""
-    if not isinstance(value, Real) or isinstance(value, bool):
+    """Raise a ConfigurationError unless `value` is a number from `low` to `high`.
+
+    Args:
+        name: of the parameter.
+        value: what is checked.
+        low: the least.
+        high: the most.
+        low_excluded: `low` itself is too low.
+        high_excluded: `high` itself is too high.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
         raise ConfigurationError(f"{name} is {value!r}; it has to be a number")
     try:
         number = float(value)
     except OverflowError:  # an integer of hundreds of digits
         number = inf
-    too_low = not number >= low or (low_excluded and number == low)
-    too_high = number > high or (high_excluded and number == high)
-    if too_low or too_high:
-        least = f"{'above' if low_excluded else 'at least'} {low:g}"
-        most = f"{'below' if high_excluded else 'at most'} {high:g}"
-        raise ConfigurationError(f"{name} is {value}; it has to be {least} and {most}")
+    high_enough = number > low if low_excluded else number >= low
+    low_enough = number < high if high_excluded else number <= high
+    if high_enough and low_enough:
+        return
+    least = f"above {low:g}" if low_excluded else f"at least {low:g}"
+    most = f"below {high:g}" if high_excluded else f"at most {high:g}"
+    raise ConfigurationError(f"{name} is {value}; it has to be {least} and {most}")
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
     """Raise a ConfigurationError unless `value` is a whole number, `low` to `high`."""
-    if not isinstance(value, Integral) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Integral):
         raise ConfigurationError(f"{name} is {value!r}; it has to be a whole number")
     if not low <= int(value) <= high:
-        wanted = f"at least {low} and at most {high}"
-        raise ConfigurationError(f"{name} is {value}; it has to be {wanted}")
+        raise ConfigurationError(
+            f"{name} is {value}; it has to be at least {low} and at most {high}"
+        )
 
 
 def layers(name: str, widths: object, networks: int = 1) -> tuple[int, ...]:
-    """The widths of hidden layers as a tuple; `networks` are held at once.
+    """The widths of hidden layers as a tuple.
+
+    Args:
+        name: of the parameter.
+        widths: units of each layer.
+        networks: how many are held at once.
 
     Raises:
         ConfigurationError: no list, no layer or too many, a width that is none, or more
             weights between them than `MOST_WEIGHTS`.
     """
-    if not isinstance(widths, Sequence) or isinstance(widths, str):
-        wanted = "it takes a list of widths such as [256, 256]"
-        raise ConfigurationError(f"{name} is {widths!r}; {wanted}")
+    if isinstance(widths, str) or not isinstance(widths, Sequence):
+        raise ConfigurationError(
+            f"{name} is {widths!r}; it takes a list of widths such as [256, 256]"
+        )
     if not 1 <= len(widths) <= DEEPEST:
-        wanted = f"it has to have 1 to {DEEPEST}"
-        raise ConfigurationError(f"{name} has {len(widths)} layers; {wanted}")
+        raise ConfigurationError(
+            f"{name} has {len(widths)} layers; it has to have 1 to {DEEPEST}"
+        )
     for width in widths:
         whole(f"{name}: a width", width, 1, WIDEST)
-    weights = networks * sum(one * other for one, other in pairwise(widths))
+    weights = 0
+    for inputs, outputs in pairwise(widths):
+        weights += networks * inputs * outputs
     if weights > MOST_WEIGHTS:
-        takes = f"{list(widths)}, {_gib(weights)} of weights in {networks} network(s)"
-        raise ConfigurationError(f"{name} is {takes}; it may have {_gib(MOST_WEIGHTS)}")
+        raise ConfigurationError(
+            f"{name} is {list(widths)}, {_gib(weights)} of weights in {networks}"
+            f" network(s); it may have {_gib(MOST_WEIGHTS)}"
+        )
     return tuple(widths)
 
 
 def activations(
-    name: str, batch: int, widths: Sequence[int], networks: int = 1
+    name: str,
+    batch: int,
+    widths: Sequence[int],
+    networks: int = 1,
 ) -> None:
     """Raise a ConfigurationError if a batch's hidden layers take too much memory.
 
@@ -107,12 +134,13 @@ def activations(
     """
     floats = batch * sum(widths) * networks
     if floats > MOST_ACTIVATIONS:
-        given = f"batch_size {batch} of hidden {list(widths)}"
-        takes = f"takes {_gib(floats)} of hidden units"
-        most = f"it may take {_gib(MOST_ACTIVATIONS)}"
-        raise ConfigurationError(f"{name}: {given} {takes}; {most}")
+        raise ConfigurationError(
+            f"{name}: batch_size {batch} of hidden {list(widths)} takes"
+            f" {_gib(floats)} of hidden units; it may take {_gib(MOST_ACTIVATIONS)}"
+        )
 
 
 def _gib(floats: int) -> str:
     """The memory of so many float32."""
-    return f"{4 * floats / 2**30:.1f} GiB"
+    gib = 4 * floats / 2**30
+    return f"{gib:.1f} GiB"

@@ -16,7 +16,7 @@ class ConfigurationError(OERError, ValueError):
 
 
 class UnknownNameError(ConfigurationError):
-    """A name that the configuration does not have; `name` is it."""
+    """A `name` that the configuration does not have."""
 
     def __init__(self, message: str, name: str = "") -> None:
         super().__init__(message)
@@ -28,16 +28,18 @@ class DataError(OERError, ValueError):
 
 
 def one_line(error: BaseException) -> str:
-    """The kind of an error and what it says, on one line: for errors of code that is
-    not ours."""
-    said = " ".join(str(error).split())[:300]
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    """The kind of an error and its message on one line: for errors of other people's
+    code."""
+    kind = type(error).__name__
+    message = " ".join(str(error).split())[:300]
+    return f"{kind}: {message}" if message else kind
 
 
-def choices(known: Iterable[object], given: str = "") -> str:
-    """`choose one of a, b, c`, with a guess at what was meant when `given` is close to
-    one of them."""
-    names = sorted(str(k) for k in known)
-    close = difflib.get_close_matches(given, names, n=1)
-    guess = f"did you mean {close[0]}? " if close else ""
-    return f"{guess}choose one of {', '.join(names)}"
+def choices(known: Iterable[object], wrong: str = "") -> str:
+    """`choose one of a, b, c`, with a guess at what was meant when a `wrong` name is
+    close to one of them."""
+    names = sorted(str(name) for name in known)
+    advice = f"choose one of {', '.join(names)}"
+    for close in difflib.get_close_matches(wrong, names, n=1):
+        advice = f"did you mean {close}? {advice}"
+    return advice

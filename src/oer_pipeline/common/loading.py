@@ -20,23 +20,30 @@ FORM = "give package.module:Class"
 
 
 def load_class(path: str, base: type[T]) -> type[T]:
-    """The class at `package.module:Class`.
+    """The class at `path`.
+
+    Args:
+        path: `package.module:Class`.
+        base: what it has to be a subclass of.
 
     Raises:
         ConfigurationError: no such module or name, a module that fails when it is
             imported, or not a subclass of `base`.
     """
-    name, module = split(path)[1], _module(path)
-    found = getattr(module, name, None)
-    if found is None:
-        file, there = getattr(module, "__file__", None), _classes(module)
-        known = choices(there, name) if there else "it has no class"
+    _, name = split(path)
+    module = _module(path)
+    loaded = getattr(module, name, None)
+    if loaded is None:
+        file = getattr(module, "__file__", None)
+        classes = _classes(module)
+        known = choices(classes, name) if classes else "it has no class"
         raise _refused(path, f"{file} has no {name}; {known}; {FORM}")
-    if not (isinstance(found, type) and issubclass(found, base)):
+    if not isinstance(loaded, type) or not issubclass(loaded, base):
         wanted = f"{base.__module__}.{base.__qualname__}"
-        kind = f"is not a {base.__name__}"
-        raise ConfigurationError(f"class {path!r} {kind}; subclass {wanted}")
-    return found
+        raise ConfigurationError(
+            f"class {path!r} is not a {base.__name__}; subclass {wanted}"
+        )
+    return loaded
 
 
 def split(path: Any) -> tuple[str, str]:
@@ -46,8 +53,9 @@ def split(path: Any) -> tuple[str, str]:
         ConfigurationError: it is none.
     """
     module, _, name = str(path).partition(":")
-    names = [*module.split("."), name]
-    if not isinstance(path, str) or not all(part.isidentifier() for part in names):
+    parts = [*module.split("."), name]
+    dotted = all(part.isidentifier() for part in parts)
+    if not isinstance(path, str) or not dotted:
         raise _refused(path, f"it is no dotted path; {FORM}")
     return module, name
 
@@ -55,24 +63,36 @@ def split(path: Any) -> tuple[str, str]:
 def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
     """An instance of the class at `path`, made with its options.
 
+    Args:
+        path: `package.module:Class`.
+        base: what it has to be a subclass of.
+        options: keyword arguments of its constructor.
+
     Raises:
         ConfigurationError: as `load_class`; an unknown option, a value that the class
             refuses, or a class that cannot be made.
     """
-    found = load_class(path, base)
-    arguments = inspect.signature(found).parameters
-    takes_any = any(a.kind is a.VAR_KEYWORD for a in arguments.values())
-    for option in options:
-        if option not in arguments and not takes_any:
-            takes = choices(arguments, option) if arguments else "it takes none"
-            raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
+    class_ = load_class(path, base)
+    _check_options(path, class_, options)
     try:
-        return found(**options)
+        return class_(**options)
     except OERError:
         raise
     except Exception as error:  # somebody else's constructor
         cause = f"{path} cannot be made with {dict(options)}: {one_line(error)}"
         raise ConfigurationError(cause) from error
+
+
+def _check_options(path: str, class_: type, options: Mapping[str, Any]) -> None:
+    """Raise a ConfigurationError for an option that the constructor does not take."""
+    arguments = inspect.signature(class_).parameters
+    kinds = {argument.kind for argument in arguments.values()}
+    if inspect.Parameter.VAR_KEYWORD in kinds:
+        return
+    for option in options:
+        if option not in arguments:
+            takes = choices(arguments, option) if arguments else "it takes none"
+            raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
 
 
 def _module(path: str) -> ModuleType:
@@ -85,18 +105,18 @@ def _module(path: str) -> ModuleType:
     except OERError:
         raise
     except Exception as error:  # somebody else's code
+        cause = f"importing it fails: {one_line(error)}{_line(error)}"
         if _is_missing(name, error):
-            advice = plugins.advice(name)
-            raise _refused(path, f"{error}; {advice}; {FORM}") from error
-        where = _line(error)
-        raise _refused(path, f"importing it fails: {one_line(error)}{where}") from error
+            cause = f"{error}; {plugins.advice(name)}; {FORM}"
+        raise _refused(path, cause) from error
 
 
 def _is_missing(module: str, error: Exception) -> bool:
     """Whether it is `module` itself, or a package around it, that is not there."""
-    if not isinstance(error, ModuleNotFoundError) or error.name is None:
+    if not isinstance(error, ModuleNotFoundError):
         return False
-    return f"{module}.".startswith(f"{error.name}.")
+    missing = error.name
+    return missing is not None and f"{module}.".startswith(f"{missing}.")
 
 
 def _line(error: Exception) -> str:
@@ -104,7 +124,8 @@ def _line(error: Exception) -> str:
     if isinstance(error, SyntaxError):
         return ""
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f" ({Path(last.filename).name}, line {last.lineno})"
+    file = Path(last.filename).name
+    return f" ({file}, line {last.lineno})"
 
 
 def _refused(path: Any, cause: str) -> ConfigurationError:
@@ -113,5 +134,8 @@ def _refused(path: Any, cause: str) -> ConfigurationError:
 
 def _classes(module: ModuleType) -> list[str]:
     """The classes that a module defines itself."""
-    named = {n: v for n, v in vars(module).items() if isinstance(v, type)}
-    return [n for n, v in named.items() if v.__module__ == module.__name__]
+    names = []
+    for name, value in vars(module).items():
+        if isinstance(value, type) and value.__module__ == module.__name__:
+            names.append(name)
+    return names

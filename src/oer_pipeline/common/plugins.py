@@ -1,5 +1,4 @@
-"""The folder `plugins` beside `conf`: packages of the user's own that need no
-installing.
+"""The folder `plugins` beside `conf`: the user's packages, which need no installing.
 
 Whatever reads the configuration puts it on the import path; processes that are spawned
 from there inherit the path. Installed packages come first: no plug-in hides one.
@@ -26,12 +25,14 @@ def use(project: Path) -> bool:
         Whether another project's plug-ins were in use until now.
     """
     global _in_use
-    before, _in_use = _in_use, Path(project).absolute() / FOLDER
-    changed = before is not None and before != _in_use
+    folder = Path(project).absolute() / FOLDER
+    before = _in_use
+    _in_use = folder
+    changed = before is not None and before != folder
     if before is not None and changed:
         _forget(before)
-    if _in_use.is_dir() and str(_in_use) not in sys.path:
-        sys.path.append(str(_in_use))
+    if folder.is_dir() and str(folder) not in sys.path:
+        sys.path.append(str(folder))
     importlib.invalidate_caches()
     return changed
 
@@ -46,7 +47,9 @@ def use_nearest() -> None:
         return
     here = Path.cwd()
     for folder in (here, *here.parents):
-        if (folder / CONFIGURATION).is_dir() and (folder / FOLDER).is_dir():
+        has_configuration = (folder / CONFIGURATION).is_dir()
+        has_plugins = (folder / FOLDER).is_dir()
+        if has_configuration and has_plugins:
             use(folder)
             return
 
@@ -59,6 +62,7 @@ def advice(module: str) -> str:
 
 
 def _forget(folder: Path) -> None:
+    """Take a folder off the import path, and the modules that came from it."""
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
     for name, module in list(sys.modules.items()):

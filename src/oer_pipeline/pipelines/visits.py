@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.collect import from_episodes
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.episode_table import table_from_episodes
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -26,7 +26,7 @@ def visits_of(
     Where the suite has success, the tables say which episodes solved the task.
     """
     target = Task(**task)
-    [by_member] = evaluate(
+    [by_member] = evaluate_policies(
         [target],
         lambda _, observation: act(observation),
         len(seeds),
@@ -36,4 +36,6 @@ def visits_of(
     metadata = {"suite": target.suite, "task": target.index, "kind": kind}
     physics = target.physics()
     facts = (metadata, target.horizon, physics.bounds, physics.has_success)
-    return {s: from_episodes(e, *facts) for s, e in zip(seeds, by_member, strict=True)}
+    return {
+        s: table_from_episodes(e, *facts) for s, e in zip(seeds, by_member, strict=True)
+    }

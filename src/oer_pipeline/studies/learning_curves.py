@@ -98,8 +98,8 @@ def perform(trial: Trial) -> dict[str, Any]:
     from oer_pipeline.learners.finetune import Finetune
     from oer_pipeline.learners.settings import LearnerSettings
     from oer_pipeline.learners.task_training import DivergedError, TaskTraining
-    from oer_pipeline.suites.broken_off import full_returns
-    from oer_pipeline.suites.evaluation import evaluate
+    from oer_pipeline.suites.diverged_returns import full_returns
+    from oer_pipeline.suites.evaluation import evaluate_policies
     from oer_pipeline.suites.suite import Task
     from oer_pipeline.training.hardware import Hardware
     from oer_pipeline.trajectories.table import read_trajectories
@@ -123,7 +123,7 @@ def perform(trial: Trial) -> dict[str, Any]:
             diverged = str(error)
             break
         act = partial(_act, policies)
-        [by_member] = evaluate(
+        [by_member] = evaluate_policies(
             [task], act, len(trial.seeds), trial.episodes, "evaluation"
         )
         for seed, episodes in zip(trial.seeds, by_member, strict=True):

@@ -32,12 +32,14 @@ class AntDir(MujocoPhysics):
     def __init__(self, goal_angle: float) -> None:
         super().__init__()
         self.goal_angle = number("goal_angle", goal_angle)
-        self._goal = math.cos(self.goal_angle), math.sin(self.goal_angle)
+        self._cos = math.cos(self.goal_angle)
+        self._sin = math.sin(self.goal_angle)
         self._torso = self.model.body("torso").id
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        state.qpos[:] += generator.uniform(-0.1, 0.1, self.model.nq)
-        state.qvel[:] = 0.1 * generator.standard_normal(self.model.nv)
+        model = self.model
+        state.qpos[:] += generator.uniform(-0.1, 0.1, model.nq)
+        state.qvel[:] = 0.1 * generator.standard_normal(model.nv)
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
         return np.concatenate((state.qpos[2:], state.qvel))
@@ -47,10 +49,13 @@ class AntDir(MujocoPhysics):
         self.simulate(state, action)
         # mj_step leaves the contact forces of cfrc_ext out.
         mujoco.mj_rnePostConstraint(self.model, state)
-        v_x, v_y = ((state.xpos[self._torso, :2] - start) / self.dt).tolist()
-        cos, sin = self._goal
+        moved = state.xpos[self._torso, :2] - start
+        v_x, v_y = (moved / self.dt).tolist()
+        forward = v_x * self._cos + v_y * self._sin
         force = state.cfrc_ext[1:].clip(-1.0, 1.0).ravel()
-        forward = v_x * cos + v_y * sin
-        reward = forward - 0.5 * squared(action) - 5e-4 * squared(force) + 1.0
-        low, high = HEALTHY_HEIGHT
-        return Transition(reward, not low <= state.qpos[2] <= high)
+        action_cost = 0.5 * squared(action)
+        contact_cost = 5e-4 * squared(force)
+        reward = forward - action_cost - contact_cost + 1.0
+        lowest, highest = HEALTHY_HEIGHT
+        healthy = lowest <= state.qpos[2] <= highest
+        return Transition(reward, terminal=not healthy)

@@ -12,7 +12,7 @@ way on each, and a simulation multiplies the last bit.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
 from pathlib import Path
@@ -48,7 +48,7 @@ class Behaviour(Protocol):
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray: ...
 
 
-def doubles(weights: Weights) -> dict[str, FloatArray]:
+def in_float64(weights: Weights) -> dict[str, FloatArray]:
     """The weights as float64."""
     return {name: weight.astype(np.float64) for name, weight in weights.items()}
 
@@ -58,15 +58,25 @@ def on_grid(action: FloatArray) -> FloatArray:
     return np.asarray(np.rint(action * GRID) / GRID)
 
 
-def layers(weights: Weights, inputs: FloatArray, activation: Any) -> FloatArray:
-    """The network `0.weight`, `0.bias`, `1.weight`, ...: `activation` between layers,
-    none after the last."""
+def forward(
+    weights: Weights,
+    inputs: FloatArray,
+    activation: Callable[[FloatArray], FloatArray],
+) -> FloatArray:
+    """What the network `0.weight`, `0.bias`, `1.weight`, ... makes of inputs (B, O):
+    `activation` between layers, none after the last."""
     last = sum(name.endswith("weight") for name in weights) - 1
-    for layer in range(last):
-        inputs = activation(
-            inputs @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"]
-        )
-    return np.asarray(inputs @ weights[f"{last}.weight"] + weights[f"{last}.bias"])
+    units = inputs
+    for layer in range(last + 1):
+        units = units @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"]
+        if layer < last:
+            units = activation(units)
+    return np.asarray(units)
+
+
+def relu(units: FloatArray) -> FloatArray:
+    """max(units, 0), any shape."""
+    return np.asarray(np.maximum(units, 0.0))
 
 
 @dataclass(frozen=True)
@@ -79,15 +89,13 @@ class GaussianPolicy:
     deterministic: bool = False
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
-        w = doubles(self.weights)
+        w = in_float64(self.weights)
         deviation = np.sqrt(w["variance"] + 1e-8)
         standardised = np.clip((observation - w["mean"]) / deviation, -10.0, 10.0)
-        mean = layers(w, standardised, np.tanh)
-        return (
-            mean
-            if self.deterministic
-            else np.asarray(mean + np.exp(w["log_std"]) * noise)
-        )
+        mean = forward(w, standardised, np.tanh)
+        if self.deterministic:
+            return mean
+        return np.asarray(mean + np.exp(w["log_std"]) * noise)
 
 
 @dataclass(frozen=True)
@@ -101,11 +109,11 @@ class SquashedPolicy:
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
         inputs = observation.astype(np.float64)
-        both = layers(doubles(self.weights), inputs, lambda x: np.maximum(x, 0.0))
+        both = forward(in_float64(self.weights), inputs, relu)
         mean, log_std = np.split(both, 2, axis=-1)
-        spread = (
-            0.0 if self.deterministic else np.exp(np.clip(log_std, -20.0, 2.0)) * noise
-        )
+        spread: FloatArray | float = 0.0
+        if not self.deterministic:
+            spread = np.exp(np.clip(log_std, -20.0, 2.0)) * noise
         return np.asarray(np.tanh(mean + spread))
 
 
@@ -160,22 +168,25 @@ class Acting:
         horizon: int,
         actions: int,
     ) -> Acting:
-        drawn = [
-            _drawn(g, horizon, actions, behaviour.episode_draws) for g in generators
-        ]
-        return cls(behaviour, np.stack(drawn))
+        """Draw the noise of B episodes.
+
+        Args:
+            behaviour: the policy.
+            generators: B, one per episode.
+            horizon: T.
+            actions: A.
+        """
+        noise = []
+        for generator in generators:
+            of_steps = generator.standard_normal((horizon, actions))
+            of_episode = generator.standard_normal(behaviour.episode_draws)
+            repeated = np.tile(of_episode, (horizon, 1))
+            noise.append(np.concatenate((of_steps, repeated), axis=1))
+        return cls(behaviour, np.stack(noise))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
-        return on_grid(in_blocks(self.behaviour.act, observation, self.noise[:, step]))
-
-
-def _drawn(
-    generator: np.random.Generator, steps: int, each: int, once: int
-) -> FloatArray:
-    """Standard normal noise (T, each + once), the last columns the same in all rows."""
-    noise = generator.standard_normal((steps, each))
-    kept = generator.standard_normal(once)
-    return np.concatenate((noise, np.tile(kept, (steps, 1))), axis=1)
+        noise = self.noise[:, step]
+        return on_grid(in_blocks(self.behaviour.act, observation, noise))
 
 
 def play(
@@ -186,8 +197,16 @@ def play(
     seed: int = 0,
     first: int = 0,
 ) -> Episodes:
-    """Roll `behaviour` out for `episodes` episodes, starts and noise drawn for
-    (purpose, seed, task, number)."""
+    """Roll a behaviour out, starts and noise drawn for (purpose, seed, task, number).
+
+    Args:
+        task: what it acts in.
+        behaviour: the policy.
+        episodes: how many.
+        purpose: what they are for, such as `collect random`.
+        seed: of the data.
+        first: number of the first episode.
+    """
     generators = episode_generators(purpose, seed, task.index, episodes, first)
     physics = task.physics()
     act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
@@ -201,7 +220,8 @@ def check_trained(task: Task, floor: float, final: float) -> None:
     Raises:
         DataError: names the task, its final return and the return that it would take.
     """
-    needed = floor + (0.5 if task.family == "cheetah_vel" else 0.25) * abs(floor)
+    share = 0.5 if task.family == "cheetah_vel" else 0.25
+    needed = floor + share * abs(floor)
     if final < needed:
         raise DataError(
             f"{task.suite} {task.name} ({task.key}) is untrained: final return"
@@ -222,15 +242,12 @@ class BehaviourFile:
     def replay(self) -> list[TrainedPolicy]:
         """The policies that collected what training saw until medium, oldest first,
         medium last."""
-        numbers = sorted(
-            int(name.removeprefix("replay_"))
-            for name in self.policies
-            if name.startswith("replay_")
-        )
-        return [
-            *(self.policies[f"replay_{n}"] for n in numbers),
-            self.policies["medium"],
-        ]
+        numbers = []
+        for name in self.policies:
+            if name.startswith("replay_"):
+                numbers.append(int(name.removeprefix("replay_")))
+        policies = [self.policies[f"replay_{number}"] for number in sorted(numbers)]
+        return [*policies, self.policies["medium"]]
 
     @property
     def expert(self) -> TrainedPolicy:
@@ -239,15 +256,11 @@ class BehaviourFile:
 
     def tensors(self) -> dict[str, FloatArray]:
         """Every policy's weights, float32, named `stage/weight`."""
-        named = {
-            f"{stage}/{n}": w
-            for stage, policy in self.policies.items()
-            for n, w in policy.weights.items()
-        }
-        return {
-            name: np.ascontiguousarray(array, np.float32)
-            for name, array in named.items()
-        }
+        tensors = {}
+        for stage, policy in self.policies.items():
+            for name, weight in policy.weights.items():
+                tensors[f"{stage}/{name}"] = np.ascontiguousarray(weight, np.float32)
+        return tensors
 
     def check_task(self, task: Task) -> None:
         """See that the policies were trained on `task`.
@@ -276,18 +289,12 @@ class BehaviourFile:
             raise DataError(
                 f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it"
             ) from error
-        stages = sorted({name.split("/")[0] for name in tensors})
-        grouped = {
-            s: {
-                n.removeprefix(f"{s}/"): v
-                for n, v in tensors.items()
-                if n.startswith(f"{s}/")
-            }
-            for s in stages
-        }
-        return cls(
-            {stage: policy(weights) for stage, weights in grouped.items()}, record
-        )
+        weights: dict[str, dict[str, FloatArray]] = {}
+        for name in sorted(tensors):
+            stage, _, weight = name.partition("/")
+            weights.setdefault(stage, {})[weight] = tensors[name]
+        policies = {stage: policy(weights[stage]) for stage in weights}
+        return cls(policies, record)
 
 
 def check_same(task: Task, record: Mapping[str, Any], made: str) -> None:
@@ -315,10 +322,10 @@ def behaviour_name(family: str, key: str) -> Path:
     return Path(family) / f"{key}.{ending}"
 
 
-def behaviour_path(family: str, key: str, own: Path | None = None) -> Path:
-    """Where a task's behaviour file lies: in the folder `own` if it is there, otherwise
-    among those of the package."""
+def behaviour_path(family: str, key: str, folder: Path | None = None) -> Path:
+    """Where a task's behaviour file lies: in the user's `folder` if it is there,
+    otherwise among those of the package."""
     name = behaviour_name(family, key)
-    if own is not None and (own / name).is_file():
-        return own / name
+    if folder is not None and (folder / name).is_file():
+        return folder / name
     return Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / name

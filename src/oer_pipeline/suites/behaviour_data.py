@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from importlib.metadata import version
 from typing import Any
@@ -12,21 +13,21 @@ import numpy as np
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import Behaviour, UniformPolicy, ZeroPolicy, play
-from oer_pipeline.suites.broken_off import continuation, full_returns
-from oer_pipeline.suites.collect import from_episodes
-from oer_pipeline.suites.rollout import Episodes, episode_generators
+from oer_pipeline.suites.diverged_returns import continuation, full_returns
+from oer_pipeline.suites.episode_table import table_from_episodes
+from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.scripted import Behaviours
 from oer_pipeline.suites.suite import FAMILIES, Task
-from oer_pipeline.trajectories.concatenate import broken_off, concatenate
+from oer_pipeline.trajectories.concatenate import concatenate, diverged_mask
+from oer_pipeline.trajectories.metadata import DIVERGED
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import DIVERGED
 
 REFERENCES = ("random", "medium", "expert")
 """The kinds whose returns are references."""
 KINDS = (*REFERENCES, "medium_replay")
 ROUND = 25
-"""Episodes rolled out together; more rounds follow until there are transitions
-enough."""
+"""Episodes rolled out together; as many rounds as it takes to have enough
+transitions."""
 
 
 def kinds_of(family: str) -> tuple[str, ...]:
@@ -49,31 +50,38 @@ def collect(
     policies kept on the way, episodes in random order. (What an on-policy algorithm
     sees are roll-outs of its successive policies.) `random` needs no behaviours.
 
+    Args:
+        task: what they act in.
+        behaviours: the task's; None: there are none.
+        kind: one of `KINDS`.
+        transitions: rows.
+        data_seed: of starts and noise.
+
     Raises:
         ConfigurationError: an unknown kind, one that the family does not have, or one
             that needs behaviours where there are none.
     """
-    policies, collector = _policies(task, behaviours, kind)
-    metadata = {
+    policies = _policies(task, behaviours, kind)
+    metadata: dict[str, Any] = {
         "suite": task.suite,
         "task": task.index,
         "family": task.family,
         "parameters": dict(task.parameters),
         "kind": kind,
-        "collector": collector,
+        "collector": "uniform actions",
         "data_seed": data_seed,
-        **{
-            name: version(name)
-            for name in ("mujoco", "gymnasium", *FAMILIES[task.family].libraries)
-        },
         "licence": "CC0-1.0",
     }
-    share = -(-transitions // len(policies))
+    if behaviours is not None and kind != "random":
+        metadata["collector"] = dict(behaviours.record)
+    for name in ("mujoco", "gymnasium", *FAMILIES[task.family].libraries):
+        metadata[name] = version(name)
+    share = math.ceil(transitions / len(policies))
     tables: list[Trajectories] = []
     for number, policy in enumerate(policies):
-        purpose = (
-            f"collect {kind}" if len(policies) == 1 else f"collect {kind} {number}"
-        )
+        purpose = f"collect {kind}"
+        if len(policies) > 1:
+            purpose = f"collect {kind} {number}"
         tables.append(_rounds(task, policy, purpose, share, data_seed, metadata))
     if len(tables) == 1:
         return tables[0]
@@ -91,103 +99,110 @@ def _rounds(
 ) -> Trajectories:
     """Rounds of episodes until there are `transitions` rows."""
     rounds: list[Trajectories] = []
+    rows = 0
     physics = task.physics()
-    while sum(map(len, rounds)) < transitions:
-        episodes = play(
-            task, policy, ROUND, purpose, data_seed, first=ROUND * len(rounds)
+    while rows < transitions:
+        first = ROUND * len(rounds)
+        episodes = play(task, policy, ROUND, purpose, data_seed, first)
+        table = table_from_episodes(
+            episodes, metadata, task.horizon, physics.bounds, physics.has_success
         )
-        rounds.append(
-            from_episodes(
-                episodes, metadata, task.horizon, physics.bounds, physics.has_success
-            )
-        )
+        rounds.append(table)
+        rows += len(table)
     return concatenate(rounds)
 
 
 def _in_random_order(
-    table: Trajectories, generator: np.random.Generator
+    table: Trajectories,
+    generator: np.random.Generator,
 ) -> Trajectories:
-    starts, lengths = table.starts, table.lengths
-    order = generator.permutation(len(starts))
-    rows = np.concatenate([np.arange(starts[e], starts[e] + lengths[e]) for e in order])
-    return concatenate([table.select(rows)])
+    starts = table.starts
+    ends = starts + table.lengths
+    rows = []
+    for episode in generator.permutation(len(starts)):
+        rows.append(np.arange(starts[episode], ends[episode]))
+    return concatenate([table.select(np.concatenate(rows))])
 
 
 def references(
-    task: Task, raw: Mapping[str, Trajectories], data_seed: int, episodes: int
+    task: Task,
+    raw: Mapping[str, Trajectories],
+    data_seed: int,
+    episodes: int,
 ) -> dict[str, dict[str, float]]:
-    """Behaviour -> {episodes, mean, sd} of its returns; zero action is rolled out, the
-    rest is in the raw data,
+    """Behaviour -> {episodes, mean, sd} of its returns, and `success`, the share of
+    episodes that solved the task, where the family says so.
 
-    random alone where the task has no trained behaviours.
+    Doing nothing (`zero`) is rolled out, the others are in the raw data. Diverged
+    episodes count as in evaluation (`suites.diverged_returns`).
 
-    Where episodes say so, `success` is the share of them that solved the task.
-
-    Episodes that the physics broke off count as evaluation counts them
-    (suites.broken_off).
+    Args:
+        task: the task.
+        raw: kind -> its table; `random` alone where the task has no trained behaviours.
+        data_seed: of the starts.
+        episodes: of doing nothing.
     """
+    statistics = {}
+    for kind in REFERENCES:
+        if kind in raw:
+            table = raw[kind]
+            returns = rolled_out_returns(task, table)
+            solved = None if table.solved is None else int(table.solved.sum())
+            statistics[kind] = _statistics(returns, solved)
     zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed)
-    returns = {
-        kind: rolled_out_returns(task, raw[kind]) for kind in REFERENCES if kind in raw
-    }
-    returns["zero"] = full_returns(task, zero)
-    found = {
-        k: {"episodes": len(r), "mean": float(r.mean()), "sd": float(r.std(ddof=1))}
-        for k, r in returns.items()
-    }
-    for kind, solved in _solved(raw, zero).items():
-        found[kind]["success"] = solved / len(returns[kind])
-    return found
+    says_success = any("success" in entry for entry in statistics.values())
+    solved = int(zero.success.sum()) if says_success else None
+    statistics["zero"] = _statistics(full_returns(task, zero), solved)
+    return statistics
 
 
-def _solved(raw: Mapping[str, Trajectories], zero: Episodes) -> dict[str, int]:
-    """How many episodes of each kind and of doing nothing solved the task; nothing
-    where the family does not say."""
-    told = {kind: raw[kind].solved for kind in REFERENCES if kind in raw}
-    solved = {
-        kind: int(episodes.sum())
-        for kind, episodes in told.items()
-        if episodes is not None
+def _statistics(returns: FloatArray, solved: int | None) -> dict[str, float]:
+    """Of the returns (E,) of episodes of which `solved` solved their task; None: nobody
+    says."""
+    statistics = {
+        "episodes": len(returns),
+        "mean": float(returns.mean()),
+        "sd": float(returns.std(ddof=1)),
     }
-    return {**solved, "zero": int(zero.success.sum())} if solved else {}
+    if solved is not None:
+        statistics["success"] = solved / len(returns)
+    return statistics
 
 
 def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
-    """Returns (E,) float64 of the episodes that `from_episodes` made a table of.
+    """Returns (E,) float64 of the episodes that `table_from_episodes` made a table of.
 
-    Those that the physics broke off are continued to the horizon, and those that broke
-    off in their first step, which have no row, follow at the end. An episode that the
-    environment itself cut short counts as it is.
+    Diverged episodes are continued to the horizon. Those that diverged in their first
+    step have no row; their returns come last. An episode that the environment itself
+    cut short counts as it is.
     """
-    returns, broken = table.returns, broken_off(table)
-    at_once = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(broken))
-    if not broken.any() and at_once <= 0:
+    returns = table.returns
+    diverged = diverged_mask(table)
+    without_rows = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(diverged))
+    if not diverged.any() and without_rows <= 0:
         return returns
     least = np.minimum.reduceat(table.rewards, table.starts)
-    returns[broken] += continuation(task, table.lengths[broken], least[broken])
-    nothing = np.zeros(max(0, at_once), dtype=np.int64)
-    whole = continuation(task, nothing, nothing.astype(np.float64))
-    return np.concatenate((returns, whole))
+    returns[diverged] += continuation(task, table.lengths[diverged], least[diverged])
+    no_steps = np.zeros(max(0, without_rows), dtype=np.int64)
+    no_rewards = no_steps.astype(np.float64)
+    return np.concatenate((returns, continuation(task, no_steps, no_rewards)))
 
 
-def _policies(
-    task: Task, behaviours: Behaviours | None, kind: str
-) -> tuple[list[Behaviour], Any]:
-    """Who acts, and what the data say of them."""
+def _policies(task: Task, behaviours: Behaviours | None, kind: str) -> list[Behaviour]:
+    """The policies that collect a kind of data."""
     known = kinds_of(task.family)
     if kind not in known:
         raise ConfigurationError(
             f"{task.suite}: unknown raw kind {kind!r}; {choices(known, kind)}"
         )
     if kind == "random":
-        return [UniformPolicy()], "uniform actions"
+        return [UniformPolicy()]
     if behaviours is None:
         raise ConfigurationError(
             f"raw kind {kind} needs trained behaviours; only random needs none"
         )
-    record = dict(behaviours.record)
     if kind == "medium_replay":
-        return list(behaviours.replay), record
-    return [
-        behaviours.policies["medium"] if kind == "medium" else behaviours.expert
-    ], record
+        return list(behaviours.replay)
+    if kind == "medium":
+        return [behaviours.policies["medium"]]
+    return [behaviours.expert]

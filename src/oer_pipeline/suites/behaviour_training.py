@@ -27,6 +27,7 @@ import numpy as np
 from safetensors.numpy import save as serialise
 
 from oer_pipeline.common import plugins
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import ConfigurationError, DataError, OERError, choices
 from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
@@ -40,7 +41,7 @@ from oer_pipeline.suites.behaviour import (
     check_trained,
     play,
 )
-from oer_pipeline.suites.broken_off import full_returns
+from oer_pipeline.suites.diverged_returns import full_returns
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
@@ -56,8 +57,8 @@ what training saw."""
 
 @dataclass(frozen=True)
 class Training:
-    """How a family's behaviours are trained: the algorithm, its settings, episodes a
-    snapshot is scored on."""
+    """How a family's behaviours are trained: the algorithm, its settings, episodes that
+    a snapshot is scored on."""
 
     algorithm: str
     settings: PPOSettings | SACSettings
@@ -71,22 +72,23 @@ class Training:
         Raises:
             ConfigurationError: an unknown algorithm or setting.
         """
-        given = dict(config)
-        algorithm, episodes = given.pop("algorithm", "PPO"), given.pop("episodes", 20)
+        options = dict(config)
+        algorithm = options.pop("algorithm", "PPO")
+        episodes = options.pop("episodes", 20)
         if algorithm not in ALGORITHMS:
             raise ConfigurationError(
                 f"behaviours of {family}: algorithm {algorithm!r};"
                 f" {choices(ALGORITHMS)}"
             )
         settings = ALGORITHMS[algorithm][1]
-        for name in given:
+        for name in options:
             if name not in settings.__dataclass_fields__:
                 known = choices(settings.__dataclass_fields__, name)
                 raise ConfigurationError(
                     f"behaviours of {family}: unknown setting {name!r} of {algorithm};"
                     f" {known}"
                 )
-        return cls(algorithm, settings(**given), episodes)
+        return cls(algorithm, settings(**options), episodes)
 
 
 def train(task: Task, training: Training) -> BehaviourFile:
@@ -103,72 +105,73 @@ def train(task: Task, training: Training) -> BehaviourFile:
     started = time.monotonic()
     snapshots = ALGORITHMS[training.algorithm][0](task, training.settings)
 
-    def score(behaviour: Behaviour) -> float:
-        # Episodes of its own, the same wherever the task stands in a sequence.
-        own = replace(task, index=0)
-        episodes = play(own, behaviour, training.episodes, "snapshot")
-        return float(full_returns(own, episodes).mean())
+    # Index 0: the same episodes wherever the task stands in a sequence.
+    scored = replace(task, index=0)
 
-    random, zero = score(UniformPolicy()), score(ZeroPolicy())
-    final = BehaviourFile({"final": snapshots[-1][1]}, {}).expert
-    floor, best = max(random, zero), score(final)
+    def score(behaviour: Behaviour) -> float:
+        episodes = play(scored, behaviour, training.episodes, "snapshot")
+        return float(full_returns(scored, episodes).mean())
+
+    random = score(UniformPolicy())
+    zero = score(ZeroPolicy())
+    last = snapshots[-1][1]
+    best = score(replace(last, deterministic=True))
+    floor = max(random, zero)
     check_trained(task, floor, best)
-    curve = [(steps, score(policy)) for steps, policy in snapshots]
-    number = _medium([value for _, value in curve], floor + (best - floor) / 2, task)
-    policies: dict[str, TrainedPolicy] = {
-        "medium": snapshots[number][1],
-        "final": snapshots[-1][1],
-    }
-    on_the_way = np.unique(np.linspace(0, number, REPLAY_POLICIES + 1).astype(int)[:-1])
-    policies |= {
-        f"replay_{i}": snapshots[n][1]
-        for i, n in enumerate(on_the_way, 1)
-        if n < number
-    }
+    returns = [score(policy) for _, policy in snapshots]
+    medium = _medium(returns, floor + (best - floor) / 2, task)
+    policies: dict[str, TrainedPolicy] = {"medium": snapshots[medium][1], "final": last}
+    replay_steps = []
+    for number, place in enumerate(_on_the_way(medium), start=1):
+        steps, policy = snapshots[place]
+        policies[f"replay_{number}"] = policy
+        replay_steps.append(steps)
+    curve = []
+    for (steps, _), value in zip(snapshots, returns, strict=True):
+        curve.append([steps, round(value, 2)])
     record = {
         "algorithm": training.algorithm,
         "task": dict(task.parameters),
         "horizon": task.horizon,
         "settings": vars(training.settings),
-        "medium_steps": curve[number][0],
-        "replay_steps": [curve[n][0] for n in on_the_way if n < number],
+        "medium_steps": snapshots[medium][0],
+        "replay_steps": replay_steps,
         "returns": {
             "random": random,
             "zero": zero,
-            "medium": curve[number][1],
+            "medium": returns[medium],
             "final": best,
         },
-        "curve": [[steps, round(value, 2)] for steps, value in curve],
+        "curve": curve,
         "seconds": round(time.monotonic() - started),
     }
     return BehaviourFile(policies, record)
 
 
-def _medium(scores: Sequence[float], wanted: float, task: Task) -> int:
-    reached = [number for number, value in enumerate(scores) if value >= wanted]
-    if not reached:
-        best = f"the best is {max(scores):.1f} as it samples its actions"
-        remedy = (
-            "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
-        )
-        raise DataError(
-            f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f};"
-            f" {best}; {remedy}: {task.family} in conf/base/behaviours.yml"
-        )
-    return reached[0]
+def _medium(returns: Sequence[float], wanted: float, task: Task) -> int:
+    """The place of the first snapshot that reaches what is wanted."""
+    for place, value in enumerate(returns):
+        if value >= wanted:
+            return place
+    best = f"the best is {max(returns):.1f} as it samples its actions"
+    remedy = "train longer (steps), explore less (PPO: log_std) or keep more snapshots"
+    raise DataError(
+        f"{task.suite} {task.name}: no snapshot reaches medium, {wanted:.1f};"
+        f" {best}; {remedy}: {task.family} in conf/base/behaviours.yml"
+    )
+
+
+def _on_the_way(medium: int) -> list[int]:
+    """Places of the snapshots before medium that are kept, evenly spread from the
+    first."""
+    spread = np.linspace(0, medium, REPLAY_POLICIES + 1).astype(int)
+    return [int(place) for place in np.unique(spread[:-1]) if place < medium]
 
 
 def save(behaviours: BehaviourFile, path: Path) -> None:
     """Write a behaviour file; it appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    half.write_bytes(
-        serialise(
-            behaviours.tensors(),
-            {"record": json.dumps(behaviours.record, sort_keys=True)},
-        )
-    )
-    half.replace(path)
+    metadata = {"record": json.dumps(behaviours.record, sort_keys=True)}
+    write_atomic(path, serialise(behaviours.tensors(), metadata))
 
 
 def _train_one(task: Task, training: Training, path: Path) -> str:
@@ -179,9 +182,8 @@ def _train_one(task: Task, training: Training, path: Path) -> str:
         behaviours = train(task, training)
         save(behaviours, path)
         record = dict(behaviours.record)
-    returns = ", ".join(
-        f"{name} {value:.1f}" for name, value in record["returns"].items()
-    )
+    values = [f"{name} {value:.1f}" for name, value in record["returns"].items()]
+    returns = ", ".join(values)
     return f"{task.suite} {task.name} ({task.key}): {returns}; {record['seconds']} s"
 
 
@@ -191,29 +193,31 @@ def train_all(
     folder: Path,
     processes: int,
 ) -> list[str]:
-    """Train every task that has no file yet, in parallel processes; returns what
-    failed, one line a task."""
+    """Train every task that has no file yet, in parallel processes.
+
+    Args:
+        tasks: of any suites.
+        trainings: family -> how it is trained.
+        folder: of the files.
+        processes: how many at once.
+
+    Returns:
+        What failed, one line per task.
+    """
     different = {(task.family, task.key): task for task in tasks}
-    missing = [
-        task
-        for names, task in different.items()
-        if not behaviour_path(*names, folder).is_file()
-    ]
-    print(
-        f"{len(missing)} tasks to train, {len(different) - len(missing)} are there",
-        flush=True,
-    )
+    missing = []
+    for (family, key), task in different.items():
+        if not behaviour_path(family, key, folder).is_file():
+            missing.append(task)
+    there = len(different) - len(missing)
+    print(f"{len(missing)} tasks to train, {there} are there", flush=True)
     failures = []
     with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        runs = {
-            pool.submit(
-                _train_one,
-                t,
-                trainings[t.family],
-                folder / behaviour_name(t.family, t.key),
-            ): t
-            for t in missing
-        }
+        runs = []
+        for task in missing:
+            path = folder / behaviour_name(task.family, task.key)
+            training = trainings[task.family]
+            runs.append(pool.submit(_train_one, task, training, path))
         for number, run in enumerate(as_completed(runs), start=1):
             error = run.exception()
             if error is not None and not isinstance(error, OERError):

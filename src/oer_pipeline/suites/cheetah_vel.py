@@ -27,15 +27,18 @@ class CheetahVel(MujocoPhysics):
         self._torso = self.model.body("torso").id
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        state.qpos[:] += generator.uniform(-0.1, 0.1, self.model.nq)
-        state.qvel[:] = 0.1 * generator.standard_normal(self.model.nv)
+        model = self.model
+        state.qpos[:] += generator.uniform(-0.1, 0.1, model.nq)
+        state.qvel[:] = 0.1 * generator.standard_normal(model.nv)
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
-        return np.concatenate((state.qpos[1:], state.qvel, state.xpos[self._torso]))
+        torso = state.xpos[self._torso]
+        return np.concatenate((state.qpos[1:], state.qvel, torso))
 
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
         start = state.qpos[0]
         self.simulate(state, action)
         velocity = (state.qpos[0] - start) / self.dt
-        reward = -abs(velocity - self.target_velocity) - 0.05 * squared(action)
-        return Transition(float(reward), False)
+        distance = abs(velocity - self.target_velocity)
+        reward = -distance - 0.05 * squared(action)
+        return Transition(float(reward), terminal=False)

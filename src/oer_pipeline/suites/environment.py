@@ -1,5 +1,4 @@
-"""The same physics behind gymnasium's interface, for whoever trains or tests in an
-environment."""
+"""The same physics behind gymnasium's interface, to train or to test in."""
 
 from __future__ import annotations
 
@@ -15,7 +14,9 @@ from oer_pipeline.suites.physics import Physics
 from oer_pipeline.suites.suite import FAMILIES, Task
 from oer_pipeline.suites.task_lists import listed
 
-PICTURE = (480, 360)
+WIDTH = 480
+HEIGHT = 360
+"""Of a picture, in pixels."""
 LITERATURE_HORIZON = 200
 IDS = {
     "oer/AntDir-v0": "ant_dir",
@@ -33,7 +34,10 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
     cheetah, whose rewards are all below 0, an end would pay.
     """
 
-    metadata = {"render_modes": ["rgb_array"], "render_fps": 20}  # noqa: RUF012 - gymnasium's own contract
+    metadata = {  # noqa: RUF012 - gymnasium declares it so
+        "render_modes": ["rgb_array"],
+        "render_fps": 20,
+    }
 
     def __init__(
         self,
@@ -41,7 +45,9 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         horizon: int | None = None,
         render_mode: str | None = None,
     ) -> None:
-        self._physics, self._horizon, self.render_mode = physics, horizon, render_mode
+        self._physics = physics
+        self._horizon = horizon
+        self.render_mode = render_mode
         self._state = physics.new_state()
         self._step = 0
         self.observation_space = gymnasium.spaces.Box(
@@ -52,7 +58,10 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         )
 
     def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+        self,
+        *,
+        seed: int | None = None,
+        options: dict[str, Any] | None = None,
     ) -> tuple[FloatArray, dict[str, Any]]:
         super().reset(seed=seed)
         self._step = 0
@@ -61,7 +70,8 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         return self._seen, {}
 
     def step(
-        self, action: FloatArray
+        self,
+        action: FloatArray,
     ) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         outcome = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
@@ -77,11 +87,9 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
 
     def render(self) -> NDArray[np.uint8] | None:
         """A picture (360, 480, 3) in mode `rgb_array`, otherwise nothing."""
-        return (
-            self._physics.picture(self._state, *PICTURE)
-            if self.render_mode == "rgb_array"
-            else None
-        )
+        if self.render_mode != "rgb_array":
+            return None
+        return self._physics.picture(self._state, WIDTH, HEIGHT)
 
 
 def task_env(task: Task) -> PhysicsEnv:
@@ -90,18 +98,28 @@ def task_env(task: Task) -> PhysicsEnv:
 
 
 def family_env(
-    family: str, task_id: int = 0, render_mode: str | None = None, **parameters: Any
+    family: str,
+    task_id: int = 0,
+    render_mode: str | None = None,
+    **parameters: Any,
 ) -> PhysicsEnv:
     """What `gymnasium.make("oer/AntDir-v0", task_id=3)` calls: a task of the
     literature's list, or of `parameters`.
+
+    Args:
+        family: a key of `FAMILIES`.
+        task_id: the task's number in the list.
+        render_mode: `rgb_array` or None.
+        parameters: of the family, instead of a task of the list.
 
     Raises:
         ConfigurationError: an id that the list does not have, parameters that the
             family does not take.
     """
-    given = parameters or listed(family, [task_id], f"environment {family}")[0]
+    if not parameters:
+        [parameters] = listed(family, [task_id], f"environment {family}")
     try:
-        return PhysicsEnv(FAMILIES[family](**given), render_mode=render_mode)
+        return PhysicsEnv(FAMILIES[family](**parameters), render_mode=render_mode)
     except TypeError as error:
         raise ConfigurationError(f"environment {family}: {error}") from error
 
@@ -109,10 +127,10 @@ def family_env(
 def register() -> None:
     """Register the families with gymnasium; the horizon is gymnasium's time limit,
     `max_episode_steps` changes it."""
-    for id_, family in IDS.items():
-        if id_ not in gymnasium.registry:
+    for name, family in IDS.items():
+        if name not in gymnasium.registry:
             gymnasium.register(
-                id_,
+                name,
                 entry_point="oer_pipeline.suites.environment:family_env",
                 max_episode_steps=LITERATURE_HORIZON,
                 kwargs={"family": family},

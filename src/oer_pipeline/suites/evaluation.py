@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.suites.physics import Physics
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import Task
 
@@ -17,48 +18,62 @@ ActOnTask = Callable[[Task, FloatArray], FloatArray]
 """(task, observations (M, E, D)) -> actions (M, E, A)."""
 
 
-def evaluate(
-    tasks: Sequence[Task], act: ActOnTask, members: int, episodes: int, purpose: str
+def evaluate_policies(
+    tasks: Sequence[Task],
+    act: ActOnTask,
+    members: int,
+    episodes: int,
+    purpose: str,
 ) -> list[list[Episodes]]:
     """Roll every member out on every task: result[k][m] holds E episodes.
 
     Start states are a function of (purpose, task, episode), the same for all members
     and methods, and of another purpose than collection's, so never those of the data;
     where a task has a list of starts, those held out.
+
+    Args:
+        tasks: K tasks of one suite.
+        act: the members' policies.
+        members: M.
+        episodes: E per member and task.
+        purpose: what the episodes are for, such as `evaluation`.
     """
-    each = members * episodes
-    physics = [p for task in tasks for p in [task.physics().held_out()] * each]
-    generators = [
-        g
-        for t in tasks
-        for _ in range(members)
-        for g in episode_generators(purpose, 0, t.index, episodes)
-    ]
+    physics: list[Physics] = []
+    generators: list[np.random.Generator] = []
+    for task in tasks:
+        physics += [task.physics().held_out()] * (members * episodes)
+        for _ in range(members):
+            generators += episode_generators(purpose, 0, task.index, episodes)
 
     def act_on_all(observation: FloatArray, _step: int) -> FloatArray:
-        parts = observation.reshape(len(tasks), members, episodes, -1)
-        actions = [
-            _act_in_blocks(act, task, part)
-            for task, part in zip(tasks, parts, strict=True)
-        ]
-        return np.stack(actions).reshape(len(tasks) * each, -1)
+        observation_KMED = observation.reshape(len(tasks), members, episodes, -1)
+        actions = []
+        for task, observation_MED in zip(tasks, observation_KMED, strict=True):
+            actions.append(_act_in_blocks(act, task, observation_MED))
+        return np.stack(actions).reshape(len(observation), -1)
 
     everything = rollout(physics, generators, act_on_all, tasks[0].horizon)
-    chunks = [
-        everything.take(slice(i * episodes, (i + 1) * episodes))
-        for i in range(len(tasks) * members)
-    ]
-    return [chunks[k * members : (k + 1) * members] for k in range(len(tasks))]
+    by_task: list[list[Episodes]] = []
+    first = 0
+    for _ in tasks:
+        by_member = []
+        for _ in range(members):
+            by_member.append(everything.take(slice(first, first + episodes)))
+            first += episodes
+        by_task.append(by_member)
+    return by_task
 
 
 def _act_in_blocks(
-    act: ActOnTask, task: Task, observation_MED: FloatArray
+    act: ActOnTask,
+    task: Task,
+    observation_MED: FloatArray,
 ) -> FloatArray:
     """The actions (M, E, A), the same whatever the number of episodes."""
 
-    def block(observation_EMD: FloatArray) -> FloatArray:
-        return act(task, np.ascontiguousarray(observation_EMD.swapaxes(0, 1))).swapaxes(
-            0, 1
-        )
+    def act_on_block(observation_EMD: FloatArray) -> FloatArray:
+        block_MED = np.ascontiguousarray(observation_EMD.swapaxes(0, 1))
+        return act(task, block_MED).swapaxes(0, 1)
 
-    return in_blocks(block, observation_MED.swapaxes(0, 1)).swapaxes(0, 1)
+    action_EMA = in_blocks(act_on_block, observation_MED.swapaxes(0, 1))
+    return action_EMA.swapaxes(0, 1)

@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 from oer_pipeline.common import plugins
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices, one_line
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.info_flag import InfoFlag
 from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
+from oer_pipeline.suites.success_flag import SuccessFlag
 
 LARGEST_SEED = 2**31 - 1
 LARGEST = float(np.finfo(np.float32).max)
-"""What is beyond could not be recorded."""
+"""Larger numbers could not be recorded."""
 
 
 @dataclass
@@ -41,8 +41,11 @@ class GymnasiumPhysics(Physics):
     `module:id` imports the module that registers it. An environment that truncates an
     episode itself, before the horizon, ends it as a time-out.
 
-    `success_key`: where the `info` of every step says whether the task is solved, such
-    as `success` or `is_success`; without it the suite has no success.
+    Args:
+        id: of the environment.
+        kwargs: arguments of its constructor.
+        success_key: where the `info` of every step says whether the task is solved,
+            such as `success` or `is_success`; without it the suite has no success.
 
     Raises:
         ConfigurationError: an unknown id, an environment that cannot be made with
@@ -67,17 +70,19 @@ class GymnasiumPhysics(Physics):
                 f"environment {id!r}: kwargs is {kwargs!r}; it takes a mapping of"
                 " arguments"
             )
-        self._id, self._kwargs = id, dict(kwargs or {})
-        self._success = InfoFlag(id, success_key)
+        self._id = id
+        self._kwargs = dict(kwargs or {})
+        self._success = SuccessFlag(id, success_key)
         self.has_success = success_key is not None
         env = self._make()
         observation = _flat(env.observation_space, f"{id}: its observation")
         action = _flat(env.action_space, f"{id}: its action")
-        self.observation_size, self.action_size = observation.shape[0], action.shape[0]
-        low, high = action.low.astype(np.float32), action.high.astype(np.float32)
-        if not (
-            np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()
-        ):
+        self.observation_size = observation.shape[0]
+        self.action_size = action.shape[0]
+        low = action.low.astype(np.float32)
+        high = action.high.astype(np.float32)
+        finite = np.isfinite(low).all() and np.isfinite(high).all()
+        if not finite or (low >= high).any():
             raise ConfigurationError(
                 f"environment {id}: its action space {action} has to be bounded"
             )
@@ -92,7 +97,8 @@ class GymnasiumPhysics(Physics):
         seed = int(generator.integers(LARGEST_SEED))
         with self._calling("reset"):
             observation, _ = state.env.reset(seed=seed)
-            state.observation, state.reward = self._seen(observation), 0.0
+            state.observation = self._checked(observation)
+            state.reward = 0.0
 
     def observe(self, state: EnvState) -> FloatArray:
         return state.observation
@@ -101,14 +107,14 @@ class GymnasiumPhysics(Physics):
         space: Any = state.env.action_space
         action = np.clip(action, -1.0, 1.0)
         if self.bounds is not None:
-            action = self.bounds.low + 0.5 * (action + 1.0) * (
-                self.bounds.high - self.bounds.low
-            )
+            low, high = self.bounds
+            action = low + 0.5 * (action + 1.0) * (high - low)
+        applied = action.astype(space.dtype)
         with self._calling("step"):
-            observation, reward, terminated, truncated, info = state.env.step(
-                action.astype(space.dtype)
-            )
-            state.observation, state.reward = self._seen(observation), float(reward)
+            result = state.env.step(applied)
+            observation, reward, terminated, truncated, info = result
+            state.observation = self._checked(observation)
+            state.reward = float(reward)
         self._check_reward(state)
         solved = self._success.read(info)
         return Transition(state.reward, bool(terminated), solved, bool(truncated))
@@ -123,16 +129,19 @@ class GymnasiumPhysics(Physics):
 
     @property
     def state_dimensions(self) -> tuple[int, ...]:
-        return () if self._layout is None else self._layout.dimensions
+        if self._layout is None:
+            return ()
+        return self._layout.dimensions
 
     def restore(self, state: EnvState, observation: FloatArray) -> bool:
-        return self._layout is not None and self._layout.restore(state.env, observation)
+        if self._layout is None:
+            return False
+        return self._layout.restore(state.env, observation)
 
     def is_sound(self, state: EnvState) -> bool:
-        return bool(
-            (np.abs(state.observation) <= LARGEST).all()
-            and abs(state.reward) <= LARGEST
-        )  # false for NaN, too
+        # Comparisons are false for NaN, too.
+        observed = (np.abs(state.observation) <= LARGEST).all()
+        return bool(observed and abs(state.reward) <= LARGEST)
 
     def picture(self, state: EnvState, width: int, height: int) -> NDArray[np.uint8]:
         """The environment's own picture; `kwargs` have to ask for `render_mode:
@@ -147,23 +156,22 @@ class GymnasiumPhysics(Physics):
         except DataError:
             raise
         except Exception as error:  # somebody else's code
-            raise DataError(
-                f"{self._named}: its {method} failed: {one_line(error)}"
-            ) from error
+            cause = f"{self._title}: its {method} failed: {one_line(error)}"
+            raise DataError(cause) from error
 
     @property
-    def _named(self) -> str:
-        return f"environment {self._id!r}" + (
-            f" with {self._kwargs}" if self._kwargs else ""
-        )
+    def _title(self) -> str:
+        """What errors call the environment."""
+        name = f"environment {self._id!r}"
+        return f"{name} with {self._kwargs}" if self._kwargs else name
 
-    def _seen(self, observation: Any) -> FloatArray:
+    def _checked(self, observation: Any) -> FloatArray:
         """What `reset` or `step` returned, (observation_size,) float64."""
         array = np.asarray(observation, dtype=np.float64)
         if array.shape != (self.observation_size,):
             wanted = f"its space says {(self.observation_size,)}"
             raise DataError(
-                f"{self._named}: its observation has shape {array.shape}; {wanted}"
+                f"{self._title}: its observation has shape {array.shape}; {wanted}"
             )
         return array
 
@@ -172,11 +180,11 @@ class GymnasiumPhysics(Physics):
 
         With an observation that is none either, the simulation diverged: `is_sound`.
         """
-        observed = bool((np.abs(state.observation) <= LARGEST).all())
+        observed = (np.abs(state.observation) <= LARGEST).all()
         if observed and not abs(state.reward) <= LARGEST:
             wanted = "rewards have to be finite numbers within float32"
             raise DataError(
-                f"{self._named}: its step returned the reward {state.reward}; {wanted}"
+                f"{self._title}: its step returned the reward {state.reward}; {wanted}"
             )
 
     def _make(self) -> gymnasium.Env[Any, Any]:
@@ -187,34 +195,28 @@ class GymnasiumPhysics(Physics):
                 self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs
             )
         except gymnasium.error.Error as error:
-            known = choices(gymnasium.registry, self._id).split("?")[0]
-            hint = (
-                f" ({known}?)"
-                if known.startswith("did you mean")
-                else _registered_by(self._id)
-            )
-            raise ConfigurationError(
-                f"environment {self._id!r}: {error}{hint}"
-            ) from error
-        except (
-            Exception
-        ) as error:  # of its constructor, or of the module that registers it
-            raise ConfigurationError(
-                f"{self._named}: {one_line(error)}{self._advice(error)}"
-            ) from error
+            cause = f"environment {self._id!r}: {error}{_hint(self._id)}"
+            raise ConfigurationError(cause) from error
+        except Exception as error:  # of its constructor, or of the module named with it
+            cause = f"{self._title}: {one_line(error)}{self._advice(error)}"
+            raise ConfigurationError(cause) from error
 
     def _advice(self, error: Exception) -> str:
         """Where the module belongs that registers the environment, if it is not
         found."""
         module, colon, _ = str(self._id).partition(":")
-        missing = isinstance(
-            error, ModuleNotFoundError
-        ) and f"No module named {module!r}" in str(error)
-        return f"; {plugins.advice(module)}" if colon and missing else ""
+        if not colon or not isinstance(error, ModuleNotFoundError):
+            return ""
+        if f"No module named {module!r}" not in str(error):
+            return ""
+        return f"; {plugins.advice(module)}"
 
 
-def _registered_by(id: str) -> str:
-    """How to come by an environment that nobody has registered yet."""
+def _hint(id: str) -> str:
+    """What was perhaps meant by an unknown id, or how the environment is registered."""
+    guess, question, _ = choices(gymnasium.registry, id).partition("?")
+    if question and guess.startswith("did you mean"):
+        return f" ({guess}?)"
     if ":" in id:
         return ""
     return (

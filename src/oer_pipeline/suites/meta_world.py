@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.mujoco_physics import draw_without_a_screen, finite
+from oer_pipeline.suites.mujoco_physics import draw_without_a_screen, is_finite
 from oer_pipeline.suites.physics import Physics, Transition
 
 GOALS = 50
@@ -137,24 +137,26 @@ class MetaWorld(Physics):
 
     def is_sound(self, state: Episode) -> bool:
         self._simulator.resume(state)
-        known = np.isfinite(state.observation).all() and np.isfinite(state.reward)
-        return bool(known) and finite(state.env.data)
+        observed = np.isfinite(state.observation).all()
+        earned = np.isfinite(state.reward)
+        return bool(observed and earned) and is_finite(state.env.data)
 
     def picture(self, state: Episode, width: int, height: int) -> NDArray[np.uint8]:
         self._simulator.resume(state)
+        model = self._simulator.model
         draw_without_a_screen()
-        mujoco.mj_fwdPosition(self._simulator.model, state.env.data)
-        with mujoco.Renderer(self._simulator.model, height, width) as renderer:
+        mujoco.mj_fwdPosition(model, state.env.data)
+        with mujoco.Renderer(model, height, width) as renderer:
             renderer.update_scene(state.env.data, CAMERA)
             return np.asarray(renderer.render())
 
 
-class Hand(NamedTuple):
+class HandAtStart(NamedTuple):
     """The simulation with the hand at its start: MuJoCo's state, its kinematics, the
-    middle between the fingers."""
+    middle between the fingers (tool centre point, 3)."""
 
     state: FloatArray
-    places: Mapping[str, FloatArray]
+    kinematics: Mapping[str, FloatArray]
     tcp: FloatArray
 
 
@@ -176,9 +178,10 @@ class Simulator:
 
     def __init__(self, env_name: str) -> None:
         task = meta_world().ALL_V3_ENVIRONMENTS[env_name]
-        self._name, self._class = env_name, _sharing(task, self)
+        self._name = env_name
+        self._class = _sharing(task, self)
         self._running: Episode | None = None
-        self._hands: dict[bytes, Hand] = {}
+        self._hands: dict[bytes, HandAtStart] = {}
         self._goals: dict[int, FloatArray] = {}
         self.model: Any = None
         self._data: Any = None
@@ -188,9 +191,10 @@ class Simulator:
         """The model as its file has it, read once, and its data as if new."""
         if self.model is None:
             self.model = mujoco.MjModel.from_xml_path(path)
-            # A simulation that diverges shall be seen, not begun anew.
+            # A simulation that diverges has to be seen, not begun anew.
             self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
-            self._data, self._pristine = mujoco.MjData(self.model), self._moved()
+            self._data = mujoco.MjData(self.model)
+            self._pristine = self._moved()
         self._move(self._pristine)
         mujoco.mj_resetData(self.model, self._data)
         return self.model, self._data
@@ -200,26 +204,30 @@ class Simulator:
         one."""
         self._park()
         env = self._new_env()
-        env._freeze_rand_vec, env._last_rand_vec = True, goal.copy()
-        observation, _ = env.reset()
-        state.env, state.observation, state.reward = env, observation, 0.0
-        state.moved, self._running = self._moved(), state
+        env._freeze_rand_vec = True
+        env._last_rand_vec = goal.copy()
+        state.observation, _ = env.reset()
+        state.env = env
+        state.reward = 0.0
+        state.moved = self._moved()
+        self._running = state
 
     def advance(self, env: Any, action: FloatArray) -> FloatArray:
         """What Meta-World's `step` does up to the observation, which is returned, under
         an action within +-1."""
-        data, space = self._data, env.sawyer_observation_space
+        data = self._data
         hand = data.mocap_pos[0] + action[:3] * env.action_scale
-        data.mocap_pos[0] = np.minimum(np.maximum(hand, env.mocap_low), env.mocap_high)
+        data.mocap_pos[0] = _clipped(hand, env.mocap_low, env.mocap_high)
         data.mocap_quat[0] = UPRIGHT
         data.ctrl[:] = action[3], -action[3]
         mujoco.mj_step(self.model, data, env.frame_skip)
         for name, place in env._target_site_config:
             data.site(name).xpos = place[:3]
         mujoco.mj_forward(self.model, data)
-        observation = np.minimum(np.maximum(env._get_obs(), space.low), space.high)
+        space = env.sawyer_observation_space
+        observation = _clipped(env._get_obs(), space.low, space.high)
         env._last_stable_obs = observation
-        return np.asarray(observation)
+        return observation
 
     def resume(self, state: Episode) -> None:
         """Let an episode go on."""
@@ -243,7 +251,8 @@ class Simulator:
             env = self._new_env()
             key = zlib.crc32(self._name.encode())
             env.np_random = np.random.default_rng((key, number))
-            env._freeze_rand_vec, env.seeded_rand_vec = False, True
+            env._freeze_rand_vec = False
+            env.seeded_rand_vec = True
             env.reset_model()
             self._goals[number] = env._last_rand_vec
         return self._goals[number]
@@ -251,24 +260,25 @@ class Simulator:
     def reset_hand(self, env: Any, simulate: Callable[[], None]) -> None:
         """Move the hand to its start: simulated once from each state, of which there
         are few."""
-        data, parts = env.data, self._moved()
-        hand = np.asarray(env.hand_init_pos, dtype=np.float64)
-        everything = (self._state(data), hand, *parts.values())
-        key = b"".join(array.tobytes() for array in everything)
+        data = env.data
+        target = np.asarray(env.hand_init_pos, dtype=np.float64)
+        before = (self._state(data), target, *self._moved().values())
+        key = b"".join(array.tobytes() for array in before)
         if key not in self._hands:
             simulate()
-            places = {name: getattr(data, name).copy() for name in KINEMATICS}
-            self._hands[key] = Hand(self._state(data), places, env.init_tcp)
+            kinematics = {name: getattr(data, name).copy() for name in KINEMATICS}
+            self._hands[key] = HandAtStart(self._state(data), kinematics, env.init_tcp)
             return
-        found = self._hands[key]
-        mujoco.mj_setState(self.model, data, found.state, INTEGRATION)
-        for name, values in found.places.items():
+        hand = self._hands[key]
+        mujoco.mj_setState(self.model, data, hand.state, INTEGRATION)
+        for name, values in hand.kinematics.items():
             getattr(data, name)[:] = values
-        env.init_tcp = found.tcp.copy()
+        env.init_tcp = hand.tcp.copy()
 
     def _new_env(self) -> Any:
         env = self._class()
-        env._set_task_called, env._partially_observable = True, False
+        env._set_task_called = True
+        env._partially_observable = False
         del env.sawyer_observation_space  # cached without the goal
         return env
 
@@ -283,9 +293,11 @@ class Simulator:
         return int(mujoco.mj_stateSize(self.model, INTEGRATION))
 
     def _moved(self) -> dict[str, FloatArray]:
+        """A copy of the parts of the model that tasks change."""
         return {name: getattr(self.model, name).copy() for name in MOVED}
 
     def _move(self, parts: Mapping[str, FloatArray]) -> None:
+        """Put these parts of the model where a copy has them."""
         for name, values in parts.items():
             getattr(self.model, name)[:] = values
 
@@ -298,21 +310,33 @@ def one_frame(env: Any) -> FloatArray:
     """
     body = env.data.body
     apart = body("rightclaw").xpos - body("leftclaw").xpos
+    opening = math.sqrt(apart.dot(apart)) / 0.1
     frame = np.zeros(FRAME)
     frame[:3] = env.get_endeff_pos()
-    frame[3] = min(max(math.sqrt(apart.dot(apart)) / 0.1, 0.0), 1.0)
-    places, turns = env._get_pos_objects(), env._get_quat_objects()
-    for number in range(len(places) // 3):
-        first = 4 + 7 * number
-        frame[first : first + 3] = places[3 * number : 3 * number + 3]
-        frame[first + 3 : first + 7] = turns[4 * number : 4 * number + 4]
+    frame[3] = min(max(opening, 0.0), 1.0)
+    positions = env._get_pos_objects()  # 3 numbers per object
+    quaternions = env._get_quat_objects()  # 4 numbers per object
+    place = 4
+    for number in range(len(positions) // 3):
+        position = positions[3 * number : 3 * number + 3]
+        quaternion = quaternions[4 * number : 4 * number + 4]
+        frame[place : place + 3] = position
+        frame[place + 3 : place + 7] = quaternion
+        place += 7
     return frame
+
+
+def _clipped(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+    """np.clip, which takes longer for a few numbers."""
+    return np.asarray(np.minimum(np.maximum(values, low), high))
 
 
 def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
     """Whether two geoms press on one another."""
     geoms = data.contact.geom  # (contacts, 2)
-    touching = ((geoms == (one, other)) | (geoms == (other, one))).all(axis=1)
+    same_order = geoms == (one, other)
+    other_order = geoms == (other, one)
+    touching = (same_order | other_order).all(axis=1)
     if not touching.any():
         return False
     rows = data.contact.efc_address[touching]
@@ -338,10 +362,10 @@ def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
             return one_frame(self)
 
         def touching_object(self, object_geom_id: int) -> bool:
-            pads = ("leftpad_geom", "rightpad_geom")
-            return all(
-                pressing(self.data, self.data.geom(pad).id, object_geom_id)
-                for pad in pads
-            )
+            left = self.data.geom("leftpad_geom").id
+            right = self.data.geom("rightpad_geom").id
+            if not pressing(self.data, left, object_geom_id):
+                return False
+            return pressing(self.data, right, object_geom_id)
 
     return Sharing

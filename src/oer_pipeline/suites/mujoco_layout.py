@@ -1,5 +1,5 @@
-"""Where an environment of gymnasium's on MuJoCo shows its positions and velocities,
-found by trying.
+"""Where the observation of a gymnasium environment on MuJoCo holds the positions and
+velocities, by trying.
 
 Most of them observe qpos without the odometers in front, then qvel, some of them
 clipped, then other things. Nothing in the interface says so, and versions differ: the
@@ -16,7 +16,7 @@ import mujoco
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.mujoco_physics import is_clipped, split
+from oer_pipeline.suites.mujoco_physics import is_clipped, positions_and_velocities
 
 ODOMETERS = (0, 1, 2)
 """How many leading positions an observation may leave out: none, x, or x and y."""
@@ -40,20 +40,20 @@ class Layout:
         """The dimensions of an observation that these are."""
         return tuple(range(self.positions - self.skipped + self.velocities))
 
-    def shown(self, env: Any) -> FloatArray:
-        """What the environment's state looks like, these dimensions alone."""
+    def observe(self, env: Any) -> FloatArray:
+        """These dimensions of an observation of the environment's state."""
         data = env.unwrapped.data
-        qvel = (
-            data.qvel
-            if self.limit is None
-            else np.clip(data.qvel, -self.limit, self.limit)
-        )
-        return np.concatenate((data.qpos[self.skipped :], qvel))
+        velocities = data.qvel
+        if self.limit is not None:
+            velocities = np.clip(velocities, -self.limit, self.limit)
+        return np.concatenate((data.qpos[self.skipped :], velocities))
 
     def restore(self, env: Any, observation: FloatArray) -> bool:
         """Put the environment where it was observed so; False where a clipped velocity
         does not tell."""
-        qpos, qvel = split(observation, self.positions, self.velocities, self.skipped)
+        qpos, qvel = positions_and_velocities(
+            observation, self.positions, self.velocities, self.skipped
+        )
         if is_clipped(qvel, self.limit):
             return False
         env.unwrapped.set_state(qpos, qvel)
@@ -63,36 +63,40 @@ class Layout:
 def layout_of(env: gymnasium.Env[Any, Any]) -> Layout | None:
     """The layout of an environment, which is reset and stepped; None where it has none
     of these."""
-    bare: Any = env.unwrapped
-    parts = (getattr(bare, name, None) for name in ("model", "data", "set_state"))
-    model, data, set_state = parts
+    model: Any = getattr(env.unwrapped, "model", None)
+    data = getattr(env.unwrapped, "data", None)
     on_mujoco = isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData)
-    if not on_mujoco or not callable(set_state):
+    if not on_mujoco or not callable(getattr(env.unwrapped, "set_state", None)):
         return None
-    candidates = [
-        Layout(bare.model.nq, bare.model.nv, skipped, limit)
-        for skipped in ODOMETERS
-        for limit in LIMITS
-    ]
+    candidates = []
+    for skipped in ODOMETERS:
+        for limit in LIMITS:
+            candidates.append(Layout(model.nq, model.nv, skipped, limit))
     observation, _ = env.reset(seed=0)
     env.action_space.seed(0)
     for _ in range(STEPS):
-        candidates = [c for c in candidates if _fits(c, env, np.asarray(observation))]
+        seen = np.asarray(observation)
+        candidates = [layout for layout in candidates if _fits(layout, env, seen)]
         observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
         if terminated or truncated:
             observation, _ = env.reset()
-    return candidates[0] if len(candidates) == 1 else _cautious(candidates)
+    return _most_cautious(candidates)
 
 
-def _cautious(candidates: list[Layout]) -> Layout | None:
-    """Of layouts that differ in the limit alone, the one with it: velocities never
-    reached it."""
-    limited = [c for c in candidates if c.limit is not None]
-    return limited[0] if len({c.skipped for c in candidates}) == 1 and limited else None
+def _most_cautious(candidates: list[Layout]) -> Layout | None:
+    """The one that is left; of layouts that differ in the limit alone, the one with a
+    limit: velocities never reached it."""
+    if len(candidates) == 1:
+        return candidates[0]
+    limited = [layout for layout in candidates if layout.limit is not None]
+    skipped = {layout.skipped for layout in candidates}
+    if len(skipped) == 1 and limited:
+        return limited[0]
+    return None
 
 
 def _fits(layout: Layout, env: Any, observation: FloatArray) -> bool:
     count = len(layout.dimensions)
-    return len(observation) >= count and bool(
-        np.array_equal(observation[:count], layout.shown(env))
-    )
+    if len(observation) < count:
+        return False
+    return np.array_equal(observation[:count], layout.observe(env))

@@ -27,16 +27,19 @@ def squared(vector: FloatArray) -> float:
     return math.fsum((vector * vector).tolist())
 
 
-def split(
-    observation: FloatArray, positions: int, velocities: int, skipped: int
+def positions_and_velocities(
+    observation: FloatArray,
+    positions: int,
+    velocities: int,
+    skipped: int,
 ) -> tuple[FloatArray, FloatArray]:
     """qpos (positions,) and qvel (velocities,) of an observation that starts with them.
 
     The first `skipped` positions, which it leaves out, are 0.
     """
-    told = positions - skipped
-    qpos = np.concatenate((np.zeros(skipped), observation[:told]))
-    return qpos, observation[told : told + velocities]
+    observed = positions - skipped
+    qpos = np.concatenate((np.zeros(skipped), observation[:observed]))
+    return qpos, observation[observed : observed + velocities]
 
 
 def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
@@ -45,12 +48,12 @@ def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
     return limit is not None and bool((np.abs(qvel) >= limit).any())
 
 
-def finite(state: mujoco.MjData) -> bool:
+def is_finite(state: mujoco.MjData) -> bool:
     """Whether positions and velocities are numbers that MuJoCo can go on with."""
-    qpos, qvel = state.qpos, state.qvel
-    return bool(
-        qpos.dot(qpos) + qvel.dot(qvel) < mujoco.mjMAXVAL**2
-    )  # false for NaN, too
+    qpos = state.qpos
+    qvel = state.qvel
+    squares = qpos.dot(qpos) + qvel.dot(qvel)
+    return bool(squares < mujoco.mjMAXVAL**2)  # false for NaN, too
 
 
 class MujocoPhysics(Physics):
@@ -61,15 +64,21 @@ class MujocoPhysics(Physics):
     frame_skip: ClassVar[int]
     tracked: ClassVar[str] = "torso"
     """The body that pictures follow."""
+    skipped_positions: ClassVar[int] = 1
+    """Leading positions, all odometers, that observations leave out; the rest of qpos,
+    then qvel, start them."""
+    velocity_limit: ClassVar[float | None] = None
+    """Where observations clip velocities: such a one does not tell the state."""
 
     def __init__(self) -> None:
+        self._kept_renderer: mujoco.Renderer | None = None
         assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
         self.model = mujoco.MjModel.from_xml_path(str(assets / self.asset))
-        # MuJoCo would silently reset a state that diverged; we want to see it and end
-        # the episode. One robot has no islands of contacts to be found: not looking for
-        # them leaves every bit of the result and takes 7 % less time.
-        off = mujoco.mjtDisableBit
-        self.model.opt.disableflags |= off.mjDSBL_AUTORESET | off.mjDSBL_ISLAND
+        # MuJoCo would silently reset a state that diverged; here it has to be seen and
+        # ends the episode. One robot has no islands of contacts: not looking for them
+        # leaves every bit of the result and takes 7 % less time.
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_AUTORESET
+        self.model.opt.disableflags |= mujoco.mjtDisableBit.mjDSBL_ISLAND
 
     @property
     def dt(self) -> float:
@@ -84,25 +93,22 @@ class MujocoPhysics(Physics):
         self.disturb(state, generator)
         mujoco.mj_forward(self.model, state)
 
-    skipped_positions: ClassVar[int] = 1
-    """Leading positions, odometers all, that observations leave out; the rest of qpos,
-    then qvel, start them."""
-    velocity_limit: ClassVar[float | None] = None
-    """Where observations clip velocities: such a one does not tell the state."""
-
     @property
     def state_dimensions(self) -> tuple[int, ...]:
-        return tuple(range(self.model.nq - self.skipped_positions + self.model.nv))
+        model = self.model
+        return tuple(range(model.nq - self.skipped_positions + model.nv))
 
     def restore(self, state: mujoco.MjData, observation: FloatArray) -> bool:
-        qpos, qvel = split(
-            observation, self.model.nq, self.model.nv, self.skipped_positions
+        model = self.model
+        qpos, qvel = positions_and_velocities(
+            observation, model.nq, model.nv, self.skipped_positions
         )
         if is_clipped(qvel, self.velocity_limit):
             return False
-        mujoco.mj_resetData(self.model, state)
-        state.qpos[:], state.qvel[:] = qpos, qvel
-        mujoco.mj_forward(self.model, state)
+        mujoco.mj_resetData(model, state)
+        state.qpos[:] = qpos
+        state.qvel[:] = qvel
+        mujoco.mj_forward(model, state)
         return True
 
     @abstractmethod
@@ -122,54 +128,56 @@ class MujocoPhysics(Physics):
         mujoco.mj_step(self.model, state, self.frame_skip)
 
     def is_sound(self, state: mujoco.MjData) -> bool:
-        return finite(state)
+        return is_finite(state)
 
     def picture(
-        self, state: mujoco.MjData, width: int, height: int
+        self,
+        state: mujoco.MjData,
+        width: int,
+        height: int,
     ) -> NDArray[np.uint8]:
-        self._renderer(width, height).update_scene(state, self._camera)
-        return np.asarray(self._renderer(width, height).render())
+        renderer = self._renderer(width, height)
+        renderer.update_scene(state, self._camera)
+        return np.asarray(renderer.render())
 
     @cached_property
     def _camera(self) -> mujoco.MjvCamera:
         camera = mujoco.MjvCamera()
-        camera.type, camera.trackbodyid = (
-            mujoco.mjtCamera.mjCAMERA_TRACKING,
-            self.model.body(self.tracked).id,
-        )
-        camera.distance, camera.azimuth, camera.elevation = 4.0, 90.0, -15.0
+        camera.type = mujoco.mjtCamera.mjCAMERA_TRACKING
+        camera.trackbodyid = self.model.body(self.tracked).id
+        camera.distance = 4.0
+        camera.azimuth = 90.0
+        camera.elevation = -15.0
         return camera
 
     def _renderer(self, width: int, height: int) -> mujoco.Renderer:
         """One renderer is kept: its making takes longer than a picture."""
-        kept = self.__dict__.get("_kept_renderer")
-        if kept is None or (kept.width, kept.height) != (width, height):
-            if kept is None:
-                draw_without_a_screen()
-                _enlarge_floor(self.model)
-            else:
-                kept.close()
-            kept = self.__dict__["_kept_renderer"] = mujoco.Renderer(
-                self.model, height, width
-            )
-        return kept
+        kept = self._kept_renderer
+        if kept is not None and kept.width == width and kept.height == height:
+            return kept
+        if kept is None:
+            draw_without_a_screen()
+            _enlarge_floor(self.model)
+        else:
+            kept.close()
+        self._kept_renderer = mujoco.Renderer(self.model, height, width)
+        return self._kept_renderer
 
 
 def _enlarge_floor(model: mujoco.MjModel) -> None:
     """Draw the floor ten times as wide, with tiles as they were: fast robots leave it.
     Collisions ignore its size."""
     floor = model.geom_type == mujoco.mjtGeom.mjGEOM_PLANE
+    material = model.geom_matid[floor]
     model.geom_size[floor, :2] *= 10.0
-    model.mat_texrepeat[model.geom_matid[floor]] *= 10.0
+    model.mat_texrepeat[material] *= 10.0
 
 
 def draw_without_a_screen() -> None:
     """MuJoCo chooses its way to draw when it is imported, and takes a window; a server
     has none, but often has EGL."""
-    if (
-        sys.platform == "linux"
-        and not {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys()
-    ):
+    chosen = {"DISPLAY", "WAYLAND_DISPLAY", "MUJOCO_GL"} & os.environ.keys()
+    if sys.platform == "linux" and not chosen:
         from mujoco import egl, gl_context
 
         gl_context.GLContext = egl.GLContext

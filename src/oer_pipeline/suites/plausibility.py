@@ -1,5 +1,5 @@
-"""Do imported data fit the environment that the task names? Sample rows are set into it
-and stepped.
+"""Do imported data fit the environment that the task names? Sampled rows are set into
+it and stepped.
 
 Shapes: N rows, S sampled rows, O observation, D dimensions that tell the state.
 """
@@ -20,8 +20,8 @@ logger = logging.getLogger(__name__)
 SAMPLED = 256
 """Rows that are stepped, a fixed draw."""
 THRESHOLD = 1e-3
-"""The error beyond which a file is said not to fit: right files have less than 1e-5,
-wrong ones more than 0.03."""
+"""The error beyond which a file does not fit: right files have less than 1e-5, wrong
+ones more than 0.03."""
 REWARD_THRESHOLD = 0.2
 """The same for rewards: right files have less than 0.1, those of other tasks more than
 0.5."""
@@ -48,76 +48,82 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     stepped, earned, kept = _stepped(table.select(rows).scaled(), physics)
     rows = rows[kept]
     if not rows.size:
-        return {
-            "skipped": (
-                "no sampled observation tells its state: velocities stand where they"
-                " are clipped"
-            )
-        }
-    following = table.next_observation[rows][:, dimensions].astype(np.float64)
-    moved = np.abs(following - table.observation[rows][:, dimensions]).mean(axis=0)
-    off = np.abs(stepped[:, dimensions] - following).mean(axis=0)
+        cause = "no sampled observation tells its state"
+        return {"skipped": f"{cause}: velocities stand where they are clipped"}
+    before = table.observation[rows][:, dimensions]
+    after = table.next_observation[rows][:, dimensions].astype(np.float64)
+    moved = np.abs(after - before).mean(axis=0)
+    off = np.abs(stepped[:, dimensions] - after).mean(axis=0)
     moving = moved > 1e-6 * max(1.0, float(moved.max()))
-    found = {
-        "rows": int(rows.size),
-        "error": _rounded(float((off[moving] / moved[moving]).mean())),
-    }
-    return {**found, **_rewards(table, rows, earned)}
+    error = float((off[moving] / moved[moving]).mean())
+    fit: dict[str, Any] = {"rows": int(rows.size), "error": _rounded(error)}
+    reward_error = _reward_error(table, rows, earned)
+    if reward_error is not None:
+        fit["reward_error"] = _rounded(reward_error)
+    return fit
 
 
-def space_differs(
-    said: tuple[list[float], list[float]] | None, bounds: Bounds
+def space_difference(
+    stated: tuple[list[float], list[float]] | None,
+    bounds: Bounds,
 ) -> str | None:
-    """What the file says of its action space where that is not the environment's; None
-    where it is, or says nothing."""
-    if said is None:
+    """What a file states as its action space where that is not the environment's; None
+    where it is, or the file states none.
+
+    Args:
+        stated: lowest and highest action, (A,) each.
+        bounds: the environment's.
+    """
+    if stated is None:
         return None
-    theirs = [np.asarray(values, dtype=np.float32) for values in said]
-    alike = all(
-        a.shape == b.shape and np.array_equal(a, b)
-        for a, b in zip(theirs, bounds, strict=True)
-    )
-    if alike:
+    low = np.asarray(stated[0], dtype=np.float32)
+    high = np.asarray(stated[1], dtype=np.float32)
+    if np.array_equal(low, bounds.low) and np.array_equal(high, bounds.high):
         return None
-    low, high = (values.tolist() for values in theirs)
     return (
-        f"{low} to {high}; the environment's is {bounds.low.tolist()} to"
-        f" {bounds.high.tolist()}"
+        f"{low.tolist()} to {high.tolist()}; the environment's is"
+        f" {bounds.low.tolist()} to {bounds.high.tolist()}"
     )
 
 
-def warn(found: dict[str, Any], where: str, environment: str) -> None:
+def warn(fit: dict[str, Any], where: str, environment: str) -> None:
     """Say in one line each what does not fit; that nothing could be tried is said,
-    too."""
-    if "skipped" in found:
+    too.
+
+    Args:
+        fit: what `plausibility` returned, with `action_space` where that differs.
+        where: the file.
+        environment: what it is held against.
+    """
+    if "skipped" in fit:
         logger.info(
-            "%s: not tried whether it fits %s: %s", where, environment, found["skipped"]
+            "%s: not tried whether it fits %s: %s", where, environment, fit["skipped"]
         )
-    if found.get("error", 0.0) > THRESHOLD:
+    if fit.get("error", 0.0) > THRESHOLD:
         logger.warning(
             "%s: it does not fit %s: steps from %d of its rows end %.2g of a step's"
             " length away from its next observations (more than %g): another"
             " environment, version or other parameters?",
             where,
             environment,
-            found["rows"],
-            found["error"],
+            fit["rows"],
+            fit["error"],
             THRESHOLD,
         )
-    if found.get("reward_error", 0.0) > REWARD_THRESHOLD:
+    if fit.get("reward_error", 0.0) > REWARD_THRESHOLD:
         logger.warning(
             "%s: its rewards are not those of %s: they differ by %.2g of their standard"
             " deviation on %d rows (more than %g): another task, or rewards that were"
             " scaled?",
             where,
             environment,
-            found["reward_error"],
-            found["rows"],
+            fit["reward_error"],
+            fit["rows"],
             REWARD_THRESHOLD,
         )
-    if "action_space" in found:
+    if "action_space" in fit:
         logger.warning(
-            "%s: it says that its action space is %s", where, found["action_space"]
+            "%s: it says that its action space is %s", where, fit["action_space"]
         )
 
 
@@ -129,34 +135,41 @@ def _sample(table: Trajectories) -> IntArray:
 
 
 def _stepped(
-    sample: Trajectories, physics: Physics
+    sample: Trajectories,
+    physics: Physics,
 ) -> tuple[FloatArray, FloatArray, BoolArray]:
     """Where the rows' actions lead (S, O), what they earn (S,), and which could be
     tried."""
     state = physics.new_state()
     physics.reset(state, np.random.default_rng(0))
-    led, earned = np.zeros(sample.observation.shape), np.zeros(len(sample))
+    reached = np.zeros(sample.observation.shape)
+    earned = np.zeros(len(sample))
     tried = np.zeros(len(sample), dtype=bool)
     for row, observation in enumerate(sample.observation.astype(np.float64)):
         if not physics.restore(state, observation):
             continue
         outcome = physics.step(state, sample.action[row].astype(np.float64))
         if physics.is_sound(state):
-            led[row], earned[row] = physics.observe(state), outcome.reward
+            reached[row] = physics.observe(state)
+            earned[row] = outcome.reward
             tried[row] = True
-    return led[tried], earned[tried], tried
+    return reached[tried], earned[tried], tried
 
 
-def _rewards(
-    table: Trajectories, rows: IntArray, earned: FloatArray
-) -> dict[str, float]:
+def _reward_error(
+    table: Trajectories,
+    rows: IntArray,
+    earned: FloatArray,
+) -> float | None:
+    """How far the file's rewards are from the earned ones, in their own standard
+    deviation; None where there are none, or they do not vary."""
     if table.reward is None:
-        return {}
-    theirs = table.reward[rows].astype(np.float64)
-    spread = float(theirs.std())
+        return None
+    rewards = table.reward[rows].astype(np.float64)
+    spread = float(rewards.std())
     if spread == 0.0:
-        return {}
-    return {"reward_error": _rounded(float(np.abs(theirs - earned).mean()) / spread)}
+        return None
+    return float(np.abs(rewards - earned).mean()) / spread
 
 
 def _rounded(value: float) -> float:

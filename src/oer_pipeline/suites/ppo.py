@@ -3,7 +3,6 @@ way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,25 +25,26 @@ class PPOSettings:
     learning_rate: float = 1e-3  # falls linearly to 0
     discount: float = 0.98
     gae_lambda: float = 0.92
-    # loud exploration costs more than it finds; 0 left two cheetah tasks in a poor
-    # optimum
+    # More noise costs more than it brings: 0 left two cheetah tasks in a poor optimum.
     log_std: float = -1.0
     snapshots: int = 40
     seed: int = 0
 
 
 def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]:
-    """(environment steps, policy) from the first to the last; observations and rewards
-    are normalised."""
+    """(environment steps, policy) of every snapshot, from the first to the last;
+    observations and rewards are normalised."""
     import torch
     from stable_baselines3 import PPO
     from stable_baselines3.common.vec_env import DummyVecEnv, VecNormalize
 
     torch.set_num_threads(1)
-    one: Callable[[], Any] = lambda: task_env(task)  # noqa: E731
-    environments = VecNormalize(
-        DummyVecEnv([one] * settings.environments), gamma=settings.discount
-    )
+
+    def environment() -> Any:
+        return task_env(task)
+
+    parallel = DummyVecEnv([environment] * settings.environments)
+    environments = VecNormalize(parallel, gamma=settings.discount)
     ppo = PPO(
         "MlpPolicy",
         environments,
@@ -61,27 +61,30 @@ def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]
         seed=settings.seed,
         device="cpu",
     )
-    taken: list[tuple[int, GaussianPolicy]] = []
+    snapshots: list[tuple[int, GaussianPolicy]] = []
 
-    def keep(_locals: Any, _globals: Any) -> bool:
-        if ppo.num_timesteps >= len(taken) * settings.steps / settings.snapshots:
-            taken.append(
-                (ppo.num_timesteps, _to_numpy(ppo.policy, environments.obs_rms))
-            )
+    def take() -> None:
+        policy = _to_numpy(ppo.policy, environments.obs_rms)
+        snapshots.append((ppo.num_timesteps, policy))
+
+    def take_when_due(_locals: Any, _globals: Any) -> bool:
+        due = len(snapshots) * settings.steps / settings.snapshots
+        if ppo.num_timesteps >= due:
+            take()
         return True
 
-    ppo.learn(settings.steps, callback=keep)
-    return [*taken, (ppo.num_timesteps, _to_numpy(ppo.policy, environments.obs_rms))]
+    ppo.learn(settings.steps, callback=take_when_due)
+    take()
+    return snapshots
 
 
 def _to_numpy(policy: Any, statistics: Any) -> GaussianPolicy:
     """SB3's actor as plain arrays, weights laid out (in, out)."""
-    linear = [m for m in policy.mlp_extractor.policy_net if hasattr(m, "weight")] + [
-        policy.action_net
-    ]
+    modules = [*policy.mlp_extractor.policy_net, policy.action_net]
+    layers = [module for module in modules if hasattr(module, "weight")]
     weights = {"mean": statistics.mean.copy(), "variance": statistics.var.copy()}
     weights["log_std"] = policy.log_std.detach().numpy().copy()
-    for i, layer in enumerate(linear):
-        weights[f"{i}.weight"] = layer.weight.detach().numpy().T.copy()
-        weights[f"{i}.bias"] = layer.bias.detach().numpy().copy()
+    for number, layer in enumerate(layers):
+        weights[f"{number}.weight"] = layer.weight.detach().numpy().T.copy()
+        weights[f"{number}.bias"] = layer.bias.detach().numpy().copy()
     return GaussianPolicy(weights)

@@ -35,25 +35,20 @@ class Episodes:
     action: FloatArray  # (B, T, A)
     reward: FloatArray  # (B, T)
     terminal: BoolArray  # (B,) the last step ended the MDP
-    diverged: (
-        BoolArray  # (B,) the last step left the finite numbers; that step is dropped
-    )
+    diverged: BoolArray  # (B,) the step after the last left the finite numbers
     length: IntArray  # (B,)
-    success: (
-        BoolArray  # (B,) some step solved the task; False where the family does not say
-    )
+    success: BoolArray  # (B,) some step solved the task; False where nothing says so
 
     def take(self, episodes: slice) -> Episodes:
         """Some of the episodes."""
-        return Episodes(
-            *(getattr(self, field.name)[episodes] for field in fields(self))
-        )
+        arrays = [getattr(self, field.name) for field in fields(self)]
+        return Episodes(*(array[episodes] for array in arrays))
 
     @property
     def returns(self) -> FloatArray:
         """Undiscounted return of each episode as far as it went, (B,) float64.
 
-        Returns to judge a policy by are `broken_off.full_returns`.
+        Returns to judge a policy by are `diverged_returns.full_returns`.
         """
         return np.asarray(self.reward.sum(axis=1, dtype=np.float64))
 
@@ -71,6 +66,12 @@ def rollout(
     episode whose physics diverge ends before the step that did it and is marked, so
     that callers can count it.
 
+    Args:
+        physics: B simulators; episodes of one task may share one.
+        generators: B, of the episodes' starts.
+        act: the policy, of all episodes at once.
+        horizon: T.
+
     Raises:
         ValueError: `physics` and `generators` differ in length.
     """
@@ -80,15 +81,16 @@ def rollout(
             f"{batch} simulators but {len(generators)} generators; one of each per"
             " episode"
         )
-    states = [p.new_state() for p in physics]
-    observation = np.zeros(
-        (batch, horizon + 1, physics[0].observation_size), dtype=np.float32
-    )
-    action = np.zeros((batch, horizon, physics[0].action_size), dtype=np.float32)
+    observation_size = physics[0].observation_size
+    action_size = physics[0].action_size
+    observation = np.zeros((batch, horizon + 1, observation_size), dtype=np.float32)
+    action = np.zeros((batch, horizon, action_size), dtype=np.float32)
     reward = np.zeros((batch, horizon), dtype=np.float32)
-    terminal, diverged = np.zeros(batch, dtype=bool), np.zeros(batch, dtype=bool)
+    terminal = np.zeros(batch, dtype=bool)
+    diverged = np.zeros(batch, dtype=bool)
     success = np.zeros(batch, dtype=bool)
     length = np.full(batch, horizon, dtype=np.int32)
+    states = [simulator.new_state() for simulator in physics]
     for b in range(batch):
         physics[b].reset(states[b], generators[b])
         observation[b, 0] = physics[b].observe(states[b])
@@ -103,12 +105,11 @@ def rollout(
                 length[b] = t
                 continue
             success[b] |= outcome.success
-            observation[b, t + 1], reward[b, t] = (
-                physics[b].observe(states[b]),
-                outcome.reward,
-            )
+            observation[b, t + 1] = physics[b].observe(states[b])
+            reward[b, t] = outcome.reward
             if outcome.terminal or outcome.truncated:
-                terminal[b], length[b] = outcome.terminal, t + 1
+                terminal[b] = outcome.terminal
+                length[b] = t + 1
         running = [b for b in running if length[b] > t + 1]
         if not running:
             break
@@ -125,23 +126,37 @@ def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArr
     not depend on the batch's size.
     """
     rows = len(batch[0])
-    padded = [
-        np.concatenate((a, np.zeros((-rows % BLOCK, *a.shape[1:]), a.dtype)))
-        for a in batch
-    ]
-    blocks = range(0, len(padded[0]), BLOCK)
-    return np.concatenate(
-        [policy(*(a[b : b + BLOCK] for a in padded)) for b in blocks]
-    )[:rows]
+    missing = -rows % BLOCK
+    padded = []
+    for array in batch:
+        zeros = np.zeros((missing, *array.shape[1:]), array.dtype)
+        padded.append(np.concatenate((array, zeros)))
+    results = []
+    for first in range(0, rows + missing, BLOCK):
+        block = [array[first : first + BLOCK] for array in padded]
+        results.append(policy(*block))
+    return np.concatenate(results)[:rows]
 
 
 def episode_generators(
-    purpose: str, seed: int, task: int, episodes: int, first: int = 0
+    purpose: str,
+    seed: int,
+    task: int,
+    episodes: int,
+    first: int = 0,
 ) -> list[np.random.Generator]:
     """One generator per episode, a function of (purpose, seed, task, number): no two
-    purposes share start states."""
+    purposes share start states.
+
+    Args:
+        purpose: what the episodes are for, such as `collect random`.
+        seed: of the data.
+        task: the task's index.
+        episodes: how many.
+        first: number of the first one.
+    """
     key = zlib.crc32(purpose.encode())
-    return [
-        np.random.default_rng((key, seed, task, first + number))
-        for number in range(episodes)
-    ]
+    generators = []
+    for number in range(first, first + episodes):
+        generators.append(np.random.default_rng((key, seed, task, number)))
+    return generators

@@ -3,7 +3,6 @@ snapshots on the way."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +13,7 @@ from oer_pipeline.suites.suite import Task
 
 @dataclass(frozen=True)
 class SACSettings:
-    """SAC's budget and settings; one update an environment step, entropy tuned."""
+    """SAC's budget and settings; one update per environment step, entropy tuned."""
 
     steps: int = 300_000
     hidden: int = 256
@@ -27,15 +26,15 @@ class SACSettings:
 
 
 def train(task: Task, settings: SACSettings) -> list[tuple[int, SquashedPolicy]]:
-    """(environment steps, policy) from the first to the last."""
+    """(environment steps, policy) of every snapshot, from the first to the last."""
     import torch
     from stable_baselines3 import SAC
 
     torch.set_num_threads(1)
-    environment: Callable[[], Any] = lambda: task_env(task)  # noqa: E731
+    environment: Any = task_env(task)
     sac = SAC(
         "MlpPolicy",
-        environment(),
+        environment,
         learning_rate=settings.learning_rate,
         batch_size=settings.batch,
         gamma=settings.discount,
@@ -44,15 +43,20 @@ def train(task: Task, settings: SACSettings) -> list[tuple[int, SquashedPolicy]]
         seed=settings.seed,
         device="cpu",
     )
-    taken: list[tuple[int, SquashedPolicy]] = []
+    snapshots: list[tuple[int, SquashedPolicy]] = []
 
-    def keep(_locals: Any, _globals: Any) -> bool:
-        if sac.num_timesteps >= len(taken) * settings.steps / settings.snapshots:
-            taken.append((sac.num_timesteps, _to_numpy(sac.actor)))
+    def take() -> None:
+        snapshots.append((sac.num_timesteps, _to_numpy(sac.actor)))
+
+    def take_when_due(_locals: Any, _globals: Any) -> bool:
+        due = len(snapshots) * settings.steps / settings.snapshots
+        if sac.num_timesteps >= due:
+            take()
         return True
 
-    sac.learn(settings.steps, callback=keep)
-    return [*taken, (sac.num_timesteps, _to_numpy(sac.actor))]
+    sac.learn(settings.steps, callback=take_when_due)
+    take()
+    return snapshots
 
 
 def _to_numpy(actor: Any) -> SquashedPolicy:
@@ -60,14 +64,15 @@ def _to_numpy(actor: Any) -> SquashedPolicy:
     mean and log_std side by side."""
     import torch
 
-    hidden = [m for m in actor.latent_pi if hasattr(m, "weight")]
-    weights = [layer.weight for layer in hidden] + [
-        torch.cat([actor.mu.weight, actor.log_std.weight])
-    ]
-    biases = [layer.bias for layer in hidden] + [
-        torch.cat([actor.mu.bias, actor.log_std.bias])
-    ]
-    named = {f"{i}.weight": w.detach().numpy().T.copy() for i, w in enumerate(weights)}
-    return SquashedPolicy(
-        named | {f"{i}.bias": b.detach().numpy().copy() for i, b in enumerate(biases)}
-    )
+    layers = []
+    for module in actor.latent_pi:
+        if hasattr(module, "weight"):
+            layers.append((module.weight, module.bias))
+    last_weight = torch.cat([actor.mu.weight, actor.log_std.weight])
+    last_bias = torch.cat([actor.mu.bias, actor.log_std.bias])
+    layers.append((last_weight, last_bias))
+    named = {}
+    for number, (weight, bias) in enumerate(layers):
+        named[f"{number}.weight"] = weight.detach().numpy().T.copy()
+        named[f"{number}.bias"] = bias.detach().numpy().copy()
+    return SquashedPolicy(named)

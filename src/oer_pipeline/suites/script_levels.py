@@ -1,7 +1,8 @@
 """How far beside its targets a script has to aim for half of its episodes to succeed:
 the level of `medium`.
 
-`make behaviours SUITE=continual_world_10` finds it for every task that has no file yet.
+`make behaviours SUITE=continual_world_10` looks for it for every task that has no file
+yet.
 """
 
 from __future__ import annotations
@@ -13,10 +14,10 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites.behaviour import Behaviour, UniformPolicy, ZeroPolicy, play
-from oer_pipeline.suites.broken_off import full_returns
+from oer_pipeline.suites.diverged_returns import full_returns
 from oer_pipeline.suites.scripted import NOISE, ScriptedPolicy
 from oer_pipeline.suites.suite import FAMILIES, Task
 
@@ -42,27 +43,22 @@ def level(task: Task) -> dict[str, Any]:
         DataError: no bias makes the script fail in as many episodes.
     """
     started = time.monotonic()
-    own = replace(
-        task, index=0
-    )  # episodes of its own, the same wherever the task stands
+    # Index 0: the same episodes wherever the task stands in a sequence.
+    task = replace(task, index=0)
     script = str(task.parameters["env_name"])
-    bias, curve = _search(own, script)
+    bias, curve = _search(task, script)
     policies: dict[str, Behaviour] = {
         "random": UniformPolicy(),
         "zero": ZeroPolicy(),
         "medium": ScriptedPolicy(script, bias),
         "final": ScriptedPolicy(script),
     }
-    played = {
-        name: play(own, policy, SCORED, "script") for name, policy in policies.items()
-    }
-    returns = {
-        name: float(full_returns(own, episodes).mean())
-        for name, episodes in played.items()
-    }
-    success = {
-        name: float(episodes.success.mean()) for name, episodes in played.items()
-    }
+    returns = {}
+    success = {}
+    for name, policy in policies.items():
+        episodes = play(task, policy, SCORED, "script")
+        returns[name] = float(full_returns(task, episodes).mean())
+        success[name] = float(episodes.success.mean())
     libraries = ("mujoco", *FAMILIES[task.family].libraries)
     return {
         "script": script,
@@ -83,29 +79,42 @@ def _search(task: Task, script: str) -> tuple[float, list[list[float]]]:
     success."""
 
     def success(bias: float) -> float:
-        return float(
-            play(task, ScriptedPolicy(script, bias), EPISODES, "level").success.mean()
-        )
+        episodes = play(task, ScriptedPolicy(script, bias), EPISODES, "level")
+        return float(episodes.success.mean())
 
-    low, high = 0.0, WORST
-    curve = [[bias, success(bias)] for bias in (low, high)]
-    if curve[1][1] > WANTED:
+    low = 0.0
+    high = WORST
+    at_worst = success(high)
+    if at_worst > WANTED:
         raise DataError(
-            f"{task.suite} {task.name}: aiming {WORST} m aside, {curve[1][1]:.0%} of"
-            " the episodes succeed"
+            f"{task.suite} {task.name}: aiming {WORST} m aside, {at_worst:.0%} of the"
+            " episodes succeed"
         )
+    curve = [[low, success(low)], [high, at_worst]]
     for _ in range(HALVINGS):
-        if min(abs(found - WANTED) for _, found in curve) <= NEAR:
+        if _off(_nearest(curve)) <= NEAR:
             break
         middle = round((low + high) / 2, 5)
-        curve.append([middle, success(middle)])
-        low, high = (middle, high) if curve[-1][1] > WANTED else (low, middle)
-    return min(curve, key=lambda tried: abs(tried[1] - WANTED))[0], sorted(curve)
+        share = success(middle)
+        curve.append([middle, share])
+        if share > WANTED:
+            low = middle
+        else:
+            high = middle
+    bias, _ = _nearest(curve)
+    return bias, sorted(curve)
+
+
+def _nearest(curve: list[list[float]]) -> list[float]:
+    """The [bias, success] whose success is nearest to what is wanted."""
+    return min(curve, key=_off)
+
+
+def _off(tried: list[float]) -> float:
+    """How far the success of a [bias, success] is from what is wanted."""
+    return abs(tried[1] - WANTED)
 
 
 def save(record: dict[str, Any], path: Path) -> None:
     """Write a file of scripts; it appears whole or not at all."""
-    with atomic_path(path) as temporary:
-        temporary.write_text(
-            json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8"
-        )
+    write_atomic(path, json.dumps(record, indent=1, sort_keys=True) + "\n")

@@ -1,8 +1,8 @@
-"""Behaviours that are scripts: Meta-World's own, one a task, made worse by a level that
-is kept in a file.
+"""Behaviours that are scripts: Meta-World's, one per task; `medium` is a script made
+worse.
 
-A file (JSON) holds the task, the level of `medium` and how it was found. Shapes: B
-episodes, O observation, A action.
+A file (JSON) holds the task, how much worse (`suites.script_levels`) and how that was
+measured. Shapes: B episodes, O observation, A action.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ class ScriptedPolicy:
     """Meta-World's script of a task, its actions with noise; with a `bias` (m) the hand
     goes beside its targets.
 
-    The script is told that the hand is u `bias` to the left of where it is, u drawn
-    from U(0, 2) once an episode. So the error has a mean, which a clone learns with
-    everything else.
+    The script sees the hand u `bias` to the left of where it is, u drawn from U(0, 2)
+    once per episode. So the error has a mean, which a clone learns with everything
+    else.
     """
 
     script: str
@@ -60,7 +60,8 @@ class ScriptedPolicy:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of actions beyond +-1, which are clipped
             planned = np.stack([script.get_action(row) for row in seen])
-        return np.asarray(np.clip(planned, -1.0, 1.0) + self.noise * noise[:, :-1])
+        planned = np.clip(planned, -1.0, 1.0)
+        return np.asarray(planned + self.noise * noise[:, :-1])
 
 
 @cache
@@ -71,7 +72,7 @@ def script_of(env_name: str) -> Any:
 
 @dataclass(frozen=True)
 class Scripts:
-    """A task's behaviours and how their level was found (`record`: script, noise, bias,
+    """A task's behaviours and how `medium` was chosen (`record`: script, noise, bias,
     returns, success)."""
 
     record: Mapping[str, Any]
@@ -79,11 +80,9 @@ class Scripts:
     @cached_property
     def policies(self) -> dict[str, ScriptedPolicy]:
         """The one policy that needs a level."""
-        return {
-            "medium": ScriptedPolicy(
-                self.record["script"], self.record["bias"], self.record["noise"]
-            )
-        }
+        record = self.record
+        medium = ScriptedPolicy(record["script"], record["bias"], record["noise"])
+        return {"medium": medium}
 
     @property
     def expert(self) -> ScriptedPolicy:
@@ -114,18 +113,15 @@ class Scripts:
         check_there(path)
         try:
             record = json.loads(path.read_text(encoding="utf-8"))
-            _, bias, noise = (
-                record["task"],
-                float(record["bias"]),
-                float(record["noise"]),
-            )
-            if not (str(record["script"]) and bias >= 0.0 and noise >= 0.0):
+            record["task"]
+            bias = float(record["bias"])
+            noise = float(record["noise"])
+            if not str(record["script"]) or not (bias >= 0.0 and noise >= 0.0):
                 raise ValueError(f"bias {bias}, noise {noise}")
         except (KeyError, TypeError, ValueError, OSError) as error:
             remedy = "`make behaviours SUITE=name` makes one"
-            raise DataError(
-                f"{path}: not a file of scripts: {error!r}; {remedy}"
-            ) from error
+            cause = f"{path}: not a file of scripts: {error!r}; {remedy}"
+            raise DataError(cause) from error
         return cls(record)
 
 

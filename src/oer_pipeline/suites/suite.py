@@ -53,9 +53,8 @@ class Task:
         try:
             return FAMILIES[self.family](**self.parameters)
         except (TypeError, ValueError) as error:
-            raise ConfigurationError(
-                f"suite {self.suite}, task {self.index}: {error}"
-            ) from error
+            cause = f"suite {self.suite}, task {self.index}: {error}"
+            raise ConfigurationError(cause) from error
 
     @cached_property
     def has_success(self) -> bool:
@@ -69,13 +68,10 @@ class Task:
     def is_like(self, other: Task) -> bool:
         """Whether both are the same MDP with the same source of data, wherever they
         stand in a sequence."""
-        here = self.family, dict(self.parameters), self.horizon, self.source
-        return here == (
-            other.family,
-            dict(other.parameters),
-            other.horizon,
-            other.source,
-        )
+        return self._without_place() == other._without_place()
+
+    def _without_place(self) -> tuple[Any, ...]:
+        return self.family, dict(self.parameters), self.horizon, self.source
 
     @property
     def key(self) -> str:
@@ -84,14 +80,13 @@ class Task:
         number = list_id(self.family, self.parameters)
         if number is not None:
             return f"id_{number}"
-        text = "-".join(
-            f"{name}={value}" for name, value in sorted(self.parameters.items())
-        )
-        if len(text) <= 60 and all(c.isalnum() or c in "-=._+" for c in text):
+        items = sorted(self.parameters.items())
+        text = "-".join(f"{name}={value}" for name, value in items)
+        plain = all(letter.isalnum() or letter in "-=._+" for letter in text)
+        if plain and len(text) <= 60:
             return text
-        return hashlib.sha256(
-            json.dumps(dict(self.parameters), sort_keys=True).encode()
-        ).hexdigest()[:10]
+        content = json.dumps(dict(self.parameters), sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:10]
 
 
 @dataclass(frozen=True)
@@ -125,7 +120,8 @@ class Suite:
         """Observation dimensions that count in distances between states: all but
         odometers and what is repeated."""
         left_out = {*self._physics.odometers, *self._physics.repeated}
-        return tuple(d for d in range(self.observation_size) if d not in left_out)
+        dimensions = set(range(self.observation_size)) - left_out
+        return tuple(sorted(dimensions))
 
     def sequence(self, number: Any, order_seed: int | None = None) -> tuple[Task, ...]:
         """The first `number` tasks, after a shuffle by `order_seed` if there is one;
@@ -135,25 +131,24 @@ class Suite:
             ConfigurationError: more tasks than there are, or none; a seed that is not a
                 number; a task whose parameters do not work; tasks whose spaces differ.
         """
-        if (
-            isinstance(number, bool)
-            or not isinstance(number, int)
-            or not 1 <= number <= len(self.tasks)
-        ):
+        most = len(self.tasks)
+        if not _is_whole(number) or not 1 <= number <= most:
             raise ConfigurationError(
-                f"tasks is {number!r}; suite {self.name} has 1 to {len(self.tasks)}"
+                f"tasks is {number!r}; suite {self.name} has 1 to {most}"
             )
-        tasks = _renumbered(
-            _shuffled(f"suite {self.name}", self.tasks, order_seed)[:number]
-        )
-        spaces = {t.name: _spaces(t.physics()) for t in tasks}
-        odd = [name for name, space in spaces.items() if space != spaces["task_1"]]
-        if odd:
-            raise ConfigurationError(
-                f"suite {self.name}: {odd[0]} has {spaces[odd[0]]}, task_1"
-                f" {spaces['task_1']}; all have to agree"
-            )
-        return tasks
+        shuffled = _shuffled(f"suite {self.name}", self.tasks, order_seed)
+        tasks = []
+        for index, task in enumerate(shuffled[:number], start=1):
+            tasks.append(replace(task, index=index))
+        wanted = _spaces(tasks[0].physics())
+        for task in tasks[1:]:
+            spaces = _spaces(task.physics())
+            if spaces != wanted:
+                raise ConfigurationError(
+                    f"suite {self.name}: {task.name} has {spaces}, task_1 {wanted};"
+                    " all have to agree"
+                )
+        return tuple(tasks)
 
     @classmethod
     def from_config(cls, name: str, config: Mapping[str, Any]) -> Suite:
@@ -161,6 +156,10 @@ class Suite:
 
         `tasks` is a list of parameters, each with an optional `source`, or `{ids,
         order_seed}` of the family's list.
+
+        Args:
+            name: of the suite.
+            config: as YAML holds it.
 
         Raises:
             ConfigurationError: an unknown family or key, a task without its parameters,
@@ -172,38 +171,31 @@ class Suite:
                 f"{where}: found {config!r}; it takes family, horizon and tasks"
             )
         _check_keys(where, set(config), {"family", "horizon", "tasks"})
-        family, horizon, tasks = config["family"], config["horizon"], config["tasks"]
+        family = config["family"]
+        horizon = config["horizon"]
+        tasks = config["tasks"]
         if not isinstance(family, str) or family not in FAMILIES:
             raise ConfigurationError(
                 f"{where}: unknown family {family!r}; {choices(FAMILIES, str(family))}"
             )
-        if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
+        if not _is_whole(horizon) or horizon < 1:
             raise ConfigurationError(
                 f"{where}: horizon is {horizon!r}; it takes a number of steps, such"
                 " as 200"
             )
         if isinstance(tasks, Mapping):
-            tasks = _from_list(where, family, tasks)
+            _check_keys(f"{where}, tasks", set(tasks), {"ids"}, {"order_seed"})
+            of_list = listed(family, tasks["ids"], where)
+            tasks = _shuffled(where, of_list, tasks.get("order_seed"))
         if not isinstance(tasks, Sequence) or isinstance(tasks, str) or not tasks:
             raise ConfigurationError(
                 f"{where}: it has no tasks; list at least one, or give ids of the"
                 " family's list"
             )
-        return cls(
-            name,
-            family,
-            horizon,
-            tuple(_task(name, family, horizon, i, t) for i, t in enumerate(tasks, 1)),
-        )
-
-
-def _from_list(
-    where: str, family: str, chosen: Mapping[str, Any]
-) -> list[dict[str, Any]]:
-    _check_keys(f"{where}, tasks", set(chosen), {"ids"}, {"order_seed"})
-    return _shuffled(
-        where, listed(family, chosen["ids"], where), chosen.get("order_seed")
-    )
+        built = []
+        for index, parameters in enumerate(tasks, start=1):
+            built.append(_task(name, family, horizon, index, parameters))
+        return cls(name, family, horizon, tuple(built))
 
 
 def _task(suite: str, family: str, horizon: int, index: int, config: Any) -> Task:
@@ -212,50 +204,44 @@ def _task(suite: str, family: str, horizon: int, index: int, config: Any) -> Tas
         raise ConfigurationError(
             f"{where}: found {config!r}; a task is a mapping of its parameters"
         )
-    arguments = inspect.signature(FAMILIES[family]).parameters.values()
-    needed = {a.name for a in arguments if a.default is a.empty}
-    _check_keys(
-        where, set(config) - {"source"}, needed, {a.name for a in arguments} - needed
-    )
-    parameters = {key: value for key, value in config.items() if key != "source"}
-    source = (
-        Source.from_config(f"{where}, source", config["source"])
-        if "source" in config
-        else None
-    )
-    return Task(
-        suite,
-        index,
-        family,
-        parameters,
-        horizon,
-        None if source is None else vars(source),
-    )
+    parameters = dict(config)
+    source = None
+    if "source" in parameters:
+        config = parameters.pop("source")
+        source = vars(Source.from_config(f"{where}, source", config))
+    needed = set()
+    optional = set()
+    for argument in inspect.signature(FAMILIES[family]).parameters.values():
+        if argument.default is argument.empty:
+            needed.add(argument.name)
+        else:
+            optional.add(argument.name)
+    _check_keys(where, set(parameters), needed, optional)
+    return Task(suite, index, family, parameters, horizon, source)
+
+
+def _is_whole(number: Any) -> bool:
+    """Whether it is an int; YAML's true and false are none."""
+    return isinstance(number, int) and not isinstance(number, bool)
 
 
 def _shuffled(where: str, tasks: Sequence[Any], seed: Any) -> list[Any]:
     if seed is None:
         return list(tasks)
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+    if not _is_whole(seed) or seed < 0:
         raise ConfigurationError(
             f"{where}: order_seed is {seed!r}; it takes 0, 1, ..., or null for the"
             " order as listed"
         )
-    return [tasks[i] for i in np.random.default_rng(seed).permutation(len(tasks))]
-
-
-def _renumbered(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    return tuple(
-        replace(task, index=index) for index, task in enumerate(tasks, start=1)
-    )
+    order = np.random.default_rng(seed).permutation(len(tasks))
+    return [tasks[place] for place in order]
 
 
 def _spaces(physics: Physics) -> str:
-    bounds = (
-        "+-1"
-        if physics.bounds is None
-        else f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
-    )
+    """What all tasks of a suite have to agree on, in words."""
+    bounds = "+-1"
+    if physics.bounds is not None:
+        bounds = f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
     success = ", with success" if physics.has_success else ""
     sizes = f"{physics.observation_size} observation and {physics.action_size} action"
     return f"{sizes} dimensions within {bounds}{success}"

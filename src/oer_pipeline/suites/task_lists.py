@@ -17,18 +17,20 @@ Parameters = Mapping[str, Any]
 @cache
 def task_lists() -> dict[str, list[dict[str, Any]]]:
     """Family -> parameters of task id 0, 1, ..."""
-    text = (
-        resources.files("oer_pipeline.suites")
-        .joinpath("task_lists.json")
-        .read_text(encoding="utf-8")
+    file = resources.files("oer_pipeline.suites") / "task_lists.json"
+    lists: dict[str, list[dict[str, Any]]] = json.loads(
+        file.read_text(encoding="utf-8")
     )
-    lists: dict[str, list[dict[str, Any]]] = json.loads(text)
     return lists
 
 
 def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
-    """The parameters of some `ids` of a family's list, in the order given: `0-4`,
-    `3+1+7-9`, or a YAML list.
+    """The parameters of some tasks of a family's list, in the order of `ids`.
+
+    Args:
+        family: a key of `suite.FAMILIES`.
+        ids: `0-4`, `3+1+7-9`, or a YAML list.
+        where: what errors call the place.
 
     Raises:
         ConfigurationError: a family without a list, an id out of range or given twice,
@@ -40,34 +42,36 @@ def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
             f"{where}: family {family!r} has no list of tasks; list the tasks'"
             " parameters instead"
         )
+    parts: Sequence[Any] = str(ids).split("+")
+    if isinstance(ids, Sequence) and not isinstance(ids, str):
+        parts = ids
     chosen: list[int] = []
-    for part in (
-        ids
-        if isinstance(ids, Sequence) and not isinstance(ids, str)
-        else str(ids).split("+")
-    ):
-        first, _, last = str(part).strip().partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
+    for part in parts:
+        start, _, end = str(part).strip().partition("-")
+        if not start.isdecimal() or (end and not end.isdecimal()):
             raise ConfigurationError(
                 f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
                 " numbers"
             )
-        chosen += range(
-            int(first), min(int(last or first), int(first) + len(known)) + 1
-        )
-    wrong = sorted(
-        {i for i in chosen if i >= len(known)}
-        | {i for i in chosen if chosen.count(i) > 1}
-    )
+        first = int(start)
+        last = int(end or start)
+        # One number beyond the list is enough to be refused.
+        last = min(last, first + len(known))
+        chosen += range(first, last + 1)
+    wrong = set()
+    for number in chosen:
+        if number >= len(known) or chosen.count(number) > 1:
+            wrong.add(number)
     if wrong or not chosen:
         raise ConfigurationError(
-            f"{where}: ids {wrong or ids!r} of {ids!r}; each of 0 to {len(known) - 1}"
-            " at most once"
+            f"{where}: ids {sorted(wrong) or ids!r} of {ids!r}; each of 0 to"
+            f" {len(known) - 1} at most once"
         )
-    return [dict(known[i]) for i in chosen]
+    return [dict(known[number]) for number in chosen]
 
 
 def list_id(family: str, parameters: Parameters) -> int | None:
     """The id of a task in its family's list; None when it is not there."""
     known = task_lists().get(family, [])
-    return next((i for i, entry in enumerate(known) if entry == dict(parameters)), None)
+    task = dict(parameters)
+    return known.index(task) if task in known else None

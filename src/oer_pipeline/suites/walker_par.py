@@ -16,6 +16,7 @@ from oer_pipeline.suites.physics import Transition
 
 BODY = ("body_mass", "body_inertia", "dof_damping", "geom_friction")
 TIMESTEP = 0.004
+VELOCITY_LIMIT = 10.0
 
 
 class WalkerPar(MujocoPhysics):
@@ -28,7 +29,7 @@ class WalkerPar(MujocoPhysics):
 
     asset = "walker2d_v5.xml"
     frame_skip = 4
-    velocity_limit = 10.0
+    velocity_limit = VELOCITY_LIMIT
     observation_size = 17
     action_size = 6
 
@@ -42,13 +43,12 @@ class WalkerPar(MujocoPhysics):
         super().__init__()
         self.model.opt.timestep = TIMESTEP
         self.set_body(
-            dict(
-                zip(
-                    BODY,
-                    (body_mass, body_inertia, dof_damping, geom_friction),
-                    strict=True,
-                )
-            )
+            {
+                "body_mass": body_mass,
+                "body_inertia": body_inertia,
+                "dof_damping": dof_damping,
+                "geom_friction": geom_friction,
+            }
         )
 
     def body(self) -> dict[str, FloatArray]:
@@ -64,13 +64,14 @@ class WalkerPar(MujocoPhysics):
                 has, or a value that is none.
         """
         for name, values in parameters.items():
-            target, given = getattr(self.model, name), _values(name, values)
-            if given.size != target.size:
+            target = getattr(self.model, name)
+            array = _array(name, values)
+            if array.size != target.size:
                 raise ConfigurationError(
-                    f"walker_par: {name} has {given.size} values; the model takes"
+                    f"walker_par: {name} has {array.size} values; the model takes"
                     f" {target.shape}"
                 )
-            target[:] = given.reshape(target.shape)
+            target[:] = array.reshape(target.shape)
         mujoco.mj_setConst(self.model, mujoco.MjData(self.model))
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
@@ -78,28 +79,30 @@ class WalkerPar(MujocoPhysics):
         state.qvel[:] = generator.uniform(-0.005, 0.005, self.model.nv)
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
-        return np.concatenate((state.qpos[1:], np.clip(state.qvel, -10.0, 10.0)))
+        velocities = np.clip(state.qvel, -VELOCITY_LIMIT, VELOCITY_LIMIT)
+        return np.concatenate((state.qpos[1:], velocities))
 
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
         start = state.qpos[0]
         self.simulate(state, action)
         velocity = (state.qpos[0] - start) / self.dt
         reward = velocity + 1.0 - 1e-3 * squared(action)
-        upright = 0.8 < state.qpos[1] < 2.0 and -1.0 < state.qpos[2] < 1.0
-        return Transition(float(reward), not upright)
+        height, angle = state.qpos[1:3]
+        upright = 0.8 < height < 2.0 and -1.0 < angle < 1.0
+        return Transition(float(reward), terminal=not upright)
 
 
-def _values(name: str, values: ArrayLike) -> FloatArray:
+def _array(name: str, values: ArrayLike) -> FloatArray:
+    """The values of a parameter, float64."""
     try:
-        given = np.asarray(values, dtype=np.float64)
+        array = np.asarray(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
-        raise ConfigurationError(
-            f"walker_par: {name} holds no numbers: {error}"
-        ) from error
-    wrong = given[~(np.isfinite(given) & (given >= 0.0))]
+        cause = f"walker_par: {name} holds no numbers: {error}"
+        raise ConfigurationError(cause) from error
+    wrong = array[~(np.isfinite(array) & (array >= 0.0))]
     if wrong.size:
         raise ConfigurationError(
             f"walker_par: {name} holds {wrong[0]}; its values are finite and not"
             " negative"
         )
-    return given
+    return array

@@ -17,14 +17,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.guard import check_claim, check_file, reading
+from oer_pipeline.trajectories.file_checks import check_claim, check_file, reading
 from oer_pipeline.trajectories.header import (
     check_content,
     check_header,
-    columns_told,
+    columns_in,
     make_header,
 )
-from oer_pipeline.trajectories.schema import Array, Column, Schema, check_arrays
+from oer_pipeline.trajectories.schema import Array, ColumnType, Schema, check_arrays
 
 ROW_GROUP = 131_072
 
@@ -36,8 +36,14 @@ def write(
     metadata: Mapping[str, Any],
     where: str = "",
 ) -> None:
-    """Write the arrays to `path`; errors call the place `where` (`path` itself when
-    empty).
+    """Write the arrays to `path`.
+
+    Args:
+        path: the file.
+        schema: what the file holds.
+        arrays: column -> (N,) or (N, D).
+        metadata: plain JSON.
+        where: what errors call the file; `path` when empty.
 
     Raises:
         DataError: arrays that do not fit the schema, metadata that JSON cannot hold.
@@ -45,11 +51,12 @@ def write(
     where = where or str(path)
     check_arrays(schema, arrays, where)
     header = make_header(schema, arrays, metadata, where)
-    names = schema.present(arrays)
-    columns = [_to_arrow(arrays[name]) for name in names]
-    fields = [
-        pa.field(n, c.type, nullable=False) for n, c in zip(names, columns, strict=True)
-    ]
+    columns = []
+    fields = []
+    for name in schema.present(arrays):
+        column = _to_arrow(arrays[name])
+        columns.append(column)
+        fields.append(pa.field(name, column.type, nullable=False))
     table = pa.Table.from_arrays(columns, schema=pa.schema(fields, metadata=header))
     # Dictionaries and statistics cost time and space on continuous data and serve no
     # reader of whole columns.
@@ -77,14 +84,13 @@ def read(path: Path, schema: Schema) -> tuple[dict[str, Array], dict[str, Any]]:
     with reading(where, "Parquet file"), pq.ParquetFile(path) as file:
         header = _header(file.schema_arrow)
         metadata = check_header(header, schema, where)
-        columns = columns_told(header, schema)
+        columns = columns_in(header, schema)
         _check_types(file.schema_arrow, schema.kind, columns, where)
         _check_size(file, columns, path)
         table = file.read(columns=list(columns))
-        arrays = {
-            name: _to_numpy(table.column(name), f"{where}: column {name}")
-            for name in columns
-        }
+        arrays = {}
+        for name in columns:
+            arrays[name] = _to_numpy(table.column(name), f"{where}: column {name}")
         check_arrays(schema, arrays, where)
         check_content(header, schema, arrays, where)
     return arrays, metadata
@@ -101,48 +107,54 @@ def kind_of(path: Path) -> str:
         return _header(pq.read_schema(path)).get("kind", "")
 
 
-def _header(found: pa.Schema) -> dict[str, str]:
-    return {
-        key.decode(): value.decode() for key, value in (found.metadata or {}).items()
-    }
+def _header(schema: pa.Schema) -> dict[str, str]:
+    header = {}
+    for key, value in (schema.metadata or {}).items():
+        header[key.decode()] = value.decode()
+    return header
 
 
 def _check_types(
-    found: pa.Schema, kind: str, columns: Mapping[str, Column], where: str
+    schema: pa.Schema,
+    kind: str,
+    columns: Mapping[str, ColumnType],
+    where: str,
 ) -> None:
     for name, column in columns.items():
-        if found.get_field_index(name) < 0:
+        if schema.get_field_index(name) < 0:
             raise DataError(
                 f"{where}: column {name} is missing; a {kind} file has"
                 f" {', '.join(columns)}"
             )
-        if not _fits(found.field(name).type, column):
-            raise DataError(
-                f"{where}: column {name}: found {found.field(name).type}; it takes"
-                f" {column}"
-            )
+        type_ = schema.field(name).type
+        if not _fits(type_, column):
+            raise DataError(f"{where}: column {name}: found {type_}; it takes {column}")
 
 
 def _check_size(
-    file: pq.ParquetFile, columns: Mapping[str, Column], path: Path
+    file: pq.ParquetFile,
+    columns: Mapping[str, ColumnType],
+    path: Path,
 ) -> None:
-    rows = max(
-        file.metadata.num_rows,
-        sum(file.metadata.row_group(g).num_rows for g in range(file.num_row_groups)),
-    )
-    types = {name: file.schema_arrow.field(name).type for name in columns}
-    width = sum(
-        np.dtype(c.dtype).itemsize * (types[n].list_size if c.vector else 1)
-        for n, c in columns.items()
-    )
-    check_claim(str(path), rows, rows * width, path.stat().st_size)
+    rows_in_groups = 0
+    for group in range(file.num_row_groups):
+        rows_in_groups += file.metadata.row_group(group).num_rows
+    rows = max(file.metadata.num_rows, rows_in_groups)
+    row_bytes = 0
+    for name, column in columns.items():
+        value_bytes = np.dtype(column.dtype).itemsize
+        if column.vector:
+            row_bytes += value_bytes * file.schema_arrow.field(name).type.list_size
+        else:
+            row_bytes += value_bytes
+    check_claim(str(path), rows, rows * row_bytes, path.stat().st_size)
 
 
-def _fits(found: pa.DataType, column: Column) -> bool:
+def _fits(type_: pa.DataType, column: ColumnType) -> bool:
     value = pa.from_numpy_dtype(np.dtype(column.dtype))
     if column.vector:
-        return bool(pa.types.is_fixed_size_list(found) and found.value_type == value)
-    return bool(found == value)
+        return bool(pa.types.is_fixed_size_list(type_) and type_.value_type == value)
+    return bool(type_ == value)
 
 
 def _to_arrow(array: Array) -> pa.Array:
@@ -158,7 +170,8 @@ def _to_numpy(column: pa.ChunkedArray, where: str) -> Array:
     _refuse_nulls(array, 1, where)
     if not pa.types.is_fixed_size_list(array.type):
         return np.array(array.to_numpy(zero_copy_only=False))
-    values, width = array.flatten(), array.type.list_size
+    values = array.flatten()
+    width = array.type.list_size
     _refuse_nulls(values, width, where)
     # One copy: Arrow's memory is read-only, and torch shares only what may be written
     # to.
@@ -166,12 +179,12 @@ def _to_numpy(column: pa.ChunkedArray, where: str) -> Array:
 
 
 def _refuse_nulls(array: pa.Array, width: int, where: str) -> None:
-    if array.null_count:
-        row = (
-            int(np.flatnonzero(array.is_null().to_numpy(zero_copy_only=False))[0])
-            // width
-        )
-        raise DataError(
-            f"{where}, row {row}: found null; every value must be there"
-            f" ({array.null_count} nulls)"
-        )
+    """Raise a DataError for a null among values of which `width` make a row."""
+    if not array.null_count:
+        return
+    nulls = array.is_null().to_numpy(zero_copy_only=False)
+    row = int(np.flatnonzero(nulls)[0]) // width
+    raise DataError(
+        f"{where}, row {row}: found null; every value must be there"
+        f" ({array.null_count} nulls)"
+    )

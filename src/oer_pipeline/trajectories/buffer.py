@@ -15,23 +15,27 @@ import numpy as np
 
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories import arrow
-from oer_pipeline.trajectories.schema import (
-    NEXT_KNOWN,
-    REWARD,
-    TRANSITION,
-    Array,
-    Column,
-    Schema,
-    check_arrays,
-    content_hash,
-)
-from oer_pipeline.trajectories.validate import (
-    KNOWN,
+from oer_pipeline.trajectories.rules import (
+    FINITE,
+    NEXT_KNOWN_RULE,
+    Columns,
     Rule,
     bounded,
     check_rules,
     check_widths,
     finite,
+    not_negative,
+)
+from oer_pipeline.trajectories.schema import (
+    NEXT_KNOWN,
+    REWARD,
+    TRANSITION,
+    Array,
+    ColumnType,
+    Schema,
+    check_arrays,
+    content_hash,
+    present_columns,
 )
 
 BUFFER = Schema(
@@ -39,43 +43,35 @@ BUFFER = Schema(
     1,
     {
         **TRANSITION,
-        "target_action": Column("float32", vector=True),
-        "row": Column("int64"),
-        "order": Column("int32"),
-        "rollout": Column("int32"),
-        "step": Column("int32"),
-        "distance": Column("float32"),
-        "uncertainty": Column("float32"),
-        "walked": Column("bool"),
+        "target_action": ColumnType("float32", vector=True),
+        "row": ColumnType("int64"),
+        "order": ColumnType("int32"),
+        "rollout": ColumnType("int32"),
+        "step": ColumnType("int32"),
+        "distance": ColumnType("float32"),
+        "uncertainty": ColumnType("float32"),
+        "walked": ColumnType("bool"),
     },
     NEXT_KNOWN,
     REWARD,
 )
 
 
-def _taken_twice(c: Mapping[str, Array]) -> BoolArray:
-    _, first = np.unique(c["row"], return_index=True)
-    again = np.ones(len(c["row"]), dtype=bool)
+def _taken_twice(columns: Columns) -> BoolArray:
+    _, first = np.unique(columns["row"], return_index=True)
+    again = np.ones(len(columns["row"]), dtype=bool)
     again[first] = False
     return again
 
 
 RULES = (
-    *(
-        finite(name)
-        for name in (
-            "observation",
-            "action",
-            "next_observation",
-            "reward",
-            "target_action",
-        )
-    ),
+    *FINITE,
+    finite("target_action"),
     bounded("action"),
     bounded("target_action"),
-    Rule("row", "must not be negative", lambda c: np.asarray(c["row"] < 0)),
+    not_negative("row"),
     Rule("row", "must be distinct; this row of D_n is there before", _taken_twice),
-    *KNOWN,
+    NEXT_KNOWN_RULE,
 )
 
 
@@ -112,19 +108,15 @@ class ReplayBuffer:
 
     def arrays(self) -> dict[str, Array]:
         """The columns by name, in the schema's order, without those that are None."""
-        every = {
-            name: getattr(self, name) for name in (*BUFFER.columns, *BUFFER.optional)
-        }
-        return {name: column for name, column in every.items() if column is not None}
+        return present_columns(BUFFER, self)
 
     @property
     def replay_bytes(self) -> int:
         """Bytes of what replay keeps: the transitions and their target actions, without
         the record."""
-        kept = (*TRANSITION, "target_action")
-        return sum(
-            array.nbytes for name, array in self.arrays().items() if name in kept
-        )
+        arrays = self.arrays()
+        kept = set(arrays) & {*TRANSITION, "target_action"}
+        return sum(arrays[name].nbytes for name in kept)
 
     def content_hash(self) -> str:
         """SHA-256 of the arrays; the metadata does not count."""

@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.concatenate import broken_off
+from oer_pipeline.trajectories.concatenate import diverged_mask
+from oer_pipeline.trajectories.metadata import HORIZON
 from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import terminal_at_horizon
 
 BINS = 20
 VERSIONS = ("mujoco", "gymnasium", "metaworld")
-"""Metadata that say what the data were made with."""
+"""Metadata that say which libraries made the data."""
 
 References = Mapping[str, Mapping[str, float]]
 """One task's references: behaviour (`random`, `zero`, `medium`, `expert`) -> {episodes,
@@ -26,21 +26,25 @@ Also `success`, the share of episodes that solved the task, where the suite says
 
 
 def data_card(
-    trajectories: Trajectories, references: References | None = None
+    trajectories: Trajectories,
+    references: References | None = None,
 ) -> dict[str, Any]:
     """What a table holds and where it comes from, the same keys for collected and
     imported data.
 
     Sizes are rows, episodes, dimensions and bytes; `mended` is what an import changed
     (empty for other data); `coverage` is per dimension, `at_bounds` the share of rows
-    whose action touches a bound. `unknown_next_observations`, there only where some
-    are, counts terminal rows whose file does not say what followed, and
-    `timeouts_before_horizon` episodes that something else than the horizon cut short;
-    `success_rate`, the share of episodes that solved their task, only where the suite
-    says so; `normalised_return` only where a random and an expert reference are.
-    `plausibility` is how imported data fit the task's environment
-    (`exchange.plausibility`). Data without rewards have neither `returns` nor anything
-    else that is made of them.
+    whose action touches a bound. Only where they say something:
+    `unknown_next_observations`, terminal rows whose file does not tell the state after
+    them; `timeouts_before_horizon`, episodes that something else than the horizon cut
+    short; `success_rate`, the share of episodes that solved their task;
+    `normalised_return`, which takes a random and an expert reference; `plausibility`,
+    how imported data fit the task's environment (`suites.plausibility`). Data without
+    rewards have neither `returns` nor anything else that is made of them.
+
+    Args:
+        trajectories: the table.
+        references: the task's, where they are known.
 
     Raises:
         DataError: the random and the expert reference are equal.
@@ -48,6 +52,8 @@ def data_card(
     metadata = trajectories.metadata
     low, high = trajectories.bounds
     action = trajectories.action
+    at_bounds = ((action <= low) | (action >= high)).any(axis=1)
+    lengths = trajectories.lengths
     card: dict[str, Any] = {
         "provenance": dict(metadata),
         "versions": {name: metadata[name] for name in VERSIONS if name in metadata},
@@ -55,67 +61,58 @@ def data_card(
         "schema_version": TRANSITIONS.version,
         "sha256": trajectories.content_hash(),
         "transitions": len(trajectories),
-        "episodes": len(trajectories.lengths),
+        "episodes": len(lengths),
         "observation_size": trajectories.observation.shape[1],
         "action_size": action.shape[1],
         "action_bounds": {"low": low.tolist(), "high": high.tolist()},
         "bytes": sum(array.nbytes for array in trajectories.arrays().values()),
-        **_returns(trajectories),
-        "episode_lengths": {
-            **_summary(trajectories.lengths),
-            "histogram": _histogram(trajectories.lengths),
-        },
+        "episode_lengths": _distribution(lengths),
         "terminal_episodes": int(np.count_nonzero(trajectories.terminal)),
         "timeout_episodes": int(np.count_nonzero(trajectories.timeout)),
-        "terminal_at_horizon": terminal_at_horizon(trajectories),
+        "terminal_at_horizon": trajectories.terminal_at_horizon,
         "coverage": _coverage(trajectories),
-        "at_bounds": float(((action <= low) | (action >= high)).any(axis=1).mean()),
+        "at_bounds": float(at_bounds.mean()),
     }
+    if trajectories.reward is not None:
+        card["returns"] = _distribution(trajectories.returns)
     if "plausibility" in metadata:
         card["plausibility"] = dict(metadata["plausibility"])
     if trajectories.next_known is not None:
-        card["unknown_next_observations"] = int(
-            np.count_nonzero(~trajectories.next_known)
-        )
+        unknown = np.count_nonzero(~trajectories.next_known)
+        card["unknown_next_observations"] = int(unknown)
     if trajectories.solved is not None:
         card["success_rate"] = float(trajectories.solved.mean())
-    if early := _timeouts_before_horizon(trajectories):
+    early = _timeouts_before_horizon(trajectories)
+    if early:
         card["timeouts_before_horizon"] = early
     if references:
         card["references"] = {name: dict(entry) for name, entry in references.items()}
-    if (
-        references
-        and {"random", "expert"} <= set(references)
-        and trajectories.reward is not None
-    ):
-        mean = float(trajectories.returns.mean())
-        card["normalised_return"] = normalised(mean, references)
+        both = "random" in references and "expert" in references
+        if both and trajectories.reward is not None:
+            mean = float(trajectories.returns.mean())
+            card["normalised_return"] = normalised(mean, references)
     return card
 
 
-def _returns(trajectories: Trajectories) -> dict[str, Any]:
-    """The card's entry on returns; none without rewards."""
-    if trajectories.reward is None:
-        return {}
-    returns = trajectories.returns
-    return {"returns": {**_summary(returns), "histogram": _histogram(returns)}}
-
-
 def _coverage(trajectories: Trajectories) -> dict[str, Any]:
-    columns = trajectories.arrays()
-    names = ("observation", "action", "reward")
-    return {name: _summary(columns[name]) for name in names if name in columns}
+    coverage = {
+        "observation": _summary(trajectories.observation),
+        "action": _summary(trajectories.action),
+    }
+    if trajectories.reward is not None:
+        coverage["reward"] = _summary(trajectories.reward)
+    return coverage
 
 
 def _timeouts_before_horizon(trajectories: Trajectories) -> int:
-    """Episodes that timed out before the horizon in the metadata, those left out that
-    the physics broke off."""
-    horizon = trajectories.metadata.get("horizon")
+    """Episodes that timed out before the horizon in the metadata, without those that
+    diverged."""
+    horizon = trajectories.metadata.get(HORIZON)
     if horizon is None:
         return 0
     last = trajectories.starts + trajectories.lengths - 1
     early = trajectories.timeout[last] & (trajectories.step[last] < horizon - 1)
-    return int(np.count_nonzero(early & ~broken_off(trajectories)))
+    return int(np.count_nonzero(early & ~diverged_mask(trajectories)))
 
 
 def normalised(value: float, references: References) -> float:
@@ -125,7 +122,8 @@ def normalised(value: float, references: References) -> float:
         DataError: a reference is missing, or the two are equal.
     """
     try:
-        random, expert = references["random"]["mean"], references["expert"]["mean"]
+        random = references["random"]["mean"]
+        expert = references["expert"]["mean"]
     except KeyError as error:
         raise DataError(
             f"references have no {error}; they need random and expert, each with its"
@@ -150,11 +148,17 @@ def _summary(values: Array) -> dict[str, Any]:
     }
 
 
+def _distribution(values: Array) -> dict[str, Any]:
+    """The summary of (N,) values, and their histogram."""
+    return {**_summary(values), "histogram": _histogram(values)}
+
+
 def _histogram(values: Array) -> dict[str, list[float]]:
-    low, high = float(values.min()), float(values.max())
-    if high - low <= 2 * BINS * np.spacing(
-        max(abs(low), abs(high))
-    ):  # too near for bins between them
-        low, high = low - 0.5, high + 0.5
+    low = float(values.min())
+    high = float(values.max())
+    narrowest = 2 * BINS * np.spacing(max(abs(low), abs(high)))
+    if high - low <= narrowest:  # too near for bins between them
+        low -= 0.5
+        high += 0.5
     counts, edges = np.histogram(values, bins=BINS, range=(low, high))
     return {"counts": counts.tolist(), "edges": edges.tolist()}

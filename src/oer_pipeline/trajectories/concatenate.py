@@ -1,4 +1,7 @@
-"""Tables one after another as one."""
+"""Tables one after another as one.
+
+Shapes: N rows, E episodes.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, IntArray
+from oer_pipeline.trajectories.metadata import DIVERGED, HIGH, LOW
 from oer_pipeline.trajectories.schema import TRANSITIONS
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import DIVERGED, HIGH, LOW
 
-BROKEN_OFF = "broken_off"
+DIVERGED_NUMBERS = "broken_off"
 """Metadata: the numbers of `diverged_episodes` that have rows; there only where some
 have.
 
@@ -26,7 +29,7 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     """One table after another, episodes renumbered from 0.
 
     Metadata that all agree on stay, the rest is kept table by table under `parts`;
-    `diverged_episodes` add up, and `broken_off` follows the new numbers.
+    `diverged_episodes` add up, and `broken_off` has the new numbers.
 
     Raises:
         DataError: no table, tables of different widths or action bounds, or some
@@ -34,70 +37,97 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     """
     if not tables:
         raise DataError("no transition table to concatenate; give at least one")
-    shapes = sorted({(t.observation.shape[1], t.action.shape[1]) for t in tables})
-    if len(shapes) > 1:
-        raise DataError(
-            f"tables of different (observation, action) widths {shapes}; all must have"
-            " the same"
-        )
-    bounds = [(t.metadata.get(LOW), t.metadata.get(HIGH)) for t in tables]
-    if any(pair != bounds[0] for pair in bounds):
-        raise DataError(
-            f"tables of different action bounds {bounds}; all must have the same"
-        )
-    without = [t.reward is None for t in tables]
-    if any(without) and not all(without):
-        raise DataError(
-            f"tables of which {sum(without)} of {len(tables)} have no rewards; all have"
-            " to, or none"
-        )
+    _check_widths(tables)
+    _check_bounds(tables)
+    _check_rewards(tables)
     columns: dict[str, Any] = {"reward": None}
     for name in TRANSITIONS.present(tables[0].arrays()):
         if name not in ("next_known", "success"):
-            columns[name] = np.concatenate([getattr(t, name) for t in tables])
-    columns["episode"] = episode_numbers(np.concatenate([t.lengths for t in tables]))
-    columns["next_known"] = np.concatenate([t.known for t in tables])
+            columns[name] = np.concatenate([getattr(table, name) for table in tables])
+    lengths = np.concatenate([table.lengths for table in tables])
+    columns["episode"] = episode_numbers(lengths)
+    columns["next_known"] = np.concatenate([table.known for table in tables])
     columns["success"] = _success(tables)
-    merged = _merged([t.metadata for t in tables])
-    marks = broken_off_marks(np.concatenate([broken_off(t) for t in tables]))
-    return Trajectories(**columns, metadata={**merged, **marks})
+    metadata = _merged([table.metadata for table in tables])
+    diverged = np.concatenate([diverged_mask(table) for table in tables])
+    metadata.update(diverged_metadata(diverged))
+    return Trajectories(**columns, metadata=metadata)
 
 
-def broken_off(table: Trajectories) -> BoolArray:
-    """Which episodes (E,) of a table that was rolled out the physics broke off,
-    whatever rows were selected since."""
-    return np.isin(table.episode[table.starts], table.metadata.get(BROKEN_OFF, []))
+def diverged_mask(table: Trajectories) -> BoolArray:
+    """Which episodes (E,) of a table that was rolled out diverged, whatever rows were
+    selected since."""
+    numbers = table.metadata.get(DIVERGED_NUMBERS, [])
+    return np.isin(table.episode[table.starts], numbers)
 
 
-def broken_off_marks(broken: BoolArray) -> dict[str, list[int]]:
-    """Episodes (E,) that are numbered from 0, as metadata."""
-    return {BROKEN_OFF: np.flatnonzero(broken).tolist()} if broken.any() else {}
+def diverged_metadata(diverged: BoolArray) -> dict[str, list[int]]:
+    """Which of the episodes (E,), numbered from 0, diverged, as metadata."""
+    if not diverged.any():
+        return {}
+    return {DIVERGED_NUMBERS: np.flatnonzero(diverged).tolist()}
 
 
 def episode_numbers(length: IntArray) -> IntArray:
-    """The column `episode` of episodes of `length` (E,) rows."""
+    """The column `episode`, (N,) int32, of episodes of `length` (E,) rows."""
     return np.repeat(np.arange(len(length), dtype=np.int32), length)
 
 
-def _success(tables: Sequence[Trajectories]) -> BoolArray | None:
-    told = [table.success for table in tables if table.success is not None]
-    if len(told) not in (0, len(tables)):
+def _check_widths(tables: Sequence[Trajectories]) -> None:
+    shapes = set()
+    for table in tables:
+        shapes.add((table.observation.shape[1], table.action.shape[1]))
+    if len(shapes) > 1:
         raise DataError(
-            f"{len(told)} of {len(tables)} tables have the column success; all must"
+            f"tables of different (observation, action) widths {sorted(shapes)}; all"
+            " must have the same"
+        )
+
+
+def _check_bounds(tables: Sequence[Trajectories]) -> None:
+    bounds = []
+    for table in tables:
+        bounds.append((table.metadata.get(LOW), table.metadata.get(HIGH)))
+    if bounds.count(bounds[0]) != len(bounds):
+        raise DataError(
+            f"tables of different action bounds {bounds}; all must have the same"
+        )
+
+
+def _check_rewards(tables: Sequence[Trajectories]) -> None:
+    without = sum(table.reward is None for table in tables)
+    if without not in (0, len(tables)):
+        raise DataError(
+            f"tables of which {without} of {len(tables)} have no rewards; all have"
+            " to, or none"
+        )
+
+
+def _success(tables: Sequence[Trajectories]) -> BoolArray | None:
+    columns = [table.success for table in tables if table.success is not None]
+    if not columns:
+        return None
+    if len(columns) != len(tables):
+        raise DataError(
+            f"{len(columns)} of {len(tables)} tables have the column success; all must"
             " have it, or none"
         )
-    return np.concatenate(told) if told else None
+    return np.concatenate(columns)
 
 
 def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    parts = [{key: v for key, v in part.items() if key != BROKEN_OFF} for part in parts]
-    common = {
-        key: v
-        for key, v in parts[0].items()
-        if all(key in p and p[key] == v for p in parts)
-    }
-    rest = [{key: v for key, v in part.items() if key not in common} for part in parts]
-    merged = {**common, "parts": rest} if any(rest) else common
+    """The metadata of several tables as one."""
+    merged: dict[str, Any] = {}
+    for key, value in parts[0].items():
+        same = all(key in part and part[key] == value for part in parts)
+        if same and key != DIVERGED_NUMBERS:
+            merged[key] = value
+    left_out = {*merged, DIVERGED_NUMBERS}
+    rest = []
+    for part in parts:
+        rest.append({key: part[key] for key in part if key not in left_out})
+    if any(rest):
+        merged["parts"] = rest
     if any(DIVERGED in part for part in parts):
         merged[DIVERGED] = sum(part.get(DIVERGED, 0) for part in parts)
     return merged

@@ -1,5 +1,5 @@
-"""What a file of ours says of itself, whatever its format: kind, schema version,
-metadata, and what proves them."""
+"""The header of every file that this project writes, whatever its format: kind, schema
+version, metadata, and the hashes that prove them."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.schema import Array, Column, Schema, content_hash
+from oer_pipeline.trajectories.schema import Array, ColumnType, Schema, content_hash
 
 Header = Mapping[str, str]
 NEEDED = frozenset({"kind", "schema_version", "metadata", "sha256"})
 
 
 def make_header(
-    schema: Schema, arrays: Mapping[str, Array], metadata: Mapping[str, Any], where: str
+    schema: Schema,
+    arrays: Mapping[str, Array],
+    metadata: Mapping[str, Any],
+    where: str,
 ) -> dict[str, str]:
     """The header of arrays and their metadata, which are kept as sorted JSON.
 
@@ -30,17 +33,19 @@ def make_header(
         text = json.dumps(dict(metadata), sort_keys=True, allow_nan=False)
     except (TypeError, ValueError) as error:
         raise DataError(f"{where}: metadata must be plain JSON: {error}") from error
-    also = [name for name in schema.optional if name in arrays]
-    without = [name for name in schema.columns if name not in arrays]
-    return {
-        **({"optional": " ".join(also)} if also else {}),
-        **({"absent": " ".join(without)} if without else {}),
-        "kind": schema.kind,
-        "schema_version": str(schema.version),
-        "metadata": text,
-        "metadata_sha256": _digest(text),
-        "sha256": content_hash(schema, arrays),
-    }
+    optional = [name for name in schema.optional if name in arrays]
+    absent = [name for name in schema.columns if name not in arrays]
+    header = {}
+    if optional:
+        header["optional"] = " ".join(optional)
+    if absent:
+        header["absent"] = " ".join(absent)
+    header["kind"] = schema.kind
+    header["schema_version"] = str(schema.version)
+    header["metadata"] = text
+    header["metadata_sha256"] = _digest(text)
+    header["sha256"] = content_hash(schema, arrays)
+    return header
 
 
 def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
@@ -61,10 +66,11 @@ def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
             f"{where}: schema version {header['schema_version']}; this release reads"
             f" {schema.version}"
         )
-    found, expected = _digest(header["metadata"]), header.get("metadata_sha256")
-    if expected is not None and found != expected:
+    digest = _digest(header["metadata"])
+    expected = header.get("metadata_sha256", digest)
+    if digest != expected:
         raise DataError(
-            f"{where}: the metadata's SHA-256 is {found}, the header says {expected};"
+            f"{where}: the metadata's SHA-256 is {digest}, the header says {expected};"
             " make the file again"
         )
     metadata = json.loads(header["metadata"])
@@ -73,24 +79,29 @@ def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
     return metadata
 
 
-def columns_told(header: Header, schema: Schema) -> dict[str, Column]:
+def columns_in(header: Header, schema: Schema) -> dict[str, ColumnType]:
     """The columns that a file with this header has."""
-    also, without = (set(header.get(key, "").split()) for key in ("optional", "absent"))
-    return schema.present({*schema.columns, *also} - without)
+    names = set(schema.columns)
+    names |= set(header.get("optional", "").split())
+    names -= set(header.get("absent", "").split())
+    return schema.present(names)
 
 
 def check_content(
-    header: Header, schema: Schema, arrays: Mapping[str, Array], where: str
+    header: Header,
+    schema: Schema,
+    arrays: Mapping[str, Array],
+    where: str,
 ) -> None:
     """The arrays are those that were written.
 
     Raises:
         DataError: their hash is another one.
     """
-    found = content_hash(schema, arrays)
-    if found != header["sha256"]:
+    digest = content_hash(schema, arrays)
+    if digest != header["sha256"]:
         raise DataError(
-            f"{where}: the content's SHA-256 is {found}, its header says"
+            f"{where}: the content's SHA-256 is {digest}, its header says"
             f" {header['sha256']}; make it again"
         )
 

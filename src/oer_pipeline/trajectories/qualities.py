@@ -19,8 +19,8 @@ QUALITIES: dict[str, tuple[str, ...]] = {
 """Quality -> raw kinds; each kind gives an equal share of the rows."""
 
 IMPORTED = "imported"
-"""The raw kind of a task whose data somebody else made, and the quality of a suite that
-has no others."""
+"""The raw kind of a task whose data were imported, and the quality of a suite that has
+no others."""
 
 
 def raw_kinds(quality: str) -> tuple[str, ...]:
@@ -37,12 +37,14 @@ def raw_kinds(quality: str) -> tuple[str, ...]:
 
 
 def cut(
-    quality: str, raw: Mapping[str, Trajectories], transitions: int
+    quality: str,
+    raw: Mapping[str, Trajectories],
+    transitions: int,
 ) -> Trajectories:
     """Whole episodes of the raw kinds, in order, at most `transitions` rows.
 
     Metadata gain `quality`, `raw_sha256` and `episodes_of_kinds`, how many episodes of
-    each kind follow one another.
+    each kind come one after another.
 
     Raises:
         ConfigurationError: an unknown quality.
@@ -56,19 +58,20 @@ def cut(
             f"quality {quality} needs raw kinds {list(kinds)}; {missing} are missing"
         )
     share = transitions // len(kinds)
-    parts = [
-        _whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}")
-        for kind in kinds
-    ]
+    parts = []
+    hashes = {}
+    episodes = []
+    for kind in kinds:
+        part = _whole_episodes(raw[kind], share, f"quality {quality}, raw {kind}")
+        parts.append(part)
+        hashes[kind] = raw[kind].content_hash()
+        episodes.append([kind, len(part.lengths)])
     table = concatenate(parts)
-    of_kinds = {
-        "quality": quality,
-        "raw_sha256": {kind: raw[kind].content_hash() for kind in kinds},
-        "episodes_of_kinds": [
-            [kind, len(part.lengths)] for kind, part in zip(kinds, parts, strict=True)
-        ],
-    }
-    return replace(table, metadata={**table.metadata, **of_kinds})
+    metadata = dict(table.metadata)
+    metadata["quality"] = quality
+    metadata["raw_sha256"] = hashes
+    metadata["episodes_of_kinds"] = episodes
+    return replace(table, metadata=metadata)
 
 
 def _whole_episodes(raw: Trajectories, rows: int, where: str) -> Trajectories:

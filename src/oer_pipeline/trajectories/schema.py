@@ -19,9 +19,9 @@ Array: TypeAlias = NDArray[Any]
 
 
 @dataclass(frozen=True)
-class Column:
-    """One column: its numpy dtype, and whether a row holds a vector (N, D) or one value
-    (N,)."""
+class ColumnType:
+    """What a column holds: its numpy dtype, and whether a row holds a vector (N, D) or
+    one value (N,)."""
 
     dtype: str
     vector: bool = False
@@ -42,27 +42,28 @@ class Schema:
 
     kind: str
     version: int
-    columns: Mapping[str, Column]
-    optional: Mapping[str, Column] = field(default_factory=dict)
+    columns: Mapping[str, ColumnType]
+    optional: Mapping[str, ColumnType] = field(default_factory=dict)
     may_lack: frozenset[str] = frozenset()
 
-    def present(self, names: Container[str]) -> dict[str, Column]:
+    def present(self, names: Container[str]) -> dict[str, ColumnType]:
         """Every column, but only those of `optional` and `may_lack` that are among
         `names`."""
         by_choice = {*self.optional, *self.may_lack}
-        every = {**self.columns, **self.optional}
-        return {
-            n: column for n, column in every.items() if n in names or n not in by_choice
-        }
+        present = {}
+        for name, column in {**self.columns, **self.optional}.items():
+            if name in names or name not in by_choice:
+                present[name] = column
+        return present
 
 
 TRANSITION = {
-    "observation": Column("float32", vector=True),
-    "action": Column("float32", vector=True),
-    "next_observation": Column("float32", vector=True),
-    "reward": Column("float32"),
-    "terminal": Column("bool"),
-    "timeout": Column("bool"),
+    "observation": ColumnType("float32", vector=True),
+    "action": ColumnType("float32", vector=True),
+    "next_observation": ColumnType("float32", vector=True),
+    "reward": ColumnType("float32"),
+    "terminal": ColumnType("bool"),
+    "timeout": ColumnType("bool"),
 }
 """What every stored transition has; tables and replay buffers start with these
 columns."""
@@ -70,20 +71,21 @@ columns."""
 REWARD = frozenset({"reward"})
 """What data to clone may lack: absent then, never zero."""
 
-NEXT_KNOWN = {"next_known": Column("bool")}
-"""Whether a row's next observation is that which followed; without the column all are.
+NEXT_KNOWN = {"next_known": ColumnType("bool")}
+"""Whether a row's next observation is the state after its step; without the column all
+are.
 
 False in a terminal row whose file does not tell what state it ended in: its
 `next_observation` only fills the place.
 """
 
-SUCCESS = {"success": Column("bool")}
+SUCCESS = {"success": ColumnType("bool")}
 """Whether the row's episode solved its task at any step; only of suites that say so."""
 
 TRANSITIONS = Schema(
     "transitions",
     1,
-    {**TRANSITION, "episode": Column("int32"), "step": Column("int32")},
+    {**TRANSITION, "episode": ColumnType("int32"), "step": ColumnType("int32")},
     {**NEXT_KNOWN, **SUCCESS},
     REWARD,
 )
@@ -95,12 +97,22 @@ def content_hash(schema: Schema, arrays: Mapping[str, Array]) -> str:
     schema's order."""
     digest = hashlib.sha256(f"{schema.kind}/{schema.version}\n".encode())
     for name, column in schema.present(arrays).items():
-        array = np.ascontiguousarray(
-            arrays[name], dtype=np.dtype(column.dtype).newbyteorder("<")
-        )
+        little_endian = np.dtype(column.dtype).newbyteorder("<")
+        array = np.ascontiguousarray(arrays[name], dtype=little_endian)
         digest.update(f"{name}:{column.dtype}:{array.shape}\n".encode())
         digest.update(array.data)
     return digest.hexdigest()
+
+
+def present_columns(schema: Schema, record: object) -> dict[str, Array]:
+    """The attributes of `record` that the schema names, in its order, without those
+    that are None."""
+    present = {}
+    for name in (*schema.columns, *schema.optional):
+        column = getattr(record, name)
+        if column is not None:
+            present[name] = column
+    return present
 
 
 def check_arrays(schema: Schema, arrays: Mapping[str, Array], where: str) -> None:

@@ -6,6 +6,7 @@ Shapes: N rows, O observation, A action, E episodes.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -16,8 +17,33 @@ import numpy as np
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories import arrow
-from oer_pipeline.trajectories.schema import TRANSITIONS, Array, content_hash
-from oer_pipeline.trajectories.validate import HIGH, LOW, action_bounds, validate
+from oer_pipeline.trajectories.metadata import (
+    DIVERGED,
+    HIGH,
+    HORIZON,
+    LOW,
+    action_bounds,
+    checked_horizon,
+)
+from oer_pipeline.trajectories.rules import (
+    FINITE,
+    NEXT_KNOWN_RULE,
+    ORDER,
+    SUCCESS_RULE,
+    below_horizon,
+    bounded,
+    check_rules,
+    check_widths,
+)
+from oer_pipeline.trajectories.schema import (
+    TRANSITIONS,
+    Array,
+    check_arrays,
+    content_hash,
+    present_columns,
+)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +51,9 @@ class Trajectories:
     """Transitions of whole episodes in order; `metadata` says where they come from
     (plain JSON).
 
-    Where `next_known` is false nobody knows what followed, only that it was terminal:
-    an imported file may end there. Such a row is a transition like others, but nothing
-    may be learned from its `next_observation`.
+    Where `next_known` is false, the state after the step is not known, only that it was
+    terminal: an imported file may end there. Such a row is a transition like others,
+    but nothing may be learned from its `next_observation`.
     """
 
     observation: FloatArray  # (N, O) float32
@@ -40,9 +66,8 @@ class Trajectories:
     step: IntArray  # (N,) int32, from 0 in every episode
     metadata: Mapping[str, Any] = field(default_factory=dict)
     next_known: BoolArray | None = None  # (N,); None: all are, the only way to say so
-    success: BoolArray | None = (
-        None  # (N,) the row's episode solved its task; None: the suite does not say
-    )
+    success: BoolArray | None = None
+    """(N,) the row's episode solved its task; None: the suite does not say."""
 
     def __post_init__(self) -> None:
         """Say in one way that all are known, so that equal tables have equal hashes."""
@@ -54,19 +79,18 @@ class Trajectories:
 
     def arrays(self) -> dict[str, Array]:
         """The columns by name, in the schema's order, without those that are None."""
-        names = (*TRANSITIONS.columns, *TRANSITIONS.optional)
-        every = {name: getattr(self, name) for name in names}
-        return {name: column for name, column in every.items() if column is not None}
+        return present_columns(TRANSITIONS, self)
 
     @property
     def rewards(self) -> FloatArray:
-        """`reward` for those who cannot do without, (N,) float32.
+        """`reward` where data without rewards are an error, (N,) float32.
 
         Raises:
             DataError: the data have none.
         """
         if self.reward is None:
-            suite, task = (self.metadata.get(key, "?") for key in ("suite", "task"))
+            suite = self.metadata.get("suite", "?")
+            task = self.metadata.get("task", "?")
             raise DataError(
                 f"the data of suite {suite}, task {task} have no rewards; they can be"
                 " cloned (learner.base=bc), and nothing can be asked of their rewards"
@@ -85,11 +109,11 @@ class Trajectories:
         return content_hash(TRANSITIONS, self.arrays())
 
     def select(self, rows: IntArray | BoolArray | slice) -> Trajectories:
-        """The given rows (indices, a mask, a slice) in order, metadata kept; a slice
+        """Some `rows` (indices, a mask, a slice) in order, metadata kept; a slice
         shares memory with this table."""
-        chosen: dict[str, Any] = {
-            name: array[rows] for name, array in self.arrays().items()
-        }
+        chosen: dict[str, Any] = {}
+        for name, array in self.arrays().items():
+            chosen[name] = array[rows]
         return replace(self, **chosen)
 
     @property
@@ -107,19 +131,21 @@ class Trajectories:
         are there already."""
         if LOW not in self.metadata:
             return self
-        low, high = (bound.astype(np.float64) for bound in self.bounds)
-        action = np.clip(
-            2.0 * (self.action - low) / (high - low) - 1.0, -1.0, 1.0
-        ).astype(np.float32)
-        kept = {
-            key: value for key, value in self.metadata.items() if key not in (LOW, HIGH)
-        }
-        return replace(self, action=action, metadata=kept)
+        lowest, highest = self.bounds
+        low = lowest.astype(np.float64)
+        high = highest.astype(np.float64)
+        scaled = 2.0 * (self.action - low) / (high - low) - 1.0
+        action = np.clip(scaled, -1.0, 1.0).astype(np.float32)
+        metadata = dict(self.metadata)
+        metadata.pop(LOW, None)
+        metadata.pop(HIGH, None)
+        return replace(self, action=action, metadata=metadata)
 
     @property
     def starts(self) -> IntArray:
         """Row of each episode's first step, (E,)."""
-        first = np.concatenate(([True], self.episode[1:] != self.episode[:-1]))
+        changes = self.episode[1:] != self.episode[:-1]
+        first = np.concatenate(([True], changes))
         return np.flatnonzero(first[: len(self)])
 
     @property
@@ -142,14 +168,55 @@ class Trajectories:
         """
         return np.asarray(np.add.reduceat(self.rewards, self.starts, dtype=np.float64))
 
+    @property
+    def terminal_at_horizon(self) -> int | None:
+        """How many rows are terminal at the horizon that the metadata give; None when
+        they give none."""
+        horizon = self.metadata.get(HORIZON)
+        if horizon is None:
+            return None
+        at_horizon = self.step == horizon - 1
+        return int(np.count_nonzero(self.terminal & at_horizon))
+
+
+def validate_trajectories(trajectories: Trajectories, where: str) -> None:
+    """Hold a table against every rule.
+
+    A terminal flag at the horizon is no fault, but logged; not of tables that were
+    rolled out here, for there the environment itself said that the MDP ended.
+
+    Raises:
+        DataError: names `where`, column, row and rule; action bounds or a horizon in
+            the metadata that are none.
+    """
+    columns = trajectories.arrays()
+    metadata = trajectories.metadata
+    check_arrays(TRANSITIONS, columns, where)
+    check_widths(columns, "observation", "next_observation", where)
+    low, high = action_bounds(metadata, columns["action"].shape[1], where)
+    horizon = checked_horizon(metadata, where)
+    rules = [*FINITE, bounded("action", low, high), *ORDER]
+    rules += [NEXT_KNOWN_RULE, SUCCESS_RULE]
+    if horizon is not None:
+        rules.append(below_horizon(horizon))
+    check_rules(rules, columns, where)
+    at_horizon = trajectories.terminal_at_horizon
+    if at_horizon and DIVERGED not in metadata:
+        logger.warning(
+            "%s: %d episodes are terminal at the horizon; a time-out was probably"
+            " meant",
+            where,
+            at_horizon,
+        )
+
 
 def write_trajectories(path: Path, trajectories: Trajectories, where: str = "") -> None:
     """Validate and write; errors call the place `where` (`path` when empty).
 
     Raises:
-        DataError: the table breaks a rule of `validate`.
+        DataError: the table breaks a rule of `validate_trajectories`.
     """
-    validate(trajectories, where or str(path))
+    validate_trajectories(trajectories, where or str(path))
     arrow.write(path, TRANSITIONS, trajectories.arrays(), trajectories.metadata, where)
 
 
@@ -157,10 +224,11 @@ def read_trajectories(path: Path) -> Trajectories:
     """Read and validate.
 
     Raises:
-        DataError: the file is not a sound transition table (`arrow.read`, `validate`).
+        DataError: the file is not a sound transition table (`arrow.read`,
+            `validate_trajectories`).
     """
     arrays, metadata = arrow.read(path, TRANSITIONS)
     columns: dict[str, Any] = {"reward": None, **arrays}
     trajectories = Trajectories(**columns, metadata=metadata)
-    validate(trajectories, str(path))
+    validate_trajectories(trajectories, str(path))
     return trajectories

@@ -14,7 +14,7 @@ import pytest
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import write_minari
-from oer_pipeline.trajectories.exchange.ours import restore
+from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from tests.trajectories.conftest import make_table
 from tests.trajectories.foreign import (
@@ -89,7 +89,8 @@ def test_forwards_is_found_out(long: Trajectories, tmp_path: Path) -> None:
 
 
 def test_rows_of_a_reversed_file_count_from_its_end(
-    long: Trajectories, tmp_path: Path
+    long: Trajectories,
+    tmp_path: Path,
 ) -> None:
     odd = Trajectories(
         **{**long.arrays(), "reward": np.where(np.arange(11) == 2, np.nan, long.reward)}
@@ -131,7 +132,8 @@ def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_errors_call_columns_as_the_file_does(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     columns = d4rl_columns(table)
     columns["act"] = np.full((8, 2), 1.5)
@@ -142,7 +144,8 @@ def test_errors_call_columns_as_the_file_does(
 
 
 def test_dimensions_of_an_older_environment(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     """A Minari set of a version that observed contact forces too."""
     episodes = minari_episodes(table)
@@ -177,7 +180,9 @@ def test_dimensions_of_an_older_environment(
 
 @pytest.mark.parametrize("storage", ["arrow", "parquet"])
 def test_other_storage_of_minari_is_named(
-    table: Trajectories, tmp_path: Path, storage: str
+    table: Trajectories,
+    tmp_path: Path,
+    storage: str,
 ) -> None:
     """Such a folder has no main_data.hdf5."""
     folder = write_minari_folder(
@@ -190,7 +195,8 @@ def test_other_storage_of_minari_is_named(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_an_arrow_set_that_minari_wrote_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gymnasium = pytest.importorskip("gymnasium")
     minari = pytest.importorskip("minari")

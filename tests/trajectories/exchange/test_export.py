@@ -15,7 +15,7 @@ from oer_pipeline.trajectories.exchange import export as module
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
 from oer_pipeline.trajectories.exchange.export import dataset_id, export, main
 from oer_pipeline.trajectories.exchange.minari import read_minari
-from oer_pipeline.trajectories.exchange.ours import restore
+from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 
 
@@ -82,14 +82,15 @@ def test_refusals(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_whole_or_not_at_all(
-    file: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
     def half_a_file(path: Path, _: object) -> None:
         path.write_text("half")
         raise OSError("no space left on device")
 
     def half_a_folder(folder: Path, *_: object) -> None:
-        folder.mkdir()
         half_a_file(folder / "metadata.json", None)
 
     monkeypatch.setattr(module, "write_d4rl", half_a_file)

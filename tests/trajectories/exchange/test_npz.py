@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.trajectories import guard
+from oer_pipeline.trajectories import file_checks
 from oer_pipeline.trajectories.exchange import npz
 from oer_pipeline.trajectories.table import Trajectories
 from tests.trajectories.foreign import d4rl_columns, imported, refused, same
@@ -36,7 +36,9 @@ def test_as_hdf5(table: Trajectories, tmp_path: Path, packed: bool) -> None:
 
 
 def test_any_blocks_orders_and_dtypes(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(npz, "BLOCK", 3)
     columns = d4rl_columns(table)
@@ -74,7 +76,8 @@ def test_a_told_column_has_to_be_there(table: Trajectories, tmp_path: Path) -> N
 
 
 def test_no_terminals_and_no_rewards_when_told_so(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     columns = d4rl_columns(table)
     del columns["terminals"], columns["rewards"]
@@ -95,7 +98,10 @@ def test_rewards_are_left_out_when_told_so(table: Trajectories, tmp_path: Path) 
 
 
 def _member(
-    path: Path, name: str, content: bytes, way: int = zipfile.ZIP_DEFLATED
+    path: Path,
+    name: str,
+    content: bytes,
+    way: int = zipfile.ZIP_DEFLATED,
 ) -> Path:
     """The archive with another member in place of `name`."""
     old = {}
@@ -229,9 +235,11 @@ def test_no_memory_for_a_lie(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_more_than_memory_holds(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(guard.os, "sysconf", lambda _: 8)
+    monkeypatch.setattr(file_checks.os, "sysconf", lambda _: 8)
     path = write(tmp_path / "a.npz", d4rl_columns(table), packed=True)
     assert "8 rows take" in refused(path, "npz")
 

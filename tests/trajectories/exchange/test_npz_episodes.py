@@ -14,7 +14,10 @@ from tests.trajectories.foreign import d4rl_columns, imported, refused, same
 
 
 def write(
-    folder: Path, table: Trajectories, name: str = "{}.npz", **changed: Any
+    folder: Path,
+    table: Trajectories,
+    name: str = "{}.npz",
+    **changed: Any,
 ) -> Path:
     """Every episode of the table in an archive of its own; a change of a column of None
     leaves it out."""
@@ -56,7 +59,8 @@ def test_more_than_ten_in_the_order_of_their_numbers(make: Any, tmp_path: Path) 
 
 
 def test_a_trailing_observation_is_what_followed(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     same(imported(states(tmp_path / "a", table), "npz_episodes"), table)
 
@@ -68,7 +72,8 @@ def test_ends_without_time_outs(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_next_observations_are_derived_inside_episodes(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     found = imported(
         write(tmp_path / "a", table, next_observations=None), "npz_episodes"
@@ -90,7 +95,8 @@ def test_names_of_their_own(table: Trajectories, tmp_path: Path) -> None:
 
 
 def _change(
-    number: int, change: Callable[[dict[str, Any]], dict[str, Any]]
+    number: int,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
 ) -> Callable[[Path], None]:
     def changed(folder: Path) -> None:
         path = folder / f"{number}.npz"
@@ -158,10 +164,12 @@ def test_one_clear_error(case: str, table: Trajectories, tmp_path: Path) -> None
 
 
 def test_more_than_the_archives_can_hold(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from oer_pipeline.trajectories import guard
+    from oer_pipeline.trajectories import file_checks
 
-    monkeypatch.setattr(guard.os, "sysconf", lambda _: 8)
+    monkeypatch.setattr(file_checks.os, "sysconf", lambda _: 8)
     folder = write(tmp_path / "a", table)
     assert "8 rows take" in refused(folder, "npz_episodes")

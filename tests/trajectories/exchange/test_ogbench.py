@@ -126,7 +126,8 @@ def test_one_clear_error(case: str, columns: Columns, tmp_path: Path) -> None:
 
 
 def test_as_flat_columns_it_is_refused_with_the_format(
-    columns: Columns, tmp_path: Path
+    columns: Columns,
+    tmp_path: Path,
 ) -> None:
     message = refused(write(tmp_path / "a.npz", columns), "npz")
     assert "column rewards is missing" in message

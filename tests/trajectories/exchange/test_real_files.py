@@ -35,7 +35,11 @@ def _path(name: str) -> str:
 
 @pytest.mark.parametrize(("name", "parameters", "rows", "worst", "changed"), REAL)
 def test_refused_with_every_flaw(
-    name: str, parameters: dict[str, Any], rows: int, worst: float, changed: int
+    name: str,
+    parameters: dict[str, Any],
+    rows: int,
+    worst: float,
+    changed: int,
 ) -> None:
     task = Task("v4", 1, "gymnasium", parameters, 1000)
     with pytest.raises(DataError) as error:
@@ -53,7 +57,11 @@ def test_refused_with_every_flaw(
 
 @pytest.mark.parametrize(("name", "parameters", "rows", "worst", "changed"), REAL)
 def test_mended_and_recorded(
-    name: str, parameters: dict[str, Any], rows: int, worst: float, changed: int
+    name: str,
+    parameters: dict[str, Any],
+    rows: int,
+    worst: float,
+    changed: int,
 ) -> None:
     task = Task("v4", 3, "gymnasium", parameters, 1000)
     source = Source(

@@ -23,7 +23,9 @@ def recipe(name: str) -> str:
 
 
 def test_pickled_episodes(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     names = ("observation", "action", "next_observation", "reward", "terminal")
     episodes = []
@@ -40,7 +42,9 @@ def test_pickled_episodes(
 
 @pytest.mark.filterwarnings("ignore::UserWarning")
 def test_minaris_arrow(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     gymnasium = pytest.importorskip("gymnasium")
     minari = pytest.importorskip("minari")

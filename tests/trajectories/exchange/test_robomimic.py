@@ -44,7 +44,8 @@ def write(path: Path, table: Trajectories, group: str = "data") -> Path:
 
 
 def test_chosen_observations_in_the_order_given(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     path = write(tmp_path / "a.hdf5", table)
     found = imported(path, "robomimic", observation_keys=KEYS)
@@ -76,7 +77,8 @@ def test_without_next_observations(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_demonstrations_in_the_order_of_their_numbers(
-    make: Any, tmp_path: Path
+    make: Any,
+    tmp_path: Path,
 ) -> None:
     """`demo_10` follows `demo_9`, and filtered files have gaps."""
     table = make((1,) * 12)

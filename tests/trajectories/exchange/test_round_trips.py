@@ -17,14 +17,14 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import read_minari, write_minari
-from oer_pipeline.trajectories.exchange.ours import Ours, restore
+from oer_pipeline.trajectories.exchange.round_trip import TableOrBuffer, restore
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from tests.trajectories.foreign import imported
 
 FORMATS = ("d4rl", "minari")
 
 
-def _written(folder: Path, data: Ours, layout: str) -> Path:
+def _written(folder: Path, data: TableOrBuffer, layout: str) -> Path:
     if layout == "d4rl":
         write_d4rl(folder / "out.hdf5", data)
         return folder / "out.hdf5"
@@ -32,7 +32,7 @@ def _written(folder: Path, data: Ours, layout: str) -> Path:
     return folder / "out"
 
 
-def _restored(path: Path, layout: str) -> Ours:
+def _restored(path: Path, layout: str) -> TableOrBuffer:
     return restore(
         read_d4rl(path)
         if layout == "d4rl"
@@ -40,7 +40,7 @@ def _restored(path: Path, layout: str) -> Ours:
     )
 
 
-def _same(found: Ours, expected: Ours) -> None:
+def _same(found: TableOrBuffer, expected: TableOrBuffer) -> None:
     for name, array in expected.arrays().items():
         back = getattr(found, name)
         assert (back.dtype, back.shape) == (array.dtype, array.shape), name
@@ -108,7 +108,8 @@ def test_parquet_is_a_source(table: Trajectories, tmp_path: Path) -> None:
 
 
 def test_the_same_table_gives_the_same_bytes(
-    table: Trajectories, tmp_path: Path
+    table: Trajectories,
+    tmp_path: Path,
 ) -> None:
     for layout, name in (("d4rl", "out.hdf5"), ("minari", "out/data/main_data.hdf5")):
         for place in ("a", "b"):
@@ -129,7 +130,9 @@ def test_faulty_data_are_not_written(table: Trajectories, tmp_path: Path) -> Non
 
 
 def test_minari_reads_it(
-    table: Trajectories, buffer: ReplayBuffer, tmp_path: Path
+    table: Trajectories,
+    buffer: ReplayBuffer,
+    tmp_path: Path,
 ) -> None:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -156,7 +159,9 @@ def test_minari_reads_it(
 
 
 def test_what_minari_wrote_is_read(
-    table: Trajectories, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    table: Trajectories,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Made by Minari's own functions and installed under an id."""
     gymnasium = pytest.importorskip("gymnasium")
@@ -223,7 +228,8 @@ FLOATS = st.floats(-1e6, 1e6, width=32)
 )
 @given(data=st.data())
 def test_any_table(
-    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     lengths = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=4))
     rows = sum(lengths)

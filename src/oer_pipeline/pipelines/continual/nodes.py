@@ -195,14 +195,13 @@ def evaluate(
 
     Zero-shot is the deployed policy with its newest head, on a task that it has not
     learned (method, section 8). Columns: `policy`, `task`, `episode` and those of
-    `suites.outcomes`.
+    `suites.episode_results`.
     """
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.evaluation import ActOnTask
-    from oer_pipeline.suites.evaluation import evaluate as roll_out
-    from oer_pipeline.suites.outcomes import outcomes
+    from oer_pipeline.suites.episode_results import episode_results
+    from oer_pipeline.suites.evaluation import ActOnTask, evaluate_policies
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack(
@@ -221,7 +220,9 @@ def evaluate(
         )
     rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for policy, on, act in runs:
-        result = roll_out(on, act, len(seeds), evaluation["episodes"], "evaluation")
+        result = evaluate_policies(
+            on, act, len(seeds), evaluation["episodes"], "evaluation"
+        )
         for task, by_member in zip(on, result, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             for seed, episodes in zip(seeds, by_member, strict=True):
@@ -230,5 +231,5 @@ def evaluate(
                     "task": task.index,
                     "episode": range(evaluation["episodes"]),
                 }
-                rows[seed].append(pd.DataFrame(about | outcomes(task, episodes)))
+                rows[seed].append(pd.DataFrame(about | episode_results(task, episodes)))
     return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}

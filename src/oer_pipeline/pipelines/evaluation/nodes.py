@@ -52,8 +52,8 @@ def run_elsewhere(
     import pandas as pd
 
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.evaluation import evaluate
-    from oer_pipeline.suites.outcomes import outcomes
+    from oer_pipeline.suites.episode_results import episode_results
+    from oer_pipeline.suites.evaluation import evaluate_policies
     from oer_pipeline.suites.suite import Task
 
     policies = Policies.stack(
@@ -61,7 +61,7 @@ def run_elsewhere(
     )
     head = min(task["index"], policies.tasks)  # an unknown task gets the newest head
     target = Task(**task)
-    [by_member] = evaluate(
+    [by_member] = evaluate_policies(
         [target],
         lambda _, observation: policies.deployed_action(head, observation),
         len(seeds),
@@ -71,7 +71,7 @@ def run_elsewhere(
     tables = {}
     for seed, episodes in zip(seeds, by_member, strict=True):
         about = {"head": head, "episode": range(evaluation["episodes"])}
-        tables[seed] = pd.DataFrame(about | outcomes(target, episodes))
+        tables[seed] = pd.DataFrame(about | episode_results(target, episodes))
     return tables
 
 

@@ -1,8 +1,8 @@
 """D4RL's layout: one HDF5 file, one data set a column, one row a step.
 
-`observations, actions, rewards, terminals`, optional `timeouts, next_observations`;
-what our own data have besides is under `infos/`, and the attribute `oer_pipeline` holds
-their header.
+`observations, actions, rewards, terminals`, optional `timeouts, next_observations`. In
+an export of this project the attribute `oer_pipeline` holds the header, and the columns
+that D4RL does not know are under `infos/`.
 """
 
 from __future__ import annotations
@@ -12,26 +12,35 @@ from pathlib import Path
 
 import numpy as np
 
-from oer_pipeline.trajectories.exchange.attributes import attributes
-from oer_pipeline.trajectories.exchange.flat import columns_read, places_of, read_flat
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, INFOS, Found
+from oer_pipeline.trajectories.exchange.flat import (
+    foreign_columns,
+    narrowing,
+    places_of,
+    read_flat,
+)
+from oer_pipeline.trajectories.exchange.foreign_data import (
+    D4RL_NAMES,
+    INFOS,
+    ForeignData,
+)
 from oer_pipeline.trajectories.exchange.hdf5 import HEADER, VERSIONS, HDF5Store
-from oer_pipeline.trajectories.exchange.ours import (
-    Ours,
+from oer_pipeline.trajectories.exchange.hdf5_attributes import attributes
+from oer_pipeline.trajectories.exchange.robomimic import has_demonstrations
+from oer_pipeline.trajectories.exchange.round_trip import (
+    TableOrBuffer,
     absent_columns,
-    header_of,
+    export_header,
     info_columns,
     parse_header,
 )
-from oer_pipeline.trajectories.exchange.robomimic import has_demonstrations
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.guard import check_file, reading
+from oer_pipeline.trajectories.file_checks import check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION
 
 CHUNK = 8_192
 
 
-def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Found:
+def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> ForeignData:
     """Read a file block by block; float64 becomes float32, and that is counted.
 
     Args:
@@ -50,37 +59,32 @@ def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> Foun
     where = where or str(path)
     source = source or Source(str(path), "d4rl")
     with reading(where, "HDF5 file"), h5py.File(path, "r") as file:
-        says = attributes(file, path, where)
-        header = parse_header(says.pop(HEADER, None), where)
-        infos = {name: f"{INFOS}/{name}" for name in info_columns(header)}
-        found, without = places_of(source, HDF5Store(file)), absent_columns(header)
-        places = {
-            ours: place for ours, place in found.items() if ours not in without
-        } | infos
-        columns = {**TRANSITION, **info_columns(header)}
-        grouped = not HDF5Store(file).has(places["observation"]) and has_demonstrations(
-            file
-        )
-        hint = "; for a group an episode say format: robomimic" if grouped else ""
-        read = read_flat(
-            HDF5Store(file), places, columns, path.stat().st_size, where, hint
-        )
-    return Found(
+        store = HDF5Store(file)
+        description = attributes(file, path, where)
+        header = parse_header(description.pop(HEADER, None), where)
+        infos = info_columns(header)
+        places = places_of(source, store)
+        for name in absent_columns(header):
+            places.pop(name, None)
+        for name in infos:
+            places[name] = _place(name)
+        hint = ""
+        if not store.has(places["observation"]) and has_demonstrations(file):
+            hint = "; for a group an episode say format: robomimic"
+        columns = {**TRANSITION, **infos}
+        read = read_flat(store, places, columns, path.stat().st_size, where, hint)
+    return ForeignData(
         where,
         {**D4RL_NAMES, **places},
-        **columns_read(read),
-        narrowed={
-            places[name]: filled.record
-            for name, filled in read.items()
-            if filled.record
-        },
-        says=says or None,
+        **foreign_columns(read),
+        narrowed=narrowing(read, places),
+        description=description or None,
         header=header,
         infos={name: read[name].array for name in infos},
     )
 
 
-def write_d4rl(path: Path, data: Ours) -> None:
+def write_d4rl(path: Path, data: TableOrBuffer) -> None:
     """Write a transition table or a replay buffer to `path`; the same data give the
     same bytes.
 
@@ -92,12 +96,12 @@ def write_d4rl(path: Path, data: Ours) -> None:
     """
     import h5py
 
-    header, arrays = header_of(data, str(path)), data.arrays()
+    header = export_header(data, str(path))
     with h5py.File(path, "w", libver=VERSIONS) as file:
         # Of fixed length: a text of variable length lies in a heap without checksums,
         # where damage can hang HDF5.
         file.attrs[HEADER] = np.bytes_(json.dumps(header, sort_keys=True))
-        for name, array in arrays.items():
+        for name, array in data.arrays().items():
             chunks = (min(CHUNK, len(array)), *array.shape[1:])
             file.create_dataset(
                 _place(name),

@@ -1,5 +1,5 @@
-"""A table in the making: a foreign file's arrays under our names, what was mended, and
-what is wrong with them."""
+"""A table in the making: a foreign file's arrays under the table's names, what was
+repaired, and what is wrong with them."""
 
 from __future__ import annotations
 
@@ -11,22 +11,19 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, IntArray
-from oer_pipeline.trajectories.exchange.found import Found
-from oer_pipeline.trajectories.exchange.ours import restore
+from oer_pipeline.trajectories.exchange.foreign_data import ForeignData
+from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.schema import Array
 from oer_pipeline.trajectories.table import Trajectories
 
 
-def nothing_mended() -> dict[str, Any]:
-    """The record of repairs, before anything was."""
-    counts = (
-        "clipped_actions",
-        "terminals_to_timeouts",
-        "split_at_horizon",
-        "next_observations_derived",
-    )
+def no_repairs() -> dict[str, Any]:
+    """The record of repairs, before anything was repaired."""
     return {
-        **dict.fromkeys(counts, 0),
+        "clipped_actions": 0,
+        "terminals_to_timeouts": 0,
+        "split_at_horizon": 0,
+        "next_observations_derived": 0,
         "rows_dropped": 0,
         "largest_excess": 0.0,
         "narrowed": {},
@@ -35,71 +32,87 @@ def nothing_mended() -> dict[str, Any]:
 
 @dataclass
 class Draft:
-    """Columns by our names; `next_observation`, `timeout`, `episode` and `step` may
-    still be missing."""
+    """Columns by the table's names; `next_observation`, `timeout`, `episode` and `step`
+    may still be missing."""
 
     columns: dict[str, Array]
     names: Mapping[str, str]
-    """What the file calls our columns."""
-    ours: bool
-    """The file is a transition table of ours: its episodes and flags mean what ours
-    mean."""
-    says: Mapping[str, Any] | None
-    """What the file says of itself; of a table of ours its metadata."""
-    mended: dict[str, Any] = field(default_factory=nothing_mended)
+    """What the file calls the table's columns."""
+    native: bool
+    """The file is a transition table of this project: its episodes and flags mean what
+    they mean here."""
+    description: Mapping[str, Any] | None
+    """What the file says of itself; of a native table its metadata."""
+    repairs: dict[str, Any] = field(default_factory=no_repairs)
+    """What was changed; metadata `mended` of the table."""
     flaws: list[str] = field(default_factory=list)
     action_space: tuple[list[float], list[float]] | None = None
-    """Lowest and highest action as the file itself says its space."""
+    """Lowest and highest action where the file states its space."""
 
     @classmethod
     def of_table(
-        cls, columns: Mapping[str, Array], metadata: Mapping[str, Any]
+        cls,
+        columns: Mapping[str, Array],
+        metadata: Mapping[str, Any],
     ) -> Draft:
-        """A table of ours, sound or not."""
-        return cls(dict(columns), {}, True, metadata)
+        """A table of this project, sound or not."""
+        return cls(dict(columns), names={}, native=True, description=metadata)
 
     @classmethod
-    def of_found(cls, found: Found) -> Draft:
-        """A foreign file, or an export of ours.
+    def of_foreign(cls, data: ForeignData) -> Draft:
+        """A foreign file, or an export of this project.
 
         Raises:
             DataError: an export of a replay buffer, or one that is not as it was
                 written.
         """
-        if found.header is not None:
-            table = restore(found)
+        if data.header is not None:
+            table = restore(data)
             if not isinstance(table, Trajectories):
                 raise DataError(
-                    f"{found.where}: it holds a replay buffer; a task's source is a"
+                    f"{data.where}: it holds a replay buffer; a task's source is a"
                     " transition table"
                 )
             return cls.of_table(table.arrays(), table.metadata)
-        columns = found.columns()
-        columns.setdefault("terminal", np.zeros(len(found.observations), dtype=bool))
+        columns = data.columns()
+        columns.setdefault("terminal", np.zeros(len(data.observations), dtype=bool))
         draft = cls(
-            columns, found.names, False, found.says, action_space=found.action_space
+            columns,
+            data.names,
+            native=False,
+            description=data.description,
+            action_space=data.action_space,
         )
-        draft.mended["narrowed"] = {
-            name: dict(record) for name, record in found.narrowed.items()
-        }
-        if found.episodes is not None:
-            draft.number(found.episodes)
+        narrowed = {name: dict(record) for name, record in data.narrowed.items()}
+        draft.repairs["narrowed"] = narrowed
+        if data.episodes is not None:
+            draft.number_steps(data.episodes)
         return draft
 
     def name(self, column: str) -> str:
         """What the file calls a column."""
         return self.names.get(column, column)
 
-    def number(self, episode: IntArray) -> None:
-        """Give every row its episode, and its step in it."""
-        ends = np.append(episode[1:] != episode[:-1], True)
-        self.columns["episode"], self.columns["step"] = numbered(ends)
+    def number_steps(self, episode: IntArray) -> None:
+        """Number the steps of episodes, (N,) each row's, and the episodes from 0."""
+        columns = self.columns
+        columns["episode"], columns["step"] = episodes_and_steps(last_rows(episode))
 
 
-def numbered(ends: BoolArray) -> tuple[IntArray, IntArray]:
-    """Episode and step of every row, (N,) int32 each, given the rows that end an
-    episode."""
-    starts = np.flatnonzero(np.concatenate(([True], ends[:-1]))).astype(np.int32)
+def last_rows(episode: IntArray) -> BoolArray:
+    """(N,) whether a row is its episode's last."""
+    return np.append(episode[1:] != episode[:-1], True)
+
+
+def episodes_and_steps(ends: BoolArray) -> tuple[IntArray, IntArray]:
+    """Episode and step of every row, (N,) int32 each.
+
+    Args:
+        ends: (N,) whether the row ends an episode.
+    """
+    is_first = np.concatenate(([True], ends[:-1]))
+    starts = np.flatnonzero(is_first).astype(np.int32)
     lengths = np.diff(np.append(starts, len(ends)))
     episode = np.repeat(np.arange(len(starts), dtype=np.int32), lengths)
-    return episode, np.arange(len(ends), dtype=np.int32) - np.repeat(starts, lengths)
+    step = np.arange(len(ends), dtype=np.int32) - np.repeat(starts, lengths)
+    return episode, step

@@ -2,7 +2,7 @@
 a folder share.
 
 Observations may come in several columns to be joined, and with one row more than there
-are steps: the last is then what followed the last step. Shapes: N rows, T steps of an
+are steps: the last is then the state after the last step. Shapes: N rows, T steps of an
 episode.
 """
 
@@ -16,16 +16,26 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.exchange.filling import Filling, filling
+from oer_pipeline.trajectories.exchange.conversion import (
+    ColumnConverter,
+    converter_into,
+)
 from oer_pipeline.trajectories.exchange.flat import OPTIONAL, refuse_twice
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
-from oer_pipeline.trajectories.exchange.store import Item, Store
-from oer_pipeline.trajectories.guard import check_claim
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
+from oer_pipeline.trajectories.exchange.store import Store, StoredColumn
+from oer_pipeline.trajectories.file_checks import check_claim
 from oer_pipeline.trajectories.schema import TRANSITION
 
 Places = Mapping[str, Sequence[str]]
-"""Our column -> the file's columns that it is made of, in their order; most are made of
-one."""
+"""Column of the table -> the file's columns that it is made of, in their order; most
+are made of one."""
+
+
+class Part(NamedTuple):
+    """A column of the table, and one of the file's columns that it is made of."""
+
+    column: str
+    name: str
 
 
 class Episode(NamedTuple):
@@ -37,9 +47,9 @@ class Episode(NamedTuple):
 
 @dataclass
 class Sizes:
-    """What the first look at all episodes finds."""
+    """What the first look at all episodes shows."""
 
-    widths: dict[str, tuple[int, ...]]
+    row_shapes: dict[str, tuple[int, ...]]
     """Column of the file -> the shape of a row."""
     trailing: bool
     """Observations have one row more than there are steps."""
@@ -49,29 +59,44 @@ class Sizes:
 
 def places_in(
     names: Mapping[str, str | None],
-    told: Mapping[str, Any],
+    configured: Mapping[str, Any],
     first: Store,
     where: str,
-) -> dict[str, list[str]]:
-    """Our column -> the one column of the file, as far as there has to be one or the
-    first episode has it.
+) -> dict[str, str]:
+    """Column of the table -> the column of the file, as far as there has to be one or
+    the first episode has it.
 
     Args:
-        names: our column -> the file's name; None: it has none.
-        told: D4RL's names that the suite names itself, so that they have to be there.
+        names: column of the table -> the file's name; None: it has none.
+        configured: D4RL's names that the suite names itself, so that they have to be
+            there.
         first: the first episode.
         where: what errors call the whole.
 
     Raises:
-        DataError: a column of the file would be two of ours.
+        DataError: a column of the file would be two of the table's.
     """
     places = {}
-    for ours, name in names.items():
-        may_lack = ours in OPTIONAL and D4RL_NAMES[ours] not in told
-        if name is not None and not (may_lack and not first.has(name)):
-            places[ours] = [name]
-    refuse_twice({ours: name for ours, [name] in places.items()}, where)
+    for column, name in names.items():
+        if name is None:
+            continue
+        may_lack = column in OPTIONAL and D4RL_NAMES[column] not in configured
+        if first.has(name) or not may_lack:
+            places[column] = name
+    refuse_twice(places, where)
     return places
+
+
+def names_lacking(
+    names: Mapping[str, str | None],
+    places: Mapping[str, str],
+) -> list[str]:
+    """The file's names that the first episode lacks, and so may no other have."""
+    lacking = []
+    for column, name in names.items():
+        if name is not None and column not in places:
+            lacking.append(name)
+    return lacking
 
 
 def read_episodes(
@@ -80,15 +105,14 @@ def read_episodes(
     optional: Sequence[str],
     file_size: int,
     where: str,
-) -> Found:
+) -> ForeignData:
     """All episodes, one after another: a first look at every one's sizes, then their
     values.
 
     Args:
         episodes: one or more.
         places: what to read of each.
-        optional: names of the file that the first episode lacks, and so may no other
-            have.
+        optional: what no episode may have (`names_lacking`).
         file_size: bytes of all files together, to hold claims against.
         where: what errors call the whole.
 
@@ -100,28 +124,46 @@ def read_episodes(
     sizes = _look(episodes, places, optional)
     rows = sum(sizes.steps)
     check_claim(where, rows, sizes.nbytes, file_size)
-    arrays, parts = _allocate(places, sizes, rows, where)
+    arrays, converters = _allocate(places, sizes, rows, where)
     start = 0
     for episode, steps in zip(episodes, sizes.steps, strict=True):
         with episode.open() as store:
             items = _opened(store, places, episode.where)
-            _put(items, parts, start, steps)
+            _put(items, converters, start, steps)
         start += steps
-    columns: dict[str, Any] = {
-        D4RL_NAMES[ours]: arrays.get(ours) for ours in TRANSITION
-    }
-    return Found(
+    columns: dict[str, Any] = {}
+    for column in TRANSITION:
+        columns[D4RL_NAMES[column]] = arrays.get(column)
+    names = dict(D4RL_NAMES)
+    for column, parts in places.items():
+        names[column] = "+".join(parts)
+    numbers = np.arange(len(episodes), dtype=np.int32)
+    return ForeignData(
         where,
-        {**D4RL_NAMES, **{ours: "+".join(names) for ours, names in places.items()}},
+        names,
         **columns,
-        episodes=np.repeat(np.arange(len(episodes), dtype=np.int32), sizes.steps),
-        narrowed={n: part.record for (_, n), part in parts.items() if part.record},
+        episodes=np.repeat(numbers, sizes.steps),
+        narrowed=_narrowing(converters),
     )
 
 
+def _narrowing(
+    converters: Mapping[Part, ColumnConverter],
+) -> dict[str, dict[str, Any]]:
+    """The file's name of a column -> what making it float32 changed, where it did."""
+    narrowed = {}
+    for part, converter in converters.items():
+        if converter.record is not None:
+            narrowed[part.name] = converter.record
+    return narrowed
+
+
 def _look(
-    episodes: Sequence[Episode], places: Places, optional: Sequence[str]
+    episodes: Sequence[Episode],
+    places: Places,
+    optional: Sequence[str],
 ) -> Sizes:
+    """The sizes of all episodes, which have to agree."""
     sizes: Sizes | None = None
     for episode in episodes:
         with episode.open() as store:
@@ -133,8 +175,7 @@ def _look(
                 " none"
             )
         if sizes is None:
-            widths = {name: item.shape[1:] for (_, name), item in items.items()}
-            sizes = Sizes(widths, _is_trailing(items, places))
+            sizes = _sizes_of_first(items, places)
         _check(items, places, sizes, episode.where, episodes[0].where)
         sizes.steps.append(_steps(items, places))
         sizes.nbytes += sum(item.nbytes for item in items.values())
@@ -143,38 +184,42 @@ def _look(
     return sizes
 
 
-def _opened(store: Store, places: Places, where: str) -> dict[tuple[str, str], Item]:
-    """(our column, the file's column) -> it, each what it has to be."""
-    items: dict[tuple[str, str], Item] = {}
-    flaws, missing = [], False
-    for ours, names in places.items():
+def _sizes_of_first(items: Mapping[Part, StoredColumn], places: Places) -> Sizes:
+    """The sizes that the first episode sets, its own steps not yet counted."""
+    row_shapes = {part.name: item.shape[1:] for part, item in items.items()}
+    observations = Part("observation", places["observation"][0])
+    longer_by_one = items[observations].shape[0] == _steps(items, places) + 1
+    return Sizes(row_shapes, longer_by_one and "next_observation" not in places)
+
+
+def _opened(store: Store, places: Places, where: str) -> dict[Part, StoredColumn]:
+    """Every part of every column, each what it has to be."""
+    items: dict[Part, StoredColumn] = {}
+    flaws: list[str] = []
+    missing = False
+    for column, names in places.items():
         for name in names:
-            item, flaw = store.column(name, TRANSITION[ours])
-            items[ours, name] = item
-            flaws += [flaw] if flaw else []
-            missing |= not store.has(name)
+            items[Part(column, name)], flaw = store.column(name, TRANSITION[column])
+            if flaw is not None:
+                flaws.append(flaw)
+            if not store.has(name):
+                missing = True
     if flaws:
-        hint = (
-            f"; the episode holds {store.holdings()}: give its names by columns"
-            if missing
-            else ""
-        )
+        hint = ""
+        if missing:
+            hint = f"; the episode holds {store.holdings()}: give its names by columns"
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
     return items
 
 
-def _steps(items: Mapping[tuple[str, str], Item], places: Places) -> int:
-    [action] = places["action"]
-    return items["action", action].shape[0]
-
-
-def _is_trailing(items: Mapping[tuple[str, str], Item], places: Places) -> bool:
-    observed = items["observation", places["observation"][0]].shape[0]
-    return "next_observation" not in places and observed == _steps(items, places) + 1
+def _steps(items: Mapping[Part, StoredColumn], places: Places) -> int:
+    """Steps of an episode: it has as many actions."""
+    [name] = places["action"]
+    return items[Part("action", name)].shape[0]
 
 
 def _check(
-    items: Mapping[tuple[str, str], Item],
+    items: Mapping[Part, StoredColumn],
     places: Places,
     sizes: Sizes,
     where: str,
@@ -182,61 +227,73 @@ def _check(
 ) -> None:
     """As many rows as there are actions, and rows as wide as in the first episode."""
     steps = _steps(items, places)
-    for (ours, name), item in items.items():
-        wanted = steps + (sizes.trailing and ours == "observation")
+    for part, item in items.items():
+        wanted = steps
+        if sizes.trailing and part.column == "observation":
+            wanted = steps + 1
         if item.shape[0] != wanted:
             raise DataError(
-                f"{where}: column {name}: found {item.shape[0]} rows; {steps} actions"
-                f" take {wanted}"
+                f"{where}: column {part.name}: found {item.shape[0]} rows; {steps}"
+                f" actions take {wanted}"
             )
-        if item.shape[1:] != sizes.widths[name]:
+        if item.shape[1:] != sizes.row_shapes[part.name]:
             raise DataError(
-                f"{where}: column {name}: found rows of shape {item.shape[1:]}; {first}"
-                f" has {sizes.widths[name]}"
+                f"{where}: column {part.name}: found rows of shape {item.shape[1:]};"
+                f" {first} has {sizes.row_shapes[part.name]}"
             )
     if not steps:
         raise DataError(f"{where}: found 0 steps; an episode needs at least one")
 
 
 def _allocate(
-    places: Places, sizes: Sizes, rows: int, where: str
-) -> tuple[dict[str, Any], dict[tuple[str, str], Filling]]:
-    """Empty columns of ours, and what fills the part of each that a column of the file
-    makes."""
+    places: Places,
+    sizes: Sizes,
+    rows: int,
+    where: str,
+) -> tuple[dict[str, Any], dict[Part, ColumnConverter]]:
+    """Empty columns of the table, and what fills the dimensions of each that one column
+    of the file makes."""
     arrays: dict[str, Any] = {}
-    parts: dict[tuple[str, str], Filling] = {}
+    converters: dict[Part, ColumnConverter] = {}
     sources = dict(places)
     if sizes.trailing:
         sources["next_observation"] = places["observation"]
-    for ours, names in sources.items():
-        column = TRANSITION[ours]
-        width = sum(sizes.widths[name][0] for name in names) if column.vector else 0
-        shape = (rows, width) if column.vector else (rows,)
-        arrays[ours] = np.empty(shape, dtype=column.dtype)
+    for column, names in sources.items():
+        type_ = TRANSITION[column]
+        if not type_.vector:
+            [name] = names
+            array = np.empty(rows, dtype=type_.dtype)
+            place = f"{where}: column {name}"
+            converters[Part(column, name)] = converter_into(array, place)
+            arrays[column] = array
+            continue
+        width = sum(sizes.row_shapes[name][0] for name in names)
+        array = np.empty((rows, width), dtype=type_.dtype)
         left = 0
         for name in names:
-            right = left + (sizes.widths[name][0] if column.vector else 0)
-            view = arrays[ours][:, left:right] if column.vector else arrays[ours]
-            parts[ours, name] = filling(
-                f"{where}: column {name}", column, view.shape, view
-            )
+            right = left + sizes.row_shapes[name][0]
+            place = f"{where}: column {name}"
+            view = array[:, left:right]
+            converters[Part(column, name)] = converter_into(view, place)
             left = right
-    return arrays, parts
+        arrays[column] = array
+    return arrays, converters
 
 
 def _put(
-    items: Mapping[tuple[str, str], Item],
-    parts: Mapping[tuple[str, str], Filling],
+    items: Mapping[Part, StoredColumn],
+    converters: Mapping[Part, ColumnConverter],
     start: int,
     steps: int,
 ) -> None:
-    """An episode's values into the rows from `start` on; a trailing observation only
-    follows."""
-    for (ours, name), item in items.items():
+    """An episode's values into the rows from `start` on; a trailing observation is only
+    a next one."""
+    for part, item in items.items():
+        trailing = part.column == "observation" and item.shape[0] == steps + 1
+        next_part = Part("next_observation", part.name)
         for first, block in item.blocks():
-            parts[ours, name].put(start + first, block[: steps - first])
-            if ours == "observation" and item.shape[0] == steps + 1:
-                skipped = 1 if first == 0 else 0
-                parts["next_observation", name].put(
-                    start + first + skipped - 1, block[skipped:]
-                )
+            converters[part].put(start + first, block[: steps - first])
+            if trailing and first == 0:
+                converters[next_part].put(start, block[1:])
+            elif trailing:
+                converters[next_part].put(start + first - 1, block)

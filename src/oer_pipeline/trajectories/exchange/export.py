@@ -10,19 +10,17 @@ from __future__ import annotations
 
 import argparse
 import re
-import shutil
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_folder, atomic_path
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.buffer import BUFFER, read_buffer
 from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
 from oer_pipeline.trajectories.exchange.minari import write_minari
-from oer_pipeline.trajectories.exchange.ours import Ours
+from oer_pipeline.trajectories.exchange.round_trip import TableOrBuffer
 from oer_pipeline.trajectories.table import read_trajectories
 
 FORMATS = ("d4rl", "minari")
@@ -31,8 +29,12 @@ DATASET_ID = re.compile(r"[-\w]+-v\d+")
 
 
 def export(file: Path, out: Path, to: str | None = None) -> None:
-    """Write a Parquet file of ours to `out`, whole or not at all; `to` is needed where
-    the ending does not tell.
+    """Write a Parquet file of this project to `out`, whole or not at all.
+
+    Args:
+        file: a transition table or a replay buffer.
+        out: a file, or a folder for Minari's layout.
+        to: one of `FORMATS`, where the ending of `out` does not tell.
 
     Raises:
         ConfigurationError: a format that is not known, a folder that is there already.
@@ -48,13 +50,13 @@ def export(file: Path, out: Path, to: str | None = None) -> None:
         raise ConfigurationError(
             f"{out}: it is there already; remove it, or give another folder"
         )
-    data: Ours = (
-        read_buffer(file)
-        if arrow.kind_of(file) == BUFFER.kind
-        else read_trajectories(file)
-    )
+    data: TableOrBuffer
+    if arrow.kind_of(file) == BUFFER.kind:
+        data = read_buffer(file)
+    else:
+        data = read_trajectories(file)
     if layout == "minari":
-        with _atomic_folder(out) as folder:
+        with atomic_folder(out) as folder:
             write_minari(folder, data, dataset_id(out))
     else:
         with atomic_path(out) as temporary:
@@ -65,24 +67,11 @@ def dataset_id(folder: Path) -> str:
     """The id that Minari finds a folder under: its path below `datasets`, or its name;
     `-v0` unless it ends so."""
     parts = folder.absolute().parts
-    below = (
-        parts[parts.index("datasets") + 1 :] if "datasets" in parts[:-1] else parts[-1:]
-    )
-    named = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
-    return named if DATASET_ID.fullmatch(named.rpartition("/")[2]) else f"{named}-v0"
-
-
-@contextmanager
-def _atomic_folder(path: Path) -> Iterator[Path]:
-    """A new folder that gets its name when everything is in it."""
-    temporary = path.with_name(f".{path.name}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        yield temporary
-        temporary.rename(path)
-    except BaseException:
-        shutil.rmtree(temporary, ignore_errors=True)
-        raise
+    below = parts[-1:]
+    if "datasets" in parts[:-1]:
+        below = parts[parts.index("datasets") + 1 :]
+    id_ = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
+    return id_ if DATASET_ID.fullmatch(id_.rpartition("/")[2]) else f"{id_}-v0"
 
 
 def main(arguments: Sequence[str]) -> int:

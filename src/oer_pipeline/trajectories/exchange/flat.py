@@ -7,47 +7,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.exchange.filling import Filling, filling
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES
+from oer_pipeline.trajectories.exchange.conversion import ColumnConverter, new_converter
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.exchange.store import Item, Store
-from oer_pipeline.trajectories.guard import check_claim
-from oer_pipeline.trajectories.schema import TRANSITION, Column
+from oer_pipeline.trajectories.exchange.store import Store, StoredColumn
+from oer_pipeline.trajectories.file_checks import check_claim
+from oer_pipeline.trajectories.schema import TRANSITION, ColumnType
 
 OPTIONAL = ("timeout", "next_observation")
 
 
 def places_of(source: Source, store: Store) -> dict[str, str]:
-    """Our columns of a transition -> what the file calls them, those that it has or has
+    """The columns of a transition -> what the file calls them, those that it has or has
     to have.
 
     One that the source names has to be there; `timeouts` and `next_observations`
     otherwise need not be.
     """
     places = {}
-    for ours, usual in D4RL_NAMES.items():
+    for column, usual in D4RL_NAMES.items():
         place = source.name(usual, usual)
-        may_lack = ours in OPTIONAL and usual not in (source.columns or {})
-        if place is not None and not (may_lack and not store.has(place)):
-            places[ours] = place
+        if place is None:
+            continue
+        may_lack = column in OPTIONAL and usual not in (source.columns or {})
+        if store.has(place) or not may_lack:
+            places[column] = place
     refuse_twice(places, source.path)
     return places
 
 
 def refuse_twice(places: Mapping[str, str], where: str) -> None:
-    """Every column of the file is one of ours; errors call the file `where`.
+    """Every column of the file is one of the table's; errors call the file `where`.
 
     Raises:
         DataError: one is read as two; its usual name is another one's.
     """
-    for ours, place in places.items():
-        again = [
-            other
-            for other, theirs in places.items()
-            if theirs == place and other != ours
-        ]
-        if again:
-            both = f"{D4RL_NAMES[ours]} and as {D4RL_NAMES[again[0]]}"
+    columns: dict[str, str] = {}
+    for column, place in places.items():
+        first = columns.setdefault(place, column)
+        if first != column:
+            both = f"{D4RL_NAMES[first]} and as {D4RL_NAMES[column]}"
             raise DataError(
                 f"{where}: column {place} would be read as {both}; say null for one, in"
                 " columns"
@@ -57,17 +56,17 @@ def refuse_twice(places: Mapping[str, str], where: str) -> None:
 def read_flat(
     store: Store,
     places: Mapping[str, str],
-    columns: Mapping[str, Column],
+    columns: Mapping[str, ColumnType],
     file_size: int,
     where: str,
     hint: str = "",
-) -> dict[str, Filling]:
+) -> dict[str, ColumnConverter]:
     """Every column at its place, block by block.
 
     Args:
         store: the open file.
-        places: our column -> its name in the file.
-        columns: our column -> what it has to be.
+        places: column of the table -> its name in the file.
+        columns: column of the table -> what it has to be.
         file_size: bytes, to hold claims against.
         where: what errors call the file.
         hint: what to say besides where a column is missing.
@@ -77,54 +76,81 @@ def read_flat(
             of rows; more rows than the file can hold, or none.
     """
     items = open_flat(store, places, columns, file_size, where, hint)
-    return {
-        ours: _filled(items[ours], columns[ours], f"{where}: column {places[ours]}")
-        for ours in places
-    }
+    read = {}
+    for column, item in items.items():
+        place = f"{where}: column {places[column]}"
+        converter = new_converter(columns[column], item.shape, place)
+        for start, block in item.blocks():
+            converter.put(start, block)
+        read[column] = converter
+    return read
 
 
 def open_flat(
     store: Store,
     places: Mapping[str, str],
-    columns: Mapping[str, Column],
+    columns: Mapping[str, ColumnType],
     file_size: int,
     where: str,
     hint: str = "",
-) -> dict[str, Item]:
+) -> dict[str, StoredColumn]:
     """The columns: each what it has to be, all with as many rows, the file large enough
     to hold them.
+
+    Args:
+        store: the open file.
+        places: column of the table -> its name in the file.
+        columns: column of the table -> what it has to be.
+        file_size: bytes, to hold claims against.
+        where: what errors call the file.
+        hint: what to say besides where a column is missing.
 
     Raises:
         DataError: as `read_flat`.
     """
-    opened = {
-        ours: store.column(place, columns[ours]) for ours, place in places.items()
-    }
-    missing = [place for place in places.values() if not store.has(place)]
-    refuse(
-        [flaw for _, flaw in opened.values() if flaw],
-        where,
-        _what_is_there(store, missing, hint),
-    )
-    items: dict[str, Item] = {ours: item for ours, (item, _) in opened.items()}
+    items: dict[str, StoredColumn] = {}
+    flaws: list[str] = []
+    missing: list[str] = []
+    for column, place in places.items():
+        items[column], flaw = store.column(place, columns[column])
+        if flaw is not None:
+            flaws.append(flaw)
+        if not store.has(place):
+            missing.append(place)
+    refuse(flaws, where, _what_is_there(store, missing, hint))
+    _check_shapes(items, places, where)
+    rows = items["observation"].shape[0]
+    nbytes = sum(item.nbytes for item in items.values())
+    check_claim(where, rows, nbytes, file_size)
+    return items
+
+
+def _check_shapes(
+    items: Mapping[str, StoredColumn],
+    places: Mapping[str, str],
+    where: str,
+) -> None:
+    """All have as many rows as there are observations, and some."""
     rows, width = items["observation"].shape
-    base = places["observation"]
-    flaws = [
-        f"column {places[ours]}: found {item.shape[0]} rows; {base} have {rows}"
-        for ours, item in items.items()
-        if item.shape[0] != rows
-    ]
-    following = items.get("next_observation", items["observation"]).shape[1]
-    if following != width:
-        place = places["next_observation"]
+    observations = places["observation"]
+    flaws = []
+    for column, item in items.items():
+        if item.shape[0] != rows:
+            flaws.append(
+                f"column {places[column]}: found {item.shape[0]} rows; {observations}"
+                f" have {rows}"
+            )
+    next_width = items.get("next_observation", items["observation"]).shape[1]
+    if next_width != width:
         flaws.append(
-            f"column {place}: found {following} dimensions; {base} have {width}"
+            f"column {places['next_observation']}: found {next_width} dimensions;"
+            f" {observations} have {width}"
         )
     if not rows:
-        flaws.append(f"column {base}: found 0 rows; a data set needs at least one")
+        flaws.append(
+            f"column {observations}: found 0 rows; a data set needs at least one"
+        )
     refuse(flaws, where)
-    check_claim(where, rows, sum(item.nbytes for item in items.values()), file_size)
-    return items
 
 
 def refuse(flaws: list[str], where: str, hint: str = "") -> None:
@@ -141,15 +167,23 @@ def _what_is_there(store: Store, missing: list[str], hint: str) -> str:
     return f"; the file holds {store.holdings()}: give its names by columns{none}{hint}"
 
 
-def _filled(item: Item, column: Column, where: str) -> Filling:
-    filled = filling(where, column, item.shape)
-    for start, block in item.blocks():
-        filled.put(start, block)
-    return filled
-
-
-def columns_read(read: Mapping[str, Filling]) -> dict[str, Any]:
-    """What `Found` takes of a transition's columns; None for those that the file
+def foreign_columns(read: Mapping[str, ColumnConverter]) -> dict[str, Any]:
+    """What `ForeignData` takes of a transition's columns; None for those that the file
     lacks."""
-    arrays = {ours: filled.array for ours, filled in read.items()}
-    return {D4RL_NAMES[ours]: arrays.get(ours) for ours in TRANSITION}
+    columns: dict[str, Any] = {}
+    for column in TRANSITION:
+        array = read[column].array if column in read else None
+        columns[D4RL_NAMES[column]] = array
+    return columns
+
+
+def narrowing(
+    read: Mapping[str, ColumnConverter],
+    places: Mapping[str, str],
+) -> dict[str, dict[str, Any]]:
+    """The file's name of a column -> what making it float32 changed, where it did."""
+    narrowed = {}
+    for column, converter in read.items():
+        if converter.record is not None:
+            narrowed[places[column]] = converter.record
+    return narrowed

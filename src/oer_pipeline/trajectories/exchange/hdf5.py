@@ -3,73 +3,59 @@ blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
+from oer_pipeline.trajectories.exchange.store import (
+    BLOCK,
+    dtype_flaw,
+    list_names,
+    shape_flaw,
+    without_trailing_one,
+)
+from oer_pipeline.trajectories.schema import Array, ColumnType
 
-from oer_pipeline.trajectories.exchange.store import told
-from oer_pipeline.trajectories.schema import Array, Column
-
-BLOCK = 65_536
-"""Rows read at once."""
 HEADER = "oer_pipeline"
-"""The attribute with the header of a file of ours."""
+"""The attribute with the header of a file that this project exported."""
 VERSIONS = ("v108", "v110")
-"""HDF5's own formats that are written: what is read since 2008, and metadata have
-checksums."""
+"""HDF5's own formats that are written: every release since 2008 reads them, and their
+metadata have checksums."""
 
 
-TYPES: dict[str, tuple[Callable[[Any], bool], str]] = {
-    "f": (lambda t: t.kind == "f" and t.itemsize in (4, 8), "float32 or float64"),
-    "b": (lambda t: t.kind in "biuf", "bool, or the numbers 0 and 1"),
-    "i": (lambda t: t.kind == "i", "whole numbers"),
-}
-"""Kind of one of our dtypes -> (whether a foreign dtype can become it, what can)."""
-
-
-def open_column(group: Any, name: str, column: Column) -> tuple[Any, str | None]:
+def open_column(group: Any, name: str, column: ColumnType) -> tuple[Any, str | None]:
     """The data set `name` of `group`, and what keeps it from holding `column`; None if
     nothing does."""
+    if not _is_inside(group, name):
+        if group.get(name, getlink=True) is None:
+            return None, f"column {name} is missing"
+        wanted = "it takes data in the file itself"
+        return None, f"column {name} is a link to elsewhere; {wanted}"
+    flaw = _dataset_flaw(group[name], column)
+    if flaw is not None:
+        return None, f"column {name}: {flaw}"
+    return group[name], None
+
+
+def _dataset_flaw(item: Any, column: ColumnType) -> str | None:
+    """What keeps an object of an HDF5 file from holding `column`."""
     import h5py
 
-    if not _is_inside(group, name):
-        missing = group.get(name, getlink=True) is None
-        odd = (
-            "is missing"
-            if missing
-            else "is a link to elsewhere; it takes data in the file itself"
-        )
-        return None, f"column {name} {odd}"
-    item = group[name]
     if not isinstance(item, h5py.Dataset):
-        return None, f"column {name}: found a group; it takes a data set"
+        return "found a group; it takes a data set"
     if item.is_virtual or item.external:
-        return (
-            None,
-            (
-                f"column {name}: found data kept in another file; it takes data in the"
-                " file itself"
-            ),
-        )
-    fits, takes = TYPES[np.dtype(column.dtype).kind]
-    if not fits(item.dtype):
-        return None, f"column {name}: found {item.dtype}; it takes {takes}"
+        return "found data kept in another file; it takes data in the file itself"
+    flaw = dtype_flaw(item.dtype, column)
+    if flaw is not None:
+        return flaw
     if item.shape is None or len(shape_of(item, column)) != 1 + column.vector:
-        return (
-            None,
-            (
-                f"column {name}: found shape {item.shape}; it takes"
-                f" {'(N, D)' if column.vector else '(N,)'}"
-            ),
-        )
-    return item, None
+        return shape_flaw(item.shape, column)
+    return None
 
 
 @dataclass(frozen=True)
 class HDF5Column:
-    """A data set as an `Item`."""
+    """A data set as a `StoredColumn`."""
 
     item: Any
     shape: tuple[int, ...]
@@ -91,16 +77,16 @@ class HDF5Store:
     def has(self, name: str) -> bool:
         return self.group.get(name, getlink=True) is not None
 
-    def column(self, name: str, column: Column) -> tuple[Any, str | None]:
+    def column(self, name: str, column: ColumnType) -> tuple[Any, str | None]:
         item, flaw = open_column(self.group, name, column)
-        return (
-            (None, flaw) if flaw else (HDF5Column(item, shape_of(item, column)), None)
-        )
+        if flaw is not None:
+            return None, flaw
+        return HDF5Column(item, shape_of(item, column)), None
 
     def holdings(self) -> str:
-        return told([self._shown(name) for name in self.group])
+        return list_names([self._name_and_shape(name) for name in self.group])
 
-    def _shown(self, name: str) -> str:
+    def _name_and_shape(self, name: str) -> str:
         """A name with the shape of what it is, `/` behind a group's; links are not
         followed."""
         import h5py
@@ -130,11 +116,10 @@ def _is_inside(group: Any, name: str) -> bool:
         return False
 
 
-def shape_of(item: Any, column: Column) -> tuple[int, ...]:
+def shape_of(item: Any, column: ColumnType) -> tuple[int, ...]:
     """The shape of a data set; a column of single values may come as (N, 1), as in some
     of D4RL's files."""
-    shape = tuple(item.shape)
-    return shape[:1] if not column.vector and shape[1:] == (1,) else shape
+    return without_trailing_one(tuple(item.shape), column)
 
 
 def blocks(item: Any) -> Iterator[tuple[int, Array]]:

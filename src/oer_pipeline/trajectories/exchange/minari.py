@@ -3,7 +3,7 @@ one group an episode.
 
 `observations` have one row more than an episode has steps; `actions, rewards,
 terminations, truncations` have one a step. Minari itself is not needed, and nothing is
-downloaded. A data set of ours keeps its header in `metadata.json`.
+downloaded. A data set that this project exported has its header in `metadata.json`.
 """
 
 from __future__ import annotations
@@ -11,14 +11,18 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.trajectories.exchange.filling import Filling, filling
-from oer_pipeline.trajectories.exchange.found import INFOS, MINARI_NAMES, Found
+from oer_pipeline.trajectories.exchange.conversion import ColumnConverter, new_converter
+from oer_pipeline.trajectories.exchange.foreign_data import (
+    INFOS,
+    MINARI_NAMES,
+    ForeignData,
+)
 from oer_pipeline.trajectories.exchange.hdf5 import (
     HEADER,
     VERSIONS,
@@ -27,22 +31,22 @@ from oer_pipeline.trajectories.exchange.hdf5 import (
     open_column,
     shape_of,
 )
-from oer_pipeline.trajectories.exchange.ours import (
-    Ours,
-    header_of,
+from oer_pipeline.trajectories.exchange.round_trip import (
+    TableOrBuffer,
+    export_header,
     info_columns,
     parse_header,
 )
-from oer_pipeline.trajectories.exchange.store import told
-from oer_pipeline.trajectories.guard import check_claim, check_file, reading
-from oer_pipeline.trajectories.schema import TRANSITION, Array, Column
+from oer_pipeline.trajectories.exchange.store import list_names
+from oer_pipeline.trajectories.file_checks import check_claim, check_file, reading
+from oer_pipeline.trajectories.metadata import action_bounds
+from oer_pipeline.trajectories.schema import TRANSITION, Array, ColumnType
 from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import action_bounds
 
 VERSION = "0.5.4"
 """The Minari release whose layout is written."""
 NEEDED = {"total_episodes": int, "total_steps": int, "data_format": str}
-SAID = (
+DESCRIPTION = (
     "dataset_id",
     "algorithm_name",
     "author",
@@ -51,12 +55,12 @@ SAID = (
     "licence",
     "license",
 )
-STEPS = {
-    name: column for name, column in TRANSITION.items() if name != "next_observation"
-}
+"""What metadata.json says of a data set, as far as it is kept."""
+STORED = {name: TRANSITION[name] for name in TRANSITION if name != "next_observation"}
+"""The columns that have a data set of their own."""
 
 
-def read_minari(path: Path, where: str = "") -> Found:
+def read_minari(path: Path, where: str = "") -> ForeignData:
     """Read the data set whose `data/main_data.hdf5` is `path`, or stands beside it;
     errors call it `where`.
 
@@ -68,35 +72,42 @@ def read_minari(path: Path, where: str = "") -> Found:
     import h5py
 
     where = where or str(path)
-    says = _metadata(path.with_name("metadata.json"), where)
+    metadata = _metadata(path.with_name("metadata.json"), where)
     with reading(where, "Minari data set"):
-        header = parse_header(says.get(HEADER), where)
-        columns = {**STEPS, **info_columns(header)}
+        header = parse_header(metadata.get(HEADER), where)
+        infos = info_columns(header)
+        columns = {**STORED, **infos}
         main = path.with_name("main_data.hdf5")
         check_file(main)
         with h5py.File(main, "r") as file:
-            filled, lengths = _read(file, columns, says, main.stat().st_size, where)
-    return Found(
+            size = main.stat().st_size
+            read, lengths = _read(file, columns, metadata, size, where)
+    narrowed = {}
+    for name in columns:
+        record = read[name].record
+        if record is not None:
+            narrowed[_place(name)] = record
+    description = {name: metadata[name] for name in DESCRIPTION if name in metadata}
+    numbers = np.arange(len(lengths), dtype=np.int32)
+    return ForeignData(
         where,
         MINARI_NAMES,
-        filled["observation"].array,
-        filled["action"].array,
-        filled["reward"].array,
-        filled["terminal"].array,
-        filled["timeout"].array,
-        filled["next_observation"].array,
-        episodes=np.repeat(np.arange(len(lengths), dtype=np.int32), lengths),
-        narrowed={
-            _place(name): record for name in columns if (record := filled[name].record)
-        },
-        says={name: says[name] for name in SAID if name in says} or None,
-        action_space=_bounds_said(says.get("action_space")),
+        observations=read["observation"].array,
+        actions=read["action"].array,
+        rewards=read["reward"].array,
+        terminals=read["terminal"].array,
+        timeouts=read["timeout"].array,
+        next_observations=read["next_observation"].array,
+        episodes=np.repeat(numbers, lengths),
+        narrowed=narrowed,
+        description=description or None,
+        action_space=_stated_bounds(metadata.get("action_space")),
         header=header,
-        infos={name: filled[name].array for name in info_columns(header)},
+        infos={name: read[name].array for name in infos},
     )
 
 
-def write_minari(folder: Path, data: Ours, dataset_id: str) -> None:
+def write_minari(folder: Path, data: TableOrBuffer, dataset_id: str) -> None:
     """Write a transition table or a replay buffer to `folder`, which Minari then knows
     as `dataset_id`.
 
@@ -113,125 +124,141 @@ def write_minari(folder: Path, data: Ours, dataset_id: str) -> None:
             f"{folder}: these data have no rewards, and every Minari data set has:"
             " export to .hdf5"
         )
-    header, place = header_of(data, str(folder)), folder / "data"
-    place.mkdir(parents=True)
-    ends = _ends(data)
-    with h5py.File(place / "main_data.hdf5", "w", libver=VERSIONS) as file:
-        for number, (start, end) in enumerate(zip((0, *ends), ends, strict=False)):
+    header = export_header(data, str(folder))
+    (folder / "data").mkdir(parents=True)
+    main = folder / "data" / "main_data.hdf5"
+    lengths = _lengths(data)
+    with h5py.File(main, "w", libver=VERSIONS) as file:
+        start = 0
+        for number, length in enumerate(lengths):
             group = file.create_group(f"episode_{number}")
-            group.attrs.update({"id": number, "total_steps": end - start})
-            for name, array in _episode(data, start, end).items():
+            group.attrs.update({"id": number, "total_steps": length})
+            for name, array in _episode(data, start, start + length).items():
                 group.create_dataset(name, data=array)
+            start += length
     low, high = action_bounds(data.metadata, data.action.shape[1], str(folder))
     everywhere = np.full(data.observation.shape[1], np.inf, np.float32)
     metadata = {
         "dataset_id": dataset_id,
-        "total_episodes": len(ends),
+        "total_episodes": len(lengths),
         "total_steps": len(data),
         "data_format": "hdf5",
         "observation_space": _box(-everywhere, everywhere),
         "action_space": _box(low, high),
-        "dataset_size": round((place / "main_data.hdf5").stat().st_size / 1e6, 1),
+        "dataset_size": round(main.stat().st_size / 1e6, 1),
         "minari_version": VERSION,
         HEADER: json.dumps(header, sort_keys=True),
     }
-    (place / "metadata.json").write_text(
-        json.dumps(metadata, indent=2, sort_keys=True) + "\n", encoding="utf-8"
-    )
+    text = json.dumps(metadata, indent=2, sort_keys=True) + "\n"
+    (folder / "data" / "metadata.json").write_text(text, encoding="utf-8")
 
 
-def _ends(data: Ours) -> list[int]:
-    """The row after each episode's last."""
-    lengths = (
-        data.lengths if isinstance(data, Trajectories) else np.ones(len(data), int)
-    )
-    return [int(end) for end in np.cumsum(lengths)]
+def _lengths(data: TableOrBuffer) -> list[int]:
+    """Steps of every episode."""
+    if isinstance(data, Trajectories):
+        return [int(length) for length in data.lengths]
+    return [1] * len(data)
 
 
-def _episode(data: Ours, start: int, end: int) -> dict[str, Array]:
-    arrays = {_place(name): array[start:end] for name, array in data.arrays().items()}
-    arrays["observations"] = np.concatenate(
-        (data.observation[start:end], data.next_observation[end - 1 : end])
-    )
+def _episode(data: TableOrBuffer, start: int, end: int) -> dict[str, Array]:
+    """The data sets of an episode that is made of the rows from `start` to `end`."""
+    arrays = {}
+    for name, array in data.arrays().items():
+        arrays[_place(name)] = array[start:end]
+    last = data.next_observation[end - 1 : end]
+    arrays["observations"] = np.concatenate((data.observation[start:end], last))
     return arrays
 
 
 def _box(low: FloatArray, high: FloatArray) -> str:
     """A flat float32 box as Minari writes spaces."""
-    bounds = {"low": low.tolist(), "high": high.tolist()}
-    return json.dumps(
-        {"type": "Box", "dtype": "float32", "shape": list(low.shape), **bounds}
-    )
+    box = {
+        "type": "Box",
+        "dtype": "float32",
+        "shape": list(low.shape),
+        "low": low.tolist(),
+        "high": high.tolist(),
+    }
+    return json.dumps(box)
 
 
 def _place(name: str) -> str:
     return MINARI_NAMES.get(name, f"{INFOS}/{name}")
 
 
-def _beside(metadata: Path) -> str:
-    """What is there where a data set should be."""
+def _instead(metadata: Path) -> str:
+    """What is where a data set should be."""
     place = metadata.parents[1]
     if place.is_file():
         return "found a file"
     if not place.is_dir():
         return "nothing is there"
-    return f"the folder holds {told(sorted(found.name for found in place.iterdir()))}"
+    names = sorted(entry.name for entry in place.iterdir())
+    return f"the folder holds {list_names(names)}"
 
 
-def _bounds_said(space: Any) -> tuple[list[float], list[float]] | None:
-    """Lowest and highest action as a Minari data set says its space; None where it says
+def _stated_bounds(space: Any) -> tuple[list[float], list[float]] | None:
+    """Lowest and highest action as a Minari data set states its space; None where it is
     no flat box."""
+    if not isinstance(space, str):
+        return None
     try:
-        box = json.loads(space) if isinstance(space, str) else None
+        box = json.loads(space)
     except ValueError:
         return None
     if not isinstance(box, dict) or box.get("type") != "Box":
         return None
-    bounds = [box.get("low"), box.get("high")]
-    sound = all(
-        isinstance(b, list) and all(isinstance(v, int | float) for v in b)
-        for b in bounds
-    )
-    return (bounds[0], bounds[1]) if sound else None  # type: ignore[return-value]
+    low = box.get("low")
+    high = box.get("high")
+    if not _are_numbers(low) or not _are_numbers(high):
+        return None
+    return low, high
+
+
+def _are_numbers(values: Any) -> TypeGuard[list[float]]:
+    if not isinstance(values, list):
+        return False
+    return all(isinstance(value, int | float) for value in values)
 
 
 def _metadata(path: Path, where: str) -> dict[str, Any]:
     if not path.is_file():
         raise DataError(
             f"{where}: no Minari data set: it takes a folder with data/metadata.json,"
-            f" or an installed id; {_beside(path)}"
+            f" or an installed id; {_instead(path)}"
         )
+    odd = []
     with reading(f"{where}: {path.name}", "Minari data set"):
-        found = json.loads(path.read_text(encoding="utf-8"))
-        odd = [
-            name
-            for name, kind in NEEDED.items()
-            if not isinstance(found.get(name), kind)
-        ]
+        metadata = json.loads(path.read_text(encoding="utf-8"))
+        for name, kind in NEEDED.items():
+            if not isinstance(metadata.get(name), kind):
+                odd.append(name)
     if odd:
         raise DataError(
             f"{where}: {path.name}: {odd} are missing or wrong; a Minari data set has"
             f" {list(NEEDED)}"
         )
-    if found["data_format"] != "hdf5":
+    if metadata["data_format"] != "hdf5":
         raise DataError(
-            f"{where}: {path.name}: data_format is {found['data_format']!r}; only hdf5"
-            " is read: make it anew by Minari with data_format='hdf5' (docs/data.md)"
+            f"{where}: {path.name}: data_format is {metadata['data_format']!r}; only"
+            " hdf5 is read: make it anew by Minari with data_format='hdf5'"
+            " (docs/data.md)"
         )
-    return dict(found)
+    return dict(metadata)
 
 
 def _read(
     file: Any,
-    columns: Mapping[str, Column],
-    says: Mapping[str, Any],
+    columns: Mapping[str, ColumnType],
+    metadata: Mapping[str, Any],
     file_size: int,
     where: str,
-) -> tuple[dict[str, Filling], list[int]]:
+) -> tuple[dict[str, ColumnConverter], list[int]]:
     """Every column, one episode after another, and the episodes' steps; metadata.json
     says how many rows there are."""
-    rows, episodes = says["total_steps"], says["total_episodes"]
-    filled: dict[str, Filling] = {}
+    rows = metadata["total_steps"]
+    episodes = metadata["total_episodes"]
+    converters: dict[str, ColumnConverter] = {}
     lengths: list[int] = []
     if len(file) != episodes or not episodes:
         raise DataError(
@@ -246,83 +273,83 @@ def _read(
                 f"{place} is missing or no group; {episodes} episodes count from 0"
             )
         items = _open(file[f"episode_{number}"], columns, place)
-        filled = filled or _allocate(items, columns, rows, file_size, where)
+        if not converters:
+            converters = _allocate(items, columns, rows, file_size, where)
         steps = len(items["action"])
         if start + steps <= rows:
-            _put(items, filled, start, steps, place)
+            _put(items, converters, start, steps, place)
         lengths.append(steps)
         start += steps
     if start != rows:
         raise DataError(f"{where}: found {start} steps; metadata.json says {rows}")
-    return filled, lengths
+    return converters, lengths
 
 
-def _open(group: Any, columns: Mapping[str, Column], where: str) -> dict[str, Any]:
-    """An episode's data sets by our names: each what it has to be, as long as there are
-    actions."""
-    opened = {
-        name: open_column(group, _place(name), column)
-        for name, column in columns.items()
-    }
-    flaws = [flaw for _, flaw in opened.values() if flaw]
+def _open(group: Any, columns: Mapping[str, ColumnType], where: str) -> dict[str, Any]:
+    """An episode's data sets by the table's names: each what it has to be, as long as
+    there are actions."""
+    items: dict[str, Any] = {}
+    flaws: list[str] = []
+    for name, column in columns.items():
+        items[name], flaw = open_column(group, _place(name), column)
+        if flaw is not None:
+            flaws.append(flaw)
     if flaws:
         raise DataError(
             f"{where}: {'; '.join(flaws)}; the episode holds"
             f" {HDF5Store(group).holdings()}"
         )
-    items = {name: item for name, (item, _) in opened.items()}
     steps = len(items["action"])
-    wanted = {name: steps + (name == "observation") for name in items}
-    flaws = [
-        f"column {_place(name)}: found {len(item)} rows; {steps} actions take"
-        f" {wanted[name]}"
-        for name, item in items.items()
-        if len(item) != wanted[name]
-    ]
-    if flaws or not steps:
-        raise DataError(
-            f"{where}:"
-            f" {'; '.join(flaws) or 'found 0 steps; an episode needs at least one'}"
-        )
+    for name, item in items.items():
+        wanted = steps + 1 if name == "observation" else steps
+        if len(item) != wanted:
+            flaws.append(
+                f"column {_place(name)}: found {len(item)} rows; {steps} actions take"
+                f" {wanted}"
+            )
+    if not flaws and not steps:
+        flaws.append("found 0 steps; an episode needs at least one")
+    if flaws:
+        raise DataError(f"{where}: {'; '.join(flaws)}")
     return items
 
 
 def _allocate(
     items: Mapping[str, Any],
-    columns: Mapping[str, Column],
+    columns: Mapping[str, ColumnType],
     rows: int,
     file_size: int,
     where: str,
-) -> dict[str, Filling]:
+) -> dict[str, ColumnConverter]:
     """Empty columns of `rows` rows as wide as those of the first episode."""
     row_bytes = sum(item.nbytes // max(1, len(item)) for item in items.values())
     check_claim(where, rows, rows * row_bytes, file_size)
-    shapes = {
-        name: shape_of(items[name], column)[1:] for name, column in columns.items()
-    }
     every = {**columns, "next_observation": TRANSITION["next_observation"]}
-    shapes["next_observation"] = shapes["observation"]
-    return {
-        n: filling(f"{where}: column {_place(n)}", c, (rows, *shapes[n]))
-        for n, c in every.items()
-    }
+    converters = {}
+    for name, column in every.items():
+        item = items["observation" if name == "next_observation" else name]
+        shape = (rows, *shape_of(item, column)[1:])
+        place = f"{where}: column {_place(name)}"
+        converters[name] = new_converter(column, shape, place)
+    return converters
 
 
 def _put(
     items: Mapping[str, Any],
-    filled: Mapping[str, Filling],
+    converters: Mapping[str, ColumnConverter],
     start: int,
     steps: int,
     where: str,
 ) -> None:
+    """An episode's values into the rows from `start` on."""
     for name, item in items.items():
-        wanted = filled[name].array.shape[1:]
+        wanted = converters[name].array.shape[1:]
         if item.shape[1:] != wanted and wanted:
             raise DataError(
                 f"{where}: column {_place(name)}: found rows of shape {item.shape[1:]};"
                 f" episode_0 {wanted}"
             )
         block = item[...]
-        filled[name].put(start, block[:steps])
+        converters[name].put(start, block[:steps])
         if name == "observation":
-            filled["next_observation"].put(start, block[1:])
+            converters["next_observation"].put(start, block[1:])

@@ -15,24 +15,33 @@ from typing import IO, Any
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.exchange.flat import columns_read, places_of, read_flat
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
-from oer_pipeline.trajectories.exchange.hdf5 import BLOCK, TYPES
+from oer_pipeline.trajectories.exchange.flat import (
+    foreign_columns,
+    narrowing,
+    places_of,
+    read_flat,
+)
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.exchange.store import told
-from oer_pipeline.trajectories.guard import check_file, reading
-from oer_pipeline.trajectories.schema import TRANSITION, Array, Column
+from oer_pipeline.trajectories.exchange.store import (
+    BLOCK,
+    dtype_flaw,
+    list_names,
+    shape_flaw,
+    without_trailing_one,
+)
+from oer_pipeline.trajectories.file_checks import check_file, reading
+from oer_pipeline.trajectories.schema import TRANSITION, Array, ColumnType
 
-KNOWN = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
-"""How numpy packs; other ways may hold more times their own size than a claim is
-checked for."""
-HEADERS = {
+COMPRESSIONS = {zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED}
+"""numpy's; others may hold more times their packed size than a claim is checked for."""
+HEADER_READERS = {
     (1, 0): np.lib.format.read_array_header_1_0,
     (2, 0): np.lib.format.read_array_header_2_0,
 }
 
 
-def read_npz(path: Path, where: str = "", source: Source | None = None) -> Found:
+def read_npz(path: Path, where: str = "", source: Source | None = None) -> ForeignData:
     """Read an archive with D4RL's columns, one array each; float64 becomes float32, and
     that is counted.
 
@@ -51,26 +60,16 @@ def read_npz(path: Path, where: str = "", source: Source | None = None) -> Found
     source = source or Source(str(path), "npz")
     with open_npz(path, where) as store:
         places = places_of(source, store)
-        states = (
-            source.has_rewards
-            and not store.has(places["reward"])
-            and store.has("terminals")
-        )
-        hint = (
-            "; for OGBench's layout, a row a state, say format: ogbench"
-            if states
-            else ""
-        )
+        hint = ""
+        lacks_rewards = source.has_rewards and not store.has(places["reward"])
+        if lacks_rewards and store.has("terminals"):
+            hint = "; for OGBench's layout, a row a state, say format: ogbench"
         read = read_flat(store, places, TRANSITION, path.stat().st_size, where, hint)
-    return Found(
+    return ForeignData(
         where,
         {**D4RL_NAMES, **places},
-        **columns_read(read),
-        narrowed={
-            places[name]: filled.record
-            for name, filled in read.items()
-            if filled.record
-        },
+        **foreign_columns(read),
+        narrowed=narrowing(read, places),
     )
 
 
@@ -90,7 +89,7 @@ class Header:
 
 @dataclass(frozen=True)
 class NpzColumn:
-    """An array of an archive as an `Item`."""
+    """An array of an archive as a `StoredColumn`."""
 
     archive: zipfile.ZipFile
     member: str
@@ -105,15 +104,17 @@ class NpzColumn:
         """Rows in blocks; an array that is stored column by column comes as one."""
         with self.archive.open(self.member) as file:
             file.read(self.header.size)
+            shape = self.header.shape
             if self.header.fortran:
-                flat = self._read(file, math.prod(self.header.shape))
-                yield 0, flat.reshape(self.header.shape, order="F")
+                flat = self._read(file, math.prod(shape))
+                yield 0, flat.reshape(shape, order="F")
                 return
-            rows, width = self.header.shape[0], math.prod(self.header.shape[1:])
+            rows, *row_shape = shape
+            width = math.prod(row_shape)
             for start in range(0, rows, BLOCK):
                 count = min(BLOCK, rows - start)
                 block = self._read(file, count * width)
-                yield start, block.reshape(count, *self.header.shape[1:])
+                yield start, block.reshape(count, *row_shape)
 
     def _read(self, file: IO[bytes], values: int) -> Array:
         wanted = values * self.header.dtype.itemsize
@@ -134,48 +135,39 @@ class NpzStore:
     def has(self, name: str) -> bool:
         return f"{name}.npy" in self.archive.NameToInfo
 
-    def column(self, name: str, column: Column) -> tuple[Any, str | None]:
+    def column(self, name: str, column: ColumnType) -> tuple[Any, str | None]:
         if not self.has(name):
             return None, f"column {name} is missing"
         header, flaw = self.header(name)
         if header is None:
             return None, f"column {name}: {flaw}"
-        fits, takes = TYPES[np.dtype(column.dtype).kind]
-        if not fits(header.dtype):
-            return None, f"column {name}: found {header.dtype}; it takes {takes}"
-        shape = header.shape
-        shape = shape[:1] if not column.vector and shape[1:] == (1,) else shape
+        wrong_dtype = dtype_flaw(header.dtype, column)
+        if wrong_dtype is not None:
+            return None, f"column {name}: {wrong_dtype}"
+        shape = without_trailing_one(header.shape, column)
         if len(shape) != 1 + column.vector:
-            wanted = "(N, D)" if column.vector else "(N,)"
-            return None, f"column {name}: found shape {header.shape}; it takes {wanted}"
+            return None, f"column {name}: {shape_flaw(header.shape, column)}"
         return NpzColumn(self.archive, f"{name}.npy", header, shape), None
 
     def header(self, name: str) -> tuple[Header | None, str]:
         """An array's header, or what keeps its values from being read."""
         info = self.archive.getinfo(f"{name}.npy")
-        if info.compress_type not in KNOWN:
-            return (
-                None,
-                (
-                    f"packed in way {info.compress_type}; it takes numpy's, stored or"
-                    " deflated"
-                ),
-            )
+        if info.compress_type not in COMPRESSIONS:
+            wanted = "it takes numpy's, stored or deflated"
+            return None, f"packed in way {info.compress_type}; {wanted}"
         with self.archive.open(info) as file:
             version = np.lib.format.read_magic(file)
-            if version not in HEADERS:
+            if version not in HEADER_READERS:
                 return None, f"found format version {version}; it takes 1.0 or 2.0"
-            shape, fortran, dtype = HEADERS[version](file)
-            found = Header(shape, fortran, dtype, file.tell())
+            shape, fortran, dtype = HEADER_READERS[version](file)
+            header = Header(shape, fortran, dtype, file.tell())
         if dtype.hasobject:
-            return (
-                None,
-                "found Python objects, which only unpickling reads; it takes numbers",
-            )
-        held = info.file_size - found.size
-        if held != found.nbytes:
-            return None, f"claims {found.nbytes} bytes of values; it holds {held}"
-        return found, ""
+            objects = "found Python objects, which only unpickling reads"
+            return None, f"{objects}; it takes numbers"
+        held = info.file_size - header.size
+        if held != header.nbytes:
+            return None, f"claims {header.nbytes} bytes of values; it holds {held}"
+        return header, ""
 
     def names(self) -> list[str]:
         """The arrays' names."""
@@ -183,9 +175,9 @@ class NpzStore:
         return [name.removesuffix(".npy") for name in members if name.endswith(".npy")]
 
     def holdings(self) -> str:
-        return told([self._shown(name) for name in self.names()])
+        return list_names([self._name_and_shape(name) for name in self.names()])
 
-    def _shown(self, name: str) -> str:
+    def _name_and_shape(self, name: str) -> str:
         header, _ = self.header(name)
         return f"{name} (not readable)" if header is None else f"{name} {header.shape}"
 
@@ -201,12 +193,9 @@ def open_npz(path: Path, where: str) -> Iterator[NpzStore]:
         if not zipfile.is_zipfile(path):
             raise DataError(f"{where}: not an npz archive: it is no zip file")
         with zipfile.ZipFile(path) as archive:
-            names = archive.namelist()
-            if len(set(names)) != len(names):
-                twice = next(
-                    name for name, count in Counter(names).items() if count > 1
-                )
-                raise DataError(
-                    f"{where}: array {twice} is there twice; each is one column"
-                )
+            for name, count in Counter(archive.namelist()).items():
+                if count > 1:
+                    raise DataError(
+                        f"{where}: array {name} is there twice; each is one column"
+                    )
             yield NpzStore(archive)

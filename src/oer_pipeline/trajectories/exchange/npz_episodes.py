@@ -10,19 +10,20 @@ from pathlib import Path
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.episodes import (
     Episode,
+    names_lacking,
     places_in,
     read_episodes,
 )
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.npz import open_npz
 from oer_pipeline.trajectories.exchange.source import Source, number_of
-from oer_pipeline.trajectories.guard import check_file
+from oer_pipeline.trajectories.file_checks import check_file
 
 
-def read_npz_episodes(source: Source, where: str = "") -> Found:
+def read_npz_episodes(source: Source, where: str = "") -> ForeignData:
     """Read a folder's archives in the order of their numbers; errors call it `where`.
 
-    Observations may have one row more than actions: what followed the last step.
+    Observations may have one row more than actions: the state after the last step.
     Without `timeouts` the end of an episode that is not terminal is one.
 
     Raises:
@@ -33,35 +34,33 @@ def read_npz_episodes(source: Source, where: str = "") -> Found:
     files = source.files
     check_file(files[0])
     _check_numbers(source.place, files, where)
-    episodes = [
-        Episode(f"{where}/{f.name}", partial(open_npz, f, f"{where}/{f.name}"))
-        for f in files
-    ]
-    told = source.columns or {}
-    names = {ours: source.name(usual, usual) for ours, usual in D4RL_NAMES.items()}
+    episodes = []
+    for file in files:
+        place = f"{where}/{file.name}"
+        episodes.append(Episode(place, partial(open_npz, file, place)))
+    names = {}
+    for column, usual in D4RL_NAMES.items():
+        names[column] = source.name(usual, usual)
     with episodes[0].open() as first:
-        places = places_in(names, told, first, where)
-    lacking = [name for ours, name in names.items() if name and ours not in places]
+        single = places_in(names, source.columns or {}, first, where)
+    places = {column: [name] for column, name in single.items()}
     size = sum(file.stat().st_size for file in files)
-    return read_episodes(episodes, places, lacking, size, where)
+    return read_episodes(episodes, places, names_lacking(names, single), size, where)
 
 
 def _check_numbers(folder: Path, files: Sequence[Path], where: str) -> None:
     """The archives count from 0 or 1 without a gap, and every archive of the folder
     counts."""
-    nameless = sorted(path.name for path in folder.glob("*.npz") if path not in files)
+    nameless = sorted(set(folder.glob("*.npz")) - set(files))
     if nameless:
         raise DataError(
-            f"{where}: {nameless[0]} has no number at the end of its name; episodes are"
-            " 0.npz, 1.npz, ..."
+            f"{where}: {nameless[0].name} has no number at the end of its name;"
+            " episodes are 0.npz, 1.npz, ..."
         )
-    numbers = [number_of(path) for path in files]
-    first = 1 if numbers[0] == 1 else 0
-    for place, (number, path) in enumerate(
-        zip(numbers, files, strict=True), start=first
-    ):
-        if number != place:
+    first = 1 if number_of(files[0]) == 1 else 0
+    for expected, path in enumerate(files, start=first):
+        if number_of(path) != expected:
             raise DataError(
-                f"{where}: found {path.name} where episode {place} should be; episodes"
-                f" count on from {first}"
+                f"{where}: found {path.name} where episode {expected} should be;"
+                f" episodes count on from {first}"
             )

@@ -10,21 +10,20 @@ archive holds (qpos, qvel, ...) is left out, as OGBench's own loader does.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, IntArray
-from oer_pipeline.trajectories.exchange.flat import read_flat
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
+from oer_pipeline.trajectories.exchange.flat import narrowing, read_flat
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.npz import NpzStore, open_npz
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.guard import check_file
+from oer_pipeline.trajectories.file_checks import check_file
 from oer_pipeline.trajectories.schema import TRANSITION
 
 NEEDED = ("observation", "action", "terminal")
-ELSEWHERE = {
+OTHER_LAYOUTS = {
     "valids": (
         "as load_dataset(compact_dataset=True) returns; give the archive as OGBench"
         " publishes it"
@@ -38,7 +37,11 @@ ELSEWHERE = {
 """What the layout does not have -> what its presence means."""
 
 
-def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> Found:
+def read_ogbench(
+    path: Path,
+    where: str = "",
+    source: Source | None = None,
+) -> ForeignData:
     """Read an archive; every trajectory's last row gives the next observation of the
     row before, and goes.
 
@@ -59,33 +62,40 @@ def read_ogbench(path: Path, where: str = "", source: Source | None = None) -> F
         places = _places(source)
         _check_layout(source, store, where)
         read = read_flat(store, places, TRANSITION, path.stat().st_size, where)
-    arrays = {name: filled.array for name, filled in read.items()}
-    ends = arrays["terminal"]
+    ends = read["terminal"].array
     _check_ends(ends, f"{where}: column {places['terminal']}")
-    found = {D4RL_NAMES[name]: _kept(name, arrays, ends) for name in TRANSITION}
-    return Found(
+    observation = read["observation"].array
+    steps = ~ends
+    rewards = read["reward"].array[steps] if "reward" in read else None
+    return ForeignData(
         where,
         {**D4RL_NAMES, **places},
-        **found,
+        observations=observation[steps],
+        actions=read["action"].array[steps],
+        rewards=rewards,
+        terminals=np.zeros(int(steps.sum()), dtype=bool),
+        timeouts=np.append(ends[1:], False)[steps],
+        next_observations=observation[np.insert(steps[:-1], 0, False)],
         episodes=_episodes(ends),
-        narrowed={
-            places[name]: filled.record
-            for name, filled in read.items()
-            if filled.record
-        },
+        narrowed=narrowing(read, places),
     )
 
 
 def _places(source: Source) -> dict[str, str]:
-    named = {
-        name: source.name(D4RL_NAMES[name], D4RL_NAMES[name]) or "" for name in NEEDED
-    }
-    rewards = source.name("rewards", "") or None
-    return named if rewards is None else {**named, "reward": rewards}
+    """Column of the table -> the array that holds it; rewards only where the source
+    names them."""
+    places = {}
+    for name in NEEDED:
+        usual = D4RL_NAMES[name]
+        places[name] = source.name(usual, usual) or ""
+    rewards = source.name("rewards", "")
+    if rewards:
+        places["reward"] = rewards
+    return places
 
 
 def _check_layout(source: Source, store: NpzStore, where: str) -> None:
-    for name, meaning in ELSEWHERE.items():
+    for name, meaning in OTHER_LAYOUTS.items():
         if store.has(name) and name not in (source.columns or {}):
             raise DataError(f"{where}: it holds {name}, {meaning}")
 
@@ -103,18 +113,6 @@ def _check_ends(ends: BoolArray, where: str) -> None:
             f"{where}, row {alone[0]}: must end a trajectory of 2 rows or more; found 1"
             f" ({alone.size} such rows)"
         )
-
-
-def _kept(name: str, arrays: dict[str, Any], ends: BoolArray) -> Any:
-    """A column of the steps alone; None where there is none."""
-    steps = ~ends
-    if name == "next_observation":
-        return arrays["observation"][np.insert(steps[:-1], 0, False)]
-    if name == "terminal":
-        return np.zeros(int(steps.sum()), dtype=bool)
-    if name == "timeout":
-        return np.append(ends[1:], False)[steps]
-    return arrays[name][steps] if name in arrays else None
 
 
 def _episodes(ends: BoolArray) -> IntArray:

@@ -1,5 +1,5 @@
-"""What foreign data need before they are a table of ours, and what may be mended only
-when the suite says so.
+"""What foreign data need before they are a transition table, and what may be repaired
+only when the suite says so.
 
 Shapes: N rows, A action.
 """
@@ -12,8 +12,12 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, FloatArray
-from oer_pipeline.trajectories.exchange.draft import Draft, numbered
-from oer_pipeline.trajectories.validate import shown, span
+from oer_pipeline.trajectories.exchange.draft import (
+    Draft,
+    episodes_and_steps,
+    last_rows,
+)
+from oer_pipeline.trajectories.rules import bound_text, value_text
 
 
 def split_episodes(draft: Draft, horizon: int) -> None:
@@ -24,16 +28,15 @@ def split_episodes(draft: Draft, horizon: int) -> None:
     the next observation shows that the episode went on.
     """
     columns = draft.columns
-    timeout = columns.setdefault(
-        "timeout", np.zeros(len(columns["terminal"]), dtype=bool)
-    )
+    terminal = columns["terminal"]
+    timeout = columns.setdefault("timeout", np.zeros(len(terminal), dtype=bool))
     if not timeout.any():
-        _, step = numbered(columns["terminal"])
-        at_horizon = (step % horizon == horizon - 1) & ~columns["terminal"]
+        _, step = episodes_and_steps(terminal)
+        at_horizon = (step % horizon == horizon - 1) & ~terminal
         if not _goes_on(draft, at_horizon):
             timeout |= at_horizon
-            draft.mended["split_at_horizon"] = int(np.count_nonzero(at_horizon))
-    columns["episode"], columns["step"] = numbered(columns["terminal"] | timeout)
+            draft.repairs["split_at_horizon"] = int(np.count_nonzero(at_horizon))
+    columns["episode"], columns["step"] = episodes_and_steps(terminal | timeout)
 
 
 def end_episodes(draft: Draft) -> None:
@@ -42,125 +45,137 @@ def end_episodes(draft: Draft) -> None:
     columns = draft.columns
     if "timeout" in columns:
         return
-    last = np.append(columns["episode"][1:] != columns["episode"][:-1], True)
-    columns["timeout"] = last & ~columns["terminal"]
-    draft.mended["ends_to_timeouts"] = int(np.count_nonzero(columns["timeout"]))
+    timeout = last_rows(columns["episode"]) & ~columns["terminal"]
+    columns["timeout"] = timeout
+    draft.repairs["ends_to_timeouts"] = int(np.count_nonzero(timeout))
 
 
 def reverse(draft: Draft) -> None:
     """Turn the rows round: the file's last row came first."""
     for name, column in draft.columns.items():
         draft.columns[name] = np.ascontiguousarray(column[::-1])
-    draft.mended["reversed"] = len(draft.columns["terminal"])
+    draft.repairs["reversed"] = len(draft.columns["terminal"])
 
 
 def refuse_backwards(draft: Draft) -> None:
-    """A flaw where what follows a row stands before it, throughout: the file runs
+    """A flaw where most next observations are those of the row before: the file runs
     backwards."""
     columns = draft.columns
-    if draft.ours or "next_observation" not in columns or len(columns["terminal"]) < 3:
+    if draft.native or "next_observation" not in columns:
         return
-    before = (columns["next_observation"][1:] == columns["observation"][:-1]).all(
-        axis=1
+    observation = columns["observation"]
+    next_observation = columns["next_observation"]
+    if len(observation) < 3:
+        return
+    backwards = (next_observation[1:] == observation[:-1]).all(axis=1)
+    forwards = (next_observation[:-1] == observation[1:]).all(axis=1)
+    if backwards.mean() <= 0.5 or forwards.mean() >= 0.5:
+        return
+    remedy = "say reversed: true for a file whose last row came first"
+    if "reversed" in draft.repairs:
+        remedy = "leave reversed out: the file's first row came first"
+    draft.flaws.append(
+        f"column {draft.name('next_observation')}, row"
+        f" {int(np.argmax(backwards)) + 1}: must be followed by what it holds; found"
+        f" it in the row before ({int(backwards.sum())} such rows): {remedy}"
     )
-    after = (columns["next_observation"][:-1] == columns["observation"][1:]).all(axis=1)
-    if before.mean() > 0.5 > after.mean():
-        turned = "reversed" in draft.mended
-        remedy = (
-            "leave reversed out: the file's first row came first"
-            if turned
-            else "say reversed: true for a file whose last row came first"
-        )
-        draft.flaws.append(
-            f"column {draft.name('next_observation')}, row"
-            f" {int(np.argmax(before)) + 1}: must be followed by what it holds; found"
-            f" it in the row before ({int(before.sum())} such rows): {remedy}"
-        )
 
 
 def choose_dimensions(draft: Draft, chosen: Sequence[int]) -> None:
     """Keep the chosen dimensions of observations, in this order; one that is not there
     is a flaw."""
-    observed = ("observation", "next_observation")
     width = draft.columns["observation"].shape[1]
-    odd = [dimension for dimension in chosen if dimension >= width]
-    if odd:
-        draft.flaws.append(
-            f"column {draft.name('observation')}: found dimensions 0 to {width - 1};"
-            f" observation_dimensions asks for {odd[0]}"
-        )
-        return
-    for name in observed:
-        if name in draft.columns:
-            draft.columns[name] = np.ascontiguousarray(
-                draft.columns[name][:, list(chosen)]
+    for dimension in chosen:
+        if dimension >= width:
+            draft.flaws.append(
+                f"column {draft.name('observation')}: found dimensions 0 to"
+                f" {width - 1}; observation_dimensions asks for {dimension}"
             )
-    draft.mended["observation_dimensions"] = {"kept": list(chosen), "of": width}
+            return
+    for name in ("observation", "next_observation"):
+        if name in draft.columns:
+            kept = draft.columns[name][:, list(chosen)]
+            draft.columns[name] = np.ascontiguousarray(kept)
+    draft.repairs["observation_dimensions"] = {"kept": list(chosen), "of": width}
 
 
 def _goes_on(draft: Draft, ends: BoolArray) -> bool:
-    rows = np.flatnonzero(ends[:-1])
+    """Whether a next observation shows that an episode goes on after its end, (N,)."""
     if "next_observation" not in draft.columns:
         return False
-    following, observation = (
-        draft.columns["next_observation"][rows],
-        draft.columns["observation"][rows + 1],
-    )
-    return bool((following == observation).all(axis=1).any())
+    rows = np.flatnonzero(ends[:-1])
+    next_observation = draft.columns["next_observation"][rows]
+    observation = draft.columns["observation"][rows + 1]
+    return bool((next_observation == observation).all(axis=1).any())
 
 
 def check_lengths(draft: Draft, horizon: int) -> None:
     """No episode is longer than the suite's horizon."""
     step = draft.columns["step"]
     rows = np.flatnonzero(step == horizon)
-    if rows.size:
-        following = np.flatnonzero(step[rows[0] :] == 0)
-        length = horizon + int(following[0] if following.size else len(step) - rows[0])
-        draft.flaws.append(
-            f"column {draft.name('terminal')}, row {rows[0] - horizon}: must start an"
-            f" episode of at most {horizon} steps, the suite's horizon; found {length}"
-            f" steps ({rows.size} such episodes); set the suite's horizon to that of"
-            " the data"
-        )
+    if not rows.size:
+        return
+    beyond = len(step) - rows[0]  # steps of the first such episode beyond the horizon
+    next_starts = np.flatnonzero(step[rows[0] :] == 0)
+    if next_starts.size:
+        beyond = next_starts[0]
+    length = horizon + int(beyond)
+    draft.flaws.append(
+        f"column {draft.name('terminal')}, row {rows[0] - horizon}: must start an"
+        f" episode of at most {horizon} steps, the suite's horizon; found {length}"
+        f" steps ({rows.size} such episodes); set the suite's horizon to that of"
+        " the data"
+    )
 
 
 def clip_actions(
-    draft: Draft, low: FloatArray, high: FloatArray, allowed: bool
+    draft: Draft,
+    low: FloatArray,
+    high: FloatArray,
+    allowed: bool,
 ) -> None:
     """Actions beyond the bounds, (A,) each, are clipped where the suite allows it,
     otherwise a flaw."""
     action = draft.columns["action"]
-    rows = np.flatnonzero(((action < low) | (action > high)).any(axis=1))
+    outside = (action < low) | (action > high)
+    rows = np.flatnonzero(outside.any(axis=1))
     if not rows.size:
         return
     excess = np.maximum(low - action[rows], action[rows] - high)
-    at, dimension = np.unravel_index(np.nanargmax(excess), excess.shape)
+    worst, dimension = np.unravel_index(np.nanargmax(excess), excess.shape)
     if allowed:
-        draft.mended |= {
-            "clipped_actions": int(rows.size),
-            "largest_excess": float(excess[at, dimension]),
-        }
+        draft.repairs["clipped_actions"] = int(rows.size)
+        draft.repairs["largest_excess"] = float(excess[worst, dimension])
         np.clip(action, low, high, out=action)
         return
+    limits = f"{bound_text(low)} and {bound_text(high)}"
+    first = rows[0]
+    worst_row = rows[worst]
     draft.flaws.append(
-        f"column {draft.name('action')}, row {rows[0]}: must lie within {span(low)} and"
-        f" {span(high)}; found {shown(action[rows[0]])} ({rows.size} such rows, the"
-        f" worst {action[rows[at], dimension]:g} in row {rows[at]}); set clip_actions:"
-        " true to clip them"
+        f"column {draft.name('action')}, row {first}: must lie within {limits}; found"
+        f" {value_text(action[first])} ({rows.size} such rows, the worst"
+        f" {action[worst_row, dimension]:g} in row {worst_row}); set clip_actions: true"
+        " to clip them"
     )
 
 
-def terminals_to_timeouts(draft: Draft, horizon: int, told: str | None) -> None:
+def terminals_to_timeouts(draft: Draft, horizon: int, choice: str | None) -> None:
     """Terminal flags at the horizon become time-outs where the suite says so, otherwise
-    a flaw of a foreign file."""
+    a flaw of a foreign file.
+
+    Args:
+        draft: what is changed.
+        horizon: the suite's, in steps.
+        choice: `Source.terminals_at_horizon`.
+    """
     columns = draft.columns
     at_horizon = columns["terminal"] & (columns["step"] == horizon - 1)
     rows = np.flatnonzero(at_horizon)
-    if told == "timeout":
+    if choice == "timeout":
         columns["terminal"] &= ~at_horizon
         columns["timeout"] |= at_horizon
-        draft.mended["terminals_to_timeouts"] = int(rows.size)
-    elif rows.size and told is None and not draft.ours:
+        draft.repairs["terminals_to_timeouts"] = int(rows.size)
+    elif rows.size and choice is None and not draft.native:
         draft.flaws.append(
             f"column {draft.name('terminal')}, row {rows[0]}: must be false on step"
             f" {horizon}, where the suite's horizon ends an episode; found true"
@@ -172,10 +187,10 @@ def terminals_to_timeouts(draft: Draft, horizon: int, told: str | None) -> None:
 def derive_next_observations(draft: Draft, where: str) -> None:
     """Take missing next observations from the next row (protocol, section 2).
 
-    An episode's last row has none: it is dropped, and its time-out with it goes to the
-    row before. A terminal row stays, as critics learn nothing from what follows it; its
-    own observation fills the place, and `next_known` marks it for whoever would learn
-    from that.
+    An episode's last row has none: it is dropped, and its time-out goes to the row
+    before. A terminal row stays, as critics learn nothing from the state after it; its
+    own observation fills the place, and `next_known` marks it, so that nothing else
+    learns from that.
 
     Raises:
         DataError: no row is left.
@@ -183,14 +198,16 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     columns = draft.columns
     if "next_observation" in columns:
         return
-    episode, observation = columns["episode"], columns["observation"]
-    last = np.append(episode[1:] != episode[:-1], True)
+    observation = columns["observation"]
+    last = last_rows(columns["episode"])
     dropped = last & ~columns["terminal"]
     moved = np.flatnonzero(dropped & columns["timeout"] & (columns["step"] > 0))
     columns["timeout"][moved - 1] = True
-    columns["next_observation"] = np.concatenate((observation[1:], observation[-1:]))
-    columns["next_observation"][last] = observation[last]
-    del observation  # a million rows are 80 MB, and each column is copied below
+    next_observation = np.concatenate((observation[1:], observation[-1:]))
+    next_observation[last] = observation[last]
+    columns["next_observation"] = next_observation
+    # A million rows are 80 MB, and each column is copied below.
+    del observation, next_observation
     kept = ~dropped
     if not kept.any():
         raise DataError(
@@ -200,8 +217,7 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     columns["next_known"] = ~last
     for name in columns:
         columns[name] = columns[name][kept]
-    draft.number(columns["episode"])
-    draft.mended |= {
-        "rows_dropped": int(np.count_nonzero(dropped)),
-        "next_observations_derived": int(np.count_nonzero(columns["next_known"])),
-    }
+    draft.number_steps(columns["episode"])
+    derived = np.count_nonzero(columns["next_known"])
+    draft.repairs["rows_dropped"] = int(np.count_nonzero(dropped))
+    draft.repairs["next_observations_derived"] = int(derived)

@@ -17,16 +17,17 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.exchange.attributes import attributes
 from oer_pipeline.trajectories.exchange.episodes import (
     Episode,
+    names_lacking,
     places_in,
     read_episodes,
 )
-from oer_pipeline.trajectories.exchange.found import D4RL_NAMES, Found
+from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.hdf5 import HDF5Store, is_group
+from oer_pipeline.trajectories.exchange.hdf5_attributes import attributes
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.guard import check_file, reading
+from oer_pipeline.trajectories.file_checks import check_file, reading
 
 NAMES = {
     "observation": "obs",
@@ -36,11 +37,15 @@ NAMES = {
     "terminal": "dones",
     "timeout": "timeouts",
 }
-"""Our column -> robomimic's, which has no time-outs."""
+"""Column of the table -> robomimic's, which has no time-outs."""
 NUMBERED = re.compile(r"[A-Za-z_]+[0-9]{1,18}", re.ASCII)
 
 
-def read_robomimic(path: Path, where: str = "", source: Source | None = None) -> Found:
+def read_robomimic(
+    path: Path,
+    where: str = "",
+    source: Source | None = None,
+) -> ForeignData:
     """Read the demonstrations in the order of their numbers, which may have gaps.
 
     Args:
@@ -60,31 +65,47 @@ def read_robomimic(path: Path, where: str = "", source: Source | None = None) ->
     where = where or str(path)
     source = source or Source(str(path), "robomimic")
     with reading(where, "HDF5 file"), h5py.File(path, "r") as file:
-        inside = is_group(file, "data")
-        parent = file["data"] if inside else file
-        says = attributes(parent, path, where, parent.name)
-        demos = _demonstrations(parent, where)
-        episodes = [
-            Episode(f"{where}: {n}", partial(_opened, parent[n])) for n in demos
-        ]
-        names = {
-            ours: source.name(D4RL_NAMES[ours], usual) for ours, usual in NAMES.items()
-        }
-        first = HDF5Store(parent[demos[0]])
-        places = places_in(names, source.columns or {}, first, where)
-        lacking = [name for ours, name in names.items() if name and ours not in places]
-        for ours in ("observation", "next_observation"):
-            if ours in places:
-                [name] = places[ours]
-                places[ours] = _keys(parent[demos[0]], name, source, episodes[0].where)
-        found = read_episodes(episodes, places, lacking, path.stat().st_size, where)
-    return replace(found, says=says or None)
+        parent = _parent_of_episodes(file)
+        description = attributes(parent, path, where, parent.name)
+        demonstrations = _demonstrations(parent, where)
+        episodes = []
+        for name in demonstrations:
+            opened = partial(_opened, parent[name])
+            episodes.append(Episode(f"{where}: {name}", opened))
+        names = {}
+        for column, usual in NAMES.items():
+            names[column] = source.name(D4RL_NAMES[column], usual)
+        first = parent[demonstrations[0]]
+        first_where = episodes[0].where
+        single = places_in(names, source.columns or {}, HDF5Store(first), where)
+        places = {}
+        for column, name in single.items():
+            if column in ("observation", "next_observation"):
+                places[column] = _keys(first, name, source, first_where)
+            else:
+                places[column] = [name]
+        lacking = names_lacking(names, single)
+        data = read_episodes(episodes, places, lacking, path.stat().st_size, where)
+    return replace(data, description=description or None)
 
 
 def has_demonstrations(file: Any) -> bool:
     """Whether an open HDF5 file has numbered groups, at the top or in `data`."""
-    inside = file["data"] if is_group(file, "data") else file
-    return any(NUMBERED.fullmatch(name) and is_group(inside, name) for name in inside)
+    return bool(_numbered_groups(_parent_of_episodes(file)))
+
+
+def _parent_of_episodes(file: Any) -> Any:
+    """The group that the demonstrations' groups are in: `data` or the top."""
+    return file["data"] if is_group(file, "data") else file
+
+
+def _numbered_groups(parent: Any) -> list[str]:
+    """Names of groups such as `demo_0`."""
+    names = []
+    for name in parent:
+        if NUMBERED.fullmatch(name) and is_group(parent, name):
+            names.append(name)
+    return names
 
 
 @contextmanager
@@ -95,22 +116,18 @@ def _opened(group: Any) -> Iterator[HDF5Store]:
 
 def _demonstrations(parent: Any, where: str) -> list[str]:
     """Names of the numbered groups, in the order of their numbers."""
-    found = [
-        name for name in parent if NUMBERED.fullmatch(name) and is_group(parent, name)
-    ]
-    families = sorted({name.rstrip("0123456789") for name in found})
-    if len(families) != 1:
-        what = (
-            f"groups of {len(families)} names"
-            if families
-            else "no groups demo_0, demo_1, ..."
-        )
+    names = _numbered_groups(parent)
+    stems = {name.rstrip("0123456789") for name in names}
+    if len(stems) != 1:
+        what = f"groups of {len(stems)} names"
+        if not stems:
+            what = "no groups demo_0, demo_1, ..."
         raise DataError(
             f"{where}: found {what} in {parent.name}; it holds"
             f" {HDF5Store(parent).holdings()}"
         )
-    stem = len(families[0])
-    return sorted(found, key=lambda name: int(name[stem:]))
+    [stem] = stems
+    return sorted(names, key=lambda name: int(name.removeprefix(stem)))
 
 
 def _keys(episode: Any, name: str, source: Source, where: str) -> list[str]:
@@ -126,8 +143,8 @@ def _keys(episode: Any, name: str, source: Source, where: str) -> list[str]:
     there = sorted(episode[name])
     if not keys and len(there) == 1:
         keys = there
-    if not keys or not set(keys) <= set(there):
-        odd = [key for key in keys if key not in there]
+    odd = [key for key in keys if key not in there]
+    if odd or not keys:
         what = f"{odd[0]!r} is missing" if odd else "it is a group"
         raise DataError(
             f"{where}: column {name}: {what}; it holds"

@@ -1,5 +1,5 @@
-"""Where a task's data come from when they are not collected: a file that somebody else
-made."""
+"""The file that a task's data are imported from, as the suite's configuration names
+it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ OGBENCH = ("observations", "actions", "terminals", "rewards")
 NAMELESS = ("minari", "parquet")
 """Formats whose columns have one name each; only that there are no rewards can be
 said."""
-MENDING = ("timeout", "keep")
+TERMINALS_AT_HORIZON = ("timeout", "keep")
 REFERENCES = ("random", "zero", "medium", "expert")
 RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
 """`3` or `3-7`; no observation has a hundred thousand dimensions."""
@@ -38,7 +38,7 @@ RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
 
 @dataclass(frozen=True)
 class Source:
-    """A task's imported data: `path`, its `format`, what may be mended, and reference
+    """A task's imported data: `path`, its `format`, what may be repaired, and reference
     returns where they are known.
 
     A Minari data set is a folder (with its `data` folder inside), and so are episodes
@@ -67,13 +67,13 @@ class Source:
 
     @classmethod
     def from_config(cls, where: str, config: Mapping[str, Any]) -> Source:
-        """Build from a task's `source` in YAML; the format follows the path's ending
-        where it is not given.
+        """Build from a task's `source` in YAML; without a `format` the path's ending
+        tells it.
 
         Raises:
             ConfigurationError: an unknown or missing key, a wrong value.
         """
-        known = [f.name for f in fields(cls) if f.name != "root"]
+        known = [field.name for field in fields(cls) if field.name != "root"]
         if not isinstance(config, Mapping):
             raise ConfigurationError(
                 f"{where}: found {config!r}; it takes {', '.join(known)}"
@@ -83,14 +83,15 @@ class Source:
                 raise ConfigurationError(
                     f"{where}: unknown key {key!r}; {choices(known, str(key))}"
                 )
-        if not isinstance(config.get("path"), str) or not config["path"]:
+        path = config.get("path")
+        if not isinstance(path, str) or not path:
             raise ConfigurationError(
-                f"{where}: path is {config.get('path')!r}; give the path of the data"
+                f"{where}: path is {path!r}; give the path of the data"
             )
-        given = dict(config)
-        if "format" not in given:
-            given["format"] = _format_of(where, given["path"])
-        source = cls(**given)
+        options = dict(config)
+        if "format" not in options:
+            options["format"] = _format_of(where, path)
+        source = cls(**options)
         source._check(where)
         return source
 
@@ -118,20 +119,19 @@ class Source:
             return numbered_files(self.place) or (self.place / "0.npz",)
         if self.format != "minari":
             return (self.place,)
-        main, says = (
-            self.place / "data" / n for n in ("main_data.hdf5", "metadata.json")
-        )
-        return (says,) if says.is_file() and not main.exists() else (main,)
+        main = self.place / "data" / "main_data.hdf5"
+        metadata = self.place / "data" / "metadata.json"
+        if metadata.is_file() and not main.exists():
+            return (metadata,)
+        return (main,)
 
     @property
     def has_rewards(self) -> bool:
         """Whether the data have rewards, as far as the configuration says: OGBench's
         layout has none."""
-        said = self.columns or {}
-        return (
-            said.get("rewards", None if self.format == "ogbench" else "rewards")
-            is not None
-        )
+        if self.columns is not None and "rewards" in self.columns:
+            return self.columns["rewards"] is not None
+        return self.format != "ogbench"
 
     @property
     def remedy(self) -> str:
@@ -139,9 +139,8 @@ class Source:
         if self.format == "minari":
             return _no_minari(self.path, Path(self.root, self.path))
         if self.format == "npz_episodes":
-            return (
-                f"the folder {self.path} has to hold 0.npz, 1.npz, ..., one an episode"
-            )
+            archives = "0.npz, 1.npz, ..., one an episode"
+            return f"the folder {self.path} has to hold {archives}"
         return "give the file's path, from the project's folder or an absolute one"
 
     @property
@@ -151,14 +150,17 @@ class Source:
         Raises:
             ConfigurationError: something else than numbers of 0 and up, each once.
         """
-        given = self.observation_dimensions
-        if given is None:
+        configured = self.observation_dimensions
+        if configured is None:
             return None
-        chosen = _whole_numbers(given.split("+") if isinstance(given, str) else given)
+        parts: Any = configured
+        if isinstance(configured, str):
+            parts = configured.split("+")
+        chosen = _whole_numbers(parts)
         if not chosen or len(set(chosen)) != len(chosen):
             raise ConfigurationError(
-                f"observation_dimensions is {given!r}; give a range 0-26, numbers 0+2,"
-                " or a list of numbers, each once"
+                f"observation_dimensions is {configured!r}; give a range 0-26, numbers"
+                " 0+2, or a list of numbers, each once"
             )
         return chosen
 
@@ -173,19 +175,16 @@ class Source:
                 f" {choices(FORMATS, str(self.format))}"
             )
         for option in ("clip_actions", "reversed"):
-            value = getattr(self, option)
-            if not isinstance(value, bool):
+            switch = getattr(self, option)
+            if not isinstance(switch, bool):
                 raise ConfigurationError(
-                    f"{where}: {option} is {value!r}; it takes true or false"
+                    f"{where}: {option} is {switch!r}; it takes true or false"
                 )
-        if (
-            self.terminals_at_horizon is not None
-            and self.terminals_at_horizon not in MENDING
-        ):
-            value = self.terminals_at_horizon
+        value = self.terminals_at_horizon
+        if value is not None and value not in TERMINALS_AT_HORIZON:
             raise ConfigurationError(
                 f"{where}: terminals_at_horizon is {value!r}; it takes"
-                f" {' or '.join(MENDING)}"
+                f" {' or '.join(TERMINALS_AT_HORIZON)}"
             )
         if self.reversed and self.format not in ("d4rl", "npz"):
             raise ConfigurationError(
@@ -201,71 +200,69 @@ class Source:
             raise ConfigurationError(f"{where}: {error}") from error
 
     def _check_references(self, where: str) -> None:
-        if not isinstance(self.references, Mapping | None):
+        references = self.references
+        if references is None:
+            return
+        if not isinstance(references, Mapping):
             raise ConfigurationError(
-                f"{where}: references are {self.references!r}; give mean returns by"
-                " name"
+                f"{where}: references are {references!r}; give mean returns by name"
             )
-        if self.references is not None and not {"random", "expert"} <= set(
-            self.references
-        ):
+        if "random" not in references or "expert" not in references:
             raise ConfigurationError(
-                f"{where}: references are {dict(self.references)}; give random and"
-                " expert, or none"
+                f"{where}: references are {dict(references)}; give random and expert,"
+                " or none"
             )
-        for name, mean in (self.references or {}).items():
+        for name, mean in references.items():
             if name not in REFERENCES:
                 raise ConfigurationError(
                     f"{where}: unknown reference {name!r};"
                     f" {choices(REFERENCES, str(name))}"
                 )
-            if (
-                isinstance(mean, bool)
-                or not isinstance(mean, int | float)
-                or not math.isfinite(mean)
-            ):
+            is_number = isinstance(mean, int | float) and not isinstance(mean, bool)
+            if not is_number or not math.isfinite(mean):
                 raise ConfigurationError(
                     f"{where}: reference {name} is {mean!r}; it takes a mean return"
                 )
 
     def _check_columns(self, where: str) -> None:
-        if not isinstance(self.columns, Mapping | None):
+        if self.columns is None:
+            return
+        if not isinstance(self.columns, Mapping):
             raise ConfigurationError(
                 f"{where}: columns are {self.columns!r}; give the file's names, such as"
                 " {observations: obs}"
             )
-        for name, theirs in (self.columns or {}).items():
+        for name, in_file in self.columns.items():
             if name not in RENAMED:
                 raise ConfigurationError(
                     f"{where}: columns: unknown {name!r}; {choices(RENAMED, str(name))}"
                 )
-            self._check_column(f"{where}: columns: {name}", name, theirs)
-        told = [
-            theirs for theirs in (self.columns or {}).values() if theirs is not None
-        ]
-        twice = sorted({theirs for theirs in told if told.count(theirs) > 1})
-        if twice:
-            raise ConfigurationError(
-                f"{where}: columns: {twice[0]!r} is named twice; each is one column"
-            )
+            self._check_column(f"{where}: columns: {name}", name, in_file)
+        names = [in_file for in_file in self.columns.values() if in_file is not None]
+        for in_file in sorted(names):
+            if names.count(in_file) > 1:
+                raise ConfigurationError(
+                    f"{where}: columns: {in_file!r} is named twice; each is one column"
+                )
 
-    def _check_column(self, what: str, name: str, theirs: Any) -> None:
-        if theirs is None and not RENAMED[name]:
+    def _check_column(self, what: str, name: str, in_file: Any) -> None:
+        """Check that the column `name` can be called `in_file` in the file."""
+        if in_file is None and not RENAMED[name]:
             raise ConfigurationError(f"{what} is null; there are no data without them")
-        if theirs is not None and (not isinstance(theirs, str) or not theirs):
+        if in_file is not None and (not isinstance(in_file, str) or not in_file):
             raise ConfigurationError(
-                f"{what} is {theirs!r}; give what the file calls it, or null for none"
+                f"{what} is {in_file!r}; give what the file calls it, or null for none"
             )
-        if self.format == "ogbench" and (
-            name not in OGBENCH or (name, theirs) == ("terminals", None)
-        ):
+        no_terminals = name == "terminals" and in_file is None
+        if self.format == "ogbench" and (name not in OGBENCH or no_terminals):
             raise ConfigurationError(
-                f"{what} is {theirs!r}; format ogbench has {', '.join(OGBENCH)}, and"
+                f"{what} is {in_file!r}; format ogbench has {', '.join(OGBENCH)}, and"
                 " rewards where they are named"
             )
-        if self.format in NAMELESS and (name, theirs) != ("rewards", None):
+        no_rewards = name == "rewards" and in_file is None
+        if self.format in NAMELESS and not no_rewards:
             raise ConfigurationError(
-                f"{what} is {theirs!r}; in format {self.format} columns have one name"
+                f"{what} is {in_file!r}; in format {self.format} columns have one name"
                 " each: only rewards: null can be said"
             )
 
@@ -273,12 +270,7 @@ class Source:
         keys = self.observation_keys
         if keys is None:
             return
-        sound = (
-            isinstance(keys, list | tuple)
-            and keys
-            and all(isinstance(k, str) and k for k in keys)
-        )
-        if not sound or len(set(keys)) != len(keys):
+        if not _are_distinct_names(keys):
             raise ConfigurationError(
                 f"{where}: observation_keys are {keys!r}; give a list of names, each"
                 " once, in the order to join them"
@@ -290,21 +282,33 @@ class Source:
             )
 
 
+def _are_distinct_names(keys: Any) -> bool:
+    """Whether it is a list of one or more texts, none empty, each once."""
+    if not isinstance(keys, list | tuple) or not keys:
+        return False
+    if not all(isinstance(key, str) and key for key in keys):
+        return False
+    return len(set(keys)) == len(keys)
+
+
 def numbered_files(folder: Path) -> tuple[Path, ...]:
     """The npz files of a folder whose names end in a number, in the order of these
     numbers."""
     if not folder.is_dir():
         return ()
-    numbers = {path: number_of(path) for path in folder.glob("*.npz")}
-    known = [(number, path) for path, number in numbers.items() if number is not None]
-    return tuple(path for _, path in sorted(known))
+    numbered = []
+    for path in folder.glob("*.npz"):
+        number = number_of(path)
+        if number is not None:
+            numbered.append((number, path))
+    return tuple(path for _, path in sorted(numbered))
 
 
 def number_of(path: Path) -> int | None:
     """The number that a file's name ends in: 7 of `episode_007.npz`; None where there
     is none."""
-    found = re.search(r"([0-9]{1,18})$", path.stem, re.ASCII)
-    return None if found is None else int(found[1])
+    digits = re.search(r"([0-9]{1,18})$", path.stem, re.ASCII)
+    return None if digits is None else int(digits[1])
 
 
 def _format_of(where: str, path: str) -> str:
@@ -338,31 +342,31 @@ def _no_minari(path: str, place: Path) -> str:
             f"there is no folder {path}, and no Minari data set of that id is"
             f" installed: give a folder, or run `minari download {path}`"
         )
-    names = sorted(found.name for found in place.iterdir())
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    episodes = (
-        "; for an .npz an episode say format: npz_episodes"
-        if numbered_files(place)
-        else ""
-    )
+    names = sorted(entry.name for entry in place.iterdir())
+    holdings = ", ".join(names[:3]) or "nothing"
+    if len(names) > 3:
+        holdings += f" and {len(names) - 3} more"
+    if numbered_files(place):
+        holdings += "; for an .npz an episode say format: npz_episodes"
     return (
-        f"a Minari data set is a folder with data/metadata.json, and {path} holds "
-        f"{', '.join(names[:3]) or 'nothing'}{more}{episodes}"
+        f"a Minari data set is a folder with data/metadata.json, and {path} holds"
+        f" {holdings}"
     )
 
 
 def _whole_numbers(parts: Any) -> list[int]:
     """Numbers and ranges `3-5` as numbers; empty where anything else is among them."""
+    if not isinstance(parts, list | tuple):
+        return []
     numbers: list[int] = []
-    for part in parts if isinstance(parts, list | tuple) else ():
-        found = (
-            None
-            if isinstance(part, bool | float)
-            else re.fullmatch(RANGE, str(part).strip(), re.ASCII)
-        )
-        if found is None:
+    for part in parts:
+        if isinstance(part, bool | float):
             return []
-        low, high = int(found[1]), int(found[2] or found[1])
+        match = re.fullmatch(RANGE, str(part).strip(), re.ASCII)
+        if match is None:
+            return []
+        low = int(match[1])
+        high = int(match[2] or match[1])
         if high < low:
             return []
         numbers += range(low, high + 1)
@@ -371,6 +375,5 @@ def _whole_numbers(parts: Any) -> list[int]:
 
 def _minari_root() -> Path:
     """Where Minari installs data sets."""
-    return Path(
-        os.environ.get("MINARI_DATASETS_PATH") or Path.home() / ".minari" / "datasets"
-    )
+    configured = os.environ.get("MINARI_DATASETS_PATH")
+    return Path(configured or Path.home() / ".minari" / "datasets")

@@ -7,12 +7,24 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
 
-from oer_pipeline.trajectories.schema import Array, Column
+import numpy as np
 
+from oer_pipeline.trajectories.schema import Array, ColumnType
+
+BLOCK = 65_536
+"""Rows read at once."""
 MOST_NAMES = 12
+NUMBER_AT_THE_END = re.compile(r"[0-9]+$")
+
+TAKES = {
+    "f": "float32 or float64",
+    "b": "bool, or the numbers 0 and 1",
+    "i": "whole numbers",
+}
+"""Kind of a column's dtype -> the foreign dtypes that can become it, in words."""
 
 
-class Item(Protocol):
+class StoredColumn(Protocol):
     """A column in a file, not yet read."""
 
     @property
@@ -33,29 +45,58 @@ class Store(Protocol):
     def has(self, name: str) -> bool:
         """Whether something of that name is there, sound or not."""
 
-    def column(self, name: str, column: Column) -> tuple[Any, str | None]:
-        """The `Item` of that name, and what keeps it from holding `column`; None if
-        nothing does."""
+    def column(self, name: str, column: ColumnType) -> tuple[Any, str | None]:
+        """The `StoredColumn` of that name, and what keeps it from holding `column`;
+        None if nothing does."""
 
     def holdings(self) -> str:
         """What is there, for errors: names with their shapes."""
 
 
-def told(names: Sequence[str]) -> str:
+def dtype_flaw(dtype: np.dtype[Any], column: ColumnType) -> str | None:
+    """Why values of a foreign dtype cannot become the column's; None if they can."""
+    kind = np.dtype(column.dtype).kind
+    fits = {
+        "f": dtype.kind == "f" and dtype.itemsize in (4, 8),
+        "b": dtype.kind in "biuf",
+        "i": dtype.kind == "i",
+    }
+    return None if fits[kind] else f"found {dtype}; it takes {TAKES[kind]}"
+
+
+def shape_flaw(shape: tuple[int, ...], column: ColumnType) -> str:
+    """How a shape differs from that which the column takes."""
+    wanted = "(N, D)" if column.vector else "(N,)"
+    return f"found shape {shape}; it takes {wanted}"
+
+
+def without_trailing_one(shape: tuple[int, ...], column: ColumnType) -> tuple[int, ...]:
+    """(N,) of (N, 1) where the column takes single values; any other shape as it is."""
+    if not column.vector and shape[1:] == (1,):
+        return shape[:1]
+    return shape
+
+
+def list_names(names: Sequence[str]) -> str:
     """Names on one line: of `demo_0`, `demo_1`, ... the first and the last, and no more
     than twelve."""
     families: dict[str, list[str]] = {}
     for name in names:
-        families.setdefault(re.sub(r"[0-9]+$", "", name), []).append(name)
-    shown: list[str] = []
+        stem = NUMBER_AT_THE_END.sub("", name)
+        families.setdefault(stem, []).append(name)
+    listed: list[str] = []
     for members in families.values():
-        in_order = sorted(members, key=_number)
-        run = len(in_order) > 2
-        shown += [f"{in_order[0]} to {in_order[-1]}"] if run else in_order
-    more = [f"{len(shown) - MOST_NAMES} more"] if len(shown) > MOST_NAMES else []
-    return ", ".join([*shown[:MOST_NAMES], *more]) or "nothing"
+        members.sort(key=_number)
+        if len(members) > 2:
+            listed.append(f"{members[0]} to {members[-1]}")
+        else:
+            listed += members
+    if len(listed) > MOST_NAMES:
+        more = len(listed) - MOST_NAMES
+        listed = [*listed[:MOST_NAMES], f"{more} more"]
+    return ", ".join(listed) or "nothing"
 
 
 def _number(name: str) -> tuple[int, str]:
-    digits = re.search(r"[0-9]+$", name)
+    digits = NUMBER_AT_THE_END.search(name)
     return (int(digits[0]) if digits else 0, name)

@@ -1,5 +1,8 @@
-"""A foreign column into one of ours, block by block, so that no file is in memory
-twice; what is lost is counted."""
+"""A foreign column converted to this project's dtype block by block, so that no file is
+in memory twice; what is lost is counted.
+
+Shapes: N rows, D dimensions of a vector column.
+"""
 
 from __future__ import annotations
 
@@ -8,25 +11,16 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.schema import Array, Column
+from oer_pipeline.trajectories.schema import Array, ColumnType
 
 LARGEST = np.finfo(np.float32).max
 
 
-class Filling:
-    """An array of our dtype, (N,) or (N, D), that is filled in blocks of rows.
+class ColumnConverter:
+    """Fills `array`, (N,) or (N, D), with blocks of rows of another dtype."""
 
-    `into` is an array of that shape to fill, a view of another one for instance.
-    """
-
-    def __init__(
-        self,
-        where: str,
-        column: Column,
-        shape: tuple[int, ...],
-        into: Array | None = None,
-    ) -> None:
-        self.array = np.empty(shape, dtype=column.dtype) if into is None else into
+    def __init__(self, where: str, array: Array) -> None:
+        self.array = array
         self._where = where
 
     def put(self, start: int, block: Array) -> None:
@@ -56,11 +50,9 @@ class Filling:
 
     @property
     def _takes(self) -> str:
-        return (
-            "0 or 1"
-            if self.array.dtype == np.bool_
-            else f"within {self.array.dtype}'s range"
-        )
+        if self.array.dtype == np.bool_:
+            return "0 or 1"
+        return f"within {self.array.dtype}'s range"
 
     @property
     def record(self) -> dict[str, Any] | None:
@@ -68,18 +60,14 @@ class Filling:
         return None
 
 
-class Floats(Filling):
+class FloatConverter(ColumnConverter):
     """float32 of float32 or float64."""
 
-    def __init__(
-        self,
-        where: str,
-        column: Column,
-        shape: tuple[int, ...],
-        into: Array | None = None,
-    ) -> None:
-        super().__init__(where, column, shape, into)
-        self._wide, self._changed, self._largest = False, 0, 0.0
+    def __init__(self, where: str, array: Array) -> None:
+        super().__init__(where, array)
+        self._wide = False
+        self._changed = 0
+        self._largest = 0.0
 
     def _compare(self, start: int, block: Array, part: Array) -> None:
         if block.dtype.itemsize == part.itemsize:  # float32 of the other byte order
@@ -87,11 +75,10 @@ class Floats(Filling):
         with np.errstate(invalid="ignore"):
             error = np.abs(part - block)
         self._refuse(start, block, np.isinf(error) & np.isfinite(block))
+        largest = np.fmax.reduce(error, axis=None, initial=0.0)
         self._wide = True
         self._changed += int(np.count_nonzero(error > 0))
-        self._largest = float(
-            np.fmax(self._largest, np.fmax.reduce(error, axis=None, initial=0.0))
-        )
+        self._largest = float(np.fmax(self._largest, largest))
 
     @property
     def _takes(self) -> str:
@@ -99,20 +86,26 @@ class Floats(Filling):
 
     @property
     def record(self) -> dict[str, Any] | None:
-        return (
-            {
-                "from": "float64",
-                "changed": self._changed,
-                "largest_error": self._largest,
-            }
-            if self._wide
-            else None
-        )
+        if not self._wide:
+            return None
+        return {
+            "from": "float64",
+            "changed": self._changed,
+            "largest_error": self._largest,
+        }
 
 
-def filling(
-    where: str, column: Column, shape: tuple[int, ...], into: Array | None = None
-) -> Filling:
-    """What fills a column, or the part `into` of one; errors call it `where`."""
-    kind = Floats if column.dtype == "float32" else Filling
-    return kind(where, column, shape, into)
+def converter_into(array: Array, where: str) -> ColumnConverter:
+    """What fills an array, or the part of one that a view shows; errors call it
+    `where`."""
+    kind = FloatConverter if array.dtype == np.float32 else ColumnConverter
+    return kind(where, array)
+
+
+def new_converter(
+    column: ColumnType,
+    shape: tuple[int, ...],
+    where: str,
+) -> ColumnConverter:
+    """What fills a new column of that shape; errors call it `where`."""
+    return converter_into(np.empty(shape, dtype=column.dtype), where)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,8 +13,11 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.trajectories.table import Trajectories, write_trajectories
-from oer_pipeline.trajectories.validate import terminal_at_horizon, validate
+from oer_pipeline.trajectories.table import (
+    Trajectories,
+    validate_trajectories,
+    write_trajectories,
+)
 
 
 def _planted(table: Trajectories, column: str, place: Any, value: Any) -> Trajectories:
@@ -46,42 +50,37 @@ FAULTS = [
 
 @pytest.mark.parametrize(("column", "place", "value", "row", "rule"), FAULTS)
 def test_planted_fault(
-    table: Trajectories, column: str, place: Any, value: Any, row: int, rule: str
+    table: Trajectories,
+    column: str,
+    place: Any,
+    value: Any,
+    row: int,
+    rule: str,
 ) -> None:
     broken = _planted(table, column, place, value)
     with pytest.raises(DataError) as error:
-        validate(broken, "data/task_1.parquet")
+        validate_trajectories(broken, "data/task_1.parquet")
     message = str(error.value)
-    named = (
-        "step"
-        if "count" in rule
-        else "next_observation"
-        if "next row" in rule
-        else column
-    )
-    assert message.startswith(
-        f"data/task_1.parquet: column {named}, row {row}: {rule}"
-    ), message
+    if "count" in rule:
+        named = "step"
+    elif "next row" in rule:
+        named = "next_observation"
+    else:
+        named = column
+    beginning = f"data/task_1.parquet: column {named}, row {row}: {rule}"
+    assert message.startswith(beginning), message
 
 
-def test_every_flaw_is_told(table: Trajectories) -> None:
-    broken = _planted(
-        _planted(_planted(table, "reward", [1, 5], np.nan), "action", (3, 0), 2.0),
-        "timeout",
-        4,
-        True,
-    )
+def test_every_flaw_is_named(table: Trajectories) -> None:
+    broken = _planted(table, "reward", [1, 5], np.nan)
+    broken = _planted(broken, "action", (3, 0), 2.0)
+    broken = _planted(broken, "timeout", 4, True)
     with pytest.raises(DataError) as error:
-        validate(broken, "here")
-    assert [
-        part.partition(":")[0]
-        for part in str(error.value).removeprefix("here: ").split("; column ")
-    ] == [
-        "column reward, row 1",
-        "action, row 3",
-        "timeout, row 4",
-    ]
-    assert "(2 such rows)" in str(error.value)
+        validate_trajectories(broken, "here")
+    message = str(error.value)
+    places = re.findall(r"column (\w+, row \d+):", message)
+    assert places == ["reward, row 1", "action, row 3", "timeout, row 4"]
+    assert "(2 such rows)" in message
 
 
 METADATA = [
@@ -113,14 +112,16 @@ METADATA = [
 
 @pytest.mark.parametrize(("metadata", "message"), METADATA)
 def test_metadata_that_rules_read(
-    table: Trajectories, metadata: dict[str, Any], message: str | None
+    table: Trajectories,
+    metadata: dict[str, Any],
+    message: str | None,
 ) -> None:
     changed = replace(table, metadata={**table.metadata, **metadata})
     if message is None:
-        validate(changed, "here")
+        validate_trajectories(changed, "here")
         return
     with pytest.raises(DataError, match=message):
-        validate(changed, "here")
+        validate_trajectories(changed, "here")
 
 
 SHAPES: list[tuple[str, Callable[[Any], Any], str]] = [
@@ -152,26 +153,29 @@ SHAPES: list[tuple[str, Callable[[Any], Any], str]] = [
 
 @pytest.mark.parametrize(("column", "change", "message"), SHAPES)
 def test_wrong_shape_or_dtype(
-    table: Trajectories, column: str, change: Callable[[Any], Any], message: str
+    table: Trajectories,
+    column: str,
+    change: Callable[[Any], Any],
+    message: str,
 ) -> None:
+    changed = replace(table, **{column: change(getattr(table, column))})
     with pytest.raises(DataError) as error:
-        validate(replace(table, **{column: change(getattr(table, column))}), "here")
+        validate_trajectories(changed, "here")
     assert message in str(error.value)
 
 
 def test_sound_tables_pass(table: Trajectories) -> None:
-    validate(table, "here")
-    validate(
-        table.select(table.episode != 1), "here"
-    )  # episodes keep their numbers when some are left out
-    validate(table.select(slice(3, 4)), "here")
+    validate_trajectories(table, "here")
+    # Episodes keep their numbers when some are left out.
+    validate_trajectories(table.select(table.episode != 1), "here")
+    validate_trajectories(table.select(slice(3, 4)), "here")
     at_the_bounds = np.sign(table.action) * np.float32(1)
-    validate(replace(table, action=at_the_bounds), "here")
+    validate_trajectories(replace(table, action=at_the_bounds), "here")
 
 
 def test_empty_table_is_refused(table: Trajectories) -> None:
     with pytest.raises(DataError, match="found 0 rows"):
-        validate(table.select(slice(0, 0)), "here")
+        validate_trajectories(table.select(slice(0, 0)), "here")
 
 
 def test_faulty_table_is_not_written(table: Trajectories, tmp_path: Path) -> None:
@@ -181,12 +185,13 @@ def test_faulty_table_is_not_written(table: Trajectories, tmp_path: Path) -> Non
 
 
 def test_terminal_at_the_horizon_is_reported(
-    table: Trajectories, caplog: pytest.LogCaptureFixture
+    table: Trajectories,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    assert terminal_at_horizon(table) == 0
-    assert terminal_at_horizon(replace(table, metadata={})) is None
+    assert table.terminal_at_horizon == 0
+    assert replace(table, metadata={}).terminal_at_horizon is None
     odd = _planted(table, "terminal", 7, True)
-    assert terminal_at_horizon(odd) == 1
+    assert odd.terminal_at_horizon == 1
     with caplog.at_level(logging.WARNING):
-        validate(odd, "here")
+        validate_trajectories(odd, "here")
     assert "here: 1 episodes are terminal at the horizon" in caplog.text

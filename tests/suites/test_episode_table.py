@@ -10,13 +10,12 @@ import pytest
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites.behaviour import UniformPolicy, play
-from oer_pipeline.suites.collect import from_episodes
+from oer_pipeline.suites.episode_table import table_from_episodes
 from oer_pipeline.suites.physics import Bounds
 from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories.concatenate import concatenate
-from oer_pipeline.trajectories.table import Trajectories
-from oer_pipeline.trajectories.validate import validate
+from oer_pipeline.trajectories.table import Trajectories, validate_trajectories
 
 HORIZON = 4
 
@@ -48,8 +47,8 @@ def episodes() -> Episodes:
 
 
 def test_rows_of_episodes(episodes: Episodes) -> None:
-    table = from_episodes(episodes, {"suite": "s"}, HORIZON)
-    validate(table, "here")
+    table = table_from_episodes(episodes, {"suite": "s"}, HORIZON)
+    validate_trajectories(table, "here")
     assert table.lengths.tolist() == [4, 2, 3, 4]
     assert table.episode.tolist() == [0] * 4 + [1] * 2 + [2] * 3 + [3] * 4
     assert table.step.tolist() == [0, 1, 2, 3, 0, 1, 0, 1, 2, 0, 1, 2, 3]
@@ -69,8 +68,8 @@ def test_rows_of_episodes(episodes: Episodes) -> None:
 def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
     bounds = Bounds(np.array([-0.1, 0.0], np.float32), np.array([0.7, 5.0], np.float32))
     episodes.action[0, :2, :] = [[-1.0, -1.0], [1.0, 1.0]]
-    table = from_episodes(episodes, {}, HORIZON, bounds)
-    validate(table, "here")
+    table = table_from_episodes(episodes, {}, HORIZON, bounds)
+    validate_trajectories(table, "here")
     np.testing.assert_array_equal(table.action[:2], [bounds.low, bounds.high])
     np.testing.assert_array_equal(table.bounds, bounds)
     kept = np.concatenate(
@@ -78,14 +77,16 @@ def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
     )
     np.testing.assert_allclose(table.scaled().action, kept, atol=1e-6)
     with pytest.raises(DataError, match="different action bounds"):
-        concatenate([table, from_episodes(episodes, {}, HORIZON)])
+        concatenate([table, table_from_episodes(episodes, {}, HORIZON)])
 
 
 def test_the_stored_action_is_the_one_that_was_applied() -> None:
     task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 5)
     physics = task.physics()
-    table = from_episodes(play(task, UniformPolicy(), 2, "test"), {}, 5, physics.bounds)
-    validate(table, "here")
+    table = table_from_episodes(
+        play(task, UniformPolicy(), 2, "test"), {}, 5, physics.bounds
+    )
+    validate_trajectories(table, "here")
     assert np.abs(table.action).max() > 1
     angle = np.arctan2(table.observation[:, 1], table.observation[:, 0])
     cost = (
@@ -95,7 +96,7 @@ def test_the_stored_action_is_the_one_that_was_applied() -> None:
 
 
 def test_roll_out_shorter_than_the_horizon_is_no_timeout(episodes: Episodes) -> None:
-    table = from_episodes(episodes, {}, HORIZON + 1)
+    table = table_from_episodes(episodes, {}, HORIZON + 1)
     assert np.flatnonzero(table.timeout).tolist() == [8]  # only the diverged one
 
 
@@ -104,7 +105,7 @@ def test_all_diverged(episodes: Episodes) -> None:
         *(getattr(episodes, name)[3:4] for name in Episodes.__dataclass_fields__)
     )
     with pytest.raises(DataError, match="1 episodes, but none has a step; 1 diverged"):
-        from_episodes(nothing, {}, HORIZON)
+        table_from_episodes(nothing, {}, HORIZON)
 
 
 def test_concatenate(make: Callable[..., Trajectories]) -> None:
@@ -113,7 +114,7 @@ def test_concatenate(make: Callable[..., Trajectories]) -> None:
         make((4,), 2, seed_used=2, diverged_episodes=1),
     )
     both = concatenate([one, two.select(slice(None))])
-    validate(both, "here")
+    validate_trajectories(both, "here")
     assert both.episode.tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 2]
     np.testing.assert_array_equal(both.reward, np.concatenate([one.reward, two.reward]))
     assert both.metadata["suite"] == "cheetah_vel_signed"
@@ -122,9 +123,10 @@ def test_concatenate(make: Callable[..., Trajectories]) -> None:
 
 
 def test_concatenate_refuses(
-    make: Callable[..., Trajectories], episodes: Episodes
+    make: Callable[..., Trajectories],
+    episodes: Episodes,
 ) -> None:
     with pytest.raises(DataError, match="at least one"):
         concatenate([])
     with pytest.raises(DataError, match=r"widths \[\(3, 2\), \(5, 2\)\]"):
-        concatenate([make(), from_episodes(episodes, {}, HORIZON)])
+        concatenate([make(), table_from_episodes(episodes, {}, HORIZON)])

@@ -10,9 +10,13 @@ import numpy as np
 from oer_pipeline.common.errors import ConfigurationError
 
 
-class InfoFlag:
+class SuccessFlag:
     """The entry `key` of every step's `info`: true or false, 1 or 0; False without a
     key.
+
+    Args:
+        environment: its id, for errors.
+        key: the entry; None: the environment does not say.
 
     Raises:
         ConfigurationError: a key that is no text.
@@ -24,7 +28,8 @@ class InfoFlag:
                 f"environment {environment!r}: success_key is {key!r}; it takes a key"
                 " of info, such as is_success"
             )
-        self._environment, self._key = environment, key
+        self._environment = environment
+        self._key = key
 
     def read(self, info: Mapping[str, Any]) -> bool:
         """What a step's `info` says.
@@ -32,18 +37,19 @@ class InfoFlag:
         Raises:
             ConfigurationError: no such key, or something else than a flag.
         """
-        if self._key is None:
+        key = self._key
+        if key is None:
             return False
-        if self._key not in info:
+        if key not in info:
             known = ", ".join(sorted(map(str, info))) or "nothing"
             raise ConfigurationError(
-                f"environment {self._environment!r}: success_key is {self._key!r}, "
-                f"but a step's info has {known}; every step has to say it"
+                f"environment {self._environment!r}: success_key is {key!r}, but a"
+                f" step's info has {known}; every step has to say it"
             )
-        value = np.asarray(info[self._key])
+        value = np.asarray(info[key])
         if value.size != 1 or value.item() not in (False, True):
             raise ConfigurationError(
-                f"environment {self._environment!r}: info[{self._key!r}] is "
-                f"{info[self._key]!r}; it has to be true or false, 1 or 0"
+                f"environment {self._environment!r}: info[{key!r}] is {info[key]!r}; it"
+                " has to be true or false, 1 or 0"
             )
         return bool(value.item())

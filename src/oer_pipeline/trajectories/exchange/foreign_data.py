@@ -20,7 +20,7 @@ D4RL_NAMES = {
     "terminal": "terminals",
     "timeout": "timeouts",
 }
-"""Our column -> D4RL's."""
+"""Column of the table -> D4RL's."""
 
 MINARI_NAMES = {
     **D4RL_NAMES,
@@ -28,41 +28,43 @@ MINARI_NAMES = {
     "terminal": "terminations",
     "timeout": "truncations",
 }
-"""Our column -> Minari's, whose observations have one row more than an episode has
-steps."""
+"""Column of the table -> Minari's, whose observations have one row more than an episode
+has steps."""
 
 INFOS = "infos"
-"""The group of whatever else our data have, in both formats."""
+"""The group of the columns that only this project's data have, in both formats."""
 
 
 @dataclass(frozen=True, eq=False)
-class Found:
-    """Arrays of a file in our dtypes; what the format may leave out is None."""
+class ForeignData:
+    """Arrays of a file in this project's dtypes; what the format may leave out is
+    None."""
 
     where: str  # the file, as errors call it
-    names: Mapping[str, str]  # our columns as the format calls them
+    names: Mapping[str, str]  # the table's columns as the format calls them
     observations: FloatArray  # (N, O) float32
     actions: FloatArray  # (N, A) float32, in the file's units
     rewards: FloatArray | None  # (N,) float32; None: the file has none
-    terminals: BoolArray | None  # (N,); None: the file says of none
+    terminals: BoolArray | None  # (N,); None: the file does not have them
     timeouts: BoolArray | None  # (N,)
     next_observations: FloatArray | None  # (N, O) float32
     episodes: IntArray | None = None  # (N,) int32, where the format has episodes
     narrowed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     """Column -> {from, changed, largest_error} of what was float64."""
-    says: Mapping[str, Any] | None = None
+    description: Mapping[str, Any] | None = None
     """What the file says of itself, plain JSON."""
     header: Mapping[str, str] | None = None
-    """Of a file that we exported (`trajectories.header`)."""
+    """Of a file that this project exported (`trajectories.header`)."""
     infos: Mapping[str, Array] = field(default_factory=dict)
-    """What a file of ours has besides."""
+    """The columns that only such a file has."""
     action_space: tuple[list[float], list[float]] | None = None
-    """Lowest and highest action, (A,) each, as the file itself says its space."""
+    """Lowest and highest action, (A,) each, where the file states its space."""
 
     def columns(self) -> dict[str, Array]:
-        """What is there, by our names, in the schema's order."""
-        every = {name: getattr(self, D4RL_NAMES[name]) for name in TRANSITION}
-        return {
-            **{name: array for name, array in every.items() if array is not None},
-            **self.infos,
-        }
+        """What is there, by the table's names, in the schema's order."""
+        columns = {}
+        for name in TRANSITION:
+            array = getattr(self, D4RL_NAMES[name])
+            if array is not None:
+                columns[name] = array
+        return {**columns, **self.infos}

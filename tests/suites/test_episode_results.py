@@ -12,9 +12,9 @@ import pytest
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.episode_results import episode_results
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.gymnasium_physics import LARGEST_SEED, GymnasiumPhysics
-from oer_pipeline.suites.outcomes import outcomes
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
@@ -28,7 +28,7 @@ def straight_on(_: Task, observation: FloatArray) -> FloatArray:
 
 def test_success_is_what_plain_gymnasium_says_at_any_step() -> None:
     task, episodes = reach_suite().tasks[0], 3
-    [[found]] = evaluate([task], straight_on, 1, episodes, "evaluation")
+    [[found]] = evaluate_policies([task], straight_on, 1, episodes, "evaluation")
     said = np.zeros((episodes, HORIZON), dtype=bool)
     env = gymnasium.make("Reach-v0", goal=GOALS[0])
     generators = episode_generators("evaluation", 0, task.index, episodes)
@@ -39,7 +39,7 @@ def test_success_is_what_plain_gymnasium_says_at_any_step() -> None:
             said[episode, step] = info["is_success"]
     assert said.any(axis=1).all()
     assert not said[:, -1].any()  # solved on the way, not at the end
-    columns = outcomes(task, found)
+    columns = episode_results(task, found)
     assert list(columns) == ["return", "length", "diverged", "success"]
     assert columns["success"].dtype == bool
     assert columns["success"].tolist() == said.any(axis=1).tolist()
@@ -47,16 +47,16 @@ def test_success_is_what_plain_gymnasium_says_at_any_step() -> None:
 
 def test_the_way_past_the_goal_is_no_success() -> None:
     task = reach_suite().tasks[1]
-    [[found]] = evaluate([task], straight_on, 1, 3, "evaluation")
-    assert outcomes(task, found)["success"].tolist() == [False] * 3
+    [[found]] = evaluate_policies([task], straight_on, 1, 3, "evaluation")
+    assert episode_results(task, found)["success"].tolist() == [False] * 3
 
 
 def test_without_a_key_there_is_no_such_column(counting: Callable[..., Suite]) -> None:
     silent = {"id": "Reach-v0", "kwargs": {"goal": [1.0, 0.0]}}
     for task in (reach_suite(silent).tasks[0], counting().tasks[0]):
         assert not task.has_success
-        [[found]] = evaluate([task], lambda _, o: o, 1, 2, "evaluation")
-        assert list(outcomes(task, found)) == ["return", "length", "diverged"]
+        [[found]] = evaluate_policies([task], lambda _, o: o, 1, 2, "evaluation")
+        assert list(episode_results(task, found)) == ["return", "length", "diverged"]
 
 
 def test_an_episode_that_breaks_off_succeeded_if_it_was_solved_before(
@@ -76,8 +76,8 @@ def test_an_episode_that_breaks_off_succeeded_if_it_was_solved_before(
 
     monkeypatch.setitem(FAMILIES, "gymnasium", Breaks)
     for task, solved in zip(reach_suite().tasks[:2], (True, False), strict=True):
-        [[found]] = evaluate([task], straight_on, 1, 3, "evaluation")
-        columns = outcomes(task, found)
+        [[found]] = evaluate_policies([task], straight_on, 1, 3, "evaluation")
+        columns = episode_results(task, found)
         assert columns["diverged"].all()
         assert columns["success"].tolist() == [solved] * 3
 
@@ -110,7 +110,7 @@ def test_an_episode_that_breaks_off_succeeded_if_it_was_solved_before(
 )
 def test_a_key_that_says_nothing_is_named(key: Any, message: str) -> None:
     with pytest.raises(ConfigurationError, match=message) as caught:
-        evaluate(
+        evaluate_policies(
             [reach_suite(task_config(GOALS[0], success_key=key)).tasks[0]],
             straight_on,
             1,
@@ -132,12 +132,12 @@ def test_tasks_of_a_suite_agree_on_success() -> None:
 
 @pytest.mark.parametrize("value", [True, 1.0, np.bool_(True), np.array([1])])
 def test_flags_of_every_make_are_read(value: Any) -> None:
-    from oer_pipeline.suites.info_flag import InfoFlag
+    from oer_pipeline.suites.success_flag import SuccessFlag
 
-    flag = InfoFlag("Mine-v0", "solved")
+    flag = SuccessFlag("Mine-v0", "solved")
     assert flag.read({"solved": value}) is True
     assert flag.read({"solved": value * 0}) is False
-    assert InfoFlag("Mine-v0", None).read({}) is False
+    assert SuccessFlag("Mine-v0", None).read({}) is False
     for odd in (np.nan, 0.5, "yes", None, [1, 0]):
         with pytest.raises(ConfigurationError, match="true or false, 1 or 0"):
             flag.read({"solved": odd})

@@ -1,5 +1,5 @@
-"""Reading what may be damaged: every failure is one DataError that names the file, and
-no memory is taken for a lie."""
+"""Reading files that may be damaged: every failure is one DataError that names the
+file, and no memory is allocated for more rows than a file can hold."""
 
 from __future__ import annotations
 
@@ -20,6 +20,10 @@ def reading(where: str, what: str) -> Iterator[None]:
     """Whatever goes wrong inside is one DataError: `where` is not a readable `what`,
     and why.
 
+    Args:
+        where: what errors call the file.
+        what: the kind of file, such as `HDF5 file`.
+
     Raises:
         DataError: instead of every error that is not the project's own.
     """
@@ -27,9 +31,8 @@ def reading(where: str, what: str) -> Iterator[None]:
         yield
     except OERError:
         raise
-    except (
-        Exception
-    ) as error:  # a damaged file makes Arrow and HDF5 raise nearly every kind there is
+    except Exception as error:
+        # A damaged file makes Arrow and HDF5 raise nearly every kind there is.
         cause = one_line(error)
         raise DataError(
             f"{where}: not a readable {what} (truncated or corrupt?): {cause}"
@@ -49,8 +52,13 @@ def check_file(path: Path) -> None:
 
 
 def check_claim(where: str, rows: int, size: int, file_size: int) -> None:
-    """`rows` rows of `size` bytes in all can come from a file of `file_size` bytes and
-    fit into memory.
+    """See that the rows that a file claims to have can be in it, and fit into memory.
+
+    Args:
+        where: what errors call the file.
+        rows: how many it claims.
+        size: bytes of all rows in memory.
+        file_size: bytes of the file.
 
     Raises:
         DataError: they cannot.

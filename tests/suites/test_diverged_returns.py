@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites import broken_off
+from oer_pipeline.suites import diverged_returns
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.behaviour_data import (
     ROUND,
@@ -21,9 +21,9 @@ from oer_pipeline.suites.behaviour_data import (
     references,
     rolled_out_returns,
 )
-from oer_pipeline.suites.broken_off import full_returns, worst_reward
-from oer_pipeline.suites.collect import from_episodes
-from oer_pipeline.suites.evaluation import evaluate
+from oer_pipeline.suites.diverged_returns import full_returns, worst_reward
+from oer_pipeline.suites.episode_table import table_from_episodes
+from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
@@ -39,7 +39,7 @@ def steady(task: Task, value: float, episodes: int = 4) -> Episodes:
     def act(_: Task, observation: FloatArray) -> FloatArray:
         return np.full((*observation.shape[:2], actions), value)
 
-    [[found]] = evaluate([task], act, 1, episodes, "evaluation")
+    [[found]] = evaluate_policies([task], act, 1, episodes, "evaluation")
     return found
 
 
@@ -79,7 +79,8 @@ def test_an_episode_that_breaks_off_is_worse_than_those_that_go_on(
 
 @pytest.mark.parametrize("value", [1.0, 0.25, 0.0, -0.5, -1.0])
 def test_missing_steps_earn_the_least_of_random_actions_of_the_episode_and_of_a_fall(
-    counting: Counting, value: float
+    counting: Counting,
+    value: float,
 ) -> None:
     task = counting(breaks=4).tasks[0]  # three of ten steps
     random = play(task, UniformPolicy(), 25, "collect random").reward.min()
@@ -91,27 +92,29 @@ def test_missing_steps_earn_the_least_of_random_actions_of_the_episode_and_of_a_
 
 
 def test_rewards_that_are_never_bad_do_not_pay_for_missing_steps(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch
+    counting: Counting,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(broken_off, "worst_reward", lambda _: 0.5)
+    monkeypatch.setattr(diverged_returns, "worst_reward", lambda _: 0.5)
     task = counting(breaks=4).tasks[0]
     np.testing.assert_allclose(full_returns(task, steady(task, 1.0)), 3.0)
 
 
 def test_episodes_that_end_otherwise_keep_every_bit_and_cost_nothing(
-    counting: Counting, monkeypatch: pytest.MonkeyPatch
+    counting: Counting,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def asked(_: Task) -> float:
         raise AssertionError("nothing broke off")
 
-    monkeypatch.setattr(broken_off, "worst_reward", asked)
+    monkeypatch.setattr(diverged_returns, "worst_reward", asked)
     for suite in (counting(), counting(ends=3)):
         task = suite.tasks[0]
         episodes = steady(task, 0.3)
         found = full_returns(task, episodes)
         assert found.dtype == episodes.returns.dtype
         assert found.tobytes() == episodes.returns.tobytes()
-        table = from_episodes(episodes, {}, task.horizon)
+        table = table_from_episodes(episodes, {}, task.horizon)
         assert rolled_out_returns(task, table).tobytes() == table.returns.tobytes()
 
 
@@ -128,8 +131,8 @@ def test_references_count_as_evaluation_does(counting: Counting) -> None:
     late, at_once = steady(task, 0.5), steady(counting(breaks=1).tasks[0], 0.5, 3)
     sound = steady(counting().tasks[0], 0.5, 2)
     worst = worst_reward(task)
-    tables = [from_episodes(e, {}, 10) for e in (sound, late)]
-    [rows] = [from_episodes(_both(sound, at_once), {}, 10)]
+    tables = [table_from_episodes(e, {}, 10) for e in (sound, late)]
+    [rows] = [table_from_episodes(_both(sound, at_once), {}, 10)]
     every = rolled_out_returns(task, concatenate([*tables, rows]))
     expected = [5.0] * 2 + [1.5 + 7 * worst] * 4 + [5.0] * 2 + [10 * worst] * 3
     np.testing.assert_allclose(every, expected, rtol=1e-6)

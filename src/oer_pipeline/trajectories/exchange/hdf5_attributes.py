@@ -2,7 +2,7 @@
 
 Texts of variable length lie in a heap without checksums, and damage there can make HDF5
 2.0 loop for ever. They are read in a process of their own, `python -m
-oer_pipeline.trajectories.exchange.attributes FILE`, which can be stopped.
+oer_pipeline.trajectories.exchange.hdf5_attributes FILE`, which can be stopped.
 """
 
 from __future__ import annotations
@@ -22,24 +22,22 @@ PATIENCE = 20.0
 
 
 def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str, Any]:
-    """The attributes of an open HDF5 file, sorted by name; what JSON cannot hold is
-    given as text.
+    """The attributes of an open HDF5 file or group, sorted by name; what JSON cannot
+    hold becomes text.
 
-    Of its `group` where `file` is one. Nothing is unpickled: an attribute of bytes is
-    text.
+    Nothing is unpickled: an attribute of bytes is text.
+
+    Args:
+        file: the open file, or the group of it.
+        path: the file.
+        where: what errors call it.
+        group: the name of the group.
 
     Raises:
         DataError: attributes that cannot be read.
     """
-    import h5py
-
-    harmless = (h5py.h5t.TypeIntegerID, h5py.h5t.TypeFloatID, h5py.h5t.TypeEnumID)
     types = [file.attrs.get_id(name).get_type() for name in file.attrs]
-    if all(
-        isinstance(t, harmless)
-        or (isinstance(t, h5py.h5t.TypeStringID) and not t.is_variable_str())
-        for t in types
-    ):
+    if all(_has_fixed_length(type_) for type_ in types):
         return _plain_attributes(file)
     command = [sys.executable, "-m", __name__, str(path.absolute()), group]
     try:
@@ -58,6 +56,15 @@ def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str,
     return dict(json.loads(done.stdout))
 
 
+def _has_fixed_length(type_: Any) -> bool:
+    """Whether values of an HDF5 type lie in the attribute itself, none in the heap."""
+    from h5py import h5t
+
+    if isinstance(type_, h5t.TypeStringID):
+        return not type_.is_variable_str()
+    return isinstance(type_, h5t.TypeIntegerID | h5t.TypeFloatID | h5t.TypeEnumID)
+
+
 def _plain_attributes(file: Any) -> dict[str, Any]:
     return {str(name): _plain(file.attrs[name]) for name in sorted(file.attrs)}
 
@@ -65,12 +72,8 @@ def _plain_attributes(file: Any) -> dict[str, Any]:
 def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode(errors="replace")
-    if (
-        isinstance(value, np.ndarray | np.generic)
-        and value.dtype.kind in "biuf"
-        and np.all(np.isfinite(value))
-    ):
-        return value.tolist()
+    if isinstance(value, np.ndarray | np.generic) and value.dtype.kind in "biuf":
+        return value.tolist() if np.all(np.isfinite(value)) else str(value)
     return value if isinstance(value, str | int | bool) else str(value)
 
 
