@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from kedro.io.core import DatasetError
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_folder, atomic_path, write_atomic
 from oer_pipeline.datasets import JSONDataset
 
 

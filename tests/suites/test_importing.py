@@ -13,7 +13,7 @@ import pytest
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites.importing import import_source
 from oer_pipeline.suites.suite import Task
-from oer_pipeline.trajectories.exchange import attributes, hdf5
+from oer_pipeline.trajectories.exchange import hdf5, hdf5_attributes
 from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from tests.trajectories.foreign import (
@@ -346,7 +346,7 @@ def test_attributes_that_never_end(
     path = write_d4rl_file(
         tmp_path / "a.hdf5", d4rl_columns(table), note="of variable length"
     )
-    monkeypatch.setattr(attributes, "PATIENCE", 0.001)
+    monkeypatch.setattr(hdf5_attributes, "PATIENCE", 0.001)
     with pytest.raises(
         DataError, match=r"a\.hdf5: its attributes cannot be read within 0\.001 s"
     ):

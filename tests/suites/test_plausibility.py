@@ -21,7 +21,7 @@ from oer_pipeline.suites.plausibility import (
     REWARD_THRESHOLD,
     THRESHOLD,
     plausibility,
-    space_differs,
+    space_difference,
 )
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.suites.task_lists import listed
@@ -227,5 +227,5 @@ def test_an_action_space_of_their_own_is_named(
 
 def test_spaces_of_another_shape() -> None:
     bounds = Bounds(np.full(2, -1, np.float32), np.full(2, 1, np.float32))
-    assert space_differs(None, bounds) is None
-    assert space_differs(([-1.0], [1.0]), bounds) is not None
+    assert space_difference(None, bounds) is None
+    assert space_difference(([-1.0], [1.0]), bounds) is not None
