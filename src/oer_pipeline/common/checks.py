@@ -85,7 +85,11 @@ def whole(name: str, value: object, low: int, high: int) -> None:
         )
 
 
-def layers(name: str, widths: object, networks: int = 1) -> tuple[int, ...]:
+def layers(
+    name: str,
+    widths: object,
+    networks: int = 1,
+) -> tuple[int, ...]:
     """The widths of hidden layers as a tuple.
 
     Args:

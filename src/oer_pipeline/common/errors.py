@@ -31,8 +31,11 @@ def one_line(error: BaseException) -> str:
     """The kind of an error and its message on one line: for errors of other people's
     code."""
     kind = type(error).__name__
-    message = " ".join(str(error).split())[:300]
-    return f"{kind}: {message}" if message else kind
+    words = str(error).split()
+    message = " ".join(words)[:300]
+    if not message:
+        return kind
+    return f"{kind}: {message}"
 
 
 def choices(known: Iterable[object], wrong: str = "") -> str:

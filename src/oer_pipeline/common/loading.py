@@ -36,7 +36,9 @@ def load_class(path: str, base: type[T]) -> type[T]:
     if loaded is None:
         file = getattr(module, "__file__", None)
         classes = _classes(module)
-        known = choices(classes, name) if classes else "it has no class"
+        known = "it has no class"
+        if classes:
+            known = choices(classes, name)
         raise _refused(path, f"{file} has no {name}; {known}; {FORM}")
     if not isinstance(loaded, type) or not issubclass(loaded, base):
         wanted = f"{base.__module__}.{base.__qualname__}"
@@ -79,11 +81,15 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
     except OERError:
         raise
     except Exception as error:  # somebody else's constructor
-        cause = f"{path} cannot be made with {dict(options)}: {one_line(error)}"
-        raise ConfigurationError(cause) from error
+        cause = f"{path} cannot be made with {dict(options)}"
+        raise ConfigurationError(f"{cause}: {one_line(error)}") from error
 
 
-def _check_options(path: str, class_: type, options: Mapping[str, Any]) -> None:
+def _check_options(
+    path: str,
+    class_: type,
+    options: Mapping[str, Any],
+) -> None:
     """Raise a ConfigurationError for an option that the constructor does not take."""
     arguments = inspect.signature(class_).parameters
     kinds = {argument.kind for argument in arguments.values()}
@@ -91,7 +97,9 @@ def _check_options(path: str, class_: type, options: Mapping[str, Any]) -> None:
         return
     for option in options:
         if option not in arguments:
-            takes = choices(arguments, option) if arguments else "it takes none"
+            takes = "it takes none"
+            if arguments:
+                takes = choices(arguments, option)
             raise ConfigurationError(f"{path}: unknown option {option!r}; {takes}")
 
 
@@ -115,15 +123,18 @@ def _is_missing(module: str, error: Exception) -> bool:
     """Whether it is `module` itself, or a package around it, that is not there."""
     if not isinstance(error, ModuleNotFoundError):
         return False
-    missing = error.name
-    return missing is not None and f"{module}.".startswith(f"{missing}.")
+    if error.name is None:
+        return False
+    missing = f"{error.name}."
+    return f"{module}.".startswith(missing)
 
 
 def _line(error: Exception) -> str:
     """Where code failed; a SyntaxError says so itself."""
     if isinstance(error, SyntaxError):
         return ""
-    last = traceback.extract_tb(error.__traceback__)[-1]
+    frames = traceback.extract_tb(error.__traceback__)
+    last = frames[-1]
     file = Path(last.filename).name
     return f" ({file}, line {last.lineno})"
 

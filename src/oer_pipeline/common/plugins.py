@@ -46,7 +46,7 @@ def use_nearest() -> None:
     if _in_use is not None:
         return
     here = Path.cwd()
-    for folder in (here, *here.parents):
+    for folder in [here, *here.parents]:
         has_configuration = (folder / CONFIGURATION).is_dir()
         has_plugins = (folder / FOLDER).is_dir()
         if has_configuration and has_plugins:
@@ -65,7 +65,8 @@ def _forget(folder: Path) -> None:
     """Take a folder off the import path, and the modules that came from it."""
     if str(folder) in sys.path:
         sys.path.remove(str(folder))
-    for name, module in list(sys.modules.items()):
+    modules = dict(sys.modules)
+    for name, module in modules.items():
         file = getattr(module, "__file__", None)
         if file and Path(file).is_relative_to(folder):
             del sys.modules[name]

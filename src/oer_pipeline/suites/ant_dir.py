@@ -12,7 +12,11 @@ from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_physics import MujocoPhysics, squared
 from oer_pipeline.suites.physics import Transition, number
 
-HEALTHY_HEIGHT = (0.2, 1.0)
+LOWEST = 0.2
+HIGHEST = 1.0
+"""Heights of the torso (m) between which the ant is healthy."""
+ALIVE = 1.0
+"""Reward of every step."""
 
 
 class AntDir(MujocoPhysics):
@@ -38,24 +42,32 @@ class AntDir(MujocoPhysics):
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
         model = self.model
-        state.qpos[:] += generator.uniform(-0.1, 0.1, model.nq)
-        state.qvel[:] = 0.1 * generator.standard_normal(model.nv)
+        offset = generator.uniform(-0.1, 0.1, model.nq)
+        velocity = generator.standard_normal(model.nv)
+        state.qpos[:] += offset
+        state.qvel[:] = 0.1 * velocity
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
-        return np.concatenate((state.qpos[2:], state.qvel))
+        positions = state.qpos[2:]
+        return np.concatenate((positions, state.qvel))
 
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
-        start = state.xpos[self._torso, :2].copy()
+        torso = state.xpos[self._torso]  # a view, which the simulation moves
+        start = torso[:2].copy()
         self.simulate(state, action)
         # mj_step leaves the contact forces of cfrc_ext out.
         mujoco.mj_rnePostConstraint(self.model, state)
-        moved = state.xpos[self._torso, :2] - start
-        v_x, v_y = (moved / self.dt).tolist()
-        forward = v_x * self._cos + v_y * self._sin
-        force = state.cfrc_ext[1:].clip(-1.0, 1.0).ravel()
+        moved = torso[:2] - start
+        velocity = moved / self.dt
+        v_x, v_y = velocity.tolist()
+        along_x = v_x * self._cos
+        along_y = v_y * self._sin
+        forward = along_x + along_y
+        forces = state.cfrc_ext[1:]
+        forces = forces.clip(-1.0, 1.0)
         action_cost = 0.5 * squared(action)
-        contact_cost = 5e-4 * squared(force)
-        reward = forward - action_cost - contact_cost + 1.0
-        lowest, highest = HEALTHY_HEIGHT
-        healthy = lowest <= state.qpos[2] <= highest
+        contact_cost = 5e-4 * squared(forces.ravel())
+        reward = forward - action_cost - contact_cost + ALIVE
+        height = state.qpos[2]
+        healthy = LOWEST <= height <= HIGHEST
         return Transition(reward, terminal=not healthy)

@@ -50,12 +50,16 @@ class Behaviour(Protocol):
 
 def in_float64(weights: Weights) -> dict[str, FloatArray]:
     """The weights as float64."""
-    return {name: weight.astype(np.float64) for name, weight in weights.items()}
+    wide: dict[str, FloatArray] = {}
+    for name, weight in weights.items():
+        wide[name] = weight.astype(np.float64)
+    return wide
 
 
 def on_grid(action: FloatArray) -> FloatArray:
     """Each action, any shape, as the nearest multiple of 1 / `GRID`."""
-    return np.asarray(np.rint(action * GRID) / GRID)
+    multiples = np.rint(action * GRID)
+    return np.asarray(multiples / GRID)
 
 
 def forward(
@@ -65,13 +69,15 @@ def forward(
 ) -> FloatArray:
     """What the network `0.weight`, `0.bias`, `1.weight`, ... makes of inputs (B, O):
     `activation` between layers, none after the last."""
-    last = sum(name.endswith("weight") for name in weights) - 1
+    layers = sum(name.endswith("weight") for name in weights)
     units = inputs
-    for layer in range(last + 1):
-        units = units @ weights[f"{layer}.weight"] + weights[f"{layer}.bias"]
-        if layer < last:
+    for layer in range(layers):
+        weight = weights[f"{layer}.weight"]
+        bias = weights[f"{layer}.bias"]
+        units = units @ weight + bias
+        if layer < layers - 1:
             units = activation(units)
-    return np.asarray(units)
+    return units
 
 
 def relu(units: FloatArray) -> FloatArray:
@@ -89,13 +95,15 @@ class GaussianPolicy:
     deterministic: bool = False
 
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
-        w = in_float64(self.weights)
-        deviation = np.sqrt(w["variance"] + 1e-8)
-        standardised = np.clip((observation - w["mean"]) / deviation, -10.0, 10.0)
-        mean = forward(w, standardised, np.tanh)
+        weights = in_float64(self.weights)
+        deviation = np.sqrt(weights["variance"] + 1e-8)
+        standardised = (observation - weights["mean"]) / deviation
+        inputs = np.clip(standardised, -10.0, 10.0)
+        mean = forward(weights, inputs, np.tanh)
         if self.deterministic:
             return mean
-        return np.asarray(mean + np.exp(w["log_std"]) * noise)
+        spread = np.exp(weights["log_std"]) * noise
+        return np.asarray(mean + spread)
 
 
 @dataclass(frozen=True)
@@ -113,12 +121,13 @@ class SquashedPolicy:
         mean, log_std = np.split(both, 2, axis=-1)
         spread: FloatArray | float = 0.0
         if not self.deterministic:
-            spread = np.exp(np.clip(log_std, -20.0, 2.0)) * noise
+            deviation = np.exp(np.clip(log_std, -20.0, 2.0))
+            spread = deviation * noise
         return np.asarray(np.tanh(mean + spread))
 
 
 TrainedPolicy: TypeAlias = GaussianPolicy | SquashedPolicy
-POLICIES: dict[str, type[GaussianPolicy] | type[SquashedPolicy]] = {
+POLICIES: dict[str, type[TrainedPolicy]] = {
     "PPO": GaussianPolicy,
     "SAC": SquashedPolicy,
 }
@@ -135,7 +144,8 @@ class UniformPolicy:
     def act(self, observation: FloatArray, noise: FloatArray) -> FloatArray:
         from scipy.special import ndtr
 
-        return np.asarray(2.0 * ndtr(noise) - 1.0)
+        uniform = ndtr(noise)  # between 0 and 1
+        return np.asarray(2.0 * uniform - 1.0)
 
 
 @dataclass(frozen=True)
@@ -181,12 +191,14 @@ class Acting:
             of_steps = generator.standard_normal((horizon, actions))
             of_episode = generator.standard_normal(behaviour.episode_draws)
             repeated = np.tile(of_episode, (horizon, 1))
-            noise.append(np.concatenate((of_steps, repeated), axis=1))
+            both = np.concatenate((of_steps, repeated), axis=1)
+            noise.append(both)
         return cls(behaviour, np.stack(noise))
 
     def __call__(self, observation: FloatArray, step: int) -> FloatArray:
         noise = self.noise[:, step]
-        return on_grid(in_blocks(self.behaviour.act, observation, noise))
+        action = in_blocks(self.behaviour.act, observation, noise)
+        return on_grid(action)
 
 
 def play(
@@ -207,10 +219,11 @@ def play(
         seed: of the data.
         first: number of the first episode.
     """
-    generators = episode_generators(purpose, seed, task.index, episodes, first)
     physics = task.physics()
-    act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
-    return rollout([physics] * episodes, generators, act, task.horizon)
+    horizon = task.horizon
+    generators = episode_generators(purpose, seed, task.index, episodes, first)
+    act = Acting.of(behaviour, generators, horizon, physics.action_size)
+    return rollout([physics] * episodes, generators, act, horizon)
 
 
 def check_trained(task: Task, floor: float, final: float) -> None:
@@ -223,10 +236,11 @@ def check_trained(task: Task, floor: float, final: float) -> None:
     share = 0.5 if task.family == "cheetah_vel" else 0.25
     needed = floor + share * abs(floor)
     if final < needed:
+        name = f"{task.suite} {task.name} ({task.key})"
         raise DataError(
-            f"{task.suite} {task.name} ({task.key}) is untrained: final return"
-            f" {final:.1f}, but leaving the floor of {floor:.1f} takes {needed:.1f};"
-            f" train it longer (steps of {task.family} in conf/base/behaviours.yml)"
+            f"{name} is untrained: final return {final:.1f}, but leaving the floor of"
+            f" {floor:.1f} takes {needed:.1f}; train it longer (steps of"
+            f" {task.family} in conf/base/behaviours.yml)"
         )
 
 
@@ -242,12 +256,13 @@ class BehaviourFile:
     def replay(self) -> list[TrainedPolicy]:
         """The policies that collected what training saw until medium, oldest first,
         medium last."""
-        numbers = []
-        for name in self.policies:
+        by_number = {}
+        for name, policy in self.policies.items():
             if name.startswith("replay_"):
-                numbers.append(int(name.removeprefix("replay_")))
-        policies = [self.policies[f"replay_{number}"] for number in sorted(numbers)]
-        return [*policies, self.policies["medium"]]
+                number = int(name.removeprefix("replay_"))
+                by_number[number] = policy
+        oldest_first = [by_number[number] for number in sorted(by_number)]
+        return [*oldest_first, self.policies["medium"]]
 
     @property
     def expert(self) -> TrainedPolicy:
@@ -259,7 +274,8 @@ class BehaviourFile:
         tensors = {}
         for stage, policy in self.policies.items():
             for name, weight in policy.weights.items():
-                tensors[f"{stage}/{name}"] = np.ascontiguousarray(weight, np.float32)
+                tensor = np.ascontiguousarray(weight, np.float32)
+                tensors[f"{stage}/{name}"] = tensor
         return tensors
 
     def check_task(self, task: Task) -> None:
@@ -282,7 +298,8 @@ class BehaviourFile:
         try:
             with safe_open(path, framework="numpy") as file:
                 record = json.loads(file.metadata()["record"])
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
+                names = file.keys()
+                tensors = {name: file.get_tensor(name) for name in names}
             policy = POLICIES[record["algorithm"]]
             record["task"]
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
@@ -290,20 +307,24 @@ class BehaviourFile:
                 f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it"
             ) from error
         weights: dict[str, dict[str, FloatArray]] = {}
-        for name in sorted(tensors):
+        for name, tensor in tensors.items():
             stage, _, weight = name.partition("/")
-            weights.setdefault(stage, {})[weight] = tensors[name]
-        policies = {stage: policy(weights[stage]) for stage in weights}
+            of_stage = weights.setdefault(stage, {})
+            of_stage[weight] = tensor
+        policies = {}
+        for stage in sorted(weights):
+            policies[stage] = policy(weights[stage])
         return cls(policies, record)
 
 
 def check_same(task: Task, record: Mapping[str, Any], made: str) -> None:
     """Raise a DataError unless the behaviours of `record` were `made` on the task."""
     here = dict(task.parameters)
-    if record["task"] != here:
+    there = record["task"]
+    if there != here:
         raise DataError(
-            f"behaviours of {task.suite} {task.name}: {made} on {record['task']}; the"
-            f" task is {here}"
+            f"behaviours of {task.suite} {task.name}: {made} on {there}; the task is"
+            f" {here}"
         )
 
 
@@ -322,10 +343,17 @@ def behaviour_name(family: str, key: str) -> Path:
     return Path(family) / f"{key}.{ending}"
 
 
-def behaviour_path(family: str, key: str, folder: Path | None = None) -> Path:
+def behaviour_path(
+    family: str,
+    key: str,
+    folder: Path | None = None,
+) -> Path:
     """Where a task's behaviour file lies: in the user's `folder` if it is there,
     otherwise among those of the package."""
     name = behaviour_name(family, key)
-    if folder is not None and (folder / name).is_file():
-        return folder / name
-    return Path(str(resources.files("oer_pipeline.suites"))) / "behaviours" / name
+    if folder is not None:
+        file = folder / name
+        if file.is_file():
+            return file
+    package = Path(str(resources.files("oer_pipeline.suites")))
+    return package / "behaviours" / name

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.common.types import FloatArray
+from oer_pipeline.common.types import BoolArray, FloatArray
 from oer_pipeline.suites.behaviour import Behaviour, UniformPolicy, ZeroPolicy, play
 from oer_pipeline.suites.diverged_returns import continuation, full_returns
 from oer_pipeline.suites.episode_table import table_from_episodes
@@ -147,25 +147,25 @@ def references(
         if kind in raw:
             table = raw[kind]
             returns = rolled_out_returns(task, table)
-            solved = None if table.solved is None else int(table.solved.sum())
-            statistics[kind] = _statistics(returns, solved)
+            statistics[kind] = _statistics(returns, table.solved)
     zero = play(task, ZeroPolicy(), episodes, "collect zero", data_seed)
+    returns = full_returns(task, zero)
     says_success = any("success" in entry for entry in statistics.values())
-    solved = int(zero.success.sum()) if says_success else None
-    statistics["zero"] = _statistics(full_returns(task, zero), solved)
+    solved = zero.success if says_success else None
+    statistics["zero"] = _statistics(returns, solved)
     return statistics
 
 
-def _statistics(returns: FloatArray, solved: int | None) -> dict[str, float]:
-    """Of the returns (E,) of episodes of which `solved` solved their task; None: nobody
-    says."""
+def _statistics(returns: FloatArray, solved: BoolArray | None) -> dict[str, float]:
+    """Of the returns (E,) of episodes, and which of the rolled-out ones solved their
+    task; None where the family does not say."""
     statistics = {
         "episodes": len(returns),
         "mean": float(returns.mean()),
         "sd": float(returns.std(ddof=1)),
     }
     if solved is not None:
-        statistics["success"] = solved / len(returns)
+        statistics["success"] = int(solved.sum()) / len(returns)
     return statistics
 
 
@@ -178,17 +178,24 @@ def rolled_out_returns(task: Task, table: Trajectories) -> FloatArray:
     """
     returns = table.returns
     diverged = diverged_mask(table)
-    without_rows = table.metadata.get(DIVERGED, 0) - int(np.count_nonzero(diverged))
+    with_rows = int(np.count_nonzero(diverged))
+    without_rows = table.metadata.get(DIVERGED, 0) - with_rows
     if not diverged.any() and without_rows <= 0:
         return returns
     least = np.minimum.reduceat(table.rewards, table.starts)
-    returns[diverged] += continuation(task, table.lengths[diverged], least[diverged])
+    length = table.lengths[diverged]
+    returns[diverged] += continuation(task, length, least[diverged])
     no_steps = np.zeros(max(0, without_rows), dtype=np.int64)
     no_rewards = no_steps.astype(np.float64)
-    return np.concatenate((returns, continuation(task, no_steps, no_rewards)))
+    continued = continuation(task, no_steps, no_rewards)
+    return np.concatenate((returns, continued))
 
 
-def _policies(task: Task, behaviours: Behaviours | None, kind: str) -> list[Behaviour]:
+def _policies(
+    task: Task,
+    behaviours: Behaviours | None,
+    kind: str,
+) -> list[Behaviour]:
     """The policies that collect a kind of data."""
     known = kinds_of(task.family)
     if kind not in known:

@@ -103,7 +103,8 @@ def train(task: Task, training: Training) -> BehaviourFile:
             reaches medium.
     """
     started = time.monotonic()
-    snapshots = ALGORITHMS[training.algorithm][0](task, training.settings)
+    train_by, _ = ALGORITHMS[training.algorithm]
+    snapshots = train_by(task, training.settings)
 
     # Index 0: the same episodes wherever the task stands in a sequence.
     scored = replace(task, index=0)
@@ -119,8 +120,10 @@ def train(task: Task, training: Training) -> BehaviourFile:
     floor = max(random, zero)
     check_trained(task, floor, best)
     returns = [score(policy) for _, policy in snapshots]
-    medium = _medium(returns, floor + (best - floor) / 2, task)
-    policies: dict[str, TrainedPolicy] = {"medium": snapshots[medium][1], "final": last}
+    half_way = floor + (best - floor) / 2
+    medium = _medium(returns, half_way, task)
+    medium_steps, medium_policy = snapshots[medium]
+    policies: dict[str, TrainedPolicy] = {"medium": medium_policy, "final": last}
     replay_steps = []
     for number, place in enumerate(_on_the_way(medium), start=1):
         steps, policy = snapshots[place]
@@ -134,7 +137,7 @@ def train(task: Task, training: Training) -> BehaviourFile:
         "task": dict(task.parameters),
         "horizon": task.horizon,
         "settings": vars(training.settings),
-        "medium_steps": snapshots[medium][0],
+        "medium_steps": medium_steps,
         "replay_steps": replay_steps,
         "returns": {
             "random": random,
@@ -164,8 +167,9 @@ def _medium(returns: Sequence[float], wanted: float, task: Task) -> int:
 def _on_the_way(medium: int) -> list[int]:
     """Places of the snapshots before medium that are kept, evenly spread from the
     first."""
-    spread = np.linspace(0, medium, REPLAY_POLICIES + 1).astype(int)
-    return [int(place) for place in np.unique(spread[:-1]) if place < medium]
+    spread = np.linspace(0, medium, REPLAY_POLICIES + 1)
+    places = np.unique(spread.astype(int)[:-1])
+    return [int(place) for place in places[places < medium]]
 
 
 def save(behaviours: BehaviourFile, path: Path) -> None:
@@ -182,9 +186,11 @@ def _train_one(task: Task, training: Training, path: Path) -> str:
         behaviours = train(task, training)
         save(behaviours, path)
         record = dict(behaviours.record)
-    values = [f"{name} {value:.1f}" for name, value in record["returns"].items()]
-    returns = ", ".join(values)
-    return f"{task.suite} {task.name} ({task.key}): {returns}; {record['seconds']} s"
+    returns = []
+    for name, value in record["returns"].items():
+        returns.append(f"{name} {value:.1f}")
+    done = f"{', '.join(returns)}; {record['seconds']} s"
+    return f"{task.suite} {task.name} ({task.key}): {done}"
 
 
 def train_all(
@@ -204,7 +210,9 @@ def train_all(
     Returns:
         What failed, one line per task.
     """
-    different = {(task.family, task.key): task for task in tasks}
+    different = {}
+    for task in tasks:
+        different[task.family, task.key] = task
     missing = []
     for (family, key), task in different.items():
         if not behaviour_path(family, key, folder).is_file():
@@ -220,11 +228,14 @@ def train_all(
             runs.append(pool.submit(_train_one, task, training, path))
         for number, run in enumerate(as_completed(runs), start=1):
             error = run.exception()
-            if error is not None and not isinstance(error, OERError):
+            if error is None:
+                result = run.result()
+            elif isinstance(error, OERError):
+                result = str(error)
+                failures.append(result)
+            else:
                 raise error
-            if error is not None:
-                failures.append(str(error))
-            print(f"[{number} of {len(runs)}] {error or run.result()}", flush=True)
+            print(f"[{number} of {len(runs)}] {result}", flush=True)
     return failures
 
 

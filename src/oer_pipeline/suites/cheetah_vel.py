@@ -28,17 +28,22 @@ class CheetahVel(MujocoPhysics):
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
         model = self.model
-        state.qpos[:] += generator.uniform(-0.1, 0.1, model.nq)
-        state.qvel[:] = 0.1 * generator.standard_normal(model.nv)
+        offset = generator.uniform(-0.1, 0.1, model.nq)
+        velocity = generator.standard_normal(model.nv)
+        state.qpos[:] += offset
+        state.qvel[:] = 0.1 * velocity
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
+        positions = state.qpos[1:]
         torso = state.xpos[self._torso]
-        return np.concatenate((state.qpos[1:], state.qvel, torso))
+        return np.concatenate((positions, state.qvel, torso))
 
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
         start = state.qpos[0]
         self.simulate(state, action)
-        velocity = (state.qpos[0] - start) / self.dt
-        distance = abs(velocity - self.target_velocity)
-        reward = -distance - 0.05 * squared(action)
+        moved = state.qpos[0] - start
+        velocity = moved / self.dt
+        difference = abs(velocity - self.target_velocity)
+        action_cost = 0.05 * squared(action)
+        reward = -difference - action_cost
         return Transition(float(reward), terminal=False)

@@ -36,7 +36,11 @@ def full_returns(task: Task, episodes: Episodes) -> FloatArray:
     return returns
 
 
-def continuation(task: Task, length: IntArray, least: FloatArray) -> FloatArray:
+def continuation(
+    task: Task,
+    length: IntArray,
+    least: FloatArray,
+) -> FloatArray:
     """What the steps that diverged episodes miss would add to their returns, (B,).
 
     Args:
@@ -44,8 +48,10 @@ def continuation(task: Task, length: IntArray, least: FloatArray) -> FloatArray:
         length: (B,) steps that they had.
         least: (B,) the least reward of each.
     """
-    per_step = np.minimum(np.minimum(least, worst_reward(task)), 0.0)
-    return np.asarray((task.horizon - length) * per_step)
+    per_step = np.minimum(least, worst_reward(task))
+    per_step = np.minimum(per_step, 0.0)
+    missing = task.horizon - length
+    return np.asarray(missing * per_step)
 
 
 def worst_reward(task: Task) -> float:

@@ -55,7 +55,8 @@ def table_from_episodes(
             f" {int(episodes.diverged.sum())} diverged at once"
         )
     ended_early = length < longest
-    timeout = ~episodes.terminal & (ended_early | (length == horizon))
+    at_horizon = length == horizon
+    timeout = ~episodes.terminal & (ended_early | at_horizon)
     has_rows = length > 0
     extended = dict(metadata)
     if bounds is not None:
@@ -65,15 +66,18 @@ def table_from_episodes(
     extended[DIVERGED] = int(episodes.diverged.sum())
     extended |= diverged_metadata(episodes.diverged[has_rows])
     success = np.repeat(episodes.success, length) if has_success else None
+    observation = episodes.observation[:, :-1]
+    next_observation = episodes.observation[:, 1:]
+    _, step = np.nonzero(kept)
     return Trajectories(
-        observation=episodes.observation[:, :-1][kept],
+        observation=observation[kept],
         action=_in_units(episodes.action[kept], bounds),
-        next_observation=episodes.observation[:, 1:][kept],
+        next_observation=next_observation[kept],
         reward=episodes.reward[kept],
         terminal=_on_last_row(episodes.terminal, length),
         timeout=_on_last_row(timeout, length),
         episode=episode_numbers(length[has_rows]),
-        step=np.nonzero(kept)[1].astype(np.int32),
+        step=step.astype(np.int32),
         metadata=extended,
         success=success,
     )
@@ -86,13 +90,15 @@ def _in_units(action: FloatArray, bounds: Bounds | None) -> FloatArray:
     low, high = bounds
     share = 0.5 * (action.astype(np.float64) + 1.0)
     applied = low + share * (high - low)
-    return np.clip(applied.astype(np.float32), low, high)
+    narrow = applied.astype(np.float32)
+    return np.clip(narrow, low, high)
 
 
 def _on_last_row(flags: BoolArray, length: IntArray) -> BoolArray:
     """A column (N,) of flags that are false but for episodes' last rows, (B,)."""
     has_rows = length > 0
-    last_rows = np.cumsum(length)[has_rows] - 1
+    ends = np.cumsum(length)
+    last_rows = ends[has_rows] - 1
     column = np.zeros(int(length.sum()), dtype=bool)
     column[last_rows] = flags[has_rows]
     return column

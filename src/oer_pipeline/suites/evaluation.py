@@ -41,7 +41,8 @@ def evaluate_policies(
     physics: list[Physics] = []
     generators: list[np.random.Generator] = []
     for task in tasks:
-        physics += [task.physics().held_out()] * (members * episodes)
+        simulator = task.physics().held_out()
+        physics += [simulator] * (members * episodes)
         for _ in range(members):
             generators += episode_generators(purpose, 0, task.index, episodes)
 
@@ -52,13 +53,15 @@ def evaluate_policies(
             actions.append(_act_in_blocks(act, task, observation_MED))
         return np.stack(actions).reshape(len(observation), -1)
 
-    everything = rollout(physics, generators, act_on_all, tasks[0].horizon)
+    horizon = tasks[0].horizon
+    everything = rollout(physics, generators, act_on_all, horizon)
     by_task: list[list[Episodes]] = []
     first = 0
     for _ in tasks:
         by_member = []
         for _ in range(members):
-            by_member.append(everything.take(slice(first, first + episodes)))
+            chunk = slice(first, first + episodes)
+            by_member.append(everything.take(chunk))
             first += episodes
         by_task.append(by_member)
     return by_task

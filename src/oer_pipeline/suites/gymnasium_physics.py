@@ -81,12 +81,13 @@ class GymnasiumPhysics(Physics):
         self.action_size = action.shape[0]
         low = action.low.astype(np.float32)
         high = action.high.astype(np.float32)
-        finite = np.isfinite(low).all() and np.isfinite(high).all()
-        if not finite or (low >= high).any():
+        bounded = np.isfinite(low) & np.isfinite(high) & (low < high)
+        if not bounded.all():
             raise ConfigurationError(
                 f"environment {id}: its action space {action} has to be bounded"
             )
-        if (low != -1.0).any() or (high != 1.0).any():
+        differs = (low != -1.0) | (high != 1.0)
+        if differs.any():
             self.bounds = Bounds(low, high)
         env.close()
 
@@ -108,7 +109,8 @@ class GymnasiumPhysics(Physics):
         action = np.clip(action, -1.0, 1.0)
         if self.bounds is not None:
             low, high = self.bounds
-            action = low + 0.5 * (action + 1.0) * (high - low)
+            share = 0.5 * (action + 1.0)
+            action = low + share * (high - low)
         applied = action.astype(space.dtype)
         with self._calling("step"):
             result = state.env.step(applied)
@@ -139,11 +141,14 @@ class GymnasiumPhysics(Physics):
         return self._layout.restore(state.env, observation)
 
     def is_sound(self, state: EnvState) -> bool:
-        # Comparisons are false for NaN, too.
-        observed = (np.abs(state.observation) <= LARGEST).all()
-        return bool(observed and abs(state.reward) <= LARGEST)
+        return _recordable(state.observation) and abs(state.reward) <= LARGEST
 
-    def picture(self, state: EnvState, width: int, height: int) -> NDArray[np.uint8]:
+    def picture(
+        self,
+        state: EnvState,
+        width: int,
+        height: int,
+    ) -> NDArray[np.uint8]:
         """The environment's own picture; `kwargs` have to ask for `render_mode:
         rgb_array`, sizes are its own."""
         return np.asarray(state.env.render())
@@ -168,10 +173,11 @@ class GymnasiumPhysics(Physics):
     def _checked(self, observation: Any) -> FloatArray:
         """What `reset` or `step` returned, (observation_size,) float64."""
         array = np.asarray(observation, dtype=np.float64)
-        if array.shape != (self.observation_size,):
-            wanted = f"its space says {(self.observation_size,)}"
+        wanted = (self.observation_size,)
+        if array.shape != wanted:
             raise DataError(
-                f"{self._title}: its observation has shape {array.shape}; {wanted}"
+                f"{self._title}: its observation has shape {array.shape}; its space"
+                f" says {wanted}"
             )
         return array
 
@@ -180,11 +186,10 @@ class GymnasiumPhysics(Physics):
 
         With an observation that is none either, the simulation diverged: `is_sound`.
         """
-        observed = (np.abs(state.observation) <= LARGEST).all()
-        if observed and not abs(state.reward) <= LARGEST:
-            wanted = "rewards have to be finite numbers within float32"
+        if _recordable(state.observation) and not abs(state.reward) <= LARGEST:
             raise DataError(
-                f"{self._title}: its step returned the reward {state.reward}; {wanted}"
+                f"{self._title}: its step returned the reward {state.reward}; rewards"
+                " have to be finite numbers within float32"
             )
 
     def _make(self) -> gymnasium.Env[Any, Any]:
@@ -212,6 +217,12 @@ class GymnasiumPhysics(Physics):
         return f"; {plugins.advice(module)}"
 
 
+def _recordable(observation: FloatArray) -> bool:
+    """Whether all are finite numbers within float32."""
+    within = np.abs(observation) <= LARGEST  # false for NaN, too
+    return bool(within.all())
+
+
 def _hint(id: str) -> str:
     """What was perhaps meant by an unknown id, or how the environment is registered."""
     guess, question, _ = choices(gymnasium.registry, id).partition("?")
@@ -226,8 +237,8 @@ def _hint(id: str) -> str:
 
 
 def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:
-    if not isinstance(space, gymnasium.spaces.Box) or len(space.shape) != 1:
-        raise ConfigurationError(
-            f"environment {where} space is {space}; it has to be a flat Box"
-        )
-    return space
+    if isinstance(space, gymnasium.spaces.Box) and len(space.shape) == 1:
+        return space
+    raise ConfigurationError(
+        f"environment {where} space is {space}; it has to be a flat Box"
+    )

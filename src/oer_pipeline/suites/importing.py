@@ -179,7 +179,12 @@ def _check_bounds(
         )
 
 
-def _repair(draft: Draft, source: Source, horizon: int, bounds: Bounds) -> None:
+def _repair(
+    draft: Draft,
+    source: Source,
+    horizon: int,
+    bounds: Bounds,
+) -> None:
     """Repair what is allowed; everything else that is wrong becomes a flaw."""
     repair.refuse_backwards(draft)
     if draft.flaws:

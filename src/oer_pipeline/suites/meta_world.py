@@ -120,28 +120,41 @@ class MetaWorld(Physics):
         return Episode()
 
     def reset(self, state: Episode, generator: np.random.Generator) -> None:
-        goal = self._first_goal + int(generator.integers(GOALS))
-        self._simulator.start(state, self._simulator.goal(goal))
+        simulator = self._simulator
+        number = int(generator.integers(GOALS))
+        goal = simulator.goal(self._first_goal + number)
+        simulator.start(state, goal)
 
     def observe(self, state: Episode) -> FloatArray:
         return state.observation
 
     def step(self, state: Episode, action: FloatArray) -> Transition:
-        self._simulator.resume(state)
+        simulator = self._simulator
+        simulator.resume(state)
         # Meta-World's arithmetic is the one that float32 actions get.
-        applied = action.clip(-1.0, 1.0).astype(np.float32)
-        state.observation = self._simulator.advance(state.env, applied)
-        reward, info = state.env.evaluate_state(state.observation, applied)
+        clipped = action.clip(-1.0, 1.0)
+        applied = clipped.astype(np.float32)
+        observation = simulator.advance(state.env, applied)
+        reward, info = state.env.evaluate_state(observation, applied)
+        state.observation = observation
         state.reward = float(reward)
-        return Transition(state.reward, False, bool(info["success"]))
+        success = bool(info["success"])
+        return Transition(state.reward, terminal=False, success=success)
 
     def is_sound(self, state: Episode) -> bool:
         self._simulator.resume(state)
-        observed = np.isfinite(state.observation).all()
-        earned = np.isfinite(state.reward)
-        return bool(observed and earned) and is_finite(state.env.data)
+        if not np.isfinite(state.observation).all():
+            return False
+        if not math.isfinite(state.reward):
+            return False
+        return is_finite(state.env.data)
 
-    def picture(self, state: Episode, width: int, height: int) -> NDArray[np.uint8]:
+    def picture(
+        self,
+        state: Episode,
+        width: int,
+        height: int,
+    ) -> NDArray[np.uint8]:
         self._simulator.resume(state)
         model = self._simulator.model
         draw_without_a_screen()
@@ -216,10 +229,12 @@ class Simulator:
         """What Meta-World's `step` does up to the observation, which is returned, under
         an action within +-1."""
         data = self._data
-        hand = data.mocap_pos[0] + action[:3] * env.action_scale
+        movement = action[:3] * env.action_scale
+        hand = data.mocap_pos[0] + movement
         data.mocap_pos[0] = _clipped(hand, env.mocap_low, env.mocap_high)
         data.mocap_quat[0] = UPRIGHT
-        data.ctrl[:] = action[3], -action[3]
+        grip = action[3]
+        data.ctrl[:] = grip, -grip
         mujoco.mj_step(self.model, data, env.frame_skip)
         for name, place in env._target_site_config:
             data.site(name).xpos = place[:3]
@@ -250,7 +265,8 @@ class Simulator:
             self._park()
             env = self._new_env()
             key = zlib.crc32(self._name.encode())
-            env.np_random = np.random.default_rng((key, number))
+            generator = np.random.default_rng((key, number))
+            env.np_random = generator
             env._freeze_rand_vec = False
             env.seeded_rand_vec = True
             env.reset_model()
@@ -262,17 +278,24 @@ class Simulator:
         are few."""
         data = env.data
         target = np.asarray(env.hand_init_pos, dtype=np.float64)
-        before = (self._state(data), target, *self._moved().values())
-        key = b"".join(array.tobytes() for array in before)
+        state = self._state(data)
+        moved = self._moved().values()
+        everything = (state, target, *moved)
+        key = b"".join(array.tobytes() for array in everything)
         if key not in self._hands:
             simulate()
-            kinematics = {name: getattr(data, name).copy() for name in KINEMATICS}
-            self._hands[key] = HandAtStart(self._state(data), kinematics, env.init_tcp)
+            kinematics = {}
+            for name in KINEMATICS:
+                places = getattr(data, name)
+                kinematics[name] = places.copy()
+            state = self._state(data)
+            self._hands[key] = HandAtStart(state, kinematics, env.init_tcp)
             return
         hand = self._hands[key]
         mujoco.mj_setState(self.model, data, hand.state, INTEGRATION)
         for name, values in hand.kinematics.items():
-            getattr(data, name)[:] = values
+            places = getattr(data, name)
+            places[:] = values
         env.init_tcp = hand.tcp.copy()
 
     def _new_env(self) -> Any:
@@ -294,12 +317,17 @@ class Simulator:
 
     def _moved(self) -> dict[str, FloatArray]:
         """A copy of the parts of the model that tasks change."""
-        return {name: getattr(self.model, name).copy() for name in MOVED}
+        parts = {}
+        for name in MOVED:
+            part = getattr(self.model, name)
+            parts[name] = part.copy()
+        return parts
 
     def _move(self, parts: Mapping[str, FloatArray]) -> None:
         """Put these parts of the model where a copy has them."""
         for name, values in parts.items():
-            getattr(self.model, name)[:] = values
+            part = getattr(self.model, name)
+            part[:] = values
 
 
 def one_frame(env: Any) -> FloatArray:
@@ -308,27 +336,34 @@ def one_frame(env: Any) -> FloatArray:
 
     A third of a step's time went into its own way to do that.
     """
-    body = env.data.body
-    apart = body("rightclaw").xpos - body("leftclaw").xpos
-    opening = math.sqrt(apart.dot(apart)) / 0.1
+    right = env.data.body("rightclaw").xpos
+    left = env.data.body("leftclaw").xpos
+    apart = right - left
+    distance = math.sqrt(apart.dot(apart))
+    opening = distance / 0.1
     frame = np.zeros(FRAME)
     frame[:3] = env.get_endeff_pos()
     frame[3] = min(max(opening, 0.0), 1.0)
     positions = env._get_pos_objects()  # 3 numbers per object
     quaternions = env._get_quat_objects()  # 4 numbers per object
-    place = 4
-    for number in range(len(positions) // 3):
-        position = positions[3 * number : 3 * number + 3]
-        quaternion = quaternions[4 * number : 4 * number + 4]
-        frame[place : place + 3] = position
-        frame[place + 3 : place + 7] = quaternion
-        place += 7
+    objects = len(positions) // 3
+    for number in range(objects):
+        part = frame[4 + 7 * number :]
+        position = positions[3 * number :]
+        quaternion = quaternions[4 * number :]
+        part[:3] = position[:3]
+        part[3:7] = quaternion[:4]
     return frame
 
 
-def _clipped(values: FloatArray, low: FloatArray, high: FloatArray) -> FloatArray:
+def _clipped(
+    values: FloatArray,
+    low: FloatArray,
+    high: FloatArray,
+) -> FloatArray:
     """np.clip, which takes longer for a few numbers."""
-    return np.asarray(np.minimum(np.maximum(values, low), high))
+    clipped = np.maximum(values, low)
+    return np.asarray(np.minimum(clipped, high))
 
 
 def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
@@ -340,7 +375,8 @@ def pressing(data: mujoco.MjData, one: int, other: int) -> bool:
     if not touching.any():
         return False
     rows = data.contact.efc_address[touching]
-    return bool(data.efc_force[rows].sum() > 0.0)
+    force = data.efc_force[rows].sum()
+    return bool(force > 0.0)
 
 
 def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
@@ -362,10 +398,11 @@ def _sharing(task: type[Any], simulator: Simulator) -> type[Any]:
             return one_frame(self)
 
         def touching_object(self, object_geom_id: int) -> bool:
-            left = self.data.geom("leftpad_geom").id
-            right = self.data.geom("rightpad_geom").id
-            if not pressing(self.data, left, object_geom_id):
+            data = self.data
+            left = data.geom("leftpad_geom").id
+            right = data.geom("rightpad_geom").id
+            if not pressing(data, left, object_geom_id):
                 return False
-            return pressing(self.data, right, object_geom_id)
+            return pressing(data, right, object_geom_id)
 
     return Sharing

@@ -38,7 +38,8 @@ class Layout:
     @property
     def dimensions(self) -> tuple[int, ...]:
         """The dimensions of an observation that these are."""
-        return tuple(range(self.positions - self.skipped + self.velocities))
+        observed_positions = self.positions - self.skipped
+        return tuple(range(observed_positions + self.velocities))
 
     def observe(self, env: Any) -> FloatArray:
         """These dimensions of an observation of the environment's state."""
@@ -46,7 +47,8 @@ class Layout:
         velocities = data.qvel
         if self.limit is not None:
             velocities = np.clip(velocities, -self.limit, self.limit)
-        return np.concatenate((data.qpos[self.skipped :], velocities))
+        positions = data.qpos[self.skipped :]
+        return np.concatenate((positions, velocities))
 
     def restore(self, env: Any, observation: FloatArray) -> bool:
         """Put the environment where it was observed so; False where a clipped velocity
@@ -63,21 +65,26 @@ class Layout:
 def layout_of(env: gymnasium.Env[Any, Any]) -> Layout | None:
     """The layout of an environment, which is reset and stepped; None where it has none
     of these."""
-    model: Any = getattr(env.unwrapped, "model", None)
-    data = getattr(env.unwrapped, "data", None)
-    on_mujoco = isinstance(model, mujoco.MjModel) and isinstance(data, mujoco.MjData)
-    if not on_mujoco or not callable(getattr(env.unwrapped, "set_state", None)):
+    bare = env.unwrapped
+    model: Any = getattr(bare, "model", None)
+    data = getattr(bare, "data", None)
+    set_state = getattr(bare, "set_state", None)
+    if not isinstance(model, mujoco.MjModel):
+        return None
+    if not isinstance(data, mujoco.MjData) or not callable(set_state):
         return None
     candidates = []
     for skipped in ODOMETERS:
         for limit in LIMITS:
-            candidates.append(Layout(model.nq, model.nv, skipped, limit))
+            layout = Layout(model.nq, model.nv, skipped, limit)
+            candidates.append(layout)
     observation, _ = env.reset(seed=0)
     env.action_space.seed(0)
     for _ in range(STEPS):
         seen = np.asarray(observation)
         candidates = [layout for layout in candidates if _fits(layout, env, seen)]
-        observation, _, terminated, truncated, _ = env.step(env.action_space.sample())
+        action = env.action_space.sample()
+        observation, _, terminated, truncated, _ = env.step(action)
         if terminated or truncated:
             observation, _ = env.reset()
     return _most_cautious(candidates)
@@ -99,4 +106,5 @@ def _fits(layout: Layout, env: Any, observation: FloatArray) -> bool:
     count = len(layout.dimensions)
     if len(observation) < count:
         return False
-    return np.array_equal(observation[:count], layout.observe(env))
+    start = observation[:count]
+    return np.array_equal(start, layout.observe(env))

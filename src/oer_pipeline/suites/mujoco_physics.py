@@ -18,6 +18,9 @@ from numpy.typing import NDArray
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.physics import Physics, Transition
 
+LARGEST_SQUARE = mujoco.mjMAXVAL**2
+"""MuJoCo goes on with no larger numbers."""
+
 
 def squared(vector: FloatArray) -> float:
     """|vector|^2 of a float64 vector (N,), correctly rounded.
@@ -38,14 +41,19 @@ def positions_and_velocities(
     The first `skipped` positions, which it leaves out, are 0.
     """
     observed = positions - skipped
-    qpos = np.concatenate((np.zeros(skipped), observation[:observed]))
-    return qpos, observation[observed : observed + velocities]
+    left_out = np.zeros(skipped)
+    qpos = np.concatenate((left_out, observation[:observed]))
+    qvel = observation[observed : observed + velocities]
+    return qpos, qvel
 
 
 def is_clipped(qvel: FloatArray, limit: float | None) -> bool:
     """Whether some velocity stands at the limit, where observations clip it, so that it
     may be higher."""
-    return limit is not None and bool((np.abs(qvel) >= limit).any())
+    if limit is None:
+        return False
+    at_limit = np.abs(qvel) >= limit
+    return bool(at_limit.any())
 
 
 def is_finite(state: mujoco.MjData) -> bool:
@@ -53,7 +61,7 @@ def is_finite(state: mujoco.MjData) -> bool:
     qpos = state.qpos
     qvel = state.qvel
     squares = qpos.dot(qpos) + qvel.dot(qvel)
-    return bool(squares < mujoco.mjMAXVAL**2)  # false for NaN, too
+    return bool(squares < LARGEST_SQUARE)  # false for NaN, too
 
 
 class MujocoPhysics(Physics):
@@ -72,8 +80,9 @@ class MujocoPhysics(Physics):
 
     def __init__(self) -> None:
         self._kept_renderer: mujoco.Renderer | None = None
-        assets = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets"
-        self.model = mujoco.MjModel.from_xml_path(str(assets / self.asset))
+        package = Path(gymnasium.__file__).parent
+        file = package / "envs" / "mujoco" / "assets" / self.asset
+        self.model = mujoco.MjModel.from_xml_path(str(file))
         # MuJoCo would silently reset a state that diverged; here it has to be seen and
         # ends the episode. One robot has no islands of contacts: not looking for them
         # leaves every bit of the result and takes 7 % less time.
@@ -95,8 +104,8 @@ class MujocoPhysics(Physics):
 
     @property
     def state_dimensions(self) -> tuple[int, ...]:
-        model = self.model
-        return tuple(range(model.nq - self.skipped_positions + model.nv))
+        positions = self.model.nq - self.skipped_positions
+        return tuple(range(positions + self.model.nv))
 
     def restore(self, state: mujoco.MjData, observation: FloatArray) -> bool:
         model = self.model
@@ -120,7 +129,8 @@ class MujocoPhysics(Physics):
         """`simulate` an action that is within +-1, and say what it earned."""
 
     def step(self, state: mujoco.MjData, action: FloatArray) -> Transition:
-        return self.advance(state, action.clip(-1.0, 1.0))
+        clipped = action.clip(-1.0, 1.0)
+        return self.advance(state, clipped)
 
     def simulate(self, state: mujoco.MjData, action: FloatArray) -> None:
         """`frame_skip` substeps under constant `action`."""
@@ -153,15 +163,16 @@ class MujocoPhysics(Physics):
     def _renderer(self, width: int, height: int) -> mujoco.Renderer:
         """One renderer is kept: its making takes longer than a picture."""
         kept = self._kept_renderer
-        if kept is not None and kept.width == width and kept.height == height:
-            return kept
         if kept is None:
             draw_without_a_screen()
             _enlarge_floor(self.model)
+        elif kept.width == width and kept.height == height:
+            return kept
         else:
             kept.close()
-        self._kept_renderer = mujoco.Renderer(self.model, height, width)
-        return self._kept_renderer
+        renderer = mujoco.Renderer(self.model, height, width)
+        self._kept_renderer = renderer
+        return renderer
 
 
 def _enlarge_floor(model: mujoco.MjModel) -> None:

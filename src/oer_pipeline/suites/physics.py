@@ -131,5 +131,10 @@ class Physics(ABC):
         its episode."""
 
     @abstractmethod
-    def picture(self, state: State, width: int, height: int) -> NDArray[np.uint8]:
+    def picture(
+        self,
+        state: State,
+        width: int,
+        height: int,
+    ) -> NDArray[np.uint8]:
         """A picture of `state`, (height, width, 3)."""

@@ -44,9 +44,10 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     dimensions = list(physics.state_dimensions)
     if not dimensions:
         return {"skipped": "observations of this environment do not tell its state"}
-    rows = _sample(table)
-    stepped, earned, kept = _stepped(table.select(rows).scaled(), physics)
-    rows = rows[kept]
+    sampled = _sample(table)
+    sample = table.select(sampled).scaled()
+    stepped, earned, tried = _stepped(sample, physics)
+    rows = sampled[tried]
     if not rows.size:
         cause = "no sampled observation tells its state"
         return {"skipped": f"{cause}: velocities stand where they are clipped"}
@@ -55,8 +56,9 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     moved = np.abs(after - before).mean(axis=0)
     off = np.abs(stepped[:, dimensions] - after).mean(axis=0)
     moving = moved > 1e-6 * max(1.0, float(moved.max()))
-    error = float((off[moving] / moved[moving]).mean())
-    fit: dict[str, Any] = {"rows": int(rows.size), "error": _rounded(error)}
+    error = off[moving] / moved[moving]
+    fit: dict[str, Any] = {"rows": int(rows.size)}
+    fit["error"] = _rounded(float(error.mean()))
     reward_error = _reward_error(table, rows, earned)
     if reward_error is not None:
         fit["reward_error"] = _rounded(reward_error)
@@ -130,7 +132,8 @@ def warn(fit: dict[str, Any], where: str, environment: str) -> None:
 def _sample(table: Trajectories) -> IntArray:
     """Rows whose next observation is known, at most `SAMPLED`, in order."""
     known = np.flatnonzero(table.known)
-    drawn = np.random.default_rng(0).permutation(len(known))[:SAMPLED]
+    order = np.random.default_rng(0).permutation(len(known))
+    drawn = order[:SAMPLED]
     return np.sort(known[drawn])
 
 
@@ -148,7 +151,8 @@ def _stepped(
     for row, observation in enumerate(sample.observation.astype(np.float64)):
         if not physics.restore(state, observation):
             continue
-        outcome = physics.step(state, sample.action[row].astype(np.float64))
+        action = sample.action[row].astype(np.float64)
+        outcome = physics.step(state, action)
         if physics.is_sound(state):
             reached[row] = physics.observe(state)
             earned[row] = outcome.reward
@@ -169,7 +173,8 @@ def _reward_error(
     spread = float(rewards.std())
     if spread == 0.0:
         return None
-    return float(np.abs(rewards - earned).mean()) / spread
+    error = np.abs(rewards - earned).mean()
+    return float(error) / spread
 
 
 def _rounded(value: float) -> float:

@@ -41,8 +41,11 @@ class Episodes:
 
     def take(self, episodes: slice) -> Episodes:
         """Some of the episodes."""
-        arrays = [getattr(self, field.name) for field in fields(self)]
-        return Episodes(*(array[episodes] for array in arrays))
+        taken = {}
+        for field in fields(self):
+            array = getattr(self, field.name)
+            taken[field.name] = array[episodes]
+        return Episodes(**taken)
 
     @property
     def returns(self) -> FloatArray:
@@ -50,7 +53,8 @@ class Episodes:
 
         Returns to judge a policy by are `diverged_returns.full_returns`.
         """
-        return np.asarray(self.reward.sum(axis=1, dtype=np.float64))
+        returns = self.reward.sum(axis=1, dtype=np.float64)
+        return np.asarray(returns)
 
 
 def rollout(
@@ -83,39 +87,55 @@ def rollout(
         )
     observation_size = physics[0].observation_size
     action_size = physics[0].action_size
-    observation = np.zeros((batch, horizon + 1, observation_size), dtype=np.float32)
-    action = np.zeros((batch, horizon, action_size), dtype=np.float32)
-    reward = np.zeros((batch, horizon), dtype=np.float32)
-    terminal = np.zeros(batch, dtype=bool)
-    diverged = np.zeros(batch, dtype=bool)
-    success = np.zeros(batch, dtype=bool)
-    length = np.full(batch, horizon, dtype=np.int32)
+    observation = np.zeros((batch, horizon + 1, observation_size), np.float32)
+    action = np.zeros((batch, horizon, action_size), np.float32)
+    reward = np.zeros((batch, horizon), np.float32)
+    terminal = np.zeros(batch, bool)
+    diverged = np.zeros(batch, bool)
+    success = np.zeros(batch, bool)
+    length = np.full(batch, horizon, np.int32)
     states = [simulator.new_state() for simulator in physics]
-    for b in range(batch):
-        physics[b].reset(states[b], generators[b])
-        observation[b, 0] = physics[b].observe(states[b])
+    for b, simulator in enumerate(physics):
+        state = states[b]
+        simulator.reset(state, generators[b])
+        observation[b, 0] = simulator.observe(state)
     running = list(range(batch))
     for t in range(horizon):
-        action[:, t] = np.clip(act(observation[:, t], t), -1.0, 1.0)
+        chosen = act(observation[:, t], t)
+        action[:, t] = np.clip(chosen, -1.0, 1.0)
         applied = action[:, t].astype(np.float64)
+        going_on = []
         for b in running:
-            outcome = physics[b].step(states[b], applied[b])
-            diverged[b] = not physics[b].is_sound(states[b])
-            if diverged[b]:
+            simulator = physics[b]
+            state = states[b]
+            outcome = simulator.step(state, applied[b])
+            if not simulator.is_sound(state):
+                diverged[b] = True
                 length[b] = t
                 continue
             success[b] |= outcome.success
-            observation[b, t + 1] = physics[b].observe(states[b])
+            observation[b, t + 1] = simulator.observe(state)
             reward[b, t] = outcome.reward
             if outcome.terminal or outcome.truncated:
                 terminal[b] = outcome.terminal
                 length[b] = t + 1
-        running = [b for b in running if length[b] > t + 1]
+            else:
+                going_on.append(b)
+        running = going_on
         if not running:
             break
-    ended = np.arange(horizon)[None, :] >= length[:, None]
-    action[ended] = 0.0
-    return Episodes(observation, action, reward, terminal, diverged, length, success)
+    steps = np.arange(horizon)
+    not_taken = steps >= length[:, None]
+    action[not_taken] = 0.0
+    return Episodes(
+        observation,
+        action,
+        reward,
+        terminal,
+        diverged,
+        length,
+        success,
+    )
 
 
 def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArray:
@@ -129,11 +149,13 @@ def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArr
     missing = -rows % BLOCK
     padded = []
     for array in batch:
-        zeros = np.zeros((missing, *array.shape[1:]), array.dtype)
+        row_shape = array.shape[1:]
+        zeros = np.zeros((missing, *row_shape), array.dtype)
         padded.append(np.concatenate((array, zeros)))
     results = []
     for first in range(0, rows + missing, BLOCK):
-        block = [array[first : first + BLOCK] for array in padded]
+        rows_of_block = slice(first, first + BLOCK)
+        block = [array[rows_of_block] for array in padded]
         results.append(policy(*block))
     return np.concatenate(results)[:rows]
 
@@ -158,5 +180,6 @@ def episode_generators(
     key = zlib.crc32(purpose.encode())
     generators = []
     for number in range(first, first + episodes):
-        generators.append(np.random.default_rng((key, seed, task, number)))
+        entropy = (key, seed, task, number)
+        generators.append(np.random.default_rng(entropy))
     return generators

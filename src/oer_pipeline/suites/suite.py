@@ -68,10 +68,11 @@ class Task:
     def is_like(self, other: Task) -> bool:
         """Whether both are the same MDP with the same source of data, wherever they
         stand in a sequence."""
-        return self._without_place() == other._without_place()
-
-    def _without_place(self) -> tuple[Any, ...]:
-        return self.family, dict(self.parameters), self.horizon, self.source
+        if self.family != other.family or self.horizon != other.horizon:
+            return False
+        if self.source != other.source:
+            return False
+        return dict(self.parameters) == dict(other.parameters)
 
     @property
     def key(self) -> str:
@@ -80,8 +81,10 @@ class Task:
         number = list_id(self.family, self.parameters)
         if number is not None:
             return f"id_{number}"
-        items = sorted(self.parameters.items())
-        text = "-".join(f"{name}={value}" for name, value in items)
+        parts = []
+        for name, value in sorted(self.parameters.items()):
+            parts.append(f"{name}={value}")
+        text = "-".join(parts)
         plain = all(letter.isalnum() or letter in "-=._+" for letter in text)
         if plain and len(text) <= 60:
             return text
@@ -119,8 +122,9 @@ class Suite:
     def distance_dimensions(self) -> tuple[int, ...]:
         """Observation dimensions that count in distances between states: all but
         odometers and what is repeated."""
-        left_out = {*self._physics.odometers, *self._physics.repeated}
-        dimensions = set(range(self.observation_size)) - left_out
+        physics = self._physics
+        left_out = {*physics.odometers, *physics.repeated}
+        dimensions = set(range(physics.observation_size)) - left_out
         return tuple(sorted(dimensions))
 
     def sequence(self, number: Any, order_seed: int | None = None) -> tuple[Task, ...]:
@@ -131,12 +135,11 @@ class Suite:
             ConfigurationError: more tasks than there are, or none; a seed that is not a
                 number; a task whose parameters do not work; tasks whose spaces differ.
         """
+        where = f"suite {self.name}"
         most = len(self.tasks)
         if not _is_whole(number) or not 1 <= number <= most:
-            raise ConfigurationError(
-                f"tasks is {number!r}; suite {self.name} has 1 to {most}"
-            )
-        shuffled = _shuffled(f"suite {self.name}", self.tasks, order_seed)
+            raise ConfigurationError(f"tasks is {number!r}; {where} has 1 to {most}")
+        shuffled = _shuffled(where, self.tasks, order_seed)
         tasks = []
         for index, task in enumerate(shuffled[:number], start=1):
             tasks.append(replace(task, index=index))
@@ -145,8 +148,8 @@ class Suite:
             spaces = _spaces(task.physics())
             if spaces != wanted:
                 raise ConfigurationError(
-                    f"suite {self.name}: {task.name} has {spaces}, task_1 {wanted};"
-                    " all have to agree"
+                    f"{where}: {task.name} has {spaces}, task_1 {wanted}; all have to"
+                    " agree"
                 )
         return tuple(tasks)
 
@@ -187,7 +190,8 @@ class Suite:
             _check_keys(f"{where}, tasks", set(tasks), {"ids"}, {"order_seed"})
             of_list = listed(family, tasks["ids"], where)
             tasks = _shuffled(where, of_list, tasks.get("order_seed"))
-        if not isinstance(tasks, Sequence) or isinstance(tasks, str) or not tasks:
+        is_list = isinstance(tasks, Sequence) and not isinstance(tasks, str)
+        if not is_list or not tasks:
             raise ConfigurationError(
                 f"{where}: it has no tasks; list at least one, or give ids of the"
                 " family's list"
@@ -198,7 +202,13 @@ class Suite:
         return cls(name, family, horizon, tuple(built))
 
 
-def _task(suite: str, family: str, horizon: int, index: int, config: Any) -> Task:
+def _task(
+    suite: str,
+    family: str,
+    horizon: int,
+    index: int,
+    config: Any,
+) -> Task:
     where = f"suite {suite}, task {index}"
     if not isinstance(config, Mapping):
         raise ConfigurationError(
@@ -211,7 +221,8 @@ def _task(suite: str, family: str, horizon: int, index: int, config: Any) -> Tas
         source = vars(Source.from_config(f"{where}, source", config))
     needed = set()
     optional = set()
-    for argument in inspect.signature(FAMILIES[family]).parameters.values():
+    signature = inspect.signature(FAMILIES[family])
+    for argument in signature.parameters.values():
         if argument.default is argument.empty:
             needed.add(argument.name)
         else:
@@ -233,7 +244,8 @@ def _shuffled(where: str, tasks: Sequence[Any], seed: Any) -> list[Any]:
             f"{where}: order_seed is {seed!r}; it takes 0, 1, ..., or null for the"
             " order as listed"
         )
-    order = np.random.default_rng(seed).permutation(len(tasks))
+    generator = np.random.default_rng(seed)
+    order = generator.permutation(len(tasks))
     return [tasks[place] for place in order]
 
 
@@ -241,7 +253,8 @@ def _spaces(physics: Physics) -> str:
     """What all tasks of a suite have to agree on, in words."""
     bounds = "+-1"
     if physics.bounds is not None:
-        bounds = f"{physics.bounds.low.tolist()} to {physics.bounds.high.tolist()}"
+        low, high = physics.bounds
+        bounds = f"{low.tolist()} to {high.tolist()}"
     success = ", with success" if physics.has_success else ""
     sizes = f"{physics.observation_size} observation and {physics.action_size} action"
     return f"{sizes} dimensions within {bounds}{success}"
@@ -253,7 +266,9 @@ def _check_keys(
     needed: AbstractSet[str],
     optional: AbstractSet[str] = frozenset(),
 ) -> None:
-    odd = sorted((needed - found) | (found - needed - optional), key=str)
+    missing = needed - found
+    unknown = found - needed - optional
+    odd = sorted(missing | unknown, key=str)
     if odd:
         also = f", and may have {sorted(optional)}" if optional else ""
         raise ConfigurationError(

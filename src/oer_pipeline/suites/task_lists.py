@@ -4,6 +4,7 @@ velocities, 50 walkers."""
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import resources
@@ -12,15 +13,18 @@ from typing import Any
 from oer_pipeline.common.errors import ConfigurationError
 
 Parameters = Mapping[str, Any]
+TaskLists = dict[str, list[dict[str, Any]]]
+"""Family -> parameters of task id 0, 1, ..."""
+RANGE = re.compile(r"(\d+)(?:-(\d*))?")
+"""`3`, or `3-7`."""
 
 
 @cache
-def task_lists() -> dict[str, list[dict[str, Any]]]:
-    """Family -> parameters of task id 0, 1, ..."""
+def task_lists() -> TaskLists:
+    """All families' lists."""
     file = resources.files("oer_pipeline.suites") / "task_lists.json"
-    lists: dict[str, list[dict[str, Any]]] = json.loads(
-        file.read_text(encoding="utf-8")
-    )
+    text = file.read_text(encoding="utf-8")
+    lists: TaskLists = json.loads(text)
     return lists
 
 
@@ -42,30 +46,32 @@ def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
             f"{where}: family {family!r} has no list of tasks; list the tasks'"
             " parameters instead"
         )
+    size = len(known)
     parts: Sequence[Any] = str(ids).split("+")
     if isinstance(ids, Sequence) and not isinstance(ids, str):
         parts = ids
     chosen: list[int] = []
     for part in parts:
-        start, _, end = str(part).strip().partition("-")
-        if not start.isdecimal() or (end and not end.isdecimal()):
+        match = RANGE.fullmatch(str(part).strip())
+        if match is None:
             raise ConfigurationError(
                 f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
                 " numbers"
             )
-        first = int(start)
-        last = int(end or start)
+        first = int(match[1])
+        last = int(match[2] or first)
         # One number beyond the list is enough to be refused.
-        last = min(last, first + len(known))
+        last = min(last, first + size)
         chosen += range(first, last + 1)
     wrong = set()
     for number in chosen:
-        if number >= len(known) or chosen.count(number) > 1:
+        repeated = chosen.count(number) > 1
+        if repeated or number >= size:
             wrong.add(number)
     if wrong or not chosen:
+        odd = sorted(wrong) or repr(ids)
         raise ConfigurationError(
-            f"{where}: ids {sorted(wrong) or ids!r} of {ids!r}; each of 0 to"
-            f" {len(known) - 1} at most once"
+            f"{where}: ids {odd} of {ids!r}; each of 0 to {size - 1} at most once"
         )
     return [dict(known[number]) for number in chosen]
 
@@ -74,4 +80,6 @@ def list_id(family: str, parameters: Parameters) -> int | None:
     """The id of a task in its family's list; None when it is not there."""
     known = task_lists().get(family, [])
     task = dict(parameters)
-    return known.index(task) if task in known else None
+    if task not in known:
+        return None
+    return known.index(task)

@@ -75,17 +75,21 @@ class WalkerPar(MujocoPhysics):
         mujoco.mj_setConst(self.model, mujoco.MjData(self.model))
 
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        state.qpos[:] += generator.uniform(-0.005, 0.005, self.model.nq)
-        state.qvel[:] = generator.uniform(-0.005, 0.005, self.model.nv)
+        offset = generator.uniform(-0.005, 0.005, self.model.nq)
+        velocity = generator.uniform(-0.005, 0.005, self.model.nv)
+        state.qpos[:] += offset
+        state.qvel[:] = velocity
 
     def observe(self, state: mujoco.MjData) -> FloatArray:
+        positions = state.qpos[1:]
         velocities = np.clip(state.qvel, -VELOCITY_LIMIT, VELOCITY_LIMIT)
-        return np.concatenate((state.qpos[1:], velocities))
+        return np.concatenate((positions, velocities))
 
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
         start = state.qpos[0]
         self.simulate(state, action)
-        velocity = (state.qpos[0] - start) / self.dt
+        moved = state.qpos[0] - start
+        velocity = moved / self.dt
         reward = velocity + 1.0 - 1e-3 * squared(action)
         height, angle = state.qpos[1:3]
         upright = 0.8 < height < 2.0 and -1.0 < angle < 1.0

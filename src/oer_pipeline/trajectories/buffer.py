@@ -136,7 +136,11 @@ def validate_buffer(buffer: ReplayBuffer, where: str) -> None:
     check_rules(RULES, columns, where)
 
 
-def write_buffer(path: Path, buffer: ReplayBuffer, where: str = "") -> None:
+def write_buffer(
+    path: Path,
+    buffer: ReplayBuffer,
+    where: str = "",
+) -> None:
     """Validate and write; errors call the place `where` (`path` when empty).
 
     Raises:

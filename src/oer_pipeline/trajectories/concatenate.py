@@ -42,8 +42,10 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
     _check_rewards(tables)
     columns: dict[str, Any] = {"reward": None}
     for name in TRANSITIONS.present(tables[0].arrays()):
-        if name not in ("next_known", "success"):
-            columns[name] = np.concatenate([getattr(table, name) for table in tables])
+        if name in ("next_known", "success"):
+            continue
+        parts = [getattr(table, name) for table in tables]
+        columns[name] = np.concatenate(parts)
     lengths = np.concatenate([table.lengths for table in tables])
     columns["episode"] = episode_numbers(lengths)
     columns["next_known"] = np.concatenate([table.known for table in tables])
@@ -57,8 +59,9 @@ def concatenate(tables: Sequence[Trajectories]) -> Trajectories:
 def diverged_mask(table: Trajectories) -> BoolArray:
     """Which episodes (E,) of a table that was rolled out diverged, whatever rows were
     selected since."""
-    numbers = table.metadata.get(DIVERGED_NUMBERS, [])
-    return np.isin(table.episode[table.starts], numbers)
+    diverged = table.metadata.get(DIVERGED_NUMBERS, [])
+    numbers = table.episode[table.starts]
+    return np.isin(numbers, diverged)
 
 
 def diverged_metadata(diverged: BoolArray) -> dict[str, list[int]]:
@@ -70,13 +73,16 @@ def diverged_metadata(diverged: BoolArray) -> dict[str, list[int]]:
 
 def episode_numbers(length: IntArray) -> IntArray:
     """The column `episode`, (N,) int32, of episodes of `length` (E,) rows."""
-    return np.repeat(np.arange(len(length), dtype=np.int32), length)
+    numbers = np.arange(len(length), dtype=np.int32)
+    return np.repeat(numbers, length)
 
 
 def _check_widths(tables: Sequence[Trajectories]) -> None:
     shapes = set()
     for table in tables:
-        shapes.add((table.observation.shape[1], table.action.shape[1]))
+        observation_size = table.observation.shape[1]
+        action_size = table.action.shape[1]
+        shapes.add((observation_size, action_size))
     if len(shapes) > 1:
         raise DataError(
             f"tables of different (observation, action) widths {sorted(shapes)}; all"
@@ -87,7 +93,9 @@ def _check_widths(tables: Sequence[Trajectories]) -> None:
 def _check_bounds(tables: Sequence[Trajectories]) -> None:
     bounds = []
     for table in tables:
-        bounds.append((table.metadata.get(LOW), table.metadata.get(HIGH)))
+        low = table.metadata.get(LOW)
+        high = table.metadata.get(HIGH)
+        bounds.append((low, high))
     if bounds.count(bounds[0]) != len(bounds):
         raise DataError(
             f"tables of different action bounds {bounds}; all must have the same"
@@ -119,15 +127,19 @@ def _merged(parts: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The metadata of several tables as one."""
     merged: dict[str, Any] = {}
     for key, value in parts[0].items():
-        same = all(key in part and part[key] == value for part in parts)
-        if same and key != DIVERGED_NUMBERS:
+        agreed = all(key in part and part[key] == value for part in parts)
+        if agreed and key != DIVERGED_NUMBERS:
             merged[key] = value
-    left_out = {*merged, DIVERGED_NUMBERS}
     rest = []
     for part in parts:
-        rest.append({key: part[key] for key in part if key not in left_out})
+        different = {}
+        for key, value in part.items():
+            if key != DIVERGED_NUMBERS and key not in merged:
+                different[key] = value
+        rest.append(different)
     if any(rest):
         merged["parts"] = rest
-    if any(DIVERGED in part for part in parts):
-        merged[DIVERGED] = sum(part.get(DIVERGED, 0) for part in parts)
+    counts = [part[DIVERGED] for part in parts if DIVERGED in part]
+    if counts:
+        merged[DIVERGED] = sum(counts)
     return merged

@@ -48,7 +48,11 @@ def make_header(
     return header
 
 
-def check_header(header: Header, schema: Schema, where: str) -> dict[str, Any]:
+def check_header(
+    header: Header,
+    schema: Schema,
+    where: str,
+) -> dict[str, Any]:
     """The metadata, after kind and version have been held against `schema`.
 
     Raises:

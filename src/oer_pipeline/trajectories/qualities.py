@@ -74,7 +74,11 @@ def cut(
     return replace(table, metadata=metadata)
 
 
-def _whole_episodes(raw: Trajectories, rows: int, where: str) -> Trajectories:
+def _whole_episodes(
+    raw: Trajectories,
+    rows: int,
+    where: str,
+) -> Trajectories:
     """The longest run of whole episodes from the start that fits into `rows` rows."""
     ends = raw.starts + raw.lengths
     fitting = ends[ends <= rows]

@@ -48,7 +48,11 @@ def not_negative(column: str) -> Rule:
     return Rule(column, "must not be negative", broken)
 
 
-def bounded(column: str, low: FloatArray = -ONE, high: FloatArray = ONE) -> Rule:
+def bounded(
+    column: str,
+    low: FloatArray = -ONE,
+    high: FloatArray = ONE,
+) -> Rule:
     """Every action dimension within its bounds, (A,) each; +-1 without them."""
     lowest = _scalar_if_equal(low)
     highest = _scalar_if_equal(high)
@@ -203,7 +207,11 @@ def find_flaws(
     return list(flaws.values())
 
 
-def check_rules(rules: Sequence[Rule], columns: Columns, where: str) -> None:
+def check_rules(
+    rules: Sequence[Rule],
+    columns: Columns,
+    where: str,
+) -> None:
     """Hold the columns against the rules, in order.
 
     Raises:
@@ -214,7 +222,12 @@ def check_rules(rules: Sequence[Rule], columns: Columns, where: str) -> None:
         raise DataError(f"{where}: {'; '.join(flaws)}")
 
 
-def check_widths(columns: Columns, first: str, second: str, where: str) -> None:
+def check_widths(
+    columns: Columns,
+    first: str,
+    second: str,
+    where: str,
+) -> None:
     """Two vector columns, of these names, have as many dimensions.
 
     Raises:

@@ -115,7 +115,11 @@ def present_columns(schema: Schema, record: object) -> dict[str, Array]:
     return present
 
 
-def check_arrays(schema: Schema, arrays: Mapping[str, Array], where: str) -> None:
+def check_arrays(
+    schema: Schema,
+    arrays: Mapping[str, Array],
+    where: str,
+) -> None:
     """Hold the arrays against the schema.
 
     Raises:

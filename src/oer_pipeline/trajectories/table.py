@@ -210,7 +210,11 @@ def validate_trajectories(trajectories: Trajectories, where: str) -> None:
         )
 
 
-def write_trajectories(path: Path, trajectories: Trajectories, where: str = "") -> None:
+def write_trajectories(
+    path: Path,
+    trajectories: Trajectories,
+    where: str = "",
+) -> None:
     """Validate and write; errors call the place `where` (`path` when empty).
 
     Raises:

@@ -40,7 +40,11 @@ from oer_pipeline.trajectories.schema import TRANSITION
 CHUNK = 8_192
 
 
-def read_d4rl(path: Path, where: str = "", source: Source | None = None) -> ForeignData:
+def read_d4rl(
+    path: Path,
+    where: str = "",
+    source: Source | None = None,
+) -> ForeignData:
     """Read a file block by block; float64 becomes float32, and that is counted.
 
     Args:

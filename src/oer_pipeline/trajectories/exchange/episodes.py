@@ -192,7 +192,11 @@ def _sizes_of_first(items: Mapping[Part, StoredColumn], places: Places) -> Sizes
     return Sizes(row_shapes, longer_by_one and "next_observation" not in places)
 
 
-def _opened(store: Store, places: Places, where: str) -> dict[Part, StoredColumn]:
+def _opened(
+    store: Store,
+    places: Places,
+    where: str,
+) -> dict[Part, StoredColumn]:
     """Every part of every column, each what it has to be."""
     items: dict[Part, StoredColumn] = {}
     flaws: list[str] = []

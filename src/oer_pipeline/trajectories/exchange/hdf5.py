@@ -23,7 +23,11 @@ VERSIONS = ("v108", "v110")
 metadata have checksums."""
 
 
-def open_column(group: Any, name: str, column: ColumnType) -> tuple[Any, str | None]:
+def open_column(
+    group: Any,
+    name: str,
+    column: ColumnType,
+) -> tuple[Any, str | None]:
     """The data set `name` of `group`, and what keeps it from holding `column`; None if
     nothing does."""
     if not _is_inside(group, name):

@@ -21,7 +21,12 @@ PATIENCE = 20.0
 """Seconds; attributes are read in a fraction of one."""
 
 
-def attributes(file: Any, path: Path, where: str, group: str = "/") -> dict[str, Any]:
+def attributes(
+    file: Any,
+    path: Path,
+    where: str,
+    group: str = "/",
+) -> dict[str, Any]:
     """The attributes of an open HDF5 file or group, sorted by name; what JSON cannot
     hold becomes text.
 

@@ -107,7 +107,11 @@ def read_minari(path: Path, where: str = "") -> ForeignData:
     )
 
 
-def write_minari(folder: Path, data: TableOrBuffer, dataset_id: str) -> None:
+def write_minari(
+    folder: Path,
+    data: TableOrBuffer,
+    dataset_id: str,
+) -> None:
     """Write a transition table or a replay buffer to `folder`, which Minari then knows
     as `dataset_id`.
 
@@ -160,7 +164,11 @@ def _lengths(data: TableOrBuffer) -> list[int]:
     return [1] * len(data)
 
 
-def _episode(data: TableOrBuffer, start: int, end: int) -> dict[str, Array]:
+def _episode(
+    data: TableOrBuffer,
+    start: int,
+    end: int,
+) -> dict[str, Array]:
     """The data sets of an episode that is made of the rows from `start` to `end`."""
     arrays = {}
     for name, array in data.arrays().items():
@@ -285,7 +293,11 @@ def _read(
     return converters, lengths
 
 
-def _open(group: Any, columns: Mapping[str, ColumnType], where: str) -> dict[str, Any]:
+def _open(
+    group: Any,
+    columns: Mapping[str, ColumnType],
+    where: str,
+) -> dict[str, Any]:
     """An episode's data sets by the table's names: each what it has to be, as long as
     there are actions."""
     items: dict[str, Any] = {}

@@ -41,7 +41,11 @@ HEADER_READERS = {
 }
 
 
-def read_npz(path: Path, where: str = "", source: Source | None = None) -> ForeignData:
+def read_npz(
+    path: Path,
+    where: str = "",
+    source: Source | None = None,
+) -> ForeignData:
     """Read an archive with D4RL's columns, one array each; float64 becomes float32, and
     that is counted.
 

@@ -48,7 +48,11 @@ def read_npz_episodes(source: Source, where: str = "") -> ForeignData:
     return read_episodes(episodes, places, names_lacking(names, single), size, where)
 
 
-def _check_numbers(folder: Path, files: Sequence[Path], where: str) -> None:
+def _check_numbers(
+    folder: Path,
+    files: Sequence[Path],
+    where: str,
+) -> None:
     """The archives count from 0 or 1 without a gap, and every archive of the folder
     counts."""
     nameless = sorted(set(folder.glob("*.npz")) - set(files))

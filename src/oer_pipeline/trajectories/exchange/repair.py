@@ -29,14 +29,18 @@ def split_episodes(draft: Draft, horizon: int) -> None:
     """
     columns = draft.columns
     terminal = columns["terminal"]
-    timeout = columns.setdefault("timeout", np.zeros(len(terminal), dtype=bool))
+    no_timeouts = np.zeros(len(terminal), dtype=bool)
+    timeout = columns.setdefault("timeout", no_timeouts)
     if not timeout.any():
         _, step = episodes_and_steps(terminal)
-        at_horizon = (step % horizon == horizon - 1) & ~terminal
+        is_last = step % horizon == horizon - 1
+        at_horizon = is_last & ~terminal
         if not _goes_on(draft, at_horizon):
             timeout |= at_horizon
-            draft.repairs["split_at_horizon"] = int(np.count_nonzero(at_horizon))
-    columns["episode"], columns["step"] = episodes_and_steps(terminal | timeout)
+            split = np.count_nonzero(at_horizon)
+            draft.repairs["split_at_horizon"] = int(split)
+    ends = terminal | timeout
+    columns["episode"], columns["step"] = episodes_and_steps(ends)
 
 
 def end_episodes(draft: Draft) -> None:
@@ -45,7 +49,8 @@ def end_episodes(draft: Draft) -> None:
     columns = draft.columns
     if "timeout" in columns:
         return
-    timeout = last_rows(columns["episode"]) & ~columns["terminal"]
+    ends = last_rows(columns["episode"])
+    timeout = ends & ~columns["terminal"]
     columns["timeout"] = timeout
     draft.repairs["ends_to_timeouts"] = int(np.count_nonzero(timeout))
 
@@ -53,7 +58,8 @@ def end_episodes(draft: Draft) -> None:
 def reverse(draft: Draft) -> None:
     """Turn the rows round: the file's last row came first."""
     for name, column in draft.columns.items():
-        draft.columns[name] = np.ascontiguousarray(column[::-1])
+        turned = column[::-1]
+        draft.columns[name] = np.ascontiguousarray(turned)
     draft.repairs["reversed"] = len(draft.columns["terminal"])
 
 
@@ -67,17 +73,20 @@ def refuse_backwards(draft: Draft) -> None:
     next_observation = columns["next_observation"]
     if len(observation) < 3:
         return
-    backwards = (next_observation[1:] == observation[:-1]).all(axis=1)
-    forwards = (next_observation[:-1] == observation[1:]).all(axis=1)
+    equal_before = next_observation[1:] == observation[:-1]
+    equal_after = next_observation[:-1] == observation[1:]
+    backwards = equal_before.all(axis=1)
+    forwards = equal_after.all(axis=1)
     if backwards.mean() <= 0.5 or forwards.mean() >= 0.5:
         return
     remedy = "say reversed: true for a file whose last row came first"
     if "reversed" in draft.repairs:
         remedy = "leave reversed out: the file's first row came first"
+    row = int(np.argmax(backwards)) + 1
+    count = int(backwards.sum())
     draft.flaws.append(
-        f"column {draft.name('next_observation')}, row"
-        f" {int(np.argmax(backwards)) + 1}: must be followed by what it holds; found"
-        f" it in the row before ({int(backwards.sum())} such rows): {remedy}"
+        f"column {draft.name('next_observation')}, row {row}: must be followed by what"
+        f" it holds; found it in the row before ({count} such rows): {remedy}"
     )
 
 
@@ -92,11 +101,12 @@ def choose_dimensions(draft: Draft, chosen: Sequence[int]) -> None:
                 f" {width - 1}; observation_dimensions asks for {dimension}"
             )
             return
+    dimensions = list(chosen)
     for name in ("observation", "next_observation"):
         if name in draft.columns:
-            kept = draft.columns[name][:, list(chosen)]
+            kept = draft.columns[name][:, dimensions]
             draft.columns[name] = np.ascontiguousarray(kept)
-    draft.repairs["observation_dimensions"] = {"kept": list(chosen), "of": width}
+    draft.repairs["observation_dimensions"] = {"kept": dimensions, "of": width}
 
 
 def _goes_on(draft: Draft, ends: BoolArray) -> bool:
@@ -106,7 +116,8 @@ def _goes_on(draft: Draft, ends: BoolArray) -> bool:
     rows = np.flatnonzero(ends[:-1])
     next_observation = draft.columns["next_observation"][rows]
     observation = draft.columns["observation"][rows + 1]
-    return bool((next_observation == observation).all(axis=1).any())
+    same = (next_observation == observation).all(axis=1)
+    return bool(same.any())
 
 
 def check_lengths(draft: Draft, horizon: int) -> None:
@@ -115,13 +126,13 @@ def check_lengths(draft: Draft, horizon: int) -> None:
     rows = np.flatnonzero(step == horizon)
     if not rows.size:
         return
-    beyond = len(step) - rows[0]  # steps of the first such episode beyond the horizon
-    next_starts = np.flatnonzero(step[rows[0] :] == 0)
-    if next_starts.size:
-        beyond = next_starts[0]
+    first = rows[0]
+    rest = step[first:]  # of the first such episode, and all that come after it
+    next_starts = np.flatnonzero(rest == 0)
+    beyond = next_starts[0] if next_starts.size else len(rest)
     length = horizon + int(beyond)
     draft.flaws.append(
-        f"column {draft.name('terminal')}, row {rows[0] - horizon}: must start an"
+        f"column {draft.name('terminal')}, row {first - horizon}: must start an"
         f" episode of at most {horizon} steps, the suite's horizon; found {length}"
         f" steps ({rows.size} such episodes); set the suite's horizon to that of"
         " the data"
@@ -137,29 +148,39 @@ def clip_actions(
     """Actions beyond the bounds, (A,) each, are clipped where the suite allows it,
     otherwise a flaw."""
     action = draft.columns["action"]
-    outside = (action < low) | (action > high)
-    rows = np.flatnonzero(outside.any(axis=1))
+    too_low = action < low
+    too_high = action > high
+    outside = (too_low | too_high).any(axis=1)
+    rows = np.flatnonzero(outside)
     if not rows.size:
         return
-    excess = np.maximum(low - action[rows], action[rows] - high)
-    worst, dimension = np.unravel_index(np.nanargmax(excess), excess.shape)
+    beyond = action[rows]
+    excess = np.maximum(low - beyond, beyond - high)
+    place = np.nanargmax(excess)
+    worst, dimension = np.unravel_index(place, excess.shape)
     if allowed:
         draft.repairs["clipped_actions"] = int(rows.size)
-        draft.repairs["largest_excess"] = float(excess[worst, dimension])
+        largest = excess[worst, dimension]
+        draft.repairs["largest_excess"] = float(largest)
         np.clip(action, low, high, out=action)
         return
     limits = f"{bound_text(low)} and {bound_text(high)}"
     first = rows[0]
+    value = value_text(action[first])
     worst_row = rows[worst]
+    worst_value = action[worst_row, dimension]
     draft.flaws.append(
         f"column {draft.name('action')}, row {first}: must lie within {limits}; found"
-        f" {value_text(action[first])} ({rows.size} such rows, the worst"
-        f" {action[worst_row, dimension]:g} in row {worst_row}); set clip_actions: true"
-        " to clip them"
+        f" {value} ({rows.size} such rows, the worst {worst_value:g} in row"
+        f" {worst_row}); set clip_actions: true to clip them"
     )
 
 
-def terminals_to_timeouts(draft: Draft, horizon: int, choice: str | None) -> None:
+def terminals_to_timeouts(
+    draft: Draft,
+    horizon: int,
+    choice: str | None,
+) -> None:
     """Terminal flags at the horizon become time-outs where the suite says so, otherwise
     a flaw of a foreign file.
 
@@ -169,7 +190,8 @@ def terminals_to_timeouts(draft: Draft, horizon: int, choice: str | None) -> Non
         choice: `Source.terminals_at_horizon`.
     """
     columns = draft.columns
-    at_horizon = columns["terminal"] & (columns["step"] == horizon - 1)
+    last_step = columns["step"] == horizon - 1
+    at_horizon = columns["terminal"] & last_step
     rows = np.flatnonzero(at_horizon)
     if choice == "timeout":
         columns["terminal"] &= ~at_horizon
@@ -201,7 +223,8 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     observation = columns["observation"]
     last = last_rows(columns["episode"])
     dropped = last & ~columns["terminal"]
-    moved = np.flatnonzero(dropped & columns["timeout"] & (columns["step"] > 0))
+    has_row_before = columns["step"] > 0
+    moved = np.flatnonzero(dropped & columns["timeout"] & has_row_before)
     columns["timeout"][moved - 1] = True
     next_observation = np.concatenate((observation[1:], observation[-1:]))
     next_observation[last] = observation[last]
@@ -218,6 +241,7 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     for name in columns:
         columns[name] = columns[name][kept]
     draft.number_steps(columns["episode"])
+    rows_dropped = np.count_nonzero(dropped)
     derived = np.count_nonzero(columns["next_known"])
-    draft.repairs["rows_dropped"] = int(np.count_nonzero(dropped))
+    draft.repairs["rows_dropped"] = int(rows_dropped)
     draft.repairs["next_observations_derived"] = int(derived)

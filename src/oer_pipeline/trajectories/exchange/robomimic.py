@@ -130,7 +130,12 @@ def _demonstrations(parent: Any, where: str) -> list[str]:
     return sorted(names, key=lambda name: int(name.removeprefix(stem)))
 
 
-def _keys(episode: Any, name: str, source: Source, where: str) -> list[str]:
+def _keys(
+    episode: Any,
+    name: str,
+    source: Source,
+    where: str,
+) -> list[str]:
     """The data sets that an observation is made of."""
     if not is_group(episode, name):
         if source.observation_keys is not None and HDF5Store(episode).has(name):

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from oer_pipeline.trajectories.schema import Array, ColumnType
 
 BLOCK = 65_536
 """Rows read at once."""
+Shape: TypeAlias = tuple[int, ...]
 MOST_NAMES = 12
 NUMBER_AT_THE_END = re.compile(r"[0-9]+$")
 
@@ -28,7 +29,7 @@ class StoredColumn(Protocol):
     """A column in a file, not yet read."""
 
     @property
-    def shape(self) -> tuple[int, ...]:
+    def shape(self) -> Shape:
         """Rows first."""
 
     @property
@@ -61,16 +62,18 @@ def dtype_flaw(dtype: np.dtype[Any], column: ColumnType) -> str | None:
         "b": dtype.kind in "biuf",
         "i": dtype.kind == "i",
     }
-    return None if fits[kind] else f"found {dtype}; it takes {TAKES[kind]}"
+    if fits[kind]:
+        return None
+    return f"found {dtype}; it takes {TAKES[kind]}"
 
 
-def shape_flaw(shape: tuple[int, ...], column: ColumnType) -> str:
+def shape_flaw(shape: Shape, column: ColumnType) -> str:
     """How a shape differs from that which the column takes."""
     wanted = "(N, D)" if column.vector else "(N,)"
     return f"found shape {shape}; it takes {wanted}"
 
 
-def without_trailing_one(shape: tuple[int, ...], column: ColumnType) -> tuple[int, ...]:
+def without_trailing_one(shape: Shape, column: ColumnType) -> Shape:
     """(N,) of (N, 1) where the column takes single values; any other shape as it is."""
     if not column.vector and shape[1:] == (1,):
         return shape[:1]
@@ -87,8 +90,10 @@ def list_names(names: Sequence[str]) -> str:
     listed: list[str] = []
     for members in families.values():
         members.sort(key=_number)
+        first = members[0]
+        last = members[-1]
         if len(members) > 2:
-            listed.append(f"{members[0]} to {members[-1]}")
+            listed.append(f"{first} to {last}")
         else:
             listed += members
     if len(listed) > MOST_NAMES:
@@ -98,5 +103,8 @@ def list_names(names: Sequence[str]) -> str:
 
 
 def _number(name: str) -> tuple[int, str]:
+    """By number, then by name."""
     digits = NUMBER_AT_THE_END.search(name)
-    return (int(digits[0]) if digits else 0, name)
+    if digits is None:
+        return 0, name
+    return int(digits[0]), name
