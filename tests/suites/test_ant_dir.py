@@ -13,7 +13,8 @@ from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.rollout import episode_generators, rollout
 from oer_pipeline.suites.suite import Suite
 
-STEPS, ANGLE = 60, 2.5
+STEPS = 60
+ANGLE = 2.5
 
 
 def actions() -> FloatArray:
@@ -37,10 +38,8 @@ def test_a_plain_loop_gives_the_same_observations_rewards_and_start(
     for t in range(int(episode.length[0])):
         seen = np.concatenate((ant.data.qpos[2:], ant.data.qvel)).astype(np.float32)
         np.testing.assert_array_equal(episode.observation[0, t], seen)
-        before, position = (
-            ant.data.body("torso").xpos[:2].copy(),
-            ant.data.qpos[:2].copy(),
-        )
+        before = ant.data.body("torso").xpos[:2].copy()
+        position = ant.data.qpos[:2].copy()
         action = np.clip(actions()[t], -1, 1).astype(np.float64)
         ant.go(action)
         mujoco.mj_rnePostConstraint(ant.model, ant.data)
@@ -52,22 +51,18 @@ def test_a_plain_loop_gives_the_same_observations_rewards_and_start(
         ) -> float:
             return float(velocity @ goal - cost - 5e-4 * np.square(forces).sum() + 1.0)
 
-        velocity, force = (
-            (ant.data.body("torso").xpos[:2] - before) / 0.05,
-            ant.data.cfrc_ext,
-        )
-        rewards["table"].append(reward(velocity, np.clip(force[1:], -1, 1)))
-        rewards["unclipped"].append(reward(velocity, force[1:]))
+        velocity = (ant.data.body("torso").xpos[:2] - before) / 0.05
+        of_root = (ant.data.qpos[:2] - position) / 0.05
+        force = ant.data.cfrc_ext[1:]
+        clipped = np.clip(force, -1, 1)
+        rewards["table"].append(reward(velocity, clipped))
+        rewards["unclipped"].append(reward(velocity, force))
         rewards["without_contacts"].append(reward(velocity, np.zeros(6)))
-        rewards["from_qpos"].append(
-            reward((ant.data.qpos[:2] - position) / 0.05, np.clip(force[1:], -1, 1))
-        )
+        rewards["from_qpos"].append(reward(of_root, clipped))
     recorded = episode.reward[0, : episode.length[0]]
     np.testing.assert_allclose(recorded, rewards.pop("table"), rtol=1e-5, atol=1e-6)
-    for (
-        wrong,
-        values,
-    ) in rewards.items():  # the episode tells the table's reward from likely mistakes
+    # The episode tells the table's reward from likely mistakes.
+    for wrong, values in rewards.items():
         assert np.abs(recorded - values).max() > 1e-4, wrong
 
 
@@ -89,10 +84,9 @@ def test_start_states_spread_as_the_table_says() -> None:
         lambda o, _: o[:, :8],
         0,
     )
-    offset, velocity = (
-        runs.observation[:, 0, :13] - AntDir(0.0).model.qpos0[2:],
-        runs.observation[:, 0, 13:],
-    )
+    start = runs.observation[:, 0]
+    offset = start[:, :13] - AntDir(0.0).model.qpos0[2:]
+    velocity = start[:, 13:]
     assert np.abs(offset).max() <= 0.1 + 1e-6
     np.testing.assert_allclose(offset.std(), 0.2 / np.sqrt(12), rtol=0.05)
     np.testing.assert_allclose(velocity.std(), 0.1, rtol=0.05)
@@ -100,26 +94,26 @@ def test_start_states_spread_as_the_table_says() -> None:
 
 
 def test_it_is_terminal_where_the_torso_leaves_20_cm_to_1_m() -> None:
-    physics, fates = AntDir(ANGLE), set()
+    physics = AntDir(ANGLE)
+    cases = set()
     for height in (-1.0, 0.18, 0.22, 0.5, 0.97, 1.05, 1.5):
         for rising in (-8.0, 0.0, 1.0):
             state = physics.new_state()
             physics.reset(state, np.random.default_rng(0))
-            state.qpos[2], state.qvel[2] = height, rising
+            state.qpos[2] = height
+            state.qvel[2] = rising
             terminal = physics.step(state, np.zeros(8)).terminal
             assert terminal == (not 0.2 <= state.qpos[2] <= 1.0)
-            fates.add((terminal, bool(state.qpos[2] > 0.5)))
-    assert fates == {(True, True), (True, False), (False, True), (False, False)}
+            cases.add((terminal, bool(state.qpos[2] > 0.5)))
+    assert cases == {(True, True), (True, False), (False, True), (False, False)}
 
 
 def test_the_goal_turns_the_reward_and_nothing_else(roll: Any) -> None:
-    ahead, back = (
-        roll(AntDir(angle), 0.2 * actions()) for angle in (ANGLE, ANGLE + np.pi)
-    )
+    ahead = roll(AntDir(ANGLE), 0.2 * actions())
+    back = roll(AntDir(ANGLE + np.pi), 0.2 * actions())
     np.testing.assert_array_equal(ahead.observation, back.observation)
-    shared = (
-        ahead.reward + back.reward
-    ) / 2  # the velocities cancel: cost and bonus remain
+    # The velocities cancel: cost and bonus remain.
+    shared = (ahead.reward + back.reward) / 2
     assert (shared <= 1.0).all()
     assert (np.abs(ahead.reward - back.reward).max()) > 0.1
 
@@ -127,6 +121,6 @@ def test_the_goal_turns_the_reward_and_nothing_else(roll: Any) -> None:
 def test_looking_for_no_islands_changes_no_bit(roll: Any) -> None:
     looking = AntDir(ANGLE)
     looking.model.opt.disableflags &= ~int(mujoco.mjtDisableBit.mjDSBL_ISLAND)
-    np.testing.assert_array_equal(
-        roll(looking, actions()).observation, roll(AntDir(ANGLE), actions()).observation
-    )
+    slow = roll(looking, actions())
+    fast = roll(AntDir(ANGLE), actions())
+    np.testing.assert_array_equal(slow.observation, fast.observation)

@@ -113,18 +113,13 @@ def test_an_untrained_policy_is_refused_by_name(
 @pytest.fixture
 def behaviours(wild: Any) -> BehaviourFile:
     """Made-up policies of the default suite's first task."""
-    policies = {
-        "medium": wild(20, 6),
-        "final": replace(wild(20, 6)),
-        "replay_1": wild(20, 6),
-        "replay_10": wild(20, 6),
-    }
-    policies = {
-        stage: replace(
-            policy, weights={n: w + number for n, w in policy.weights.items()}
-        )
-        for number, (stage, policy) in enumerate(policies.items())
-    }
+    policies = {}
+    for number, stage in enumerate(("medium", "final", "replay_1", "replay_10")):
+        policy = wild(20, 6)
+        weights = {}
+        for name, weight in policy.weights.items():
+            weights[name] = weight + number
+        policies[stage] = replace(policy, weights=weights)
     return BehaviourFile(
         policies,
         {
@@ -377,16 +372,17 @@ def test_evaluation_starts_are_common_to_members_and_never_those_of_the_data(
         )
 
     result = evaluate_policies(tasks, act, members=2, episodes=5, purpose="evaluation")
-    starts = [[run.observation[:, 0] for run in by_member] for by_member in result]
-    for by_member in starts:
-        np.testing.assert_array_equal(by_member[0], by_member[1])
-    assert not np.array_equal(result[0][0].reward, result[0][1].reward)
-    collected = [
-        play(task, ZeroPolicy(), 100, f"collect {kind}").observation[:, 0]
-        for task in tasks
-        for kind in ("medium", "random")
-    ]
-    everything = np.concatenate([starts[0][0], starts[1][0], *collected])
+    starts = []
+    for one, other in result:
+        np.testing.assert_array_equal(one.observation[:, 0], other.observation[:, 0])
+        starts.append(one.observation[:, 0])
+    one, other = result[0]
+    assert not np.array_equal(one.reward, other.reward)
+    for task in tasks:
+        for kind in ("medium", "random"):
+            collected = play(task, ZeroPolicy(), 100, f"collect {kind}")
+            starts.append(collected.observation[:, 0])
+    everything = np.concatenate(starts)
     assert len(np.unique(everything, axis=0)) == len(everything) == 410
 
 

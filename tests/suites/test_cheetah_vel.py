@@ -47,27 +47,24 @@ def test_observations_rewards_and_reset_are_those_of_a_plain_loop(
         for _ in range(5):
             mujoco.mj_step(model, data)
         velocity = (data.qpos[0] - before) / 0.05
-        reward = (
-            -abs(velocity - TARGET) - 0.05 * np.square(action.astype(np.float64)).sum()
-        )
+        cost = 0.05 * np.square(action.astype(np.float64)).sum()
+        reward = -abs(velocity - TARGET) - cost
         assert episode.reward[0, t] == pytest.approx(reward, rel=1e-6)
     assert not episode.terminal[0]
     assert episode.length[0] == STEPS
 
 
 def observation(data: mujoco.MjData) -> FloatArray:
-    return np.concatenate((data.qpos[1:], data.qvel, data.body("torso").xpos)).astype(
-        np.float32
-    )
+    torso = data.body("torso").xpos
+    observed = np.concatenate((data.qpos[1:], data.qvel, torso))
+    return observed.astype(np.float32)
 
 
 def test_the_reward_follows_from_what_was_recorded(episode: Episodes) -> None:
     """xpos lags qpos[0] by one substep of 0.01 s, which the recorded velocity makes
     good."""
-    recorded, action = (
-        episode.observation[0].astype(np.float64),
-        episode.action[0].astype(np.float64),
-    )
+    recorded = episode.observation[0].astype(np.float64)
+    action = episode.action[0].astype(np.float64)
     x = recorded[:, 17] + 0.01 * recorded[:, 8]
     x[0] = recorded[0, 17]  # nothing lags after a reset
     reward = -np.abs(np.diff(x) / 0.05 - TARGET) - 0.05 * np.square(action).sum(axis=1)

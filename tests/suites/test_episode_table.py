@@ -30,19 +30,17 @@ def episodes() -> Episodes:
     action = draw.uniform(-1, 1, (5, HORIZON, 2)).astype(np.float32)
     reward = draw.standard_normal((5, HORIZON), dtype=np.float32)
     for b, steps in enumerate(length):
-        observation[b, steps + 1 :], action[b, steps:], reward[b, steps:] = 0, 0, 0
-    terminal, diverged = (
-        np.array([0, 1, 0, 0, 1], bool),
-        np.array([0, 0, 1, 1, 0], bool),
-    )
+        observation[b, steps + 1 :] = 0
+        action[b, steps:] = 0
+        reward[b, steps:] = 0
     return Episodes(
         observation,
         action,
         reward,
-        terminal,
-        diverged,
-        length,
-        np.zeros(len(length), dtype=bool),
+        terminal=np.array([0, 1, 0, 0, 1], bool),
+        diverged=np.array([0, 0, 1, 1, 0], bool),
+        length=length,
+        success=np.zeros(len(length), bool),
     )
 
 
@@ -72,9 +70,10 @@ def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
     validate_trajectories(table, "here")
     np.testing.assert_array_equal(table.action[:2], [bounds.low, bounds.high])
     np.testing.assert_array_equal(table.bounds, bounds)
-    kept = np.concatenate(
-        [episodes.action[b, :steps] for b, steps in enumerate(episodes.length)]
-    )
+    taken = []
+    for action, steps in zip(episodes.action, episodes.length, strict=True):
+        taken.append(action[:steps])
+    kept = np.concatenate(taken)
     np.testing.assert_allclose(table.scaled().action, kept, atol=1e-6)
     with pytest.raises(DataError, match="different action bounds"):
         concatenate([table, table_from_episodes(episodes, {}, HORIZON)])
@@ -83,15 +82,13 @@ def test_own_bounds_are_stored_in_their_units(episodes: Episodes) -> None:
 def test_the_stored_action_is_the_one_that_was_applied() -> None:
     task = Task("own", 1, "gymnasium", {"id": "Pendulum-v1"}, 5)
     physics = task.physics()
-    table = table_from_episodes(
-        play(task, UniformPolicy(), 2, "test"), {}, 5, physics.bounds
-    )
+    episodes = play(task, UniformPolicy(), 2, "test")
+    table = table_from_episodes(episodes, {}, 5, physics.bounds)
     validate_trajectories(table, "here")
     assert np.abs(table.action).max() > 1
-    angle = np.arctan2(table.observation[:, 1], table.observation[:, 0])
-    cost = (
-        angle**2 + 0.1 * table.observation[:, 2] ** 2 + 0.001 * table.action[:, 0] ** 2
-    )
+    cos, sin, velocity = table.observation.T
+    [torque] = table.action.T
+    cost = np.arctan2(sin, cos) ** 2 + 0.1 * velocity**2 + 0.001 * torque**2
     np.testing.assert_allclose(table.reward, -cost, atol=1e-4)
 
 
@@ -101,18 +98,14 @@ def test_roll_out_shorter_than_the_horizon_is_no_timeout(episodes: Episodes) -> 
 
 
 def test_all_diverged(episodes: Episodes) -> None:
-    nothing = Episodes(
-        *(getattr(episodes, name)[3:4] for name in Episodes.__dataclass_fields__)
-    )
+    nothing = episodes.take(slice(3, 4))
     with pytest.raises(DataError, match="1 episodes, but none has a step; 1 diverged"):
         table_from_episodes(nothing, {}, HORIZON)
 
 
 def test_concatenate(make: Callable[..., Trajectories]) -> None:
-    one, two = (
-        make((2, 3), 1, seed_used=1, diverged_episodes=1),
-        make((4,), 2, seed_used=2, diverged_episodes=1),
-    )
+    one = make((2, 3), 1, seed_used=1, diverged_episodes=1)
+    two = make((4,), 2, seed_used=2, diverged_episodes=1)
     both = concatenate([one, two.select(slice(None))])
     validate_trajectories(both, "here")
     assert both.episode.tolist() == [0, 0, 1, 1, 1, 2, 2, 2, 2]

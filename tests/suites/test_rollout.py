@@ -73,7 +73,9 @@ def test_start_states_differ_between_purposes_seeds_tasks_and_numbers(
         ("evaluation", 1, 1),
     ]
     keys += [("evaluation", 0, 2)]
-    generators = [g for key in keys for g in episode_generators(*key, 25)]
+    generators = []
+    for key in keys:
+        generators += episode_generators(*key, 25)
     runs = rollout([signed.tasks[0].physics()] * len(generators), generators, lean, 0)
     assert len(np.unique(runs.observation[:, 0], axis=0)) == len(generators)
 

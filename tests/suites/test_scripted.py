@@ -39,11 +39,9 @@ pytest.importorskip(
 
 CONF = Path(__file__).parents[2] / "conf" / "base" / "suites_continual_world.yml"
 CONFIG = yaml.safe_load(CONF.read_text())
-TASKS = [
-    task
-    for name in ("continual_world_10", "continual_world_tuning")
-    for task in Suite.from_config(name, CONFIG[name]).tasks
-]
+SEQUENCE = Suite.from_config("continual_world_10", CONFIG["continual_world_10"])
+TUNING = Suite.from_config("continual_world_tuning", CONFIG["continual_world_tuning"])
+TASKS = [*SEQUENCE.tasks, *TUNING.tasks]
 
 
 @pytest.fixture

@@ -18,31 +18,30 @@ REFERENCES = {"random": {"mean": -100.0}, "expert": {"mean": 100.0}}
 def test_card(table: Trajectories) -> None:
     card = json.loads(json.dumps(data_card(table), allow_nan=False))
     assert card["provenance"] == dict(table.metadata)
-    assert (
-        card["transitions"],
-        card["episodes"],
-        card["observation_size"],
-        card["action_size"],
-    ) == (8, 3, 5, 2)
+    assert card["transitions"] == 8
+    assert card["episodes"] == 3
+    assert card["observation_size"] == 5
+    assert card["action_size"] == 2
+    assert card["bytes"] == 8 * (2 * 5 + 2 + 1 + 1 + 1) * 4 + 16
     assert card["sha256"] == table.content_hash()
-    assert (card["episode_lengths"]["min"], card["episode_lengths"]["max"]) == (1, 4)
-    assert card["returns"]["mean"] == pytest.approx(table.returns.mean())
-    assert sum(card["returns"]["histogram"]["counts"]) == 3
-    np.testing.assert_allclose(
-        card["coverage"]["observation"]["std"], table.observation.std(axis=0), rtol=1e-5
-    )
-    np.testing.assert_allclose(
-        card["coverage"]["action"]["max"], table.action.max(axis=0)
-    )
-    assert (card["terminal_episodes"], card["terminal_at_horizon"]) == (1, 0)
+    lengths = card["episode_lengths"]
+    assert (lengths["min"], lengths["max"]) == (1, 4)
+    assert sum(lengths["histogram"]["counts"]) == 3
+    returns = card["returns"]
+    assert returns["mean"] == pytest.approx(table.returns.mean())
+    assert sum(returns["histogram"]["counts"]) == 3
+    deviation = card["coverage"]["observation"]["std"]
+    largest = card["coverage"]["action"]["max"]
+    np.testing.assert_allclose(deviation, table.observation.std(axis=0), rtol=1e-5)
+    np.testing.assert_allclose(largest, table.action.max(axis=0))
+    assert card["terminal_episodes"] == 1
+    assert card["terminal_at_horizon"] == 0
+    assert card["timeout_episodes"] == 2
     assert not [key for key in card if "normalised" in key]
-    assert sum(card["episode_lengths"]["histogram"]["counts"]) == 3
-    assert (card["timeout_episodes"], card["bytes"]) == (
-        2,
-        8 * (2 * 5 + 2 + 1 + 1 + 1) * 4 + 16,
-    )
     assert card["action_bounds"] == {"low": [-1.0, -1.0], "high": [1.0, 1.0]}
-    assert (card["mended"], card["versions"], card["at_bounds"]) == ({}, {}, 0.0)
+    assert card["mended"] == {}
+    assert card["versions"] == {}
+    assert card["at_bounds"] == 0.0
 
 
 def test_card_of_imported_data(table: Trajectories) -> None:

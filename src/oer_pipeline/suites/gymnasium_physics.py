@@ -230,10 +230,8 @@ def _hint(id: str) -> str:
         return f" ({guess}?)"
     if ":" in id:
         return ""
-    return (
-        "; if another package registers it, name that one's module before it, id:"
-        f" package.module:{id}"
-    )
+    advice = "if another package registers it, name that one's module before it"
+    return f"; {advice}, id: package.module:{id}"
 
 
 def _flat(space: gymnasium.Space[Any], where: str) -> gymnasium.spaces.Box:

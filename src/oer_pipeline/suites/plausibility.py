@@ -82,10 +82,8 @@ def space_difference(
     high = np.asarray(stated[1], dtype=np.float32)
     if np.array_equal(low, bounds.low) and np.array_equal(high, bounds.high):
         return None
-    return (
-        f"{low.tolist()} to {high.tolist()}; the environment's is"
-        f" {bounds.low.tolist()} to {bounds.high.tolist()}"
-    )
+    wanted = f"{bounds.low.tolist()} to {bounds.high.tolist()}"
+    return f"{low.tolist()} to {high.tolist()}; the environment's is {wanted}"
 
 
 def warn(fit: dict[str, Any], where: str, environment: str) -> None:

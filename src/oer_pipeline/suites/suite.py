@@ -262,12 +262,12 @@ def _spaces(physics: Physics) -> str:
 
 def _check_keys(
     where: str,
-    found: AbstractSet[str],
+    keys: AbstractSet[str],
     needed: AbstractSet[str],
     optional: AbstractSet[str] = frozenset(),
 ) -> None:
-    missing = needed - found
-    unknown = found - needed - optional
+    missing = needed - keys
+    unknown = keys - needed - optional
     odd = sorted(missing | unknown, key=str)
     if odd:
         also = f", and may have {sorted(optional)}" if optional else ""
