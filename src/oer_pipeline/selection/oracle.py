@@ -1,5 +1,7 @@
-"""The upper reference: what the policy visits in the environment itself. Not
-offline."""
+"""The upper reference: what the policy visits in the environment itself. Not offline.
+
+Shapes: V visited states, O observation.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import torch
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.selection.neighbours import Neighbours, Query
+from oer_pipeline.selection.neighbours import NeighbourSearch, Query
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import (
     Selection,
@@ -18,7 +20,7 @@ from oer_pipeline.selection.protocol import (
     Selector,
     needed,
 )
-from oer_pipeline.selection.space import Space, raw
+from oer_pipeline.selection.space import StateSpace
 
 
 @dataclass(frozen=True)
@@ -42,53 +44,48 @@ class Oracle(Selector):
         visits = needed(request.visits, "oracle", "states visited in the environment")()
         _check(visits, request.data.observation.shape[1])
         (request,), rows = in_content_order([request])
-        observation = torch.from_numpy(request.data.observation).to(request.device)
-        space = Space.of(observation, raw, request.distance_dimensions)
-        states = torch.from_numpy(np.ascontiguousarray(visits, np.float32)).to(
-            request.device
-        )
-        search, points = Neighbours(space(observation)), space(states)
+        device = request.device
+        observation = torch.from_numpy(request.data.observation).to(device)
+        space = StateSpace.of_data(observation, request.distance_dimensions)
+        search = NeighbourSearch(space.points(observation))
+        visited = torch.from_numpy(np.ascontiguousarray(visits, np.float32))
+        points = space.points(visited.to(device))
         chosen: list[int] = []
         distances: list[float] = []
         while len(chosen) < request.size:
-            drawn = torch.randperm(len(points), generator=request.generator)[
-                : request.size - len(chosen)
-            ]
-            for row, distance in _snap(search, points[drawn.to(points.device)]):
+            missing = request.size - len(chosen)
+            order = torch.randperm(len(points), generator=request.generator)
+            drawn = points[order[:missing].to(device)]
+            for row, distance in _assign(search, drawn):
                 chosen.append(row)
                 distances.append(distance)
         notes = {"visits": len(visits), "mean_distance": float(np.mean(distances))}
         return Selection.unwalked(rows[chosen], notes)
 
 
-def _snap(search: Neighbours, points: torch.Tensor) -> list[tuple[int, float]]:
-    """A sample of its own and how far it is, for each of the points, in their order; no
+def _assign(search: NeighbourSearch, points: torch.Tensor) -> list[tuple[int, float]]:
+    """A different sample for each of the points, in their order, and how far it is; no
     more points than samples."""
-    taken: dict[int, tuple[int, float]] = {}
+    assigned: dict[int, tuple[int, float]] = {}
     waiting = list(range(len(points)))
     while waiting:
-        found = search.nearest({0: Query(points[waiting])})[0]
-        wanted = zip(
-            found.distance[:, 0].tolist(),
-            waiting,
-            found.index[:, 0].tolist(),
-            strict=True,
-        )
-        served: dict[int, int] = {}
-        for distance, point, row in sorted(wanted):
+        nearest = search.nearest({0: Query(points[waiting])})[0]
+        rows = nearest.index[:, 0].tolist()
+        distances = nearest.distance[:, 0].tolist()
+        served: set[int] = set()
+        for distance, point, row in sorted(zip(distances, waiting, rows, strict=True)):
             if row not in served:
-                served[row], taken[point] = point, (row, distance)
+                served.add(row)
+                assigned[point] = (row, distance)
         search.close(torch.tensor(list(served)))
-        waiting = [point for point in waiting if point not in taken]
-    return [taken[point] for point in range(len(points))]
+        waiting = [point for point in waiting if point not in assigned]
+    return [assigned[point] for point in range(len(points))]
 
 
 def _check(visits: FloatArray, observations: int) -> None:
     if visits.ndim != 2 or not len(visits) or visits.shape[1] != observations:
-        raise DataError(
-            f"visits have shape {visits.shape}; at least one row of {observations}"
-            " columns is needed"
-        )
+        wanted = f"at least one row of {observations} columns is needed"
+        raise DataError(f"visits have shape {visits.shape}; {wanted}")
     bad = np.flatnonzero(~np.isfinite(visits).all(axis=1))
     if len(bad):
         raise DataError(f"visit {bad[0]} is not finite: {visits[bad[0]].tolist()}")

@@ -28,8 +28,7 @@ class Surprise(ScoreSelector):
         discount = needed(request.discount, self.name, "the critic's discount")
         data = request.data.select(rows)
         action = request.actions(data.next_observation, rows)
-        then = discount * request.values(critic, data.next_observation, action, rows)
-        now = request.values(critic, data.observation, data.action, rows)
-        return np.asarray(
-            np.abs(data.rewards + np.where(data.terminal, 0.0, then) - now)
-        )
+        next_value = request.values(critic, data.next_observation, action, rows)
+        future = np.where(data.terminal, 0.0, discount * next_value)
+        value = request.values(critic, data.observation, data.action, rows)
+        return np.asarray(np.abs(data.rewards + future - value))

@@ -60,7 +60,7 @@ def judge_selectors(
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
     from oer_pipeline.metrics.judging import judge
-    from oer_pipeline.selection.answers import selected
+    from oer_pipeline.selection.check_selection import checked_selections
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
@@ -82,7 +82,7 @@ def judge_selectors(
                 discount,
                 {seed: visits_by_seed[seed].observation for seed in seeds},
             )
-            selections = selected(name, selector, list(requests.values()))
+            selections = checked_selections(name, selector, list(requests.values()))
             for seed, selection in zip(seeds, selections, strict=True):
                 buffer = fill(requests[seed], selection, "policy")
                 verdict = judge(
