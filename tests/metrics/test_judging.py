@@ -12,8 +12,9 @@ import pytest
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics import judging
+from oer_pipeline.metrics.distances import DataSpace, distances_to_nearest
 from oer_pipeline.metrics.fidelity import buffer_fidelity
-from oer_pipeline.metrics.judging import Space, episode_kinds, judge, nearest, outside
+from oer_pipeline.metrics.judging import episode_kinds, judge, share_outside
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -135,12 +136,9 @@ def test_coverage_counts_states_near_the_buffer(data: Trajectories) -> None:
     assert everything["cells"] == judging.CELLS
     one = found(data, np.array([7]), data.observation[:1])
     assert one["cells"] == one["rows"] == one["episodes"] == 1
-    space = Space.of(data.observation, DIMENSIONS)
-    own = nearest(
-        space.points(data.observation),
-        space.points(data.observation),
-        itself=np.arange(len(data)),
-    )[1]
+    space = DataSpace.of(data.observation, DIMENSIONS)
+    points = space.points(data.observation)
+    own = distances_to_nearest(points, points, excluded=np.arange(len(data)))
     near = space.distances(data.observation, data.observation[[7]]) <= np.quantile(
         own, 0.99
     )
@@ -193,17 +191,6 @@ def test_random_share_comes_from_the_kinds_that_the_table_names(
     )
 
 
-def test_nearest_is_exact_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = np.random.default_rng(3)
-    a, b = draw.normal(size=(100, 9)), draw.normal(size=(80, 9))
-    brute = np.linalg.norm(a[:, None] - b[None], axis=2)
-    for pairs in (2**22, 7 * len(b)):
-        monkeypatch.setattr(judging, "PAIRS", pairs)
-        index, distance = nearest(a, b)
-        np.testing.assert_array_equal(index, brute.argmin(axis=1))
-        np.testing.assert_allclose(distance, brute.min(axis=1), rtol=1e-12)
-
-
 def test_what_does_not_fit_is_refused(data: Trajectories) -> None:
     buffer, visits = make_buffer(data, np.arange(5)), data.observation[:3]
     for other in (
@@ -226,9 +213,9 @@ def test_the_share_outside_counts_visits_that_no_buffer_can_follow(
     data: Trajectories,
 ) -> None:
     far = data.observation[:4] + 1e3
-    assert outside(data.observation, data.observation, DIMENSIONS) == 0
+    assert share_outside(data.observation, data.observation, DIMENSIONS) == 0
     assert (
-        outside(
+        share_outside(
             data.observation, np.concatenate((data.observation[:12], far)), DIMENSIONS
         )
         == 0.25

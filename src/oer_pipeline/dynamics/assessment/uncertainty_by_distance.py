@@ -33,11 +33,16 @@ def uncertainty_by_distance(
     `spearman`: rank correlation with the true error, inside; null where either is
     constant. The error is the L2 norm of the ensemble mean's over standardised outputs.
     `error_by_decile`: that error's mean in ten equal groups of rows, from the least to
-    the most uncertain. `inside`, `random_action`, `perturbed_state` (`outside_the_data`):
-    the 0.1, 0.5 and 0.9 quantiles of the uncertainty there. `auroc`: the probability
-    that a pair from outside is more uncertain than a held-out one, 0.5 where the model
-    can't tell, for either outside. What happens outside is unknown, so there is no
-    error to compare with.
+    the most uncertain. `inside`, `random_action`, `perturbed_state` (made by
+    `outside_the_data`): the 0.1, 0.5 and 0.9 quantiles of the uncertainty there.
+    `auroc`: the probability that a pair from outside is more uncertain than a held-out
+    one, 0.5 where the model can't tell, for either outside. What happens outside is
+    unknown, so there is no error to compare with.
+
+    Args:
+        model: to assess.
+        heldout: B rows.
+        draws: decide what lies outside.
     """
     inside = (torch.from_numpy(heldout.observation), torch.from_numpy(heldout.action))
     mean, _ = model.standardised(*inside)
