@@ -55,8 +55,8 @@ def buffer_fidelity(
             dimension that varies.
     """
     space = DataSpace.of_moments(mean, std, dimensions)
-    _check("visits", visits, len(mean))
-    _check("buffer", buffer, len(mean))
+    check_states("visits", visits, len(mean))
+    check_states("buffer", buffer, len(mean))
     visited = space.points(visits)
     kept = space.points(buffer)
     return Fidelity(
@@ -91,7 +91,12 @@ def _lengths(difference_QD: FloatArray) -> FloatArray:
     return np.sqrt(length_Q)
 
 
-def _check(name: str, states: FloatArray, width: int) -> None:
+def check_states(name: str, states: FloatArray, width: int) -> None:
+    """Refuse states that are none, of another width than the data's or not finite.
+
+    Raises:
+        DataError: names them, and their shape or the row.
+    """
     if states.ndim != 2 or not len(states) or states.shape[1] != width:
         wanted = f"at least one row of {width} columns is needed"
         raise DataError(f"{name} have shape {states.shape}; {wanted}")

@@ -20,7 +20,7 @@ from oer_pipeline.metrics.distances import (
     distances_to_nearest,
     nearest,
 )
-from oer_pipeline.metrics.fidelity import buffer_fidelity
+from oer_pipeline.metrics.fidelity import buffer_fidelity, check_states
 from oer_pipeline.metrics.report import DIRECTIONS
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
@@ -33,64 +33,111 @@ RADIUS_QUANTILE = 0.99
 QUANTILES = (0.1, 0.5, 0.9)
 
 
-def judge(
-    buffer: ReplayBuffer,
-    data: Trajectories,
-    visits: FloatArray,
-    policy_action: FloatArray,
-    distance_dimensions: Sequence[int],
-) -> Judgement:
-    """Judge a buffer by what the policy visits and does.
+class BufferJudge:
+    """Judges buffers of one task's data by what one policy visits.
 
-    - `rows`, `episodes` that they come from; `walked` and `filled`, null where no walk
-      chose them.
-    - `visits_to_buffer`, `buffer_to_visits`: fidelity (metrics/fidelity.py) over
-      `distance_dimensions`, and `..._odometer` over every dimension, null where that is
-      the same. `visits_to_data`: from visits to the whole of D_n, what no buffer can
-      beat.
-    - `coverage`: the share of D_n (2,000 rows of it, a fixed draw) within a radius of
-      some buffer state, the radius being the 0.99 quantile of nearest-neighbour
-      distances in D_n, the distance limit of MBES. `cells`: how many of 100 cells hold
-      a buffer state, a cell being what is nearest to one of 100 rows of D_n (a fixed
-      draw).
-    - `return_mean`, `_sd`, `_q10`, `_q50`, `_q90`: of the episodes that rows come from,
-      each row counting once; `reward_mean` of the rows; `data_...`: the same of all
-      rows of D_n, what a uniform buffer has on average. None of these keys is there
-      where the data have no rewards.
-    - `action_gap`: mean |a - pi(s)| over rows and action dimensions.
-    - `random_share`: the share of rows from the random policy's episodes, null in data
-      of one kind.
+    What no buffer changes is measured once, here.
 
     Args:
-        buffer: of the data, M rows.
         data: of the task, N rows.
         visits: states that the policy visits, (V, O).
-        policy_action: the policy's actions at the buffer's rows, (M, A).
         distance_dimensions: the suite's.
 
     Raises:
-        DataError: a buffer that is not of these data, actions of another shape, visits
-            that do not fit.
+        DataError: visits that do not fit the data, no dimension that varies.
     """
-    _check(buffer, data, policy_action)
-    space = DataSpace.of(data.observation, distance_dimensions)
-    episode_of_row = np.repeat(np.arange(len(data.lengths)), data.lengths)
-    episodes = episode_of_row[buffer.row]
-    walked = int(buffer.walked.sum())
-    distance_to_data = space.distances(visits, data.observation)
-    action_gap = np.abs(buffer.action - policy_action)
-    return {
-        "rows": len(buffer),
-        "episodes": len(np.unique(episodes)),
-        "walked": walked if walked else None,
-        "filled": len(buffer) - walked if walked else None,
-        **_fidelity(space, buffer.observation, visits),
-        "visits_to_data": float(distance_to_data.mean()),
-        **_coverage(space, data.observation, buffer.observation),
-        **_rewards(buffer, data, episode_of_row),
-        "action_gap": float(action_gap.mean(dtype=np.float64)),
-        "random_share": _random_share(data, episodes),
-    }
+
+    def __init__(
+        self,
+        data: Trajectories,
+        visits: FloatArray,
+        distance_dimensions: Sequence[int],
+    ) -> None:
+        self._data = data
+        self._visits = visits
+        self._episode_of_row = np.repeat(np.arange(len(data.lengths)), data.lengths)
+        self._space = DataSpace.of(data.observation, distance_dimensions)
+        check_states("visits", visits, data.observation.shape[1])
+        distance = self._space.distances(visits, data.observation)
+        self._visits_to_data = float(distance.mean())
+        self._points = self._space.points(data.observation)
+        self._radius = _radius(self._points)
+
+    def judge(self, buffer: ReplayBuffer, policy_action: FloatArray) -> Judgement:
+        """What a buffer is worth.
+
+        - `rows`, `episodes` that they come from; `walked` and `filled`, null where no
+          walk chose them.
+        - `visits_to_buffer`, `buffer_to_visits`: fidelity (metrics/fidelity.py) over
+          `distance_dimensions`, and `..._odometer` over every dimension, null where
+          that is the same. `visits_to_data`: from visits to the whole of D_n, what no
+          buffer can beat.
+        - `coverage`: the share of D_n (2,000 rows of it, a fixed draw) within a radius
+          of some buffer state, the radius being the 0.99 quantile of nearest-neighbour
+          distances in D_n, the distance limit of MBES. `cells`: how many of 100 cells
+          hold a buffer state, a cell being what is nearest to one of 100 rows of D_n (a
+          fixed draw).
+        - `return_mean`, `_sd`, `_q10`, `_q50`, `_q90`: of the episodes that rows come
+          from, each row counting once; `reward_mean` of the rows; `data_...`: the same
+          of all rows of D_n, what a uniform buffer has on average. None of these keys
+          is there where the data have no rewards.
+        - `action_gap`: mean |a - pi(s)| over rows and action dimensions.
+        - `random_share`: the share of rows from the random policy's episodes, null in
+          data of one kind.
+
+        Args:
+            buffer: of the data, M rows.
+            policy_action: the policy's actions at the buffer's rows, (M, A).
+
+        Raises:
+            DataError: a buffer that is not of these data, actions of another shape.
+        """
+        _check(buffer, self._data, policy_action)
+        episodes = self._episode_of_row[buffer.row]
+        walked = int(buffer.walked.sum())
+        action_gap = np.abs(buffer.action - policy_action)
+        return {
+            "rows": len(buffer),
+            "episodes": len(np.unique(episodes)),
+            "walked": walked if walked else None,
+            "filled": len(buffer) - walked if walked else None,
+            **self._fidelity(buffer.observation),
+            "visits_to_data": self._visits_to_data,
+            **self._coverage(buffer.observation),
+            **_rewards(buffer, self._data, self._episode_of_row),
+            "action_gap": float(action_gap.mean(dtype=np.float64)),
+            "random_share": _random_share(self._data, episodes),
+        }
+
+    def _fidelity(self, buffer: FloatArray) -> Judgement:
+        """Both directions, without and with the dimensions that the suite leaves
+        out."""
+        mean = self._space.mean
+        std = self._space.std
+        columns = self._space.columns
+        every = tuple(np.flatnonzero(std >= CONSTANT).tolist())
+        judged: Judgement = {}
+        fidelity = buffer_fidelity(self._visits, buffer, mean, std, columns)
+        judged.update(asdict(fidelity))
+        with_odometer: dict[str, float | None] = dict.fromkeys(DIRECTIONS)
+        if every != columns:
+            fidelity = buffer_fidelity(self._visits, buffer, mean, std, every)
+            with_odometer.update(asdict(fidelity))
+        for name, distance in with_odometer.items():
+            judged[f"{name}_odometer"] = distance
+        return judged
+
+    def _coverage(self, buffer: FloatArray) -> Judgement:
+        points = self._space.points(buffer)
+        order = _fixed_draw(len(self._data))
+        sample = self._points[order[:SAMPLE]]
+        centres = self._points[order[:CELLS]]
+        covered = distances_to_nearest(sample, points) <= self._radius
+        cell = nearest(points, centres)
+        return {
+            "coverage": float(covered.mean()),
+            "cells": len(np.unique(cell)),
+        }
 
 
 def episode_kinds(data: Trajectories) -> list[str] | None:
@@ -164,58 +211,6 @@ def _check(
             f"policy actions have shape {policy_action.shape}; the buffer's are"
             f" {buffer.action.shape}"
         )
-
-
-def _fidelity(
-    space: DataSpace,
-    buffer: FloatArray,
-    visits: FloatArray,
-) -> Judgement:
-    """Both directions, without and with the dimensions that the suite leaves out."""
-    columns = space.columns
-    every = tuple(np.flatnonzero(space.std >= CONSTANT).tolist())
-    judged: Judgement = {}
-    fidelity = buffer_fidelity(
-        visits,
-        buffer,
-        space.mean,
-        space.std,
-        columns,
-    )
-    judged.update(asdict(fidelity))
-    if every == columns:
-        for name in DIRECTIONS:
-            judged[f"{name}_odometer"] = None
-        return judged
-    with_odometer = buffer_fidelity(
-        visits,
-        buffer,
-        space.mean,
-        space.std,
-        every,
-    )
-    for name, distance in asdict(with_odometer).items():
-        judged[f"{name}_odometer"] = distance
-    return judged
-
-
-def _coverage(
-    space: DataSpace,
-    data: FloatArray,
-    buffer: FloatArray,
-) -> Judgement:
-    data_points = space.points(data)
-    buffer_points = space.points(buffer)
-    order = _fixed_draw(len(data))
-    sample = data_points[order[:SAMPLE]]
-    centres = data_points[order[:CELLS]]
-    distance = distances_to_nearest(sample, buffer_points)
-    covered = distance <= _radius(data_points)
-    cell = nearest(buffer_points, centres)
-    return {
-        "coverage": float(covered.mean()),
-        "cells": len(np.unique(cell)),
-    }
 
 
 def _distribution(name: str, values: FloatArray) -> Judgement:
