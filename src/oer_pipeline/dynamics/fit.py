@@ -76,7 +76,12 @@ def fit_transition_model(
             diverges.
     """
     known = trajectories.known
-    heldout = heldout_rows(trajectories, settings, seed, task)
+    heldout = heldout_rows(
+        trajectories,
+        settings,
+        seed,
+        task,
+    )
     inputs, outputs = statistics(trajectories)
 
     def samples(rows: BoolArray) -> Samples:
@@ -91,7 +96,12 @@ def fit_transition_model(
     training = ~heldout & known
     judged = heldout & known
     best, epochs = train(
-        samples(training), samples(judged), settings, members, progress, graphs
+        samples(training),
+        samples(judged),
+        settings,
+        members,
+        progress,
+        graphs,
     )
     elites = _lowest(best.loss, settings.elites)
     record = {
@@ -106,7 +116,10 @@ def fit_transition_model(
 
 
 def heldout_rows(
-    trajectories: Trajectories, settings: DynamicsSettings, seed: int, task: int
+    trajectories: Trajectories,
+    settings: DynamicsSettings,
+    seed: int,
+    task: int,
 ) -> BoolArray:
     """The rows that `fit_transition_model` with the same arguments holds out, (N,).
 
@@ -118,7 +131,9 @@ def heldout_rows(
 
 
 def split_by_episode(
-    trajectories: Trajectories, holdout: float, draws: torch.Generator
+    trajectories: Trajectories,
+    holdout: float,
+    draws: torch.Generator,
 ) -> BoolArray:
     """Which rows are held out, (N,): those of some episodes, at least one, never all.
 
@@ -193,7 +208,12 @@ def train(
     rows = len(inputs)
     device = inputs.device
     initial = {}
-    layout = init_network(inputs.shape[1], settings.hidden, targets.shape[1], members)
+    layout = init_network(
+        inputs.shape[1],
+        settings.hidden,
+        targets.shape[1],
+        members,
+    )
     for name, parameter in layout.items():
         initial[name] = parameter.to(device)
     network = FlatParameters(initial)
@@ -206,7 +226,12 @@ def train(
     batch_EB = torch.zeros(len(members), size, dtype=torch.int64, device=device)
 
     def step() -> None:
-        loss = _loss(parameters, inputs[batch_EB], targets[batch_EB], settings)
+        loss = _loss(
+            parameters,
+            inputs[batch_EB],
+            targets[batch_EB],
+            settings,
+        )
         differentiate([loss], [network])
         optimiser.step()
 
@@ -232,7 +257,9 @@ def train(
 
 
 def _replayed(
-    step: Callable[[], None], state: Sequence[Tensor], device: torch.device
+    step: Callable[[], None],
+    state: Sequence[Tensor],
+    device: torch.device,
 ) -> Callable[[], None]:
     """The step captured, or as it is where it cannot be replayed, with `state` as it
     was before."""
@@ -247,7 +274,10 @@ def _replayed(
     return replay
 
 
-def _lowest(loss_E: Tensor, count: int | None) -> list[int]:
+def _lowest(
+    loss_E: Tensor,
+    count: int | None,
+) -> list[int]:
     """The `count` members of the lowest loss, in their order; all of them without a
     count."""
     return sorted(torch.argsort(loss_E, stable=True)[:count].tolist())
@@ -285,7 +315,10 @@ def _loss(
 
 
 @torch.no_grad()
-def heldout_nll(parameters: Parameters, heldout: Samples) -> Tensor:
+def heldout_nll(
+    parameters: Parameters,
+    heldout: Samples,
+) -> Tensor:
     """Every member's negative log-likelihood on the same held-out rows, (E,), on the
     CPU."""
     members = len(parameters["max_log_sigma"])

@@ -51,7 +51,11 @@ class TransitionModel:
     def action_size(self) -> int:
         return len(self.inputs.mean) - self.observation_size
 
-    def predict(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of (s' - s, r), (E, B, O + 1) each, at
         observations (B, O) and actions (B, A).
 
@@ -67,7 +71,11 @@ class TransitionModel:
         return torch.cat(means, dim=1), torch.cat(stds, dim=1)
 
     def sample_next(
-        self, observation: Tensor, action: Tensor, members: Tensor, noise: Tensor
+        self,
+        observation: Tensor,
+        action: Tensor,
+        members: Tensor,
+        noise: Tensor,
     ) -> Tensor:
         """Next observations (B, O), each drawn from one member's distribution.
 
@@ -83,13 +91,20 @@ class TransitionModel:
         spread = std[members, rows, :-1]
         return observation + change + spread * noise
 
-    def mean_next(self, observation: Tensor, action: Tensor) -> Tensor:
+    def mean_next(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> Tensor:
         """The ensemble's mean next observation, (B, O)."""
         mean, _ = self.predict(observation, action)
         return observation + mean.mean(dim=0)[:, :-1]
 
     def uncertainty(
-        self, observation: Tensor, action: Tensor, kind: str = DEFAULT
+        self,
+        observation: Tensor,
+        action: Tensor,
+        kind: str = DEFAULT,
     ) -> Tensor:
         """u(s, a), (B,), by the heuristic `kind` of uncertainty.py.
 
@@ -102,7 +117,9 @@ class TransitionModel:
         return torch.cat([measure(*moments) for moments in chunks])
 
     def standardised(
-        self, observation: Tensor, action: Tensor
+        self,
+        observation: Tensor,
+        action: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, (E, B, P) each, of the standardised outputs
         that vary."""
@@ -111,7 +128,9 @@ class TransitionModel:
 
     @torch.no_grad()
     def _chunks(
-        self, observation: Tensor, action: Tensor
+        self,
+        observation: Tensor,
+        action: Tensor,
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """What `standardised` gives, chunk by chunk."""
         self._check(observation, action)
@@ -121,7 +140,11 @@ class TransitionModel:
             input_BI = self.inputs.standardise(torch.cat((s, a), dim=1))
             yield gaussian(self.parameters, input_BI.expand(self.members, -1, -1))
 
-    def _raw(self, mean_EBP: Tensor, log_sigma_EBP: Tensor) -> tuple[Tensor, Tensor]:
+    def _raw(
+        self,
+        mean_EBP: Tensor,
+        log_sigma_EBP: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of every output in raw units, (E, B, O + 1)
         each."""
         varying = self.outputs.varying
@@ -132,7 +155,11 @@ class TransitionModel:
         std[..., varying] = torch.exp(log_sigma_EBP) * scale
         return mean, std
 
-    def _check(self, observation: Tensor, action: Tensor) -> None:
+    def _check(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> None:
         rows = len(observation)
         fits = observation.shape == (rows, self.observation_size)
         if not fits or action.shape != (rows, self.action_size):
@@ -176,7 +203,9 @@ class TransitionModel:
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+        cls,
+        tensors: Mapping[str, Tensor],
+        header: Mapping[str, Any],
     ) -> TransitionModel:
         """The model that `tensors()` and `header()` describe.
 
@@ -207,7 +236,8 @@ class TransitionModel:
 
 
 def _expected_shapes(
-    header: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    header: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
 ) -> dict[str, tuple[int, ...]]:
     """Tensor -> shape; how many outputs vary only the tensors can tell."""
     inputs = header["observation_size"] + header["action_size"]
@@ -221,7 +251,12 @@ def _expected_shapes(
         "outputs.mean": (outputs,),
         "outputs.std": (outputs,),
     }
-    network = shapes(header["members"], inputs, header["hidden"], varying)
+    network = shapes(
+        header["members"],
+        inputs,
+        header["hidden"],
+        varying,
+    )
     for name, shape in network.items():
         expected[PREFIX + name] = shape
     return expected

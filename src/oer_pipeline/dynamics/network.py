@@ -35,17 +35,23 @@ def init_network(
         generators: one per member.
     """
     parameters = {}
-    layers = init_mlp((inputs, *hidden, 2 * outputs), generators)
+    sizes = (inputs, *hidden, 2 * outputs)
+    layers = init_mlp(sizes, generators)
     for name, value in layers.items():
         parameters[f"mlp.{name}"] = value
-    limits = torch.ones(len(generators), 1, outputs, device=generators[0].device)
+    members = len(generators)
+    device = generators[0].device
+    limits = torch.ones(members, 1, outputs, device=device)
     parameters["max_log_sigma"] = MAX_LOG_SIGMA * limits
     parameters["min_log_sigma"] = MIN_LOG_SIGMA * limits
     return parameters
 
 
 def shapes(
-    members: int, inputs: int, hidden: Sequence[int], outputs: int
+    members: int,
+    inputs: int,
+    hidden: Sequence[int],
+    outputs: int,
 ) -> dict[str, tuple[int, ...]]:
     """Name -> shape of what `init_network` makes."""
     limits = (members, 1, outputs)
@@ -61,7 +67,8 @@ def shapes(
 
 
 def gaussian(
-    parameters: Mapping[str, Tensor], input_EBI: Tensor
+    parameters: Mapping[str, Tensor],
+    input_EBI: Tensor,
 ) -> tuple[Tensor, Tensor]:
     """Mean and log standard deviation, (E, B, P) each, of the standardised outputs."""
     layers = {}
@@ -79,17 +86,22 @@ def _softplus(x: Tensor) -> Tensor:
     """log(1 + e^x) from parts whose rounding does not depend on an element's place;
     torch's own rounds tails otherwise, so that a member would differ alone and among
     others."""
-    return torch.relu(x) + torch.log1p(torch.exp(-x.abs()))
+    tail = torch.exp(-x.abs())
+    return torch.relu(x) + torch.log1p(tail)
 
 
 def negative_log_likelihood(
-    parameters: Mapping[str, Tensor], input_EBI: Tensor, target_EBP: Tensor
+    parameters: Mapping[str, Tensor],
+    input_EBI: Tensor,
+    target_EBP: Tensor,
 ) -> Tensor:
     """-log N(target; mean, diag sigma^2) without its constant, summed over outputs,
     mean over the batch, (E,)."""
     mean_EBP, log_sigma_EBP = gaussian(parameters, input_EBI)
-    error_EBP = (target_EBP - mean_EBP) * torch.exp(-log_sigma_EBP)
-    return (0.5 * error_EBP.square() + log_sigma_EBP).sum(dim=2).mean(dim=1)
+    inverse_sigma_EBP = torch.exp(-log_sigma_EBP)
+    error_EBP = (target_EBP - mean_EBP) * inverse_sigma_EBP
+    nll_EBP = 0.5 * error_EBP.square() + log_sigma_EBP
+    return nll_EBP.sum(dim=2).mean(dim=1)
 
 
 def squared_weights(parameters: Mapping[str, Tensor]) -> Tensor:
@@ -99,7 +111,8 @@ def squared_weights(parameters: Mapping[str, Tensor]) -> Tensor:
     for name, parameter in parameters.items():
         if name.endswith("weight"):
             squares.append(parameter.square().sum(dim=(1, 2)))
-    return 0.5 * torch.stack(squares).sum(dim=0)
+    total_E = torch.stack(squares).sum(dim=0)
+    return 0.5 * total_E
 
 
 def limit_width(parameters: Mapping[str, Tensor]) -> Tensor:

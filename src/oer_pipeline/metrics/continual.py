@@ -113,7 +113,10 @@ def forgetting(R: ArrayLike) -> float | None:
     return _mean(np.array(losses))
 
 
-def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
+def forward_transfer(
+    R: ArrayLike,
+    single_task: ArrayLike,
+) -> float | None:
     """What earlier tasks add to learning a new one: mean_i (R[i, i] - single_task[i]).
 
     Args:
@@ -125,7 +128,10 @@ def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
     return _mean(np.diagonal(returns) - alone)
 
 
-def zero_shot(next_task_returns: ArrayLike, random: ArrayLike) -> float | None:
+def zero_shot(
+    next_task_returns: ArrayLike,
+    random: ArrayLike,
+) -> float | None:
     """Return on a task before it is learned, over random: mean over i > 1 of (R[i-1, i]
     - random_i).
 
@@ -139,7 +145,10 @@ def zero_shot(next_task_returns: ArrayLike, random: ArrayLike) -> float | None:
     return _mean(returns - low[1:])
 
 
-def cloning_gap(R: ArrayLike, task_policy_returns: ArrayLike) -> float | None:
+def cloning_gap(
+    R: ArrayLike,
+    task_policy_returns: ArrayLike,
+) -> float | None:
     """How far the continual policy lags (method, section 4): mean_i (task policy's
     return on i - R[i, i]).
 
@@ -250,13 +259,19 @@ def _metrics(
     }
 
 
-def _scaled(returns: ArrayLike, references: References) -> FloatArray:
+def _scaled(
+    returns: ArrayLike,
+    references: References,
+) -> FloatArray:
     values = np.asarray(returns, np.float64)
     _per_task(references.random, values.shape[-1], "references")
     return normalise(values, references.random, references.expert)
 
 
-def _scaled_next(returns: ArrayLike, references: References) -> FloatArray:
+def _scaled_next(
+    returns: ArrayLike,
+    references: References,
+) -> FloatArray:
     values = _per_task(returns, len(references.random) - 1, "next_task_returns")
     return normalise(values, references.random[1:], references.expert[1:])
 

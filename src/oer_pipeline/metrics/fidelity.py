@@ -65,7 +65,10 @@ def buffer_fidelity(
     )
 
 
-def mean_nearest(queries: FloatArray, points: FloatArray) -> float:
+def mean_nearest(
+    queries: FloatArray,
+    points: FloatArray,
+) -> float:
     """Mean L2 distance from each query (Q, D) to its nearest point (P, D), exact."""
     index = nearest(queries, points)
     return float(np.mean(_lengths(queries - points[index])))
@@ -91,7 +94,11 @@ def _lengths(difference_QD: FloatArray) -> FloatArray:
     return np.sqrt(length_Q)
 
 
-def check_states(name: str, states: FloatArray, width: int) -> None:
+def check_states(
+    name: str,
+    states: FloatArray,
+    width: int,
+) -> None:
     """Refuse states that are none, of another width than the data's or not finite.
 
     Raises:

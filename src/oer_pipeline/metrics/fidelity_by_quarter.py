@@ -56,7 +56,10 @@ def fidelity_by_quarter(
     return means
 
 
-def _by_quarter(values: FloatArray, quarter: IntArray) -> FloatArray:
+def _by_quarter(
+    values: FloatArray,
+    quarter: IntArray,
+) -> FloatArray:
     means = np.full(QUARTERS, np.nan)
     for number in range(QUARTERS):
         inside = quarter == number

@@ -116,7 +116,10 @@ def _bounds(
     return "bootstrap", *_bootstrap(values, level)
 
 
-def _student_t(values: FloatArray, level: float) -> tuple[float, float]:
+def _student_t(
+    values: FloatArray,
+    level: float,
+) -> tuple[float, float]:
     from scipy.special import stdtrit
 
     seeds = len(values)
@@ -126,7 +129,10 @@ def _student_t(values: FloatArray, level: float) -> tuple[float, float]:
     return mean - half, mean + half
 
 
-def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
+def _bootstrap(
+    values: FloatArray,
+    level: float,
+) -> tuple[float, float]:
     """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About
     the Bootstrap").
 
@@ -148,7 +154,10 @@ def resamples(seeds: int) -> IntArray:
     return draws.integers(seeds, size=(RESAMPLES, seeds))
 
 
-def bootstrap_tail(seeds: int, level: float) -> float:
+def bootstrap_tail(
+    seeds: int,
+    level: float,
+) -> float:
     """The lower quantile level of the expanded percentile bootstrap (Hesterberg
     2015).
 

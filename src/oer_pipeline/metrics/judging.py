@@ -63,7 +63,11 @@ class BufferJudge:
         self._points = self._space.points(data.observation)
         self._radius = _radius(self._points)
 
-    def judge(self, buffer: ReplayBuffer, policy_action: FloatArray) -> Judgement:
+    def judge(
+        self,
+        buffer: ReplayBuffer,
+        policy_action: FloatArray,
+    ) -> Judgement:
         """What a buffer is worth.
 
         - `rows`, `episodes` that they come from; `walked` and `filled`, null where no
@@ -117,11 +121,23 @@ class BufferJudge:
         columns = self._space.columns
         every = tuple(np.flatnonzero(std >= CONSTANT).tolist())
         judged: Judgement = {}
-        fidelity = buffer_fidelity(self._visits, buffer, mean, std, columns)
+        fidelity = buffer_fidelity(
+            self._visits,
+            buffer,
+            mean,
+            std,
+            columns,
+        )
         judged.update(asdict(fidelity))
         with_odometer: dict[str, float | None] = dict.fromkeys(DIRECTIONS)
         if every != columns:
-            fidelity = buffer_fidelity(self._visits, buffer, mean, std, every)
+            fidelity = buffer_fidelity(
+                self._visits,
+                buffer,
+                mean,
+                std,
+                every,
+            )
             with_odometer.update(asdict(fidelity))
         for name, distance in with_odometer.items():
             judged[f"{name}_odometer"] = distance
@@ -213,7 +229,10 @@ def _check(
         )
 
 
-def _distribution(name: str, values: FloatArray) -> Judgement:
+def _distribution(
+    name: str,
+    values: FloatArray,
+) -> Judgement:
     distribution: Judgement = {
         f"{name}_mean": float(values.mean()),
         f"{name}_sd": float(values.std()),
@@ -241,7 +260,10 @@ def _rewards(
     }
 
 
-def _random_share(data: Trajectories, episodes: IntArray) -> float | None:
+def _random_share(
+    data: Trajectories,
+    episodes: IntArray,
+) -> float | None:
     """Of rows that come from these episodes, (M,)."""
     kinds = episode_kinds(data)
     if kinds is None:

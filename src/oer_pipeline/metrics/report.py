@@ -85,7 +85,11 @@ class Success:
     task_policy: Mapping[int, ArrayLike] = field(default_factory=dict)
     next_task: Mapping[int, ArrayLike] = field(default_factory=dict)
 
-    def summary(self, seed: int, tasks: Sequence[str]) -> dict[str, float | None]:
+    def summary(
+        self,
+        seed: int,
+        tasks: Sequence[str],
+    ) -> dict[str, float | None]:
         """One seed's metrics; `zero_shot` needs every task's random policy."""
         rates = [self.references.get(task, {}).get("random") for task in tasks]
         random = None
@@ -163,7 +167,12 @@ def cell_metrics(
     per_seed = {}
     for seed in seeds:
         where = f"cell {cell}, seed {seed}"
-        _check_tasks(where, len(tasks), matrices[seed], fidelity.get(seed))
+        _check_tasks(
+            where,
+            len(tasks),
+            matrices[seed],
+            fidelity.get(seed),
+        )
         metrics = summary(
             matrices[seed],
             measured,
@@ -171,7 +180,12 @@ def cell_metrics(
             next_task_returns.get(seed),
         )
         if success is not None:
-            _check_success(where, len(tasks), success, seed)
+            _check_success(
+                where,
+                len(tasks),
+                success,
+                seed,
+            )
             metrics.update(success.summary(seed, tasks))
         metrics.update(_mean_fidelity(fidelity.get(seed)))
         per_seed[str(seed)] = metrics
@@ -331,7 +345,12 @@ def _check_success(
         others = sorted(success.matrices)
         problem = f"no success, but of seeds {others}; every seed has to have it"
         raise DataError(f"{where}: {problem}")
-    _check_shape(where, "success", tasks, success.matrices[seed])
+    _check_shape(
+        where,
+        "success",
+        tasks,
+        success.matrices[seed],
+    )
 
 
 def _check_tasks(
@@ -340,7 +359,12 @@ def _check_tasks(
     R: ArrayLike,
     fidelity: Sequence[Fidelity | None] | None,
 ) -> None:
-    _check_shape(where, "returns", tasks, R)
+    _check_shape(
+        where,
+        "returns",
+        tasks,
+        R,
+    )
     if fidelity is not None and len(fidelity) != tasks:
         problem = f"buffer fidelity has {len(fidelity)} entries"
         wanted = f"{tasks} tasks want {tasks}, None or not"

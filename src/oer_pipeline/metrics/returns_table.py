@@ -66,7 +66,12 @@ def task_policy_returns(
 ) -> FloatArray | None:
     """The task policy's return right after learning each task, (N,); None for learners
     of a single policy."""
-    return _by_task(tables, "task", tasks, column)
+    return _by_task(
+        tables,
+        "task",
+        tasks,
+        column,
+    )
 
 
 def next_task_returns(
@@ -76,7 +81,12 @@ def next_task_returns(
 ) -> FloatArray | None:
     """Zero-shot returns on tasks 2..N right before learning each, (N - 1,); None where
     there are none."""
-    returns = _by_task(tables, "zero_shot", tasks, column)
+    returns = _by_task(
+        tables,
+        "zero_shot",
+        tasks,
+        column,
+    )
     if returns is None:
         return None
     return returns[1:]

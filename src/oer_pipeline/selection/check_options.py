@@ -9,7 +9,12 @@ from oer_pipeline.common import checks
 from oer_pipeline.common.errors import ConfigurationError, choices
 
 
-def one_of(selector: str, option: str, value: object, known: Collection[str]) -> None:
+def one_of(
+    selector: str,
+    option: str,
+    value: object,
+    known: Collection[str],
+) -> None:
     """Raise a ConfigurationError unless `value` is one of `known`."""
     if value not in known:
         wanted = choices(known, str(value))
@@ -17,18 +22,29 @@ def one_of(selector: str, option: str, value: object, known: Collection[str]) ->
 
 
 def count(
-    selector: str, option: str, value: object, most: int = checks.MOST_ROWS
+    selector: str,
+    option: str,
+    value: object,
+    most: int = checks.MOST_ROWS,
 ) -> None:
     """Raise a ConfigurationError unless `value` is a whole number from 1 to `most`."""
     checks.whole(f"{selector}: {option}", value, 1, most)
 
 
-def fraction(selector: str, option: str, value: object) -> None:
+def fraction(
+    selector: str,
+    option: str,
+    value: object,
+) -> None:
     """Raise a ConfigurationError unless `value` is a number between 0 and 1."""
     checks.between(f"{selector}: {option}", value, 0.0, 1.0)
 
 
-def positive(selector: str, option: str, value: object) -> None:
+def positive(
+    selector: str,
+    option: str,
+    value: object,
+) -> None:
     """Raise a ConfigurationError unless `value` is a number above 0."""
     name = f"{selector}: {option}"
     checks.between(name, value, 0.0, checks.LARGEST, low_excluded=True)

@@ -25,7 +25,10 @@ MISFIT = (ValueError, RuntimeError, IndexError)
 
 
 def check_finite(
-    what: str, values: FloatArray, data: Trajectories, rows: IntArray
+    what: str,
+    values: FloatArray,
+    data: Trajectories,
+    rows: IntArray,
 ) -> None:
     """Refuse values that are not finite, by the episode and step of the first.
 
@@ -51,7 +54,10 @@ def check_finite(
     raise DataError(f"{what} at {where} is not finite: {value}")
 
 
-def check_model(model: TransitionModel, data: Trajectories) -> None:
+def check_model(
+    model: TransitionModel,
+    data: Trajectories,
+) -> None:
     """Refuse a model of other sizes than the data's, or that was fitted to other data.
 
     Raises:
@@ -96,7 +102,9 @@ def _input_mean(data: Trajectories) -> FloatArray:
 
 
 def check_networks(
-    data: Trajectories, act: Callable[..., Any], critic: Callable[..., Any] | None
+    data: Trajectories,
+    act: Callable[..., Any],
+    critic: Callable[..., Any] | None,
 ) -> None:
     """Refuse a policy or critic that does not take one row of the data, or answers in
     another shape.
@@ -111,7 +119,11 @@ def check_networks(
         _try("the critic", lambda: critic(observation, action), (1,))
 
 
-def _try(name: str, ask: Callable[[], Any], wanted: tuple[int, ...]) -> None:
+def _try(
+    name: str,
+    ask: Callable[[], Any],
+    wanted: tuple[int, ...],
+) -> None:
     try:
         shape = np.asarray(ask()).shape
     except MISFIT as error:

@@ -48,7 +48,11 @@ def checked_selections(
     return list(selections)
 
 
-def check_selection(name: str, selection: Any, request: SelectionRequest) -> None:
+def check_selection(
+    name: str,
+    selection: Any,
+    request: SelectionRequest,
+) -> None:
     """Refuse what is no selection of exactly `request.size` distinct rows of the data.
 
     Args:
@@ -65,7 +69,12 @@ def check_selection(name: str, selection: Any, request: SelectionRequest) -> Non
         wanted = "it takes a Selection, such as Selection.unwalked"
         raise DataError(f"{who}: gave a {kind}; {wanted}")
     _check_dtype(who, selection.rows)
-    _check_rows(who, selection.rows, request.size, len(request.data))
+    _check_rows(
+        who,
+        selection.rows,
+        request.size,
+        len(request.data),
+    )
     _check_record(who, selection.record, request.size)
     try:
         json.dumps(dict(selection.notes), allow_nan=False)
@@ -73,7 +82,10 @@ def check_selection(name: str, selection: Any, request: SelectionRequest) -> Non
         raise DataError(f"{who}: its notes are no plain JSON: {error}") from error
 
 
-def _check_dtype(who: str, rows: Any) -> None:
+def _check_dtype(
+    who: str,
+    rows: Any,
+) -> None:
     """An array of whole numbers, (M,)."""
     actual = type(rows).__name__
     if isinstance(rows, np.ndarray):
@@ -83,7 +95,12 @@ def _check_dtype(who: str, rows: Any) -> None:
     raise DataError(f"{who}: its rows are {actual}; they take int64 of shape (M,)")
 
 
-def _check_rows(who: str, rows: Any, size: int, available: int) -> None:
+def _check_rows(
+    who: str,
+    rows: Any,
+    size: int,
+    available: int,
+) -> None:
     """As many as were asked for, each of 0..N-1 at most once."""
     if len(rows) != size:
         raise DataError(f"{who}: chose {len(rows)} rows; it was asked for {size}")
@@ -100,7 +117,11 @@ def _check_rows(who: str, rows: Any, size: int, available: int) -> None:
         raise DataError(f"{who}: chose row {row} {times} times; {wanted}")
 
 
-def _check_record(who: str, record: Any, size: int) -> None:
+def _check_record(
+    who: str,
+    record: Any,
+    size: int,
+) -> None:
     """Every column that a selection's record has, one value per row, of its dtype."""
     names = set(record) if isinstance(record, Mapping) else set()
     odd = sorted(names ^ set(RECORD), key=str)

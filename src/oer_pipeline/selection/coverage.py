@@ -56,17 +56,32 @@ class Coverage(Selector):
         observation = torch.from_numpy(data.observation).to(request.device)
         space = StateSpace.of_data(observation, request.distance_dimensions)
         search = NeighbourSearch(space.points(observation))
-        radius = distance_quantile(search, len(data), self.radius_quantile, SAMPLE)
+        radius = distance_quantile(
+            search,
+            len(data),
+            self.radius_quantile,
+            SAMPLE,
+        )
         counts = _NeighbourCounts(search, radius, len(data))
         choose = _transitions if self.per == "transition" else _episodes
-        chosen = choose(data, request.size, counts, request.generator)
+        chosen = choose(
+            data,
+            request.size,
+            counts,
+            request.generator,
+        )
         return Selection.unwalked(rows[chosen])
 
 
 class _NeighbourCounts:
     """Of every row, how many of those kept are its neighbours."""
 
-    def __init__(self, search: NeighbourSearch, radius: float, rows: int) -> None:
+    def __init__(
+        self,
+        search: NeighbourSearch,
+        radius: float,
+        rows: int,
+    ) -> None:
         self._search = search
         self._radius = radius
         self.of_N = np.zeros(rows)
@@ -79,7 +94,10 @@ class _NeighbourCounts:
 
 
 def _transitions(
-    data: Trajectories, size: int, counts: _NeighbourCounts, draws: torch.Generator
+    data: Trajectories,
+    size: int,
+    counts: _NeighbourCounts,
+    draws: torch.Generator,
 ) -> IntArray:
     """The chosen rows (M,)."""
     counts.of_N += TIE * torch.rand(len(data), generator=draws).numpy()
@@ -93,7 +111,10 @@ def _transitions(
 
 
 def _episodes(
-    data: Trajectories, size: int, counts: _NeighbourCounts, draws: torch.Generator
+    data: Trajectories,
+    size: int,
+    counts: _NeighbourCounts,
+    draws: torch.Generator,
 ) -> IntArray:
     """The rows (M,) of the chosen episodes."""
     tie_E = TIE * torch.rand(len(data.starts), generator=draws).numpy()

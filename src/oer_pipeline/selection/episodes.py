@@ -11,7 +11,11 @@ from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.trajectories.table import Trajectories
 
 
-def rows_of(data: Trajectories, episodes: Iterable[int], size: int) -> IntArray:
+def rows_of(
+    data: Trajectories,
+    episodes: Iterable[int],
+    size: int,
+) -> IntArray:
     """The first `size` rows (M,) int64 of the episodes (E,), in their order; the last
     one is cut."""
     starts = data.starts
@@ -27,7 +31,10 @@ def rows_of(data: Trajectories, episodes: Iterable[int], size: int) -> IntArray:
     return np.concatenate(parts)
 
 
-def means(data: Trajectories, scores: FloatArray) -> FloatArray:
+def means(
+    data: Trajectories,
+    scores: FloatArray,
+) -> FloatArray:
     """Each episode's mean (E,) of its rows' scores (N,), float64.
 
     Rows of score -inf have none and do not count; an episode of nothing else has -inf.

@@ -12,7 +12,11 @@ from oer_pipeline.trajectories.buffer import ReplayBuffer
 TARGETS = ("policy", "data")
 
 
-def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
+def fill(
+    request: SelectionRequest,
+    selection: Selection,
+    target: str,
+) -> ReplayBuffer:
     """The chosen transitions with the action that cloning aims at (method, section 5).
 
     Args:

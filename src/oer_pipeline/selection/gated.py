@@ -42,7 +42,12 @@ class GatedWalk(Walk):
         request: SelectionRequest,
         member: int,
     ) -> None:
-        super().__init__(options, world, request, member)
+        super().__init__(
+            options,
+            world,
+            request,
+            member,
+        )
         data = request.data
         rows = len(data)
         last_N = np.append(data.episode[1:] != data.episode[:-1], True)
@@ -81,19 +86,29 @@ class GatedWalk(Walk):
             self.world.search.close(row - 1, self.member)
 
     def _rank(
-        self, points_WD: Tensor, members_W: Tensor, index_WK: Tensor
+        self,
+        points_WD: Tensor,
+        members_W: Tensor,
+        index_WK: Tensor,
     ) -> tuple[list[list[int]], Tensor]:
         """Each walker's neighbours, the best first, and the mean of their u (W,)."""
         model = self.world.model
         exists_WK = index_WK >= 0
         rows = index_WK.clamp(min=0).flatten().cpu().numpy()
-        s = torch.from_numpy(self.request.data.observation[rows]).to(points_WD.device)
-        a = torch.from_numpy(self.request.data.action[rows]).to(points_WD.device)
+        data = self.request.data
+        device = points_WD.device
+        s = torch.from_numpy(data.observation[rows]).to(device)
+        a = torch.from_numpy(data.action[rows]).to(device)
         if self.options.prediction == "mean":
             predicted = model.mean_next(s, a)
         else:
             members = members_W.repeat_interleave(index_WK.shape[1]).to(s.device)
-            predicted = model.sample_next(s, a, members, torch.zeros_like(s))
+            predicted = model.sample_next(
+                s,
+                a,
+                members,
+                torch.zeros_like(s),
+            )
         near_WKD = self.world.space.points(predicted).reshape(*index_WK.shape, -1)
         difference_WKD = near_WKD.double() - points_WD[:, None].double()
         squared_WK = difference_WKD.square().sum(dim=2).where(exists_WK, torch.inf)
@@ -116,14 +131,22 @@ class GatedWalk(Walk):
             claimed.add(target)
         return targets
 
-    def _first_free(self, samples: Sequence[int], claimed: set[int]) -> int:
+    def _first_free(
+        self,
+        samples: Sequence[int],
+        claimed: set[int],
+    ) -> int:
         for sample in samples:
             target = int(self._successor_N[sample])
             if self._is_free(target, claimed):
                 return target
         return TAKEN
 
-    def _is_free(self, target: int, claimed: set[int]) -> bool:
+    def _is_free(
+        self,
+        target: int,
+        claimed: set[int],
+    ) -> bool:
         if self.options.revisit != "never" or not self._is_row(target):
             return True
         return not self.stored.taken_N[target] and target not in claimed
@@ -131,7 +154,11 @@ class GatedWalk(Walk):
     def _is_row(self, target: int) -> bool:
         return 0 <= target < len(self.request.data)
 
-    def _distances(self, points_WD: Tensor, targets: Sequence[int]) -> list[float]:
+    def _distances(
+        self,
+        points_WD: Tensor,
+        targets: Sequence[int],
+    ) -> list[float]:
         """From each prediction to where its walker goes; of no meaning where that is no
         row."""
         rows = [target if self._is_row(target) else 0 for target in targets]
@@ -140,7 +167,12 @@ class GatedWalk(Walk):
         distances: list[float] = difference_WD.square().sum(dim=1).sqrt().tolist()
         return distances
 
-    def _arrive(self, walker: Walker, target: int, distance: float) -> bool:
+    def _arrive(
+        self,
+        walker: Walker,
+        target: int,
+        distance: float,
+    ) -> bool:
         """Whether the roll-out goes on."""
         if self._is_row(target):
             return self.reach(walker, target, distance)
@@ -148,7 +180,9 @@ class GatedWalk(Walk):
 
     def _follows(self, row: int) -> bool:
         """Whether a row is the successor of the one before it."""
-        return row > 0 and bool(self._successor_N[row - 1] == row)
+        if row == 0:
+            return False
+        return bool(self._successor_N[row - 1] == row)
 
     def _excluded(self, walkers: Sequence[Walker]) -> Sequence[Sequence[int]]:
         """Under `revisit: rollout`, per walker the samples whose successors it has

@@ -32,7 +32,11 @@ class Likelihood(ScoreSelector):
     def scored(self, data: Trajectories) -> BoolArray:
         return data.known
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         model = needed(request.model, self.name, "a transition model")
         data = request.data.select(rows)
         device = request.device

@@ -20,7 +20,8 @@ QueryCoroutine: TypeAlias = Generator[Query, Nearest, T]
 
 
 def run_in_lockstep(
-    walks: Sequence[QueryCoroutine[Selection]], search: NeighbourSearch
+    walks: Sequence[QueryCoroutine[Selection]],
+    search: NeighbourSearch,
 ) -> list[Selection]:
     """Every walk's selection; walk m asks as member m of `search`."""
     answers: Mapping[int, Nearest | None] = dict.fromkeys(range(len(walks)))

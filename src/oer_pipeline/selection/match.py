@@ -17,7 +17,11 @@ class Match(ScoreSelector):
 
     name = "match"
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         observation = request.data.observation[rows]
         policy_action = request.actions(observation, rows).astype(np.float64)
         difference = policy_action - request.data.action[rows]

@@ -65,7 +65,12 @@ class MBES(MBESOptions, Selector):
         world = self._world(ordered)
         walks = []
         for member, request in enumerate(ordered):
-            walk = WALKS[self.form](self, world, request, member)
+            walk = WALKS[self.form](
+                self,
+                world,
+                request,
+                member,
+            )
             walks.append(walk.run())
         selections = []
         for chosen in run_in_lockstep(walks, world.search):
@@ -89,10 +94,17 @@ class MBES(MBESOptions, Selector):
             ends = torch.from_numpy(terminal).to(first.device)
             candidates = torch.cat((observation, ends))
         search = NeighbourSearch(space.points(candidates), members=len(requests))
-        return World(model, space, search, self._distance_limit(search, len(data)))
+        return World(
+            model,
+            space,
+            search,
+            self._distance_limit(search, len(data)),
+        )
 
     def _space(
-        self, request: SelectionRequest, observation: torch.Tensor
+        self,
+        request: SelectionRequest,
+        observation: torch.Tensor,
     ) -> StateSpace:
         if self.space != "observation":
             what = f"features[{self.space!r}] for space {self.space}"
@@ -108,12 +120,19 @@ class MBES(MBESOptions, Selector):
             )
         return StateSpace.of_data(observation, columns)
 
-    def _distance_limit(self, search: NeighbourSearch, rows: int) -> float:
+    def _distance_limit(
+        self,
+        search: NeighbourSearch,
+        rows: int,
+    ) -> float:
         """Beyond it a prediction has left the data (method, section 5, step 5)."""
         if self.distance_quantile is None or self.form == "gated":
             return inf
         return distance_quantile(
-            search, rows, self.distance_quantile, self.distance_sample
+            search,
+            rows,
+            self.distance_quantile,
+            self.distance_sample,
         )
 
 

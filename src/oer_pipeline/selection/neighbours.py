@@ -29,7 +29,11 @@ QUERIES = 256
 """Searched at once."""
 PAIRS = 2**16
 """Measured at once."""
-ROUNDING = {"highest": 2.0**-24, "high": 2.0**-11, "medium": 2.0**-8}
+ROUNDING = {
+    "highest": 2.0**-24,
+    "high": 2.0**-11,
+    "medium": 2.0**-8,
+}
 """Unit round-off of a float32 matrix product, by torch's float32_matmul_precision."""
 ROUNDING_OF_FLOAT64 = 2.0**-53
 
@@ -62,16 +66,21 @@ class NeighbourSearch:
         members: how many may close candidates to themselves.
     """
 
-    def __init__(self, points_CD: Tensor, members: int = 1) -> None:
+    def __init__(
+        self,
+        points_CD: Tensor,
+        members: int = 1,
+    ) -> None:
         self._table_DC = points_CD.T.contiguous()
         # A bound's rounding stays below 4 (D + 4) u (|x|^2 + |q|^2), u the unit
         # round-off: so much is taken off.
-        margin = 4.0 * (points_CD.shape[1] + 4) * _rounding(points_CD.dtype)
+        dimensions = points_CD.shape[1]
+        margin = 4.0 * (dimensions + 4) * _rounding(points_CD.dtype)
         self._shrink = 1.0 - margin
         squares_C = points_CD.square().sum(dim=1)
         self._largest = float(squares_C.max())
-        # infinite where closed
         self._open_RC = (self._shrink * squares_C).repeat(members, 1)
+        """Of the candidates that are open to each member; infinite where closed."""
 
     def __len__(self) -> int:
         return self._table_DC.shape[1]
@@ -81,7 +90,11 @@ class NeighbourSearch:
         index = torch.as_tensor(candidates, device=self._table_DC.device)
         return self._table_DC[:, index].T
 
-    def close(self, candidates: int | Tensor, member: int = 0) -> None:
+    def close(
+        self,
+        candidates: int | Tensor,
+        member: int = 0,
+    ) -> None:
         """Leave `candidates` out of every later search of `member`."""
         self._open_RC[member, candidates] = torch.inf
 
@@ -93,38 +106,51 @@ class NeighbourSearch:
                 f"queries for {sorted(counts)} neighbours; one search answers one count"
             )
         [count] = counts
-        sizes = [len(query.points) for query in queries.values()]
         owner: list[int] = []
         excluded: list[Sequence[int]] = []
-        for (member, query), size in zip(queries.items(), sizes, strict=True):
+        for member, query in queries.items():
+            size = len(query.points)
             owner += [member] * size
             excluded += query.excluded or [()] * size
-        points_QD = torch.cat([query.points for query in queries.values()])
+        points = [query.points for query in queries.values()]
+        sizes = [len(points_BD) for points_BD in points]
+        points_QD = torch.cat(points)
         index_parts = []
         squared_parts = []
         for start in range(0, len(points_QD), QUERIES):
             block = slice(start, start + QUERIES)
             index_QK, squared_QK = self._search(
-                points_QD[block], owner[block], excluded[block], count
+                points_QD[block],
+                owner[block],
+                excluded[block],
+                count,
             )
             index_parts.append(index_QK)
             squared_parts.append(squared_QK)
-        indices = torch.split(torch.cat(index_parts), sizes)
-        distances = torch.split(torch.cat(squared_parts).sqrt(), sizes)
+        index_QK = torch.cat(index_parts)
+        distance_QK = torch.cat(squared_parts).sqrt()
+        indices = torch.split(index_QK, sizes)
+        distances = torch.split(distance_QK, sizes)
         answers = {}
         for member, index, distance in zip(queries, indices, distances, strict=True):
             answers[member] = Nearest(index, distance)
         return answers
 
-    def within(self, point_D: Tensor, radius: float) -> Tensor:
+    def within(
+        self,
+        point_D: Tensor,
+        radius: float,
+    ) -> Tensor:
         """Every candidate open to the first member that is no farther than `radius`
         from the point, (P,) int64."""
         limit = radius**2
         threshold = limit - self._shrink * point_D.square().sum()
         parts = []
         for start, bound_QC in self._bounds(point_D[None], [0], [()]):
-            near_P = start + (bound_QC[0] <= threshold).nonzero().squeeze(1)
-            squared_P = self._squared(point_D.expand(len(near_P), -1), near_P)
+            may_be_near_C = bound_QC[0] <= threshold
+            near_P = start + may_be_near_C.nonzero().squeeze(1)
+            query_PD = point_D.expand(len(near_P), -1)
+            squared_P = self._squared(query_PD, near_P)
             parts.append(near_P[squared_P <= limit])
         return torch.cat(parts)
 
@@ -143,16 +169,21 @@ class NeighbourSearch:
         for start, bound_QC in self._bounds(query_QD, owner, excluded):
             lowest_Q = bound_QC.amin(dim=1)
             may_improve_Q = lowest_Q <= best_QK[:, -1] - offset_Q
-            near_Q = (lowest_Q.isfinite() & may_improve_Q).nonzero().squeeze(1)
+            may_improve_Q &= lowest_Q.isfinite()
+            near_Q = may_improve_Q.nonzero().squeeze(1)
             if not len(near_Q):
                 continue
             offset = offset_Q[near_Q]
             bound = bound_QC[near_Q]
-            limit = torch.minimum(
-                best_QK[near_Q, -1], self._limit(offset, bound, count)
-            )
+            limit = self._limit(offset, bound, count)
+            limit = torch.minimum(best_QK[near_Q, -1], limit)
             new_index, new_squared = self._measure(
-                query_QD[near_Q], offset, limit, bound, start, count
+                query_QD[near_Q],
+                offset,
+                limit,
+                bound,
+                start,
+                count,
             )
             # Those of earlier chunks have lower indices, so that a stable sort settles
             # ties.
@@ -164,7 +195,10 @@ class NeighbourSearch:
         return index_QK, best_QK
 
     def _bounds(
-        self, query_QD: Tensor, owner: Sequence[int], excluded: Sequence[Sequence[int]]
+        self,
+        query_QD: Tensor,
+        owner: Sequence[int],
+        excluded: Sequence[Sequence[int]],
     ) -> Iterator[tuple[int, Tensor]]:
         """The first candidate of each chunk, and lower bounds (Q, chunk) of squared
         distances less the query's part."""
@@ -172,7 +206,8 @@ class NeighbourSearch:
         chunk = BOUNDS[query_QD.device.type] // len(owner)
         for start in range(0, len(self), chunk):
             end = start + chunk
-            bound_QC = product(-2.0 * query_QD, self._table_DC[:, start:end])
+            chunk_DC = self._table_DC[:, start:end]
+            bound_QC = product(-2.0 * query_QD, chunk_DC)
             for member, rows in _runs(owner):
                 bound_QC[rows] += self._open_RC[member, start:end]
             if len(query_P):
@@ -196,7 +231,8 @@ class NeighbourSearch:
         # What is below the limit, but for one that is closed, whose bound is infinite.
         threshold_Q = (limit_Q - offset_Q).to(bound_QC.dtype)
         threshold_Q = threshold_Q.clamp(max=torch.finfo(bound_QC.dtype).max)
-        query_P, candidate_P = (bound_QC <= threshold_Q[:, None]).nonzero().unbind(1)
+        may_be_near_QC = bound_QC <= threshold_Q[:, None]
+        query_P, candidate_P = may_be_near_QC.nonzero().unbind(1)
         candidate_P += start
         queries = torch.split(query_P, PAIRS)
         candidates = torch.split(candidate_P, PAIRS)
@@ -204,9 +240,20 @@ class NeighbourSearch:
         for query, candidate in zip(queries, candidates, strict=True):
             parts.append(self._squared(query_QD[query], candidate))
         squared_P = torch.cat(parts)
-        return _lowest(query_P, candidate_P, squared_P, len(query_QD), count)
+        return _lowest(
+            query_P,
+            candidate_P,
+            squared_P,
+            len(query_QD),
+            count,
+        )
 
-    def _limit(self, offset_Q: Tensor, bound_QC: Tensor, count: int) -> Tensor:
+    def _limit(
+        self,
+        offset_Q: Tensor,
+        bound_QC: Tensor,
+        count: int,
+    ) -> Tensor:
         """An upper bound (Q,) of the K-th smallest squared distance in a chunk,
         infinite where it has fewer."""
         if count > bound_QC.shape[1]:
@@ -219,7 +266,11 @@ class NeighbourSearch:
         margin_Q = 2.0 * (1.0 - self._shrink) * largest_Q
         return bound_Q.double() + offset_Q + margin_Q
 
-    def _squared(self, query_PD: Tensor, candidate_P: Tensor) -> Tensor:
+    def _squared(
+        self,
+        query_PD: Tensor,
+        candidate_P: Tensor,
+    ) -> Tensor:
         """Squared distance (P,) float64 of each pair."""
         difference_PD = query_PD.double() - self.points(candidate_P).double()
         # Contiguous, because torch adds up in another order otherwise, and a pair's
@@ -235,19 +286,24 @@ def _rounding(dtype: torch.dtype) -> float:
 
 
 def _pairs(
-    excluded: Sequence[Sequence[int]], device: torch.device
+    excluded: Sequence[Sequence[int]],
+    device: torch.device,
 ) -> tuple[Tensor, Tensor]:
     """Query and candidate (P,) of everything that does not count."""
     pairs: list[tuple[int, int]] = []
     for query, candidates in enumerate(excluded):
         pairs += [(query, candidate) for candidate in candidates]
-    table = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2).to(device)
-    query_P, candidate_P = table.unbind(1)
+    table = torch.tensor(pairs, dtype=torch.int64).reshape(-1, 2)
+    query_P, candidate_P = table.to(device).unbind(1)
     return query_P, candidate_P
 
 
 def _lowest(
-    query_P: Tensor, candidate_P: Tensor, squared_P: Tensor, queries: int, count: int
+    query_P: Tensor,
+    candidate_P: Tensor,
+    squared_P: Tensor,
+    queries: int,
+    count: int,
 ) -> tuple[Tensor, Tensor]:
     """Candidate and squared distance (Q, K) of each query's K nearest pairs, ties in
     the order of the pairs."""
@@ -256,7 +312,8 @@ def _lowest(
     query_P = query_P[order_P]
     size_Q = query_P.bincount(minlength=queries)
     first_Q = size_Q.cumsum(0) - size_Q
-    rank_P = torch.arange(len(query_P), device=query_P.device) - first_Q[query_P]
+    place_P = torch.arange(len(query_P), device=query_P.device)
+    rank_P = place_P - first_Q[query_P]
     kept_P = rank_P < count
     place = (query_P[kept_P], rank_P[kept_P])
     source_P = order_P[kept_P]
@@ -277,7 +334,10 @@ def _runs(owner: Sequence[int]) -> Iterator[tuple[int, slice]]:
 
 
 def distance_quantile(
-    search: NeighbourSearch, rows: int, quantile: float, sample: int
+    search: NeighbourSearch,
+    rows: int,
+    quantile: float,
+    sample: int,
 ) -> float:
     """The quantile of distances to the nearest other candidate.
 
@@ -290,6 +350,9 @@ def distance_quantile(
     """
     draws = generator("selection/distance", 0, 0)
     chosen = torch.randperm(rows, generator=draws)[:sample]
-    query = Query(search.points(chosen), 1, chosen[:, None].tolist())
+    query = Query(
+        points=search.points(chosen),
+        excluded=chosen[:, None].tolist(),
+    )
     distance = search.nearest({0: query})[0].distance
     return float(np.quantile(distance.cpu().numpy(), quantile))

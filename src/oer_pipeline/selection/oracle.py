@@ -41,14 +41,22 @@ class Oracle(Selector):
             ConfigurationError: the request has no visits.
             DataError: visits of the wrong shape, or that are not finite.
         """
-        visits = needed(request.visits, "oracle", "states visited in the environment")()
+        look = needed(
+            value=request.visits,
+            selector="oracle",
+            what="states visited in the environment",
+        )
+        visits = look()
         _check(visits, request.data.observation.shape[1])
         (request,), rows = in_content_order([request])
         device = request.device
         observation = torch.from_numpy(request.data.observation).to(device)
-        space = StateSpace.of_data(observation, request.distance_dimensions)
-        search = NeighbourSearch(space.points(observation))
         visited = torch.from_numpy(np.ascontiguousarray(visits, np.float32))
+        space = StateSpace.of_data(
+            observation,
+            columns=request.distance_dimensions,
+        )
+        search = NeighbourSearch(space.points(observation))
         points = space.points(visited.to(device))
         chosen: list[int] = []
         distances: list[float] = []
@@ -59,33 +67,51 @@ class Oracle(Selector):
             for row, distance in _assign(search, drawn):
                 chosen.append(row)
                 distances.append(distance)
-        notes = {"visits": len(visits), "mean_distance": float(np.mean(distances))}
+        notes = {
+            "visits": len(visits),
+            "mean_distance": float(np.mean(distances)),
+        }
         return Selection.unwalked(rows[chosen], notes)
 
 
-def _assign(search: NeighbourSearch, points: torch.Tensor) -> list[tuple[int, float]]:
+def _assign(
+    search: NeighbourSearch,
+    points: torch.Tensor,
+) -> list[tuple[int, float]]:
     """A different sample for each of the points, in their order, and how far it is; no
     more points than samples."""
     assigned: dict[int, tuple[int, float]] = {}
     waiting = list(range(len(points)))
     while waiting:
-        nearest = search.nearest({0: Query(points[waiting])})[0]
-        rows = nearest.index[:, 0].tolist()
-        distances = nearest.distance[:, 0].tolist()
-        served: set[int] = set()
-        for distance, point, row in sorted(zip(distances, waiting, rows, strict=True)):
-            if row not in served:
-                served.add(row)
+        query = Query(points[waiting])
+        nearest = search.nearest({0: query})[0]
+        wishes = zip(
+            nearest.distance[:, 0].tolist(),
+            waiting,
+            nearest.index[:, 0].tolist(),
+            strict=True,
+        )
+        taken: set[int] = set()
+        for distance, point, row in sorted(wishes):
+            if row not in taken:
+                taken.add(row)
                 assigned[point] = (row, distance)
-        search.close(torch.tensor(list(served)))
+        search.close(torch.tensor(list(taken)))
         waiting = [point for point in waiting if point not in assigned]
     return [assigned[point] for point in range(len(points))]
 
 
-def _check(visits: FloatArray, observations: int) -> None:
-    if visits.ndim != 2 or not len(visits) or visits.shape[1] != observations:
+def _check(
+    visits: FloatArray,
+    observations: int,
+) -> None:
+    columns = visits.shape[1:]
+    if columns != (observations,) or not len(visits):
         wanted = f"at least one row of {observations} columns is needed"
         raise DataError(f"visits have shape {visits.shape}; {wanted}")
-    bad = np.flatnonzero(~np.isfinite(visits).all(axis=1))
+    finite_V = np.isfinite(visits).all(axis=1)
+    bad = np.flatnonzero(~finite_V)
     if len(bad):
-        raise DataError(f"visit {bad[0]} is not finite: {visits[bad[0]].tolist()}")
+        first = bad[0]
+        value = visits[first].tolist()
+        raise DataError(f"visit {first} is not finite: {value}")

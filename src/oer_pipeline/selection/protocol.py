@@ -91,7 +91,11 @@ class SelectionRequest:
         devices = (tensor.device for tensor in parameters.values())
         return next(devices, torch.device("cpu"))
 
-    def actions(self, observation: FloatArray, rows: IntArray) -> FloatArray:
+    def actions(
+        self,
+        observation: FloatArray,
+        rows: IntArray,
+    ) -> FloatArray:
         """pi_n's actions (B, A) float32.
 
         Args:
@@ -136,7 +140,11 @@ class SelectionRequest:
         return values
 
 
-def needed(value: T | None, selector: str, what: str) -> T:
+def needed(
+    value: T | None,
+    selector: str,
+    what: str,
+) -> T:
     """`value`, unless it is None.
 
     Args:
@@ -182,7 +190,9 @@ class Selection:
 
     @classmethod
     def unwalked(
-        cls, rows: IntArray, notes: Mapping[str, Any] | None = None
+        cls,
+        rows: IntArray,
+        notes: Mapping[str, Any] | None = None,
     ) -> Selection:
         """Rows (M,) that were all chosen without a walk.
 

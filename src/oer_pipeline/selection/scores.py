@@ -49,7 +49,11 @@ class ScoreSelector(Selector):
         """
 
     @abstractmethod
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         """Scores (B,) float64 of `rows` (B,) of the data."""
 
     def scored(self, data: Trajectories) -> BoolArray:
@@ -88,7 +92,10 @@ class ScoreSelector(Selector):
         return scores
 
 
-def ranked(scores: FloatArray, draws: torch.Generator) -> IntArray:
+def ranked(
+    scores: FloatArray,
+    draws: torch.Generator,
+) -> IntArray:
     """Positions from the highest score to the lowest; equal ones in a random order."""
     shuffled = torch.randperm(len(scores), generator=draws).numpy()
     order = np.argsort(-scores[shuffled], kind="stable")

@@ -19,17 +19,21 @@ class SnappingWalk(Walk):
 
     def advance(self, walkers: list[Walker]) -> QueryCoroutine[list[Walker]]:
         """One step of each walker, in walker order; those that go on."""
-        predicted_WO, _ = self.predict([walker.row for walker in walkers])
+        rows = [walker.row for walker in walkers]
+        predicted_WO, _ = self.predict(rows)
         points_WD = self.world.space.points(predicted_WO)
-        nearest = yield Query(points_WD, 1, self._excluded(walkers))
+        nearest = yield Query(
+            points=points_WD,
+            excluded=self._excluded(walkers),
+        )
         candidates = nearest.index[:, 0].tolist()
         distances = nearest.distance[:, 0].tolist()
         walking = []
         for number, walker in enumerate(walkers):
             candidate = candidates[number]
             distance = distances[number]
-            if self.options.revisit == "never" and self._is_taken(candidate):
-                # by a walker before it in this step
+            if self._is_taken(candidate):
+                # A walker before it in this step has been there.
                 again = yield Query(points_WD[number : number + 1])
                 candidate = int(again.index)
                 distance = float(again.distance)
@@ -42,12 +46,25 @@ class SnappingWalk(Walk):
         self.world.search.close(row, self.member)
 
     def _is_taken(self, candidate: int) -> bool:
-        taken_N = self.stored.taken_N
-        return 0 <= candidate < len(taken_N) and bool(taken_N[candidate])
+        """Under `revisit: never`, whether a candidate is a row of the buffer."""
+        if self.options.revisit != "never":
+            return False
+        if candidate < 0:
+            return False
+        if candidate >= len(self.request.data):
+            return False
+        return bool(self.stored.taken_N[candidate])
 
-    def _arrive(self, walker: Walker, candidate: int, distance: float) -> bool:
+    def _arrive(
+        self,
+        walker: Walker,
+        candidate: int,
+        distance: float,
+    ) -> bool:
         """Whether the roll-out goes on."""
-        if candidate < 0 or distance > self.world.distance_limit:
+        if candidate < 0:
+            return self.end("limit")
+        if distance > self.world.distance_limit:
             return self.end("limit")
         if candidate >= len(self.request.data):
             return self.end("terminal")

@@ -81,11 +81,19 @@ class StateSpace:
                 " varies in the data"
             )
         scale = std[varying].float() + EPSILON
-        return cls(embed, varying, mean[varying].float(), scale)
+        return cls(
+            embed,
+            varying,
+            mean[varying].float(),
+            scale,
+        )
 
     @classmethod
     def of_moments(
-        cls, mean: FloatArray, std: FloatArray, columns: Sequence[int]
+        cls,
+        mean: FloatArray,
+        std: FloatArray,
+        columns: Sequence[int],
     ) -> StateSpace:
         """The space of raw observations with these statistics, float64.
 
@@ -121,7 +129,10 @@ class StateSpace:
         return (torch.cat(parts).to(self.mean.dtype) - self.mean) / self.scale
 
 
-def _moments(observation: Tensor, embed: Embed) -> tuple[Tensor, Tensor]:
+def _moments(
+    observation: Tensor,
+    embed: Embed,
+) -> tuple[Tensor, Tensor]:
     """Mean and standard deviation (F,) of the features, float64, in bounded memory.
 
     Raises:
@@ -142,7 +153,10 @@ def _moments(observation: Tensor, embed: Embed) -> tuple[Tensor, Tensor]:
     return mean, std
 
 
-def _average(measure: Embed, observation: Tensor) -> Tensor:
+def _average(
+    measure: Embed,
+    observation: Tensor,
+) -> Tensor:
     """The mean (F,) of what `measure` makes of the rows (N, O), chunk by chunk."""
     sums = [measure(part).sum(dim=0) for part in torch.split(observation, CHUNK)]
     return torch.stack(sums).sum(dim=0) / len(observation)

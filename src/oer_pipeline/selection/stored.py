@@ -27,7 +27,11 @@ class Visit(NamedTuple):
 class StoredRows:
     """Distinct rows, at most `size` of N."""
 
-    def __init__(self, size: int, rows: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        rows: int,
+    ) -> None:
         self.taken_N = np.zeros(rows, dtype=bool)
         self._visits: list[Visit] = []
         self._size = size

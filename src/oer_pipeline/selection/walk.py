@@ -110,7 +110,12 @@ class Walk(ABC):
     def close(self, row: int) -> None:
         """Keep the search from leading to `row` again."""
 
-    def reach(self, walker: Walker, row: int, distance: float) -> bool:
+    def reach(
+        self,
+        walker: Walker,
+        row: int,
+        distance: float,
+    ) -> bool:
         """Move a walker to a row and store what is there; whether it goes on.
 
         Args:
@@ -145,7 +150,10 @@ class Walk(ABC):
             if self.options.prediction == "sample":
                 noise = torch.randn(s.shape, generator=draws)
             predicted = model.sample_next(
-                s, a, members.to(s.device), noise.to(s.device)
+                s,
+                a,
+                members.to(s.device),
+                noise.to(s.device),
             )
         self._check("prediction", predicted, rows)
         return predicted, members
@@ -199,14 +207,31 @@ class Walk(ABC):
             return self.end("revisits")
         return True
 
-    def _store(self, walker: Walker, distance: float, source: int = -1) -> None:
+    def _store(
+        self,
+        walker: Walker,
+        distance: float,
+        source: int = -1,
+    ) -> None:
         walker.visited.append(walker.row)
-        visit = Visit(walker.row, walker.rollout, walker.step, distance, True, source)
+        visit = Visit(
+            walker.row,
+            walker.rollout,
+            walker.step,
+            distance,
+            True,
+            source,
+        )
         is_new = self.stored.add(visit)
         if is_new and self.options.revisit == "never":
             self.close(walker.row)
 
-    def _check(self, what: str, values: Tensor, rows: Sequence[int]) -> None:
+    def _check(
+        self,
+        what: str,
+        values: Tensor,
+        rows: Sequence[int],
+    ) -> None:
         if values.isfinite().all():
             return
         name = f"the transition model's {what}"

@@ -74,14 +74,20 @@ def accuracy(
     }
 
 
-def standardised_targets(model: TransitionModel, data: Trajectories) -> torch.Tensor:
+def standardised_targets(
+    model: TransitionModel,
+    data: Trajectories,
+) -> torch.Tensor:
     """(s' - s, r) in the model's standardised units, varying dimensions alone, (N,
     P)."""
     targets = torch.from_numpy(targets_of(data))
     return model.outputs.standardise(targets)[:, model.outputs.varying]
 
 
-def per_dimension(model: TransitionModel, values_P: FloatArray) -> list[Any]:
+def per_dimension(
+    model: TransitionModel,
+    values_P: FloatArray,
+) -> list[Any]:
     """Values of the outputs that vary at their places among all (O + 1), None for the
     others."""
     values: list[Any] = [None] * (model.observation_size + 1)
@@ -91,7 +97,10 @@ def per_dimension(model: TransitionModel, values_P: FloatArray) -> list[Any]:
     return values
 
 
-def _ensemble_mean(model: TransitionModel, data: Trajectories) -> FloatArray:
+def _ensemble_mean(
+    model: TransitionModel,
+    data: Trajectories,
+) -> FloatArray:
     observation = torch.from_numpy(data.observation)
     mean, _ = model.predict(observation, torch.from_numpy(data.action))
     return np.asarray(mean.mean(dim=0).numpy())
@@ -107,24 +116,33 @@ def _no_change(training: Trajectories) -> FloatArray:
 
 def _rms(errors: FloatArray) -> FloatArray:
     """Root mean square over rows."""
-    return np.asarray(np.sqrt(np.mean(errors**2, axis=0, dtype=np.float64)))
+    squares = np.mean(errors**2, axis=0, dtype=np.float64)
+    return np.asarray(np.sqrt(squares))
 
 
-def _mixture_nll(model: TransitionModel, data: Trajectories) -> FloatArray:
+def _mixture_nll(
+    model: TransitionModel,
+    data: Trajectories,
+) -> FloatArray:
     """Of the members' equal mixture, mean over rows, (P,)."""
     observation = torch.from_numpy(data.observation)
     action = torch.from_numpy(data.action)
     mean, log_sigma = model.standardised(observation, action)
     error_EVP = (standardised_targets(model, data) - mean) * torch.exp(-log_sigma)
     log_density = -0.5 * error_EVP.square() - log_sigma
-    constant = 0.5 * math.log(2.0 * math.pi) + math.log(model.members)
+    constant = 0.5 * math.log(2.0 * math.pi)
+    constant += math.log(model.members)
     nll_VP = constant - torch.logsumexp(log_density, dim=0)
     return np.asarray(nll_VP.double().mean(dim=0).numpy())
 
 
-def _gaussian_nll(rms_P: FloatArray, width_P: FloatArray) -> FloatArray:
+def _gaussian_nll(
+    rms_P: FloatArray,
+    width_P: FloatArray,
+) -> FloatArray:
     """Mean over rows whose errors have this root mean square; a width is at least
     1e-6."""
     sigma = np.maximum(width_P, CONSTANT)
     squared = (rms_P / sigma) ** 2
-    return np.asarray(0.5 * np.log(2.0 * np.pi) + np.log(sigma) + 0.5 * squared)
+    constant = 0.5 * np.log(2.0 * np.pi)
+    return np.asarray(constant + np.log(sigma) + 0.5 * squared)

@@ -21,7 +21,10 @@ from oer_pipeline.trajectories.table import Trajectories
 LEVELS = (*(round(0.05 * n, 2) for n in range(1, 20)), 0.99)
 
 
-def calibration(model: TransitionModel, heldout: Trajectories) -> dict[str, Any]:
+def calibration(
+    model: TransitionModel,
+    heldout: Trajectories,
+) -> dict[str, Any]:
     """`nominal` coverage (L,) against `empirical`, averaged over the outputs that vary;
     `error`, their mean difference.
 

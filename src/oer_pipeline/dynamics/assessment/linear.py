@@ -24,21 +24,32 @@ class LinearModel:
     weights: FloatArray  # (I + 1, O + 1) float64
 
     @classmethod
-    def fit(cls, inputs: Statistics, data: Trajectories) -> LinearModel:
+    def fit(
+        cls,
+        inputs: Statistics,
+        data: Trajectories,
+    ) -> LinearModel:
         """Fit to `data` (N rows), minimum norm where inputs are collinear."""
         design = _design(inputs, inputs_of(data))
         targets = targets_of(data).astype(np.float64)
         weights, *_ = np.linalg.lstsq(design, targets, rcond=1e-6)
         return cls(inputs, weights)
 
-    def predict(self, observation: FloatArray, action: FloatArray) -> FloatArray:
+    def predict(
+        self,
+        observation: FloatArray,
+        action: FloatArray,
+    ) -> FloatArray:
         """(s' - s, r), (B, O + 1) float64, at observations (B, O) and actions (B,
         A)."""
         inputs = np.concatenate((observation, action), axis=1)
         return np.asarray(_design(self.inputs, inputs) @ self.weights)
 
 
-def _design(statistics: Statistics, inputs_BI: FloatArray) -> FloatArray:
+def _design(
+    statistics: Statistics,
+    inputs_BI: FloatArray,
+) -> FloatArray:
     """Standardised inputs, 0 where they are constant, and a constant 1: (B, I + 1)."""
     mean = statistics.mean.double().cpu().numpy()
     std = statistics.std.double().cpu().numpy()

@@ -47,15 +47,24 @@ def open_loop(
     starts = order[:STARTS].sort().values.numpy()
     std = model.inputs.std[: model.observation_size].double().cpu().numpy()
 
-    def ensemble(s: FloatArray, a: FloatArray) -> FloatArray:
+    def ensemble(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
         observation = torch.from_numpy(s.astype(np.float32))
         predicted = model.mean_next(observation, torch.from_numpy(a))
         return np.asarray(predicted.double().numpy())
 
-    def no_change(s: FloatArray, a: FloatArray) -> FloatArray:
+    def no_change(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
         return s
 
-    def linearly(s: FloatArray, a: FloatArray) -> FloatArray:
+    def linearly(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
         return np.asarray(s + linear.predict(s, a)[:, :-1])
 
     left = _rows_left(heldout)[starts]

@@ -27,7 +27,10 @@ HELDOUT_ROWS = 20_000
 
 
 def report(
-    model: TransitionModel, data: Trajectories, heldout: BoolArray, seed: int
+    model: TransitionModel,
+    data: Trajectories,
+    heldout: BoolArray,
+    seed: int,
 ) -> dict[str, Any]:
     """JSON-able, a function of its arguments alone.
 
@@ -58,17 +61,30 @@ def report(
     training = data.select(_some(training_known, TRAINING_ROWS, draws))
     judged = data.select(_some(heldout_known, HELDOUT_ROWS, draws))
     linear = LinearModel.fit(model.inputs, training)
-    assessment = accuracy(model, linear, training, judged)
+    assessment = accuracy(
+        model,
+        linear,
+        training,
+        judged,
+    )
     assessment["calibration"] = calibration(model, judged)
     episodes = data.select(heldout_known)
-    assessment["open_loop"] = open_loop(model, linear, episodes, draws)
+    assessment["open_loop"] = open_loop(
+        model,
+        linear,
+        episodes,
+        draws,
+    )
     assessment["uncertainty"] = uncertainty_by_distance(model, judged, draws)
     if data.reward is None:
         _leave_out_reward(assessment)
     return assessment
 
 
-def _unfit(heldout: BoolArray, data: Trajectories) -> DataError:
+def _unfit(
+    heldout: BoolArray,
+    data: Trajectories,
+) -> DataError:
     mask = f"held-out mask of shape {heldout.shape} with {int(heldout.sum())} rows"
     wanted = f"the data have {len(data)} rows, and both sides need at least one"
     return DataError(f"{mask}; {wanted}")
@@ -84,7 +100,11 @@ def _leave_out_reward(assessment: dict[str, Any]) -> None:
     assessment["rewards"] = False
 
 
-def _some(mask: BoolArray, most: int, draws: torch.Generator) -> BoolArray:
+def _some(
+    mask: BoolArray,
+    most: int,
+    draws: torch.Generator,
+) -> BoolArray:
     """The mask's rows, or `most` of them."""
     rows = np.flatnonzero(mask)
     order = torch.randperm(len(rows), generator=draws).numpy()

@@ -25,7 +25,9 @@ Pairs = tuple[Tensor, Tensor]
 
 
 def uncertainty_by_distance(
-    model: TransitionModel, heldout: Trajectories, draws: torch.Generator
+    model: TransitionModel,
+    heldout: Trajectories,
+    draws: torch.Generator,
 ) -> dict[str, dict[str, Any]]:
     """Per heuristic of uncertainty.py, on held-out rows (`inside`) and where the data
     have none:
@@ -44,7 +46,9 @@ def uncertainty_by_distance(
         heldout: B rows.
         draws: decide what lies outside.
     """
-    inside = (torch.from_numpy(heldout.observation), torch.from_numpy(heldout.action))
+    observation = torch.from_numpy(heldout.observation)
+    action = torch.from_numpy(heldout.action)
+    inside = (observation, action)
     mean, _ = model.standardised(*inside)
     error_BP = mean.mean(dim=0) - standardised_targets(model, heldout)
     error_B = error_BP.norm(dim=1).double().numpy()
@@ -61,7 +65,9 @@ def uncertainty_by_distance(
 
 
 def outside_the_data(
-    model: TransitionModel, inside: Pairs, draws: torch.Generator
+    model: TransitionModel,
+    inside: Pairs,
+    draws: torch.Generator,
 ) -> dict[str, Pairs]:
     """Pairs that the data do not hold, made from those that they do.
 
@@ -70,18 +76,23 @@ def outside_the_data(
     noise has moved by the dimensions' own standard deviations.
     """
     observation, action = inside
-    low, high = action.amin(dim=0), action.amax(dim=0)
+    low = action.amin(dim=0)
+    high = action.amax(dim=0)
     uniform = torch.rand(action.shape, generator=draws)
     noise = torch.randn(observation.shape, generator=draws)
     random_action = low + (high - low) * uniform
-    perturbed_state = observation + noise * model.inputs.std[: model.observation_size]
+    std = model.inputs.std[: model.observation_size]
+    perturbed_state = observation + noise * std
     return {
         "random_action": (observation, random_action),
         "perturbed_state": (perturbed_state, action),
     }
 
 
-def _judge(uncertainty: dict[str, FloatArray], error_B: FloatArray) -> dict[str, Any]:
+def _judge(
+    uncertainty: dict[str, FloatArray],
+    error_B: FloatArray,
+) -> dict[str, Any]:
     inside = uncertainty["inside"]
     ordered = error_B[np.argsort(inside, kind="stable")]
     groups = np.array_split(ordered, min(BINS, len(error_B)))
@@ -98,7 +109,10 @@ def _judge(uncertainty: dict[str, FloatArray], error_B: FloatArray) -> dict[str,
     return judged
 
 
-def spearman(a: FloatArray, b: FloatArray) -> float | None:
+def spearman(
+    a: FloatArray,
+    b: FloatArray,
+) -> float | None:
     """Rank correlation of a (B,) and b (B,), None where either is constant."""
     from scipy.stats import rankdata
 
@@ -109,7 +123,10 @@ def spearman(a: FloatArray, b: FloatArray) -> float | None:
     return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
 
 
-def auroc(low: FloatArray, high: FloatArray) -> float:
+def auroc(
+    low: FloatArray,
+    high: FloatArray,
+) -> float:
     """The probability that a value of `high` exceeds one of `low`, ties counted half:
     the area under the ROC curve, by the rank sum (Mann & Whitney 1947)."""
     from scipy.stats import rankdata
