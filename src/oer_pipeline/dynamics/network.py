@@ -110,9 +110,9 @@ def squared_weights(parameters: Mapping[str, Tensor]) -> Tensor:
     squares = []
     for name, parameter in parameters.items():
         if name.endswith("weight"):
-            squares.append(parameter.square().sum(dim=(1, 2)))
-    total_E = torch.stack(squares).sum(dim=0)
-    return 0.5 * total_E
+            total_E = parameter.square().sum(dim=(1, 2))
+            squares.append(total_E)
+    return 0.5 * torch.stack(squares).sum(dim=0)
 
 
 def limit_width(parameters: Mapping[str, Tensor]) -> Tensor:

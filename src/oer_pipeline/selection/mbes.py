@@ -66,10 +66,10 @@ class MBES(MBESOptions, Selector):
         walks = []
         for member, request in enumerate(ordered):
             walk = WALKS[self.form](
-                self,
-                world,
-                request,
-                member,
+                options=self,
+                world=world,
+                request=request,
+                member=member,
             )
             walks.append(walk.run())
         selections = []
@@ -95,10 +95,10 @@ class MBES(MBESOptions, Selector):
             candidates = torch.cat((observation, ends))
         search = NeighbourSearch(space.points(candidates), members=len(requests))
         return World(
-            model,
-            space,
-            search,
-            self._distance_limit(search, len(data)),
+            model=model,
+            space=space,
+            search=search,
+            distance_limit=self._distance_limit(search, len(data)),
         )
 
     def _space(
