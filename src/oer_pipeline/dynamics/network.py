@@ -2,7 +2,8 @@
 standardised output.
 
 As in Chua et al. 2018 (PETS), appendix A: the log standard deviation is softly bounded
-by limits that are learned. Shapes: E members, B batch, I inputs, P predicted outputs.
+by limits that are learned. Shapes: E members, B batch, I inputs, P predicted outputs, Q
+= 2 P outputs of the MLP.
 """
 
 from __future__ import annotations
@@ -61,8 +62,9 @@ def shapes(
     }
     sizes = (inputs, *hidden, 2 * outputs)
     for layer, (width, next_width) in enumerate(pairwise(sizes)):
-        named[f"mlp.{layer}.weight"] = (members, width, next_width)
-        named[f"mlp.{layer}.bias"] = (members, 1, next_width)
+        name = f"mlp.{layer}"
+        named[f"{name}.weight"] = (members, width, next_width)
+        named[f"{name}.bias"] = (members, 1, next_width)
     return named
 
 
@@ -75,11 +77,13 @@ def gaussian(
     for name, parameter in parameters.items():
         if name.startswith("mlp."):
             layers[name.removeprefix("mlp.")] = parameter
-    mean_EBP, raw_EBP = mlp(layers, input_EBI).chunk(2, dim=-1)
+    output_EBQ = mlp(layers, input_EBI)
+    mean_EBP, raw_EBP = output_EBQ.chunk(2, dim=-1)
     upper = parameters["max_log_sigma"]
     lower = parameters["min_log_sigma"]
     below = upper - _softplus(upper - raw_EBP)
-    return mean_EBP, lower + _softplus(below - lower)
+    log_sigma_EBP = lower + _softplus(below - lower)
+    return mean_EBP, log_sigma_EBP
 
 
 def _softplus(x: Tensor) -> Tensor:

@@ -66,11 +66,9 @@ def check_model(
     observations = data.observation.shape[1]
     actions = data.action.shape[1]
     if (model.observation_size, model.action_size) != (observations, actions):
-        raise DataError(
-            f"transition model of {model.observation_size} observation and"
-            f" {model.action_size} action dimensions; the data have {observations} and"
-            f" {actions}"
-        )
+        fitted = f"{model.observation_size} observation and {model.action_size} action"
+        actual = f"the data have {observations} and {actions}"
+        raise DataError(f"transition model of {fitted} dimensions; {actual}")
     fitted_mean = _float64(model.inputs.mean)
     fitted_std = _float64(model.inputs.std)
     data_mean = _input_mean(data)

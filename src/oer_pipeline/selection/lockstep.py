@@ -1,8 +1,8 @@
 """Many members' walks side by side: each is a coroutine that asks for neighbours, and
 one search answers all of them.
 
-A walk is written for one member alone. What it is told does not depend on who else
-asks, so neither does its buffer.
+A walk is written for one member alone. The answers that it gets do not depend on who
+else asks, so neither does its buffer.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What MBES can be told (method, section 5, "Selection"), checked when it is built."""
+"""Options of MBES (method, section 5, "Selection"), checked when it is built."""
 
 from __future__ import annotations
 
@@ -64,14 +64,14 @@ class MBESOptions:
     def _check_dimensions(self, dimensions: Sequence[int]) -> None:
         """Raise a ConfigurationError unless it is a list of dimensions, for distances
         between observations."""
-        given = f"mbes: dimensions is {dimensions!r}"
+        named = f"mbes: dimensions is {dimensions!r}"
         listed = isinstance(dimensions, list | tuple) and len(dimensions) > 0
         if not listed or not all(map(_is_dimension, dimensions)):
             wanted = "it takes a list such as [0, 1, 2], or null"
-            raise ConfigurationError(f"{given}; {wanted}")
+            raise ConfigurationError(f"{named}; {wanted}")
         if self.space != "observation":
             other = f"but space is {self.space!r}; leave one out"
-            raise ConfigurationError(f"{given}, {other}")
+            raise ConfigurationError(f"{named}, {other}")
 
 
 def _is_dimension(value: object) -> bool:

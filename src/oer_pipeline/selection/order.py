@@ -43,8 +43,8 @@ def content_order(data: Trajectories) -> IntArray:
 def in_content_order(
     requests: Sequence[SelectionRequest],
 ) -> tuple[list[SelectionRequest], IntArray]:
-    """Requests for the same data with these reordered, and the row (N,) of theirs that
-    each row was before."""
+    """Requests with their data, the same for all, reordered; and which row of the data
+    each row was before, (N,)."""
     rows = content_order(requests[0].data)
     data = requests[0].data.select(rows)
     return [replace(request, data=data) for request in requests], rows

@@ -38,8 +38,23 @@ F)."""
 
 @dataclass(frozen=True)
 class SelectionRequest:
-    """Choose `size` transitions of `data` (D_n) for a buffer. What a selector needs and
-    is None, it asks for by name.
+    """Choose transitions of a task's data (D_n) for a buffer.
+
+    What may be None is there for the selectors that need it; they refuse a request
+    without it by name (`needed`).
+
+    Args:
+        data: of the task, N rows.
+        size: transitions to choose, M.
+        act: the member's task policy.
+        model: of the task's transitions.
+        distance_dimensions: of the observation, on which states are compared.
+        generator: of every draw, on the CPU.
+        horizon: steps of a roll-out.
+        critic: the member's.
+        discount: gamma, that the critic was trained with.
+        features: `policy`: pi_n's trunk; `critic`: at (s, pi_n(s)).
+        visits: gives states (V, O) of pi_n in the environment; not offline.
 
     Raises:
         ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance
@@ -49,18 +64,16 @@ class SelectionRequest:
     """
 
     data: Trajectories
-    size: int  # M
+    size: int
     act: Act
     model: TransitionModel | None
     distance_dimensions: tuple[int, ...]
-    generator: torch.Generator  # on the CPU
-    horizon: int  # steps
+    generator: torch.Generator
+    horizon: int
     critic: Critic | None = None
-    discount: float | None = None  # gamma, what the critic was trained with
+    discount: float | None = None
     features: Mapping[str, Features] = field(default_factory=dict)
-    """`policy`: pi_n's trunk; `critic`: at (s, pi_n(s))."""
     visits: Callable[[], FloatArray] | None = None
-    """States (V, O) of pi_n in the environment; not offline."""
 
     def __post_init__(self) -> None:
         rows, observations = self.data.observation.shape

@@ -107,10 +107,8 @@ class StateSpace:
         """
         varying = [column for column in columns if std[column] >= CONSTANT]
         if not varying:
-            raise DataError(
-                f"none of the distance dimensions {list(columns)} varies in the data"
-                " set"
-            )
+            named = f"distance dimensions {list(columns)}"
+            raise DataError(f"none of the {named} varies in the data set")
         centre = np.asarray(mean, np.float64)[varying]
         scale = np.asarray(std, np.float64)[varying] + EPSILON
         return cls(
