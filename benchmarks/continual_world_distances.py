@@ -20,7 +20,7 @@ import numpy as np
 
 from benchmarks.made_up import one_thread
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
-from oer_pipeline.dynamics.fit import fit
+from oer_pipeline.dynamics.fit import fit_transition_model
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
@@ -78,7 +78,7 @@ def rows_of(task: Task, data: Trajectories) -> Iterator[tuple[str, ...]]:
     training.block(SETTINGS.updates)
     policies = training.result()
     visits = visited(task, policies)
-    model, _ = fit(
+    model, _ = fit_transition_model(
         data,
         DynamicsSettings(hidden=(256, 256), learning_rate=0.005, weight_decay=1e-4),
         0,

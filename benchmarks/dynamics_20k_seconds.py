@@ -10,7 +10,7 @@ from __future__ import annotations
 from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
 from benchmarks.timing import cpu_seconds
-from oer_pipeline.dynamics.fit import fit
+from oer_pipeline.dynamics.fit import fit_transition_model
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
 from oer_pipeline.suites.behaviour_data import collect
@@ -28,7 +28,7 @@ def measure() -> Figure:
 
     def work() -> None:
         nonlocal epochs
-        epochs = fit(data, settings)[1]["epochs"]
+        epochs = fit_transition_model(data, settings)[1]["epochs"]
 
     taken = cpu_seconds(work)
     if epochs == settings.max_epochs:

@@ -15,16 +15,16 @@ from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.dynamics.assessment.report import report
 from oer_pipeline.dynamics.fit import (
     Samples,
-    fit,
+    fit_transition_model,
     heldout_nll,
     heldout_rows,
     split_by_episode,
     train,
 )
+from oer_pipeline.dynamics.inputs_and_targets import inputs_of, targets_of
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.network import gaussian
 from oer_pipeline.dynamics.settings import DynamicsSettings
-from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.networks.randomness import generator, generators
 from oer_pipeline.networks.stacked import take_members
 from oer_pipeline.trajectories.table import Trajectories
@@ -34,7 +34,7 @@ Fitted = tuple[TransitionModel, dict[str, Any]]
 
 @pytest.fixture(scope="module")
 def fitted(system: Trajectories, small: DynamicsSettings) -> Fitted:
-    return fit(system, small, seed=3, task=2)
+    return fit_transition_model(system, small, seed=3, task=2)
 
 
 def samples(rows: int, seed: int) -> Samples:
@@ -73,7 +73,7 @@ def test_same_seed_same_bytes_another_seed_other_weights(
 ) -> None:
     few = replace(small, max_epochs=2)
     (first, report), (second, again), (other, _) = (
-        fit(system, few, seed=s) for s in (0, 0, 1)
+        fit_transition_model(system, few, seed=s) for s in (0, 0, 1)
     )
     assert json.dumps(report) == json.dumps(again)
     assert all(t.equal(second.tensors()[name]) for name, t in first.tensors().items())
@@ -85,7 +85,7 @@ def test_replayed_updates_are_the_eager_ones(
 ) -> None:
     few = replace(small, max_epochs=2)
     (replayed, report), (eager, again) = (
-        fit(system, few, graphs=graphs) for graphs in (True, False)
+        fit_transition_model(system, few, graphs=graphs) for graphs in (True, False)
     )
     assert report == again
     assert all(t.equal(eager.tensors()[name]) for name, t in replayed.tensors().items())
@@ -134,8 +134,8 @@ def test_elites_are_the_members_of_the_best_heldout_likelihood(
 ) -> None:
     few = replace(small, members=5, max_epochs=2)
     (everyone, record), (best, kept) = (
-        fit(system, few),
-        fit(system, replace(few, elites=2)),
+        fit_transition_model(system, few),
+        fit_transition_model(system, replace(few, elites=2)),
     )
     assert record["elites"] == [0, 1, 2, 3, 4]
     assert kept["heldout_nll"] == record["heldout_nll"]  # of all that were trained
@@ -148,7 +148,9 @@ def test_elites_are_the_members_of_the_best_heldout_likelihood(
 def test_heldout_rows_are_those_that_the_fit_held_out(
     system: Trajectories, small: DynamicsSettings
 ) -> None:
-    model, record = fit(system, replace(small, max_epochs=1), seed=4, task=2)
+    model, record = fit_transition_model(
+        system, replace(small, max_epochs=1), seed=4, task=2
+    )
     heldout = heldout_rows(system, small, seed=4, task=2)
     x = model.inputs.standardise(torch.from_numpy(inputs_of(system)[heldout]))
     y = model.outputs.standardise(torch.from_numpy(targets_of(system)[heldout]))[
@@ -180,7 +182,7 @@ def test_rows_that_nobody_knows_the_end_of_take_part_in_nothing(
     few = replace(small, max_epochs=3)
     tables = [marked(system, 0.0), marked(system, 1e3)]
     tables.append(tables[0].select(tables[0].known))
-    fits = [fit(table, few, seed=4, task=2) for table in tables]
+    fits = [fit_transition_model(table, few, seed=4, task=2) for table in tables]
     tensors = [model.tensors() for model, _ in fits]
     records = [record for _, record in fits]
     told = []
@@ -218,18 +220,18 @@ def test_what_cannot_be_fitted_is_refused(
     system: Trajectories, small: DynamicsSettings
 ) -> None:
     with pytest.raises(DataError, match=r"2 episodes or more.* have 1"):
-        fit(system.select(slice(0, 25)), small)
+        fit_transition_model(system.select(slice(0, 25)), small)
     still = replace(
         system, next_observation=system.observation, reward=np.zeros_like(system.reward)
     )
     with pytest.raises(DataError, match="ever changes"):
-        fit(still, small)
+        fit_transition_model(still, small)
     settings = replace(small, max_epochs=1)
     object.__setattr__(
         settings, "learning_rate", 1e30
     )  # within its bounds nothing diverges here
     with pytest.raises(DataError, match=r"diverged.*learning_rate"):
-        fit(system, settings)
+        fit_transition_model(system, settings)
 
 
 @pytest.mark.parametrize(

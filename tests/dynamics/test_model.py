@@ -14,7 +14,7 @@ from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.dynamics import model as module
-from oer_pipeline.dynamics.fit import fit
+from oer_pipeline.dynamics.fit import fit_transition_model
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.networks.stacked import take_members
@@ -23,7 +23,7 @@ from oer_pipeline.trajectories.table import Trajectories
 
 @pytest.fixture(scope="module")
 def model(system: Trajectories, small: DynamicsSettings) -> TransitionModel:
-    return fit(system, replace(small, max_epochs=3))[0]
+    return fit_transition_model(system, replace(small, max_epochs=3))[0]
 
 
 @pytest.fixture(scope="module")
@@ -52,7 +52,7 @@ def test_a_reward_that_never_changes_is_predicted_as_it_is(
     system: Trajectories, small: DynamicsSettings
 ) -> None:
     unrewarded = replace(system, reward=np.full_like(system.reward, -0.25))
-    model, _ = fit(unrewarded, replace(small, max_epochs=1))
+    model, _ = fit_transition_model(unrewarded, replace(small, max_epochs=1))
     mean, std = model.predict(
         torch.from_numpy(system.observation), torch.from_numpy(system.action)
     )
@@ -65,7 +65,7 @@ def test_a_dimension_that_is_constant_in_s_is_copied_even_where_it_jumps_in_next
 ) -> None:
     jumped = system.next_observation.copy()
     jumped[-1, 2] += 1.0
-    model, _ = fit(
+    model, _ = fit_transition_model(
         replace(system, next_observation=jumped), replace(small, max_epochs=1)
     )
     mean, std = model.predict(
@@ -165,7 +165,7 @@ def test_saved_and_loaded_it_predicts_the_same_bits(
 def test_elites_survive_saving(
     system: Trajectories, small: DynamicsSettings, inputs: tuple[Tensor, Tensor]
 ) -> None:
-    elite, _ = fit(system, replace(small, max_epochs=1, elites=2))
+    elite, _ = fit_transition_model(system, replace(small, max_epochs=1, elites=2))
     again = TransitionModel.from_tensors(
         load(save(elite.tensors())), json.loads(json.dumps(elite.header()))
     )

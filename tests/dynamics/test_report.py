@@ -20,11 +20,11 @@ from oer_pipeline.dynamics.assessment.open_loop import open_loop
 from oer_pipeline.dynamics.assessment.report import report
 from oer_pipeline.dynamics.assessment.uncertainty_by_distance import (
     auroc,
-    outside,
+    outside_the_data,
     spearman,
     uncertainty_by_distance,
 )
-from oer_pipeline.dynamics.fit import fit, heldout_rows
+from oer_pipeline.dynamics.fit import fit_transition_model, heldout_rows
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
@@ -36,7 +36,7 @@ CHANGE = np.array([[0.1, 0.5], [-0.2, 0.3]])
 
 @pytest.fixture(scope="module")
 def model(system: Trajectories, small: DynamicsSettings) -> TransitionModel:
-    return fit(system, small, seed=3, task=2)[0]
+    return fit_transition_model(system, small, seed=3, task=2)[0]
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +133,7 @@ def test_no_change_and_linear_are_what_they_say(system: Trajectories) -> None:
         linear_data.select(slice(0, 1000)),
         linear_data.select(slice(1000, 1500)),
     )
-    model, _ = fit(
+    model, _ = fit_transition_model(
         linear_data,
         DynamicsSettings(members=1, hidden=(8,), max_epochs=1, batch_size=32),
     )
@@ -250,7 +250,7 @@ def test_outside_is_made_as_described(
     model: TransitionModel, system: Trajectories
 ) -> None:
     inside = torch.from_numpy(system.observation), 0.5 * torch.from_numpy(system.action)
-    made = outside(model, inside, generator("test", 0, 1))
+    made = outside_the_data(model, inside, generator("test", 0, 1))
     states, actions = made["random_action"]
     assert states.equal(inside[0])
     assert 0.45 < actions.max() <= 0.5

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.spatial import cKDTree
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.metrics import fidelity
+from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.metrics.fidelity import buffer_fidelity, mean_nearest
 
 ZERO, ONE = (
     np.zeros(3),
-    np.ones(3) - fidelity.EPSILON,
+    np.ones(3) - EPSILON,
 )  # statistics that leave the numbers as they are
 
 
@@ -49,7 +50,7 @@ def test_distance_is_standardised_over_the_given_dimensions_that_vary() -> None:
         np.array([[6.0, 1.0, 500.0, 7.0]]),
         np.array([[2.0, 1.0, -500.0, 3.0]]),
     )
-    std = np.array([2.0 - fidelity.EPSILON, 5.0, 1.0, 0.0])
+    std = np.array([2.0 - EPSILON, 5.0, 1.0, 0.0])
     found = buffer_fidelity(
         visits, buffer, np.full(4, 9.0), std, (0, 1, 3)
     )  # 2 is an odometer, 3 never varies
@@ -61,6 +62,15 @@ def test_neighbours_are_exact() -> None:
     a, b = generator.normal(size=(300, 19)), generator.normal(size=(200, 19))
     brute = np.sqrt(((a[:, None] - b[None]) ** 2).sum(-1)).min(axis=1).mean()
     assert mean_nearest(a, b) == pytest.approx(brute, rel=1e-12)
+
+
+@pytest.mark.parametrize("dimensions", [1, 3, 4, 7, 8, 19])
+def test_distances_are_those_of_a_tree_to_the_last_bit(dimensions: int) -> None:
+    """What results so far were measured with."""
+    draw = np.random.default_rng(dimensions)
+    a, b = draw.normal(size=(300, dimensions)), draw.normal(size=(200, dimensions))
+    distances, _ = cKDTree(b).query(a)
+    assert mean_nearest(a, b) == float(np.mean(distances))
 
 
 @pytest.mark.parametrize(

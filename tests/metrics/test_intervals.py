@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
-from oer_pipeline.metrics import coverage as simulation
 from oer_pipeline.metrics.intervals import interval, paired_difference
 
 
@@ -62,33 +61,6 @@ def test_coverage_of_the_bootstrap_at_ten_seeds() -> None:
     assert coverage(10, 400) == pytest.approx(
         0.95, abs=0.03
     )  # a plain percentile bootstrap covers 0.90
-
-
-@pytest.mark.parametrize("seeds", [3, 9, 10, 20])
-def test_the_simulation_takes_the_intervals_that_are_reported(seeds: int) -> None:
-    values = np.random.default_rng(seeds).lognormal(size=(5, seeds))
-    low, high = simulation.bounds(values)
-    for row, own_low, own_high in zip(values, low, high, strict=True):
-        found = interval(row)
-        assert (found.low, found.high) == (
-            pytest.approx(own_low),
-            pytest.approx(own_high),
-        )
-
-
-@pytest.mark.parametrize("name", simulation.DISTRIBUTIONS)
-def test_the_simulation_knows_its_distributions_means(name: str) -> None:
-    draw, mean = simulation.DISTRIBUTIONS[name]
-    values = draw(np.random.default_rng(0), (1_000, 1_000))
-    assert values.mean() == pytest.approx(mean, abs=5 * values.std() / 1_000)
-
-
-def test_the_printed_coverage() -> None:
-    """One cell of docs/intervals.md; `python -m oer_pipeline.metrics.coverage` prints
-    all."""
-    assert 93.5 < simulation.coverage("normal", 5) < 96.5
-    assert simulation.coverage("bimodal", 5) < 80.0
-    assert 80.0 < simulation.coverage("normal", 5, trials=500, plain=True) < 88.0
 
 
 def test_bootstrap_from_ten_seeds_on_is_deterministic_in_any_order() -> None:

@@ -12,8 +12,9 @@ import pytest
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics import judging
+from oer_pipeline.metrics.distances import DataSpace, distances_to_nearest
 from oer_pipeline.metrics.fidelity import buffer_fidelity
-from oer_pipeline.metrics.judging import Space, episode_kinds, judge, nearest, outside
+from oer_pipeline.metrics.judging import BufferJudge, episode_kinds, share_outside
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -76,7 +77,7 @@ def found(
     data: Trajectories, rows: np.ndarray, visits: np.ndarray, **how: Any
 ) -> dict[str, float | None]:
     buffer = make_buffer(data, rows, **how)
-    judgement = judge(buffer, data, visits, buffer.action, DIMENSIONS)
+    judgement = BufferJudge(data, visits, DIMENSIONS).judge(buffer, buffer.action)
     json.dumps(judgement, allow_nan=False)
     return judgement
 
@@ -122,7 +123,7 @@ def test_fidelity_is_measured_as_ever_with_and_without_the_odometer(
     assert judged["visits_to_buffer_odometer"] > judged["visits_to_buffer"]  # type: ignore[operator]
     buffer = make_buffer(data, rows)
     assert (
-        judge(buffer, data, visits, buffer.action, (0, 1, 2))[
+        BufferJudge(data, visits, (0, 1, 2)).judge(buffer, buffer.action)[
             "buffer_to_visits_odometer"
         ]
         is None
@@ -135,12 +136,9 @@ def test_coverage_counts_states_near_the_buffer(data: Trajectories) -> None:
     assert everything["cells"] == judging.CELLS
     one = found(data, np.array([7]), data.observation[:1])
     assert one["cells"] == one["rows"] == one["episodes"] == 1
-    space = Space.of(data.observation, DIMENSIONS)
-    own = nearest(
-        space.points(data.observation),
-        space.points(data.observation),
-        itself=np.arange(len(data)),
-    )[1]
+    space = DataSpace.of(data.observation, DIMENSIONS)
+    points = space.points(data.observation)
+    own = distances_to_nearest(points, points, excluded=np.arange(len(data)))
     near = space.distances(data.observation, data.observation[[7]]) <= np.quantile(
         own, 0.99
     )
@@ -163,7 +161,7 @@ def test_action_gap_and_how_rows_were_found(data: Trajectories) -> None:
     rows = np.arange(10)
     buffer = make_buffer(data, rows, walked=7)
     offset = buffer.action + np.float32([0.5, -0.25])
-    judged = judge(buffer, data, data.observation[:3], offset, DIMENSIONS)
+    judged = BufferJudge(data, data.observation[:3], DIMENSIONS).judge(buffer, offset)
     assert judged["action_gap"] == pytest.approx(0.375)
     assert (judged["walked"], judged["filled"]) == (7, 3)
     unwalked = found(data, rows, data.observation[:3])
@@ -193,17 +191,6 @@ def test_random_share_comes_from_the_kinds_that_the_table_names(
     )
 
 
-def test_nearest_is_exact_whatever_the_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
-    draw = np.random.default_rng(3)
-    a, b = draw.normal(size=(100, 9)), draw.normal(size=(80, 9))
-    brute = np.linalg.norm(a[:, None] - b[None], axis=2)
-    for pairs in (2**22, 7 * len(b)):
-        monkeypatch.setattr(judging, "PAIRS", pairs)
-        index, distance = nearest(a, b)
-        np.testing.assert_array_equal(index, brute.argmin(axis=1))
-        np.testing.assert_allclose(distance, brute.min(axis=1), rtol=1e-12)
-
-
 def test_what_does_not_fit_is_refused(data: Trajectories) -> None:
     buffer, visits = make_buffer(data, np.arange(5)), data.observation[:3]
     for other in (
@@ -213,22 +200,22 @@ def test_what_does_not_fit_is_refused(data: Trajectories) -> None:
         with pytest.raises(
             DataError, match="5 states are not those of its rows in the data"
         ):
-            judge(buffer, other, visits, buffer.action, DIMENSIONS)
+            BufferJudge(other, visits, DIMENSIONS).judge(buffer, buffer.action)
     with pytest.raises(DataError, match=r"shape \(5, 1\); the buffer's are \(5, 2\)"):
-        judge(buffer, data, visits, buffer.action[:, :1], DIMENSIONS)
+        BufferJudge(data, visits, DIMENSIONS).judge(buffer, buffer.action[:, :1])
     with pytest.raises(DataError, match=r"visits have shape \(3, 2\)"):
-        judge(buffer, data, visits[:, :2], buffer.action, DIMENSIONS)
+        BufferJudge(data, visits[:, :2], DIMENSIONS).judge(buffer, buffer.action)
     with pytest.raises(DataError, match=r"dimensions \[3\] varies"):
-        judge(buffer, data, visits, buffer.action, (3,))
+        BufferJudge(data, visits, (3,)).judge(buffer, buffer.action)
 
 
 def test_the_share_outside_counts_visits_that_no_buffer_can_follow(
     data: Trajectories,
 ) -> None:
     far = data.observation[:4] + 1e3
-    assert outside(data.observation, data.observation, DIMENSIONS) == 0
+    assert share_outside(data.observation, data.observation, DIMENSIONS) == 0
     assert (
-        outside(
+        share_outside(
             data.observation, np.concatenate((data.observation[:12], far)), DIMENSIONS
         )
         == 0.25

@@ -8,7 +8,7 @@ import torch
 
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.selection import neighbours as module
-from oer_pipeline.selection.neighbours import Neighbours, Query
+from oer_pipeline.selection.neighbours import NeighbourSearch, Query
 
 
 def measured(points: FloatArray, queries: FloatArray) -> FloatArray:
@@ -36,9 +36,10 @@ def made(kind: str, draw: np.random.Generator) -> tuple[FloatArray, FloatArray]:
 
 
 def ask(
-    search: Neighbours, queries: FloatArray, **options: object
+    search: NeighbourSearch, queries: FloatArray, **options: object
 ) -> tuple[FloatArray, FloatArray]:
-    found = search.nearest({0: Query(torch.from_numpy(queries), **options)})[0]  # type: ignore[arg-type]
+    query = Query(torch.from_numpy(queries), **options)  # type: ignore[arg-type]
+    found = search.nearest({0: query})[0]
     return found.index.numpy(), found.distance.numpy()
 
 
@@ -56,7 +57,7 @@ def test_each_member_finds_the_nearest_of_what_is_open_to_it(
 ) -> None:
     draw = np.random.default_rng(0)
     points, queries = made(kind, draw)
-    search = Neighbours(torch.from_numpy(points), members=3)
+    search = NeighbourSearch(torch.from_numpy(points), members=3)
     expected = {}
     asked = {}
     for member in (0, 1, 2):
@@ -86,7 +87,7 @@ def test_each_member_finds_the_nearest_of_what_is_open_to_it(
 def test_all_within_a_radius_are_found_and_no_other(kind: str) -> None:
     points, queries = made(kind, np.random.default_rng(1))
     distances = measured(points, queries)
-    search = Neighbours(torch.from_numpy(points))
+    search = NeighbourSearch(torch.from_numpy(points))
     for query, distance in zip(queries, distances, strict=True):
         radius = float(np.sort(distance)[20]) * (1 + 1e-12)
         within = search.within(torch.from_numpy(query), radius)
@@ -94,7 +95,7 @@ def test_all_within_a_radius_are_found_and_no_other(kind: str) -> None:
 
 
 def test_when_nothing_is_left_or_within_the_numbers_there_is_no_neighbour() -> None:
-    search = Neighbours(torch.tensor([[0.0], [1.0]]))
+    search = NeighbourSearch(torch.tensor([[0.0], [1.0]]))
     far = np.array([[1e30], [0.0]], np.float32)
     assert ask(search, far)[0].tolist() == [[-1], [0]]
     assert ask(search, far, count=3)[0].tolist() == [[-1, -1, -1], [0, 1, -1]]
@@ -105,6 +106,6 @@ def test_when_nothing_is_left_or_within_the_numbers_there_is_no_neighbour() -> N
 
 
 def test_members_that_ask_for_different_counts_are_refused() -> None:
-    search = Neighbours(torch.zeros(3, 1), members=2)
+    search = NeighbourSearch(torch.zeros(3, 1), members=2)
     with pytest.raises(ValueError, match=r"queries for \[1, 2\] neighbours"):
         search.nearest({0: Query(torch.zeros(1, 1), 1), 1: Query(torch.zeros(1, 1), 2)})

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.dynamics.table import targets_of
+from oer_pipeline.dynamics.inputs_and_targets import targets_of
 from oer_pipeline.learners.batches import TaskTable
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.reports.card_page import card_page

@@ -25,28 +25,46 @@ class EarlyStopping:
     """
 
     def __init__(
-        self, parameters: Mapping[str, Tensor], patience: int, min_improvement: float
+        self,
+        parameters: Mapping[str, Tensor],
+        patience: int,
+        min_improvement: float,
     ) -> None:
         members = len(next(iter(parameters.values())))
-        self.parameters: Parameters = {
-            name: p.detach().clone() for name, p in parameters.items()
-        }
-        self.loss = torch.full((members,), math.inf)  # of the weights kept
-        self.epoch = torch.zeros(members, dtype=torch.long)  # after which they were
-        self._patience, self._min_improvement = patience, min_improvement
+        self.parameters: Parameters = {}
+        for name, parameter in parameters.items():
+            self.parameters[name] = parameter.detach().clone()
+        self.loss = torch.full((members,), math.inf)
+        """Of the weights kept, (E,)."""
+        self.epoch = torch.zeros(members, dtype=torch.long)
+        """After which they were as kept, (E,)."""
+        self._patience = patience
+        self._min_improvement = min_improvement
         self._goal = torch.full((members,), math.inf)
         self._last_epoch = torch.full((members,), patience)
 
     def update(
-        self, epoch: int, loss: Tensor, parameters: Mapping[str, Tensor]
+        self,
+        epoch: int,
+        loss: Tensor,
+        parameters: Mapping[str, Tensor],
     ) -> bool:
-        """Take the losses (E,) after `epoch` (from 1); whether any member still runs
-        after it."""
+        """Whether any member still runs after this epoch.
+
+        Args:
+            epoch: its number, from 1.
+            loss: of the members, (E,).
+            parameters: after the epoch.
+        """
         running = epoch <= self._last_epoch
-        better, gained = running & (loss < self.loss), running & (loss < self._goal)
+        better = running & (loss < self.loss)
+        gained = running & (loss < self._goal)
         for name, kept in self.parameters.items():
-            kept[better] = parameters[name].detach()[better]
-        self.loss[better], self.epoch[better] = loss[better], epoch
-        self._goal[gained] = loss[gained] - self._min_improvement
+            current = parameters[name].detach()
+            kept[better] = current[better]
+        self.loss[better] = loss[better]
+        self.epoch[better] = epoch
+        goal = loss - self._min_improvement
+        self._goal[gained] = goal[gained]
         self._last_epoch[gained] = epoch + self._patience
         return bool((epoch < self._last_epoch).any())

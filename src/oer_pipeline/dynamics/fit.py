@@ -18,6 +18,7 @@ from torch import Tensor
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray
 from oer_pipeline.dynamics.early_stopping import EarlyStopping
+from oer_pipeline.dynamics.inputs_and_targets import inputs_of, targets_of
 from oer_pipeline.dynamics.model import CHUNK, TransitionModel
 from oer_pipeline.dynamics.network import (
     init_network,
@@ -27,7 +28,6 @@ from oer_pipeline.dynamics.network import (
 )
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
-from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.networks.capture import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
@@ -42,7 +42,7 @@ Samples = tuple[Tensor, Tensor]
 """Standardised inputs (N, I) and standardised outputs (N, P)."""
 
 
-def fit(
+def fit_transition_model(
     trajectories: Trajectories,
     settings: DynamicsSettings,
     seed: int = 0,
@@ -54,41 +54,56 @@ def fit(
     """The fitted model (on the CPU) and how the fit went, functions of data, settings,
     seed and task alone.
 
-    It is fitted on `device`; with `graphs` an update is captured once and replayed.
-
     Rows whose s' is not known (`Trajectories.next_known`) take part in nothing: neither
     in the fit nor in the statistics nor in the held-out likelihood.
 
     The second is JSON-able: `epochs` trained, `best_epoch` and `heldout_nll` per member
     trained (standardised outputs, without its constant), `elites`, the members that the
     model holds, and `rows` on either side of the split. How well the model predicts is
-    another question: `report.report`.
+    another question: `assessment.report.report`.
+
+    Args:
+        trajectories: of the task.
+        settings: sizes and optimisation.
+        seed: of the data.
+        task: its number, from 1.
+        progress: is told of every epoch.
+        device: to fit on.
+        graphs: an update is captured once and replayed.
 
     Raises:
         DataError: fewer than two episodes, no output that varies, or a training that
             diverges.
     """
     known = trajectories.known
-    heldout = heldout_rows(trajectories, settings, seed, task)
+    heldout = heldout_rows(
+        trajectories,
+        settings,
+        seed,
+        task,
+    )
     inputs, outputs = statistics(trajectories)
 
     def samples(rows: BoolArray) -> Samples:
-        x, y = (
-            torch.from_numpy(of(trajectories)[rows]) for of in (inputs_of, targets_of)
-        )
-        return inputs.standardise(x).to(device), outputs.standardise(y)[
-            :, outputs.varying
-        ].to(device)
+        x = torch.from_numpy(inputs_of(trajectories)[rows])
+        y = torch.from_numpy(targets_of(trajectories)[rows])
+        standardised = outputs.standardise(y)[:, outputs.varying]
+        return inputs.standardise(x).to(device), standardised.to(device)
 
-    members = [
-        generator(f"dynamics/member_{member}", seed, task)
-        for member in range(settings.members)
-    ]
-    training, judged = ~heldout & known, heldout & known
+    members = []
+    for member in range(settings.members):
+        members.append(generator(f"dynamics/member_{member}", seed, task))
+    training = ~heldout & known
+    judged = heldout & known
     best, epochs = train(
-        samples(training), samples(judged), settings, members, progress, graphs
+        samples(training),
+        samples(judged),
+        settings,
+        members,
+        progress,
+        graphs,
     )
-    elites = _best(best.loss, settings.elites)
+    elites = _lowest(best.loss, settings.elites)
     record = {
         "epochs": epochs,
         "best_epoch": best.epoch.tolist(),
@@ -96,34 +111,38 @@ def fit(
         "elites": elites,
         "rows": {"training": int(training.sum()), "heldout": int(judged.sum())},
     }
-    return (
-        TransitionModel(take_members(best.parameters, elites), inputs, outputs).to(
-            "cpu"
-        ),
-        record,
-    )
+    parameters = take_members(best.parameters, elites)
+    return TransitionModel(parameters, inputs, outputs).to("cpu"), record
 
 
 def heldout_rows(
-    trajectories: Trajectories, settings: DynamicsSettings, seed: int, task: int
+    trajectories: Trajectories,
+    settings: DynamicsSettings,
+    seed: int,
+    task: int,
 ) -> BoolArray:
-    """The rows that `fit` with the same arguments holds out, (N,).
+    """The rows that `fit_transition_model` with the same arguments holds out, (N,).
 
     Raises:
         DataError: fewer than two episodes.
     """
-    return split_by_episode(
-        trajectories, settings.holdout, generator("dynamics/split", seed, task)
-    )
+    draws = generator("dynamics/split", seed, task)
+    return split_by_episode(trajectories, settings.holdout, draws)
 
 
 def split_by_episode(
-    trajectories: Trajectories, holdout: float, draws: torch.Generator
+    trajectories: Trajectories,
+    holdout: float,
+    draws: torch.Generator,
 ) -> BoolArray:
-    """Which rows are held out, (N,): those of a fraction `holdout` of the episodes, at
-    least one, never all.
+    """Which rows are held out, (N,): those of some episodes, at least one, never all.
 
-    Of the episodes that have a row whose s' is known; those without count for nothing.
+    Episodes that have no row whose s' is known count for nothing.
+
+    Args:
+        trajectories: to split.
+        holdout: fraction of the episodes.
+        draws: decide which.
 
     Raises:
         DataError: fewer than two episodes.
@@ -151,8 +170,10 @@ def statistics(trajectories: Trajectories) -> tuple[Statistics, Statistics]:
     known = trajectories.known
     inputs = Statistics.of(inputs_of(trajectories)[known])
     outputs = Statistics.of(targets_of(trajectories)[known])
-    copied = (inputs.std[: len(outputs.std) - 1] == 0).nonzero().squeeze(1)
-    outputs.mean[copied], outputs.std[copied] = 0.0, 0.0
+    observation_std = inputs.std[: len(outputs.std) - 1]
+    copied = (observation_std == 0).nonzero().squeeze(1)
+    outputs.mean[copied] = 0.0
+    outputs.std[copied] = 0.0
     if len(outputs.varying) == 0:
         raise DataError(
             "neither an observation nor the reward ever changes in these data: no"
@@ -169,62 +190,76 @@ def train(
     progress: Progress | None = None,
     graphs: bool = True,
 ) -> tuple[EarlyStopping, int]:
-    """Train one member per generator until all have stopped; their best weights, and
-    the epochs that took.
+    """Train until all members have stopped; their best weights, and the epochs that
+    took.
+
+    Args:
+        training: rows to learn.
+        heldout: rows to stop by.
+        settings: sizes and optimisation.
+        members: one generator each.
+        progress: is told of every epoch.
+        graphs: an update is captured once and replayed.
 
     Raises:
         DataError: a member's held-out likelihood was never finite.
     """
-    device = training[0].device
-    sizes = training[0].shape[1], settings.hidden, training[1].shape[1]
-    network = FlatParameters(
-        {name: p.to(device) for name, p in init_network(*sizes, members).items()}
+    inputs, targets = training
+    rows = len(inputs)
+    device = inputs.device
+    initial = {}
+    layout = init_network(
+        inputs.shape[1],
+        settings.hidden,
+        targets.shape[1],
+        members,
     )
-    parameters, optimiser = network.views, Adam(network, settings.learning_rate)
+    for name, parameter in layout.items():
+        initial[name] = parameter.to(device)
+    network = FlatParameters(initial)
+    parameters = network.views
+    optimiser = Adam(network, settings.learning_rate)
     best = EarlyStopping(parameters, settings.patience, settings.min_improvement)
-    resamples = torch.stack(
-        [
-            torch.randint(len(training[0]), (len(training[0]),), generator=g)
-            for g in members
-        ]
-    )
-    size = min(settings.batch_size, len(training[0]))
+    resamples = [torch.randint(rows, (rows,), generator=draws) for draws in members]
+    resamples_EN = torch.stack(resamples)
+    size = min(settings.batch_size, rows)
     batch_EB = torch.zeros(len(members), size, dtype=torch.int64, device=device)
 
     def step() -> None:
-        differentiate(
-            [_loss(parameters, training[0][batch_EB], training[1][batch_EB], settings)],
-            [network],
+        loss = _loss(
+            parameters,
+            inputs[batch_EB],
+            targets[batch_EB],
+            settings,
         )
+        differentiate([loss], [network])
         optimiser.step()
 
-    descend = (
-        _replayed(step, [network.buffer, *optimiser.state.values()], device)
-        if graphs
-        else step
-    )
-    epoch, running = 0, True
+    update = step
+    if graphs:
+        update = _replayed(step, [network.buffer, *optimiser.state.values()], device)
+    epoch = 0
+    running = True
     while running and epoch < settings.max_epochs:
         epoch += 1
-        for rows_EB in _batches(resamples, size, members, device):
+        for rows_EB in _batches(resamples_EN, size, members, device):
             batch_EB.copy_(rows_EB)
-            descend()
+            update()
         nll = heldout_nll(parameters, heldout)
         running = best.update(epoch, nll, parameters)
         if progress:
-            progress(
-                f"epoch {epoch}: held-out negative log-likelihood {nll.mean():.2f}"
-            )
+            likelihood = f"held-out negative log-likelihood {nll.mean():.2f}"
+            progress(f"epoch {epoch}: {likelihood}")
     if not best.loss.isfinite().all():
-        raise DataError(
-            f"training diverged: held-out losses {best.loss.tolist()}; lower"
-            " learning_rate"
-        )
+        losses = f"held-out losses {best.loss.tolist()}"
+        raise DataError(f"training diverged: {losses}; lower learning_rate")
     return best, epoch
 
 
 def _replayed(
-    step: Callable[[], None], state: Sequence[Tensor], device: torch.device
+    step: Callable[[], None],
+    state: Sequence[Tensor],
+    device: torch.device,
 ) -> Callable[[], None]:
     """The step captured, or as it is where it cannot be replayed, with `state` as it
     was before."""
@@ -239,7 +274,10 @@ def _replayed(
     return replay
 
 
-def _best(loss_E: Tensor, count: int | None) -> list[int]:
+def _lowest(
+    loss_E: Tensor,
+    count: int | None,
+) -> list[int]:
     """The `count` members of the lowest loss, in their order; all of them without a
     count."""
     return sorted(torch.argsort(loss_E, stable=True)[:count].tolist())
@@ -257,8 +295,8 @@ def _batches(
     Drawn on the CPU, the same for every device, and sent there at once.
     """
     rows = resamples_EN.shape[1]
-    orders = torch.stack([torch.randperm(rows, generator=g) for g in members])
-    shuffled = resamples_EN.gather(1, orders).to(device)
+    orders = [torch.randperm(rows, generator=draws) for draws in members]
+    shuffled = resamples_EN.gather(1, torch.stack(orders)).to(device)
     for batch in range(rows // size):
         yield shuffled[:, batch * size : (batch + 1) * size]
 
@@ -272,18 +310,24 @@ def _loss(
     """Summed over members, which keeps their gradients apart."""
     nll = negative_log_likelihood(parameters, input_EBI, target_EBP)
     penalty = settings.log_sigma_penalty * limit_width(parameters)
-    return (nll + penalty + settings.weight_decay * squared_weights(parameters)).sum()
+    decay = settings.weight_decay * squared_weights(parameters)
+    return (nll + penalty + decay).sum()
 
 
 @torch.no_grad()
-def heldout_nll(parameters: Parameters, heldout: Samples) -> Tensor:
+def heldout_nll(
+    parameters: Parameters,
+    heldout: Samples,
+) -> Tensor:
     """Every member's negative log-likelihood on the same held-out rows, (E,), on the
     CPU."""
     members = len(parameters["max_log_sigma"])
     total = torch.zeros(members)
-    for x, y in zip(*(torch.split(s, CHUNK) for s in heldout), strict=True):
-        nll = negative_log_likelihood(
-            parameters, x.expand(members, -1, -1), y.expand(members, -1, -1)
-        )
+    inputs, targets = heldout
+    chunks = zip(torch.split(inputs, CHUNK), torch.split(targets, CHUNK), strict=True)
+    for x, y in chunks:
+        x_EBI = x.expand(members, -1, -1)
+        y_EBP = y.expand(members, -1, -1)
+        nll = negative_log_likelihood(parameters, x_EBI, y_EBP)
         total += nll.cpu() * len(x)
-    return total / len(heldout[0])
+    return total / len(inputs)

@@ -22,7 +22,8 @@ from oer_pipeline.networks.stacked import Parameters
 
 FORMAT = "oer_pipeline.transition_model/1"
 PREFIX = "parameters."
-CHUNK = 16_384  # rows evaluated at once; bounds the memory that hidden layers take
+CHUNK = 16_384
+"""Rows evaluated at once: bounds the memory that hidden layers take."""
 
 
 @dataclass(frozen=True)
@@ -50,35 +51,60 @@ class TransitionModel:
     def action_size(self) -> int:
         return len(self.inputs.mean) - self.observation_size
 
-    def predict(self, observation: Tensor, action: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> tuple[Tensor, Tensor]:
         """Mean and standard deviation of (s' - s, r), (E, B, O + 1) each, at
         observations (B, O) and actions (B, A).
 
         Raises:
             DataError: sizes that are not the model's.
         """
-        moments = [
-            self._raw(*chunk) for chunk in self._standardised(observation, action)
-        ]
-        mean, std = zip(*moments, strict=True)
-        return torch.cat(mean, dim=1), torch.cat(std, dim=1)
+        means = []
+        stds = []
+        for chunk in self._chunks(observation, action):
+            mean, std = self._raw(*chunk)
+            means.append(mean)
+            stds.append(std)
+        return torch.cat(means, dim=1), torch.cat(stds, dim=1)
 
     def sample_next(
-        self, observation: Tensor, action: Tensor, members: Tensor, noise: Tensor
+        self,
+        observation: Tensor,
+        action: Tensor,
+        members: Tensor,
+        noise: Tensor,
     ) -> Tensor:
-        """Next observations (B, O): row b is drawn from member `members[b]` with
-        standard normal `noise[b]` (O,)."""
+        """Next observations (B, O), each drawn from one member's distribution.
+
+        Args:
+            observation: (B, O).
+            action: (B, A).
+            members: which member draws, (B,) int64.
+            noise: standard normal, (B, O); zeros give the member's mean.
+        """
         mean, std = self.predict(observation, action)
         rows = torch.arange(len(observation), device=observation.device)
-        chosen_mean, chosen_std = mean[members, rows, :-1], std[members, rows, :-1]
-        return observation + chosen_mean + chosen_std * noise
+        change = mean[members, rows, :-1]
+        spread = std[members, rows, :-1]
+        return observation + change + spread * noise
 
-    def mean_next(self, observation: Tensor, action: Tensor) -> Tensor:
+    def mean_next(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> Tensor:
         """The ensemble's mean next observation, (B, O)."""
-        return observation + self.predict(observation, action)[0].mean(dim=0)[:, :-1]
+        mean, _ = self.predict(observation, action)
+        return observation + mean.mean(dim=0)[:, :-1]
 
     def uncertainty(
-        self, observation: Tensor, action: Tensor, kind: str = DEFAULT
+        self,
+        observation: Tensor,
+        action: Tensor,
+        kind: str = DEFAULT,
     ) -> Tensor:
         """u(s, a), (B,), by the heuristic `kind` of uncertainty.py.
 
@@ -87,70 +113,82 @@ class TransitionModel:
             DataError: sizes that are not the model's.
         """
         measure = heuristic(kind)
-        return torch.cat(
-            [measure(*moments) for moments in self._standardised(observation, action)]
-        )
+        chunks = self._chunks(observation, action)
+        return torch.cat([measure(*moments) for moments in chunks])
 
     def standardised(
-        self, observation: Tensor, action: Tensor
+        self,
+        observation: Tensor,
+        action: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, (E, B, P) each, of the standardised outputs
         that vary."""
-        mean, log_sigma = zip(*self._standardised(observation, action), strict=True)
-        return torch.cat(mean, dim=1), torch.cat(log_sigma, dim=1)
+        means, log_sigmas = zip(*self._chunks(observation, action), strict=True)
+        return torch.cat(means, dim=1), torch.cat(log_sigmas, dim=1)
 
     @torch.no_grad()
-    def _standardised(
-        self, observation: Tensor, action: Tensor
+    def _chunks(
+        self,
+        observation: Tensor,
+        action: Tensor,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Mean and log standard deviation of the standardised, varying outputs (E, B,
-        P), chunk by chunk."""
+        """What `standardised` gives, chunk by chunk."""
         self._check(observation, action)
-        for s, a in zip(
-            torch.split(observation, CHUNK), torch.split(action, CHUNK), strict=True
-        ):
+        observations = torch.split(observation, CHUNK)
+        actions = torch.split(action, CHUNK)
+        for s, a in zip(observations, actions, strict=True):
             input_BI = self.inputs.standardise(torch.cat((s, a), dim=1))
             yield gaussian(self.parameters, input_BI.expand(self.members, -1, -1))
 
-    def _raw(self, mean_EBP: Tensor, log_sigma_EBP: Tensor) -> tuple[Tensor, Tensor]:
-        varying, scale = self.outputs.varying, self.outputs.std[self.outputs.varying]
+    def _raw(
+        self,
+        mean_EBP: Tensor,
+        log_sigma_EBP: Tensor,
+    ) -> tuple[Tensor, Tensor]:
+        """Mean and standard deviation of every output in raw units, (E, B, O + 1)
+        each."""
+        varying = self.outputs.varying
+        scale = self.outputs.std[varying]
         mean = self.outputs.mean.repeat(*mean_EBP.shape[:2], 1)
         std = torch.zeros_like(mean)
         mean[..., varying] += mean_EBP * scale
         std[..., varying] = torch.exp(log_sigma_EBP) * scale
         return mean, std
 
-    def _check(self, observation: Tensor, action: Tensor) -> None:
-        given = (tuple(observation.shape), tuple(action.shape))
+    def _check(
+        self,
+        observation: Tensor,
+        action: Tensor,
+    ) -> None:
         rows = len(observation)
-        if given != ((rows, self.observation_size), (rows, self.action_size)):
+        fits = observation.shape == (rows, self.observation_size)
+        if not fits or action.shape != (rows, self.action_size):
             raise DataError(
-                f"observations {given[0]} and actions {given[1]} do not fit this"
-                f" transition model; it takes (B, {self.observation_size}) and (B,"
-                f" {self.action_size})"
+                f"observations {tuple(observation.shape)} and actions"
+                f" {tuple(action.shape)} do not fit this transition model; it takes (B,"
+                f" {self.observation_size}) and (B, {self.action_size})"
             )
 
     def to(self, device: torch.device | str) -> TransitionModel:
         """The same model on `device`."""
-        parameters = {
-            name: tensor.to(device) for name, tensor in self.parameters.items()
-        }
-        return TransitionModel(
-            parameters, self.inputs.to(device), self.outputs.to(device)
-        )
+        parameters = {}
+        for name, tensor in self.parameters.items():
+            parameters[name] = tensor.to(device)
+        inputs = self.inputs.to(device)
+        outputs = self.outputs.to(device)
+        return TransitionModel(parameters, inputs, outputs)
 
     def tensors(self) -> dict[str, Tensor]:
         """Everything that `from_tensors` needs beside the header, by name."""
-        statistics = {"inputs": self.inputs, "outputs": self.outputs}
-        moments = {
-            f"{n}.{m}": getattr(s, m)
-            for n, s in statistics.items()
-            for m in ("mean", "std")
+        tensors = {
+            "inputs.mean": self.inputs.mean,
+            "inputs.std": self.inputs.std,
+            "outputs.mean": self.outputs.mean,
+            "outputs.std": self.outputs.std,
         }
-        return {
-            **moments,
-            **{PREFIX + name: tensor for name, tensor in self.parameters.items()},
-        }
+        for name, tensor in self.parameters.items():
+            tensors[PREFIX + name] = tensor
+        return tensors
 
     def header(self) -> dict[str, Any]:
         """Format and sizes, JSON-able."""
@@ -158,14 +196,16 @@ class TransitionModel:
         return {
             "format": FORMAT,
             "members": self.members,
-            "hidden": [w.shape[-1] for w in weights[:-1]],
+            "hidden": [weight.shape[-1] for weight in weights[:-1]],
             "observation_size": self.observation_size,
             "action_size": self.action_size,
         }
 
     @classmethod
     def from_tensors(
-        cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
+        cls,
+        tensors: Mapping[str, Tensor],
+        header: Mapping[str, Any],
     ) -> TransitionModel:
         """The model that `tensors()` and `header()` describe.
 
@@ -178,41 +218,45 @@ class TransitionModel:
                 "not a transition model of this version: format"
                 f" {header.get('format')!r}, not {FORMAT!r}"
             )
-        found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
+        actual = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         expected = _expected_shapes(header, tensors)
-        for name in sorted({*found, *expected}):
-            if found.get(name) != expected.get(name):
-                what = f"{name} has shape {found.get(name, 'none')}"
-                raise DataError(
-                    f"transition model: tensor {what}; its header means"
-                    f" {expected.get(name, 'no such tensor')}"
-                )
-        parameters = {
-            name.removeprefix(PREFIX): tensors[name]
-            for name in expected
-            if name.startswith(PREFIX)
-        }
-        inputs, outputs = (
-            Statistics(tensors[f"{n}.mean"], tensors[f"{n}.std"])
-            for n in ("inputs", "outputs")
-        )
+        for name in sorted({*actual, *expected}):
+            if actual.get(name) != expected.get(name):
+                has = actual.get(name, "none")
+                wanted = expected.get(name, "no such tensor")
+                problem = f"has shape {has}; its header means {wanted}"
+                raise DataError(f"transition model: tensor {name} {problem}")
+        parameters = {}
+        for name in expected:
+            if name.startswith(PREFIX):
+                parameters[name.removeprefix(PREFIX)] = tensors[name]
+        inputs = Statistics(tensors["inputs.mean"], tensors["inputs.std"])
+        outputs = Statistics(tensors["outputs.mean"], tensors["outputs.std"])
         return cls(parameters, inputs, outputs)
 
 
 def _expected_shapes(
-    header: Mapping[str, Any], tensors: Mapping[str, Tensor]
+    header: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
 ) -> dict[str, tuple[int, ...]]:
-    inputs, outputs = (
-        header["observation_size"] + header["action_size"],
-        header["observation_size"] + 1,
-    )
-    statistics = {
-        f"{n}.{m}": (size,)
-        for n, size in (("inputs", inputs), ("outputs", outputs))
-        for m in ("mean", "std")
+    """Tensor -> shape; how many outputs vary only the tensors can tell."""
+    inputs = header["observation_size"] + header["action_size"]
+    outputs = header["observation_size"] + 1
+    varying = outputs
+    if "outputs.std" in tensors:
+        varying = int((tensors["outputs.std"] > 0).sum())
+    expected: dict[str, tuple[int, ...]] = {
+        "inputs.mean": (inputs,),
+        "inputs.std": (inputs,),
+        "outputs.mean": (outputs,),
+        "outputs.std": (outputs,),
     }
-    predicted = (
-        int((tensors["outputs.std"] > 0).sum()) if "outputs.std" in tensors else outputs
+    network = shapes(
+        header["members"],
+        inputs,
+        header["hidden"],
+        varying,
     )
-    network = shapes(header["members"], inputs, header["hidden"], predicted)
-    return {**statistics, **{PREFIX + name: shape for name, shape in network.items()}}
+    for name, shape in network.items():
+        expected[PREFIX + name] = shape
+    return expected

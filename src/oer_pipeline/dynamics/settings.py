@@ -1,4 +1,4 @@
-"""What a fit of a transition model can be told."""
+"""Options of the fit of a transition model."""
 
 from __future__ import annotations
 

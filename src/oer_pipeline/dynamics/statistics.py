@@ -8,11 +8,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.standardisation import CONSTANT
 from oer_pipeline.common.types import FloatArray
-
-CONSTANT = 1e-6
-"""A dimension whose standard deviation is below this counts as constant (method,
-section 5)."""
 
 
 @dataclass(frozen=True)

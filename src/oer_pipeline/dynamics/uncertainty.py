@@ -17,13 +17,19 @@ from oer_pipeline.common.errors import ConfigurationError, choices
 Heuristic = Callable[[Tensor, Tensor], Tensor]
 
 
-def disagreement(mean_EBP: Tensor, log_sigma_EBP: Tensor) -> Tensor:
+def disagreement(
+    mean_EBP: Tensor,
+    log_sigma_EBP: Tensor,
+) -> Tensor:
     """The variance of the members' means, summed over outputs: what the data leave open
     (epistemic)."""
     return mean_EBP.var(dim=0, correction=0).sum(dim=-1)
 
 
-def max_std(mean_EBP: Tensor, log_sigma_EBP: Tensor) -> Tensor:
+def max_std(
+    mean_EBP: Tensor,
+    log_sigma_EBP: Tensor,
+) -> Tensor:
     """The largest predicted deviation of any member: "max aleatoric", as MOPO
     penalises.
 
@@ -33,7 +39,10 @@ def max_std(mean_EBP: Tensor, log_sigma_EBP: Tensor) -> Tensor:
     return log_sigma_EBP.exp().square().sum(dim=-1).sqrt().amax(dim=0)
 
 
-def mixture(mean_EBP: Tensor, log_sigma_EBP: Tensor) -> Tensor:
+def mixture(
+    mean_EBP: Tensor,
+    log_sigma_EBP: Tensor,
+) -> Tensor:
     """The variance of the equal mixture of all members, summed over outputs:
     disagreement plus mean noise."""
     noise_B = (2.0 * log_sigma_EBP).exp().mean(dim=0).sum(dim=-1)

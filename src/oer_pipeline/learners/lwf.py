@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
+from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.learners.protocol import Learner, Step
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.td3bc import cloning_loss
-from oer_pipeline.networks.policy import EPSILON, Standardiser, act_each
+from oer_pipeline.networks.policy import Standardiser, act_each
 from oer_pipeline.networks.stacked import ROWS
 
 CHUNK = 256 * ROWS

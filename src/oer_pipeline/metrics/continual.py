@@ -42,32 +42,37 @@ class References:
         tasks: Sequence[str],
         table: Mapping[str, Mapping[str, float | None]] | None,
     ) -> References | None:
-        """The references of `tasks` from `{task: {"random": return, "expert": return,
-        ...}}`; None without a table.
+        """The references of some tasks; None without a table.
+
+        Args:
+            tasks: names, in order.
+            table: `{task: {"random": return, "expert": return, ...}}`.
 
         Raises:
             DataError: a task lacks its random or expert return, or both are equal.
         """
         if table is None:
             return None
-        random, expert = (
-            np.array([_reference(table, task, kind) for task in tasks])
-            for kind in ("random", "expert")
-        )
+        random = [_reference(table, task, "random") for task in tasks]
+        expert = [_reference(table, task, "expert") for task in tasks]
         for task, low, high in zip(tasks, random, expert, strict=True):
             if low == high:
-                raise DataError(
-                    f"references of {task}: random and expert return are both {low};"
-                    " they have to differ"
-                )
-        return cls(random, expert)
+                problem = f"random and expert return are both {low}"
+                raise DataError(f"references of {task}: {problem}; they have to differ")
+        return cls(np.array(random), np.array(expert))
 
 
-def normalise(R: ArrayLike, random: ArrayLike, expert: ArrayLike) -> FloatArray:
+def normalise(
+    R: ArrayLike,
+    random: ArrayLike,
+    expert: ArrayLike,
+) -> FloatArray:
     """100 (R - random) / (expert - random), tasks along the last axis of `R`; same
     shape, NaN stays NaN."""
-    low, high = np.asarray(random, np.float64), np.asarray(expert, np.float64)
-    return np.asarray(100.0 * (np.asarray(R, np.float64) - low) / (high - low))
+    returns = np.asarray(R, np.float64)
+    low = np.asarray(random, np.float64)
+    high = np.asarray(expert, np.float64)
+    return np.asarray(100.0 * (returns - low) / (high - low))
 
 
 def per(R: ArrayLike) -> float:
@@ -79,14 +84,17 @@ def bwt_paper(R: ArrayLike) -> float | None:
     """BWT as in the paper: mean over i < N of (R[i, i] - R[N, i]); **positive means
     forgetting**."""
     returns = _checked(R)
-    return _mean((np.diagonal(returns) - returns[-1])[:-1])
+    lost = np.diagonal(returns) - returns[-1]
+    return _mean(lost[:-1])
 
 
 def backward_transfer(R: ArrayLike) -> float | None:
     """Backward transfer with its usual sign (Lopez-Paz 2017): -bwt_paper, negative
     means forgetting."""
     bwt = bwt_paper(R)
-    return None if bwt is None else 0.0 - bwt  # a plain minus would turn 0 into -0
+    if bwt is None:
+        return None
+    return 0.0 - bwt  # a plain minus would turn 0 into -0
 
 
 def plasticity(R: ArrayLike) -> float | None:
@@ -98,49 +106,59 @@ def forgetting(R: ArrayLike) -> float | None:
     """Loss from the best ever: mean over i < N of (max_{i <= k <= N} R[k, i] - R[N,
     i]); never negative."""
     returns = _checked(R)
-    return _mean(
-        np.array(
-            [returns[i:, i].max() - returns[-1, i] for i in range(len(returns) - 1)]
-        )
-    )
+    losses = []
+    for task in range(len(returns) - 1):
+        since_learned = returns[task:, task]
+        losses.append(since_learned.max() - since_learned[-1])
+    return _mean(np.array(losses))
 
 
-def forward_transfer(R: ArrayLike, single_task: ArrayLike) -> float | None:
+def forward_transfer(
+    R: ArrayLike,
+    single_task: ArrayLike,
+) -> float | None:
     """What earlier tasks add to learning a new one: mean_i (R[i, i] - single_task[i]).
 
-    `single_task` (N,): returns of networks that learned task i alone.
+    Args:
+        R: (N, N).
+        single_task: returns of networks that learned task i alone, (N,).
     """
     returns = _checked(R)
-    return _mean(
-        np.diagonal(returns) - _per_task(single_task, len(returns), "single_task")
-    )
+    alone = _per_task(single_task, len(returns), "single_task")
+    return _mean(np.diagonal(returns) - alone)
 
 
-def zero_shot(next_task_returns: ArrayLike, random: ArrayLike) -> float | None:
+def zero_shot(
+    next_task_returns: ArrayLike,
+    random: ArrayLike,
+) -> float | None:
     """Return on a task before it is learned, over random: mean over i > 1 of (R[i-1, i]
     - random_i).
 
-    `next_task_returns` (N - 1,): return on task i of the policy that learned tasks
-    1..i-1, for i = 2..N, with head i-1 and its statistics. `random` (N,): every task's
-    random return; the first is not used.
+    Args:
+        next_task_returns: return on task i of the policy that learned tasks 1..i-1, for
+            i = 2..N, with head i-1 and its statistics, (N - 1,).
+        random: every task's random return, (N,); the first is not used.
     """
     low = np.asarray(random, np.float64)
-    return _mean(
-        _per_task(next_task_returns, len(low) - 1, "next_task_returns") - low[1:]
-    )
+    returns = _per_task(next_task_returns, len(low) - 1, "next_task_returns")
+    return _mean(returns - low[1:])
 
 
-def cloning_gap(R: ArrayLike, task_policy_returns: ArrayLike) -> float | None:
+def cloning_gap(
+    R: ArrayLike,
+    task_policy_returns: ArrayLike,
+) -> float | None:
     """How far the continual policy lags (method, section 4): mean_i (task policy's
     return on i - R[i, i]).
 
-    `task_policy_returns` (N,): measured right after learning task i.
+    Args:
+        R: (N, N).
+        task_policy_returns: measured right after learning task i, (N,).
     """
     returns = _checked(R)
-    return _mean(
-        _per_task(task_policy_returns, len(returns), "task_policy_returns")
-        - np.diagonal(returns)
-    )
+    learned = _per_task(task_policy_returns, len(returns), "task_policy_returns")
+    return _mean(learned - np.diagonal(returns))
 
 
 def summary(
@@ -152,29 +170,32 @@ def summary(
     """Every metric of one seed, raw, and with `references` also as `<name>_normalised`
     (absent without them).
 
-    `cloning_gap` is None for a learner of a single policy (`task_policy_returns` None),
-    `zero_shot` without references or `next_task_returns`.
+    Args:
+        R: (N, N).
+        references: of the tasks.
+        task_policy_returns: (N,); None for a learner of a single policy, which has no
+            `cloning_gap`.
+        next_task_returns: (N - 1,); without them, or without references, there is no
+            `zero_shot`.
 
     Raises:
         DataError: a matrix that is not square, has an infinite entry or an incomplete
             last row; a wrong length.
     """
-    raw = _metrics(R, task_policy_returns) | {"zero_shot": None}
+    metrics = _metrics(R, task_policy_returns)
     if references is None:
-        return raw
-    policies = (
-        None
-        if task_policy_returns is None
-        else _scaled(task_policy_returns, references)
-    )
-    scaled = _metrics(_scaled(_checked(R), references), policies) | {"zero_shot": None}
+        return metrics
+    policies = None
+    if task_policy_returns is not None:
+        policies = _scaled(task_policy_returns, references)
+    scaled = _metrics(_scaled(_checked(R), references), policies)
     if next_task_returns is not None:
-        raw["zero_shot"] = zero_shot(next_task_returns, references.random)
-        scaled["zero_shot"] = zero_shot(
-            _scaled_next(next_task_returns, references),
-            np.zeros_like(references.random),
-        )
-    return raw | {f"{name}_normalised": value for name, value in scaled.items()}
+        metrics["zero_shot"] = zero_shot(next_task_returns, references.random)
+        returns = _scaled_next(next_task_returns, references)
+        scaled["zero_shot"] = zero_shot(returns, np.zeros_like(references.random))
+    for name, value in scaled.items():
+        metrics[f"{name}_normalised"] = value
+    return metrics
 
 
 def success_summary(
@@ -185,9 +206,13 @@ def success_summary(
 ) -> dict[str, float | None]:
     """Every metric of one seed on the success scale, as `<name>_success`.
 
-    All in per cent of episodes: `success` (N, N) as R, `random` (N,) of the random
-    policy, `task_policy` (N,) and `next_task` (N - 1,) as in `summary`. `zero_shot` is
-    None without `random` or `next_task`.
+    All in per cent of episodes.
+
+    Args:
+        success: as R, (N, N).
+        random: of the random policy, (N,); without it there is no `zero_shot`.
+        task_policy: as in `summary`, (N,).
+        next_task: as in `summary`, (N - 1,).
 
     Raises:
         DataError: as `summary`; a value outside 0 to 100.
@@ -196,14 +221,13 @@ def success_summary(
     outside = np.argwhere((rates < 0.0) | (rates > 100.0))
     if len(outside):
         k, i = outside[0]
-        raise DataError(
-            f"matrix of success has {rates[k, i]} at row {k}, column {i}; "
-            "a share of episodes lies between 0 and 100 per cent"
-        )
-    found = _metrics(rates, task_policy) | {"zero_shot": None}
+        entry = f"{rates[k, i]} at row {k}, column {i}"
+        wanted = "a share of episodes lies between 0 and 100 per cent"
+        raise DataError(f"matrix of success has {entry}; {wanted}")
+    metrics = _metrics(rates, task_policy)
     if random is not None and next_task is not None:
-        found["zero_shot"] = zero_shot(next_task, random)
-    return {name + SUCCESS: value for name, value in found.items()}
+        metrics["zero_shot"] = zero_shot(next_task, random)
+    return {name + SUCCESS: value for name, value in metrics.items()}
 
 
 def possible(metric: str) -> tuple[float, float]:
@@ -217,27 +241,37 @@ def possible(metric: str) -> tuple[float, float]:
 
 
 def _metrics(
-    R: ArrayLike, task_policy_returns: ArrayLike | None
+    R: ArrayLike,
+    task_policy_returns: ArrayLike | None,
 ) -> dict[str, float | None]:
+    """All but `zero_shot`, which is None here."""
+    gap = None
+    if task_policy_returns is not None:
+        gap = cloning_gap(R, task_policy_returns)
     return {
         "per": per(R),
         "bwt_paper": bwt_paper(R),
         "backward_transfer": backward_transfer(R),
         "plasticity": plasticity(R),
         "forgetting": forgetting(R),
-        "cloning_gap": (
-            None if task_policy_returns is None else cloning_gap(R, task_policy_returns)
-        ),
+        "cloning_gap": gap,
+        "zero_shot": None,
     }
 
 
-def _scaled(returns: ArrayLike, references: References) -> FloatArray:
+def _scaled(
+    returns: ArrayLike,
+    references: References,
+) -> FloatArray:
     values = np.asarray(returns, np.float64)
     _per_task(references.random, values.shape[-1], "references")
     return normalise(values, references.random, references.expert)
 
 
-def _scaled_next(returns: ArrayLike, references: References) -> FloatArray:
+def _scaled_next(
+    returns: ArrayLike,
+    references: References,
+) -> FloatArray:
     values = _per_task(returns, len(references.random) - 1, "next_task_returns")
     return normalise(values, references.random[1:], references.expert[1:])
 
@@ -245,49 +279,51 @@ def _scaled_next(returns: ArrayLike, references: References) -> FloatArray:
 def _mean(values: FloatArray) -> float | None:
     """The mean, or None where nothing or something unmeasured (NaN) would be
     averaged."""
-    return float(values.mean()) if values.size and not np.isnan(values).any() else None
+    if not values.size or np.isnan(values).any():
+        return None
+    return float(values.mean())
 
 
 def _checked(R: ArrayLike) -> FloatArray:
     """`R` in float64 with NaN above the diagonal, whatever stood there."""
     returns = np.array(R, np.float64)
     if returns.ndim != 2 or returns.shape[0] != returns.shape[1] or not returns.size:
-        raise DataError(
-            f"matrix of returns has shape {returns.shape}; it has to be (tasks, tasks),"
-            " one task or more"
-        )
+        wanted = "it has to be (tasks, tasks), one task or more"
+        raise DataError(f"matrix of returns has shape {returns.shape}; {wanted}")
     returns[np.triu_indices(len(returns), 1)] = np.nan
-    if np.isinf(returns).any():
-        k, i = np.argwhere(np.isinf(returns))[0]
+    infinite = np.argwhere(np.isinf(returns))
+    if len(infinite):
+        k, i = infinite[0]
+        entry = f"{returns[k, i]} at row {k}, column {i}"
+        raise DataError(f"matrix of returns has {entry}; returns have to be finite")
+    missing = np.flatnonzero(np.isnan(returns[-1]))
+    if len(missing):
         raise DataError(
-            f"matrix of returns has {returns[k, i]} at row {k}, column {i}; returns"
-            " have to be finite"
-        )
-    if np.isnan(returns[-1]).any():
-        lacking = np.flatnonzero(np.isnan(returns[-1])).tolist()
-        raise DataError(
-            f"matrix of returns: last row lacks columns {lacking}; every task is"
-            " evaluated after the last"
+            f"matrix of returns: last row lacks columns {missing.tolist()}; every task"
+            " is evaluated after the last"
         )
     return returns
 
 
-def _per_task(values: ArrayLike, tasks: int, name: str) -> FloatArray:
+def _per_task(
+    values: ArrayLike,
+    tasks: int,
+    name: str,
+) -> FloatArray:
     array = np.asarray(values, np.float64)
     if array.shape != (tasks,):
-        raise DataError(
-            f"{name} has shape {array.shape}; it has to be ({tasks},), one value a task"
-        )
+        wanted = f"it has to be ({tasks},), one value a task"
+        raise DataError(f"{name} has shape {array.shape}; {wanted}")
     return array
 
 
 def _reference(
-    table: Mapping[str, Mapping[str, float | None]], task: str, kind: str
+    table: Mapping[str, Mapping[str, float | None]],
+    task: str,
+    kind: str,
 ) -> float:
     value = table.get(task, {}).get(kind)
     if value is None or not np.isfinite(value):
-        raise DataError(
-            f"references of {task}: {kind} return is {value}; it has to be a finite"
-            " number"
-        )
+        problem = f"{kind} return is {value}; it has to be a finite number"
+        raise DataError(f"references of {task}: {problem}")
     return float(value)

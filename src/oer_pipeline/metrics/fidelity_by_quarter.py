@@ -10,10 +10,10 @@ import torch
 
 from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.metrics.judging import Space
+from oer_pipeline.metrics.distances import DataSpace
 from oer_pipeline.trajectories.table import Trajectories
 
-PARTS = 4
+QUARTERS = 4
 
 
 def fidelity_by_quarter(
@@ -27,32 +27,42 @@ def fidelity_by_quarter(
     """Per quarter of the horizon, (4,), NaN where the policy never gets there;
     distances in standardised units.
 
-    For every buffer (rows of `data`), the mean distance from the states visited in that
-    quarter to the nearest buffer state; as `model error` the mean distance from the
-    ensemble's one-step prediction at a visit to what came of it.
+    For every buffer, the mean distance from the states visited in that quarter to the
+    nearest buffer state; as `model error` the mean distance from the ensemble's
+    one-step prediction at a visit to what came of it.
+
+    Args:
+        data: of the task.
+        visits: what the policy does there.
+        buffers: name -> rows of the data.
+        model: of the task.
+        dimensions: the suite's `distance_dimensions`.
+        horizon: steps of an episode.
     """
-    space = Space.of(data.observation, dimensions)
-    quarter = np.minimum(visits.step * PARTS // horizon, PARTS - 1)
-    distances = {
-        name: space.distances(visits.observation, data.observation[rows])
-        for name, rows in buffers.items()
-    }
+    space = DataSpace.of(data.observation, dimensions)
+    quarter = np.minimum(visits.step * QUARTERS // horizon, QUARTERS - 1)
+    means = {}
+    for name, rows in buffers.items():
+        distance = space.distances(visits.observation, data.observation[rows])
+        means[name] = _by_quarter(distance, quarter)
     predicted = model.mean_next(
-        torch.from_numpy(visits.observation), torch.from_numpy(visits.scaled().action)
-    ).numpy()
-    missed = np.linalg.norm(
-        space.points(predicted) - space.points(visits.next_observation), axis=1
+        torch.from_numpy(visits.observation),
+        torch.from_numpy(visits.scaled().action),
     )
-    return {
-        name: _by_quarter(values, quarter)
-        for name, values in {**distances, "model error": missed}.items()
-    }
+    predicted_points = space.points(predicted.numpy())
+    actual_points = space.points(visits.next_observation)
+    error = np.linalg.norm(predicted_points - actual_points, axis=1)
+    means["model error"] = _by_quarter(error, quarter)
+    return means
 
 
-def _by_quarter(values: FloatArray, quarter: IntArray) -> FloatArray:
-    return np.array(
-        [
-            values[quarter == q].mean() if (quarter == q).any() else np.nan
-            for q in range(PARTS)
-        ]
-    )
+def _by_quarter(
+    values: FloatArray,
+    quarter: IntArray,
+) -> FloatArray:
+    means = np.full(QUARTERS, np.nan)
+    for number in range(QUARTERS):
+        inside = quarter == number
+        if inside.any():
+            means[number] = values[inside].mean()
+    return means

@@ -21,6 +21,8 @@ from oer_pipeline.common.types import FloatArray, IntArray
 RESAMPLES = 10_000
 FEWEST = 3
 """Seeds that it takes for an interval."""
+FEWEST_TO_RESAMPLE = 10
+"""Seeds that it takes for a bootstrap."""
 Seed = TypeVar("Seed", bound=Hashable)
 
 
@@ -35,7 +37,7 @@ class Estimate:
     high: float | None
     method: str  # points | student_t | bootstrap
     seeds: int
-    values: tuple[float, ...]  # one a seed, in the order given
+    values: tuple[float, ...]  # one per seed, in the order of the argument
 
 
 def interval(
@@ -43,10 +45,14 @@ def interval(
     level: float = 0.95,
     possible: tuple[float, float] = (-inf, inf),
 ) -> Estimate:
-    """Estimate the mean over seeds with an interval of confidence `level`; the seeds'
-    order changes nothing.
+    """Estimate the mean over seeds with an interval; the seeds' order changes nothing.
 
-    It is cut where the mean cannot lie (outside `possible`), which costs no coverage.
+    It is cut where the mean cannot lie, which costs no coverage.
+
+    Args:
+        seed_values: one per seed.
+        level: the interval's confidence, between 0 and 1.
+        possible: least and greatest value that the mean can have.
 
     Raises:
         DataError: no value, or one that is not finite.
@@ -55,32 +61,31 @@ def interval(
     from scipy.stats import trim_mean
 
     if not 0.0 < level < 1.0:
-        raise ConfigurationError(
-            f"confidence level is {level}; it has to lie between 0 and 1, e.g. 0.95"
-        )
+        wanted = "it has to lie between 0 and 1, e.g. 0.95"
+        raise ConfigurationError(f"confidence level is {level}; {wanted}")
     values = np.sort(np.asarray(seed_values, np.float64))
     if not values.size or not np.isfinite(values).all():
-        raise DataError(
-            f"seed values are {list(seed_values)}; at least one is needed and all have"
-            " to be finite"
-        )
+        wanted = "at least one is needed and all have to be finite"
+        raise DataError(f"seed values are {list(seed_values)}; {wanted}")
     method, low, high = _bounds(values, level)
     if low is not None and high is not None:
-        low, high = max(low, possible[0]), min(high, possible[1])
-    given = tuple(float(v) for v in seed_values)
+        low = max(low, possible[0])
+        high = min(high, possible[1])
     return Estimate(
-        float(values.mean()),
-        float(trim_mean(values, 0.25)),
-        low,
-        high,
-        method,
-        len(given),
-        given,
+        mean=float(values.mean()),
+        iqm=float(trim_mean(values, 0.25)),
+        low=low,
+        high=high,
+        method=method,
+        seeds=len(values),
+        values=tuple(float(value) for value in seed_values),
     )
 
 
 def paired_difference(
-    a: Mapping[Seed, float | None], b: Mapping[Seed, float | None], level: float = 0.95
+    a: Mapping[Seed, float | None],
+    b: Mapping[Seed, float | None],
+    level: float = 0.95,
 ) -> Estimate | None:
     """Estimate mean(a - b) over the seeds that both have a value for; None without any
     such seed.
@@ -88,52 +93,78 @@ def paired_difference(
     The seeds' own spread, common to both, cancels: the interval is that of the
     differences.
     """
-    pairs = [(value, b.get(seed)) for seed, value in a.items()]
-    differences = [x - y for x, y in pairs if x is not None and y is not None]
-    return interval(differences, level) if differences else None
+    differences = []
+    for seed, value in a.items():
+        other = b.get(seed)
+        if value is not None and other is not None:
+            differences.append(value - other)
+    if not differences:
+        return None
+    return interval(differences, level)
 
 
-def _bounds(values: FloatArray, level: float) -> tuple[str, float | None, float | None]:
-    if len(values) < FEWEST:
+def _bounds(
+    values: FloatArray,
+    level: float,
+) -> tuple[str, float | None, float | None]:
+    """Method, low and high."""
+    seeds = len(values)
+    if seeds < FEWEST:
         return "points", None, None
-    if len(values) < 10:
-        return ("student_t", *_student_t(values, level))
-    return ("bootstrap", *_bootstrap(values, level))
+    if seeds < FEWEST_TO_RESAMPLE:
+        return "student_t", *_student_t(values, level)
+    return "bootstrap", *_bootstrap(values, level)
 
 
-def _student_t(values: FloatArray, level: float) -> tuple[float, float]:
+def _student_t(
+    values: FloatArray,
+    level: float,
+) -> tuple[float, float]:
     from scipy.special import stdtrit
 
-    half = float(
-        stdtrit(len(values) - 1, (1.0 + level) / 2.0)
-        * values.std(ddof=1)
-        / sqrt(len(values))
-    )
-    return float(values.mean()) - half, float(values.mean()) + half
+    seeds = len(values)
+    quantile = stdtrit(seeds - 1, (1.0 + level) / 2.0)
+    half = float(quantile * values.std(ddof=1) / sqrt(seeds))
+    mean = float(values.mean())
+    return mean - half, mean + half
 
 
-def _bootstrap(values: FloatArray, level: float) -> tuple[float, float]:
+def _bootstrap(
+    values: FloatArray,
+    level: float,
+) -> tuple[float, float]:
     """Expanded percentile bootstrap (Hesterberg 2015, "What Teachers Should Know About
     the Bootstrap").
 
     A plain percentile interval is too narrow by sqrt((n - 1) / n) and by normal for t
     quantiles: at 10 seeds it covers 90 % where it claims 95 %. Its quantile levels are
-    widened by both factors. What it covers then: metrics.coverage.
+    widened by both factors. What it covers then: benchmarks/interval_coverage.py.
     """
-    draws, tail = resamples(len(values)), bootstrap_tail(len(values), level)
-    low, high = np.quantile(values[draws].mean(axis=1), [tail, 1.0 - tail])
+    seeds = len(values)
+    tail = bootstrap_tail(seeds, level)
+    means = values[resamples(seeds)].mean(axis=1)
+    low, high = np.quantile(means, [tail, 1.0 - tail])
     return float(low), float(high)
 
 
 def resamples(seeds: int) -> IntArray:
     """The bootstrap's draws, always the same: indices of seed values, (RESAMPLES,
     seeds)."""
-    return np.random.default_rng(0).integers(seeds, size=(RESAMPLES, seeds))
+    draws = np.random.default_rng(0)
+    return draws.integers(seeds, size=(RESAMPLES, seeds))
 
 
-def bootstrap_tail(seeds: int, level: float) -> float:
+def bootstrap_tail(
+    seeds: int,
+    level: float,
+) -> float:
     """The lower quantile level of the expanded percentile bootstrap (Hesterberg
-    2015)."""
+    2015).
+
+    Args:
+        seeds: how many.
+        level: the interval's confidence.
+    """
     from scipy.special import ndtr, stdtrit
 
     quantile = stdtrit(seeds - 1, (1.0 - level) / 2.0)

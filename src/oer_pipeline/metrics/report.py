@@ -1,25 +1,35 @@
 """The metrics of a cell as one JSON-able dictionary: what tables, figures, DVC and
 MLflow read.
 
-    {"suite": str, "quality": str, "method": str, "cell": str,     # cell: the method's
-     preset plus what differs from it "tasks": [name, ...],
-     # N, in the order learned "seeds": [int, ...],
-     # S, ascending; keys below are their decimal strings "references": {task:
-     {"random", "zero", "medium", "expert": mean return | null}} | null, "matrix":
-     {seed: [[R[k][i], null above the diagonal], ...]},  # raw returns
-     "task_policy_returns": {seed: [return | null, ...] | null}, "next_task_returns":
-     {seed: [return | null, ...] | null},     # zero-shot, N - 1: on task 2 after 1, 3
-     after 2, ... "fidelity": {seed: [{"visits_to_buffer", "buffer_to_visits"} | null,
-     ...] | null},   # one a task "per_seed": {seed: {metric: value | null}},
-     "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},
-     # intervals.Estimate "buffers": {seed: [{"rows", "walked"}, ...]},
-     # one a task; rows - walked were filled uniformly "diverged_episodes": {seed: int},
-     # evaluation episodes that the physics broke off "cost": {"updates", "parameters",
-     "replay_bytes"}, "success": {                                                  # in
-     per cent; absent where the suite has none
-         "matrix", "task_policy", "next_task",                     # {seed: ...} of the
-             shapes above
-         "references": {task: {"random", "expert", ...: per cent}}}}
+Of N tasks and S seeds; keys that are seeds are their decimal strings.
+
+    {
+      "suite": str,
+      "quality": str,
+      "method": str,
+      "cell": str,          # the method's preset plus what differs from it
+      "tasks": [name, ...], # N, in the order learned
+      "seeds": [int, ...],  # S, ascending
+      "references": {task: {"random", "expert", ...: return | null}} | null,
+      "matrix": {seed: [[R[k][i], null above the diagonal], ...]},  # raw returns
+      "task_policy_returns": {seed: [return | null, ...] | null},
+      "next_task_returns": {seed: [return | null, ...] | null},
+                            # zero-shot, N - 1: on task 2 after 1, on 3 after 2, ...
+      "fidelity": {seed: [{"visits_to_buffer", "buffer_to_visits"} | null, ...] | null},
+                            # one per task
+      "per_seed": {seed: {metric: value | null}},
+      "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},
+                            # intervals.Estimate
+      "buffers": {seed: [{"rows", "walked"}, ...]},
+                            # one per task; rows - walked were filled uniformly
+      "diverged_episodes": {seed: int},
+                            # evaluation episodes that the physics broke off
+      "cost": {"updates", "parameters", "replay_bytes"},
+      "success": {          # in per cent; absent where the suite has none
+        "matrix", "task_policy", "next_task": {seed: ...},  # shapes as above
+        "references": {task: {"random", "expert", ...: per cent}}
+      }
+    }
 
 Metrics are those of `continual.summary` (`per`, `bwt_paper`, ..., and each
 `_normalised` where references exist) and of `continual.success_summary` (each
@@ -31,9 +41,9 @@ inputs give equal bytes.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -49,10 +59,18 @@ from oer_pipeline.metrics.continual import (
 from oer_pipeline.metrics.fidelity import Fidelity
 from oer_pipeline.metrics.intervals import interval
 
+T = TypeVar("T")
+
 DIRECTIONS = ("visits_to_buffer", "buffer_to_visits")
 HEADLINES = (
-    *("per", "bwt_paper", "plasticity", "forgetting", "zero_shot", "cloning_gap"),
-    *(f"fidelity_{d}" for d in DIRECTIONS),
+    "per",
+    "bwt_paper",
+    "plasticity",
+    "forgetting",
+    "zero_shot",
+    "cloning_gap",
+    "fidelity_visits_to_buffer",
+    "fidelity_buffer_to_visits",
 )
 
 
@@ -67,12 +85,19 @@ class Success:
     task_policy: Mapping[int, ArrayLike] = field(default_factory=dict)
     next_task: Mapping[int, ArrayLike] = field(default_factory=dict)
 
-    def summary(self, seed: int, tasks: Sequence[str]) -> dict[str, float | None]:
+    def summary(
+        self,
+        seed: int,
+        tasks: Sequence[str],
+    ) -> dict[str, float | None]:
         """One seed's metrics; `zero_shot` needs every task's random policy."""
-        random = [self.references.get(task, {}).get("random") for task in tasks]
+        rates = [self.references.get(task, {}).get("random") for task in tasks]
+        random = None
+        if None not in rates:
+            random = np.array(rates, np.float64)
         return success_summary(
             self.matrices[seed],
-            None if None in random else np.array(random, np.float64),
+            random,
             self.task_policy.get(seed),
             self.next_task.get(seed),
         )
@@ -80,11 +105,14 @@ class Success:
     def document(self) -> dict[str, Any]:
         """Its part of the cell's document."""
         seeds = sorted(self.matrices)
+        references = {}
+        for task, rates in self.references.items():
+            references[task] = _numbers(rates)
         return {
-            "matrix": {str(s): _jsonable(_lower(self.matrices[s])) for s in seeds},
-            "task_policy": {str(s): _jsonable(self.task_policy.get(s)) for s in seeds},
-            "next_task": {str(s): _jsonable(self.next_task.get(s)) for s in seeds},
-            "references": {t: _numbers(kinds) for t, kinds in self.references.items()},
+            "matrix": _by_seed(seeds, self.matrices, _matrix),
+            "task_policy": _by_seed(seeds, self.task_policy, _jsonable),
+            "next_task": _by_seed(seeds, self.next_task, _jsonable),
+            "references": references,
         }
 
 
@@ -105,35 +133,62 @@ def cell_metrics(
     diverged_episodes: Mapping[int, int] | None = None,
     success: Success | None = None,
 ) -> dict[str, Any]:
-    """The document above from each seed's matrix R (N, N), task policy returns (N,) and
-    buffer fidelity per task (N).
+    """The document above.
 
-    `task_policy_returns` is None for learners of a single policy, `next_task_returns`
-    (N - 1,) for those of all tasks at once, `fidelity` for those without buffers; a
-    seed may be missing from any of them.
+    Mappings have a value per seed; a seed may be missing from any but `matrices`.
+
+    Args:
+        suite: its name.
+        quality: of the data.
+        method: a preset's name.
+        cell: its name.
+        tasks: names, in the order learned.
+        matrices: R, (N, N).
+        cost: what the cell took, as above.
+        references: returns of each task's reference policies.
+        task_policy_returns: (N,); None for learners of a single policy.
+        next_task_returns: (N - 1,); None for learners of all tasks at once.
+        fidelity: per task; None for learners without buffers.
+        buffers: per task, `rows` and `walked`.
+        diverged_episodes: how many the physics broke off.
+        success: of the same episodes, where the suite has it.
 
     Raises:
         DataError: no seed, a matrix that does not fit the tasks, incomplete references.
     """
     if not matrices:
-        raise DataError(
-            f"cell {cell}: there is no seed to report; at least one matrix of returns"
-            " is needed"
-        )
+        problem = "there is no seed to report; at least one matrix of returns is needed"
+        raise DataError(f"cell {cell}: {problem}")
+    task_policy_returns = task_policy_returns or {}
+    next_task_returns = next_task_returns or {}
+    fidelity = fidelity or {}
     measured = References.of(tasks, references)
     seeds = sorted(matrices)
-    policies = {s: (task_policy_returns or {}).get(s) for s in seeds}
-    ahead = {s: (next_task_returns or {}).get(s) for s in seeds}
-    judged = {s: (fidelity or {}).get(s) for s in seeds}
     per_seed = {}
     for seed in seeds:
         where = f"cell {cell}, seed {seed}"
-        _check_tasks(where, len(tasks), matrices[seed], judged[seed])
-        found = summary(matrices[seed], measured, policies[seed], ahead[seed])
+        _check_tasks(
+            where,
+            len(tasks),
+            matrices[seed],
+            fidelity.get(seed),
+        )
+        metrics = summary(
+            matrices[seed],
+            measured,
+            task_policy_returns.get(seed),
+            next_task_returns.get(seed),
+        )
         if success is not None:
-            _check_success(where, len(tasks), success, seed)
-            found |= success.summary(seed, tasks)
-        per_seed[str(seed)] = found | _mean_fidelity(judged[seed])
+            _check_success(
+                where,
+                len(tasks),
+                success,
+                seed,
+            )
+            metrics.update(success.summary(seed, tasks))
+        metrics.update(_mean_fidelity(fidelity.get(seed)))
+        per_seed[str(seed)] = metrics
     document = {
         "suite": suite,
         "quality": quality,
@@ -141,35 +196,31 @@ def cell_metrics(
         "cell": cell,
         "tasks": list(tasks),
         "seeds": seeds,
-        "references": (
-            None if references is None else {t: _numbers(references[t]) for t in tasks}
-        ),
-        "matrix": {str(s): _jsonable(_lower(matrices[s])) for s in seeds},
-        "task_policy_returns": {str(s): _jsonable(policies[s]) for s in seeds},
-        "next_task_returns": {str(s): _jsonable(ahead[s]) for s in seeds},
-        "fidelity": {str(s): _fidelities(judged[s]) for s in seeds},
+        "references": _references(tasks, references),
+        "matrix": _by_seed(seeds, matrices, _matrix),
+        "task_policy_returns": _by_seed(seeds, task_policy_returns, _jsonable),
+        "next_task_returns": _by_seed(seeds, next_task_returns, _jsonable),
+        "fidelity": _by_seed(seeds, fidelity, _fidelities),
         "per_seed": per_seed,
         "aggregate": aggregate(per_seed),
-        "buffers": {
-            str(s): [dict(b) for b in (buffers or {}).get(s, ())] for s in seeds
-        },
-        "diverged_episodes": {
-            str(s): (diverged_episodes or {}).get(s, 0) for s in seeds
-        },
+        "buffers": _by_seed(seeds, buffers or {}, _buffers),
+        "diverged_episodes": _by_seed(seeds, diverged_episodes or {}, _count),
         "cost": dict(cost),
     }
-    return document if success is None else document | {"success": success.document()}
+    if success is not None:
+        document["success"] = success.document()
+    return document
 
 
 def aggregate(
     per_seed: Mapping[str, Mapping[str, float | None]],
 ) -> dict[str, dict[str, Any] | None]:
     """Each metric's estimate over the seeds that define it, None where none does."""
-    names = next(iter(per_seed.values()))
-    return {
-        name: _estimate(name, [values[name] for values in per_seed.values()])
-        for name in names
-    }
+    estimates = {}
+    for name in next(iter(per_seed.values())):
+        values = [metrics[name] for metrics in per_seed.values()]
+        estimates[name] = _estimate(name, values)
+    return estimates
 
 
 def headlines(
@@ -180,19 +231,25 @@ def headlines(
     On the success scale where there is one; and as return, normalised where there are
     references.
     """
-    names = [name + SUCCESS for name in HEADLINES if name + SUCCESS in aggregates]
-    names += [
-        f"{name}_normalised" if f"{name}_normalised" in aggregates else name
-        for name in HEADLINES
-    ]
-    return {
-        name: None if (found := aggregates[name]) is None else found["mean"]
-        for name in names
-    }
+    names = []
+    for name in HEADLINES:
+        if name + SUCCESS in aggregates:
+            names.append(name + SUCCESS)
+    for name in HEADLINES:
+        normalised = f"{name}_normalised"
+        names.append(normalised if normalised in aggregates else name)
+    means = {}
+    for name in names:
+        estimate = aggregates[name]
+        means[name] = None if estimate is None else estimate["mean"]
+    return means
 
 
-def _estimate(name: str, values: Sequence[float | None]) -> dict[str, Any] | None:
-    defined = [v for v in values if v is not None]
+def _estimate(
+    name: str,
+    values: Sequence[float | None],
+) -> dict[str, Any] | None:
+    defined = [value for value in values if value is not None]
     if not defined:
         return None
     estimate = asdict(interval(defined, possible=possible(name)))
@@ -200,32 +257,73 @@ def _estimate(name: str, values: Sequence[float | None]) -> dict[str, Any] | Non
     return estimate
 
 
-def _mean_fidelity(tasks: Sequence[Fidelity | None] | None) -> dict[str, float | None]:
-    buffers = [f for f in tasks or () if f is not None]
-    means = {
-        d: float(np.mean([getattr(f, d) for f in buffers])) if buffers else None
-        for d in DIRECTIONS
-    }
-    return {f"fidelity_{direction}": mean for direction, mean in means.items()}
+def _mean_fidelity(
+    tasks: Sequence[Fidelity | None] | None,
+) -> dict[str, float | None]:
+    """Over the tasks that have a buffer."""
+    buffers = [fidelity for fidelity in tasks or () if fidelity is not None]
+    means: dict[str, float | None] = {}
+    for direction in DIRECTIONS:
+        distances = [getattr(fidelity, direction) for fidelity in buffers]
+        mean = float(np.mean(distances)) if distances else None
+        means[f"fidelity_{direction}"] = mean
+    return means
+
+
+def _by_seed(
+    seeds: Sequence[int],
+    values: Mapping[int, T],
+    jsonable: Callable[[T | None], Any],
+) -> dict[str, Any]:
+    """Each seed's value, as JSON has it; None, where a seed has none, as well."""
+    by_seed = {}
+    for seed in seeds:
+        by_seed[str(seed)] = jsonable(values.get(seed))
+    return by_seed
+
+
+def _references(
+    tasks: Sequence[str],
+    references: Mapping[str, Mapping[str, float | None]] | None,
+) -> dict[str, Any] | None:
+    if references is None:
+        return None
+    return {task: _numbers(references[task]) for task in tasks}
+
+
+def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
+    numbers: dict[str, float | None] = {}
+    for name, value in values.items():
+        numbers[name] = None
+        if value is not None and np.isfinite(value):
+            numbers[name] = float(value)
+    return numbers
 
 
 def _fidelities(
     tasks: Sequence[Fidelity | None] | None,
 ) -> list[dict[str, float] | None] | None:
-    return None if tasks is None else [None if f is None else asdict(f) for f in tasks]
+    if tasks is None:
+        return None
+    distances: list[dict[str, float] | None] = []
+    for fidelity in tasks:
+        distances.append(None if fidelity is None else asdict(fidelity))
+    return distances
 
 
-def _numbers(values: Mapping[str, float | None]) -> dict[str, float | None]:
-    return {
-        name: None if v is None or not np.isfinite(v) else float(v)
-        for name, v in values.items()
-    }
+def _buffers(tasks: Sequence[Mapping[str, int]] | None) -> list[dict[str, int]]:
+    return [dict(buffer) for buffer in tasks or ()]
 
 
-def _lower(R: ArrayLike) -> ArrayLike:
+def _count(episodes: int | None) -> int:
+    return episodes or 0
+
+
+def _matrix(R: ArrayLike | None) -> Any:
+    """As `_jsonable`, null above the diagonal whatever stood there."""
     returns = np.array(R, np.float64)
     returns[np.triu_indices(len(returns), 1)] = np.nan
-    return returns
+    return _jsonable(returns)
 
 
 def _jsonable(values: ArrayLike | None) -> Any:
@@ -237,30 +335,49 @@ def _jsonable(values: ArrayLike | None) -> Any:
     return array.tolist()
 
 
-def _check_success(where: str, tasks: int, success: Success, seed: int) -> None:
+def _check_success(
+    where: str,
+    tasks: int,
+    success: Success,
+    seed: int,
+) -> None:
     if seed not in success.matrices:
-        have = sorted(success.matrices)
-        raise DataError(
-            f"{where}: no success, but of seeds {have}; every seed has to have it"
-        )
-    shape = np.shape(success.matrices[seed])
-    if shape != (tasks, tasks):
-        raise DataError(
-            f"{where}: matrix of success has shape {shape}; {tasks} tasks want"
-            f" {(tasks, tasks)}"
-        )
+        others = sorted(success.matrices)
+        problem = f"no success, but of seeds {others}; every seed has to have it"
+        raise DataError(f"{where}: {problem}")
+    _check_shape(
+        where,
+        "success",
+        tasks,
+        success.matrices[seed],
+    )
 
 
 def _check_tasks(
-    where: str, tasks: int, R: ArrayLike, fidelity: Sequence[Fidelity | None] | None
+    where: str,
+    tasks: int,
+    R: ArrayLike,
+    fidelity: Sequence[Fidelity | None] | None,
 ) -> None:
-    if np.shape(R) != (tasks, tasks):
-        raise DataError(
-            f"{where}: matrix of returns has shape {np.shape(R)}; {tasks} tasks want"
-            f" {(tasks, tasks)}"
-        )
+    _check_shape(
+        where,
+        "returns",
+        tasks,
+        R,
+    )
     if fidelity is not None and len(fidelity) != tasks:
-        raise DataError(
-            f"{where}: buffer fidelity has {len(fidelity)} entries; {tasks} tasks want"
-            f" {tasks}, None or not"
-        )
+        problem = f"buffer fidelity has {len(fidelity)} entries"
+        wanted = f"{tasks} tasks want {tasks}, None or not"
+        raise DataError(f"{where}: {problem}; {wanted}")
+
+
+def _check_shape(
+    where: str,
+    what: str,
+    tasks: int,
+    R: ArrayLike,
+) -> None:
+    wanted = (tasks, tasks)
+    if np.shape(R) != wanted:
+        problem = f"matrix of {what} has shape {np.shape(R)}"
+        raise DataError(f"{where}: {problem}; {tasks} tasks want {wanted}")

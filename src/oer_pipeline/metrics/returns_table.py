@@ -27,21 +27,31 @@ def has_success(tables: Sequence[pd.DataFrame]) -> bool:
 
 
 def matrix(
-    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+    tables: Sequence[pd.DataFrame],
+    tasks: int,
+    column: str = "return",
 ) -> FloatArray:
     """R (N, N) of one seed, NaN above the diagonal and in rows that no table fills."""
     R = np.full((tasks, tasks), np.nan)
     for table in tables:
         means = task_means(table, "deployed", column)
-        R[len(means) - 1, : len(means)] = means.to_numpy()
+        learned = len(means)
+        R[learned - 1, :learned] = means.to_numpy()
     return R
 
 
-def task_means(table: pd.DataFrame, policy: str, column: str) -> pd.Series[float]:
+def task_means(
+    table: pd.DataFrame,
+    policy: str,
+    column: str,
+) -> pd.Series[float]:
     """One policy's mean on every task that it was run on, tasks ascending; of success
     in per cent."""
-    means = table[table["policy"] == policy].groupby("task")[column].mean().sort_index()
-    return 100.0 * means if column == "success" else means
+    episodes = table[table["policy"] == policy]
+    means = episodes.groupby("task")[column].mean().sort_index()
+    if column == "success":
+        return 100.0 * means
+    return means
 
 
 def diverged_episodes(tables: Sequence[pd.DataFrame]) -> int:
@@ -50,29 +60,51 @@ def diverged_episodes(tables: Sequence[pd.DataFrame]) -> int:
 
 
 def task_policy_returns(
-    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+    tables: Sequence[pd.DataFrame],
+    tasks: int,
+    column: str = "return",
 ) -> FloatArray | None:
     """The task policy's return right after learning each task, (N,); None for learners
     of a single policy."""
-    return _by_task(tables, "task", tasks, column)
+    return _by_task(
+        tables,
+        "task",
+        tasks,
+        column,
+    )
 
 
 def next_task_returns(
-    tables: Sequence[pd.DataFrame], tasks: int, column: str = "return"
+    tables: Sequence[pd.DataFrame],
+    tasks: int,
+    column: str = "return",
 ) -> FloatArray | None:
     """Zero-shot returns on tasks 2..N right before learning each, (N - 1,); None where
     there are none."""
-    found = _by_task(tables, "zero_shot", tasks, column)
-    return None if found is None else found[1:]
+    returns = _by_task(
+        tables,
+        "zero_shot",
+        tasks,
+        column,
+    )
+    if returns is None:
+        return None
+    return returns[1:]
 
 
 def _by_task(
-    tables: Sequence[pd.DataFrame], policy: str, tasks: int, column: str
+    tables: Sequence[pd.DataFrame],
+    policy: str,
+    tasks: int,
+    column: str,
 ) -> FloatArray | None:
     """One policy's mean return on each task, (N,), NaN on those that it was not run on;
     None without any."""
     returns = np.full(tasks, np.nan)
     for table in tables:
-        for task, mean in task_means(table, policy, column).items():
+        means = task_means(table, policy, column)
+        for task, mean in means.items():
             returns[int(str(task)) - 1] = mean
-    return None if np.isnan(returns).all() else returns
+    if np.isnan(returns).all():
+        return None
+    return returns

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.networks.stacked import (
     Parameters,
@@ -28,7 +29,6 @@ from oer_pipeline.networks.stacked import (
     mlp,
 )
 
-EPSILON = 1e-3
 SHARED = "shared"
 OWNER = "owner."
 

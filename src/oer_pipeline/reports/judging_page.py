@@ -14,8 +14,9 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.metrics.distances import DataSpace
 from oer_pipeline.metrics.intervals import interval
-from oer_pipeline.metrics.judging import Judgement, Space
+from oer_pipeline.metrics.judging import Judgement
 from oer_pipeline.reports.page import Section, page
 from oer_pipeline.reports.projection import Panel, plane
 from oer_pipeline.reports.style import GREY, PALETTE, canvas, png_bytes
@@ -349,7 +350,7 @@ def png(scene: Scene, selectors: Sequence[str] | None = None) -> bytes:
         if selectors is None
         else [name for name in selectors if name in scene.buffers]
     )
-    space = Space.of(scene.data, scene.dimensions)
+    space = DataSpace.of(scene.data, scene.dimensions)
     distances = {
         name: space.distances(scene.visits, scene.buffers[name]) for name in names
     }

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.style import GREY, PALETTE, canvas, layout, png_bytes
 
@@ -22,7 +23,6 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 SHOWN = 2_000
-EPSILON = 1e-3  # of the standardisation (method, section 2)
 COLUMNS = 3
 LAYERS = {
     "data": (GREY, 3, 0.5),

@@ -1,5 +1,4 @@
-"""Experience from everywhere: what has the fewest neighbours among what is kept (Isele
-& Cosgun 2018).
+"""Spread: what has the fewest neighbours among what is kept (Isele & Cosgun 2018).
 
 Neighbours are counted in the buffer, as there, not in D_n: what has few of them in D_n
 is an outlier, and outliers alone cover little. It also takes M passes over the data
@@ -15,15 +14,16 @@ import numpy as np
 import torch
 
 from oer_pipeline.common.types import IntArray
-from oer_pipeline.selection import checks, episodes
-from oer_pipeline.selection.neighbours import Neighbours, distance_quantile
+from oer_pipeline.selection import check_options, episodes
+from oer_pipeline.selection.neighbours import NeighbourSearch, distance_quantile
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.selection.scores import FORMS
-from oer_pipeline.selection.space import Space, raw
+from oer_pipeline.selection.space import StateSpace
 from oer_pipeline.trajectories.table import Trajectories
 
-SAMPLE = 2_000  # rows whose nearest-neighbour distances are measured
+SAMPLE = 2_000
+"""Rows whose nearest-neighbour distances are measured."""
 TIE = 1e-6
 """Less than any two numbers of neighbours, or their means over an episode, can differ
 by."""
@@ -47,53 +47,76 @@ class Coverage(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        checks.one_of("coverage", "per", self.per, FORMS)
-        checks.fraction("coverage", "radius_quantile", self.radius_quantile)
+        check_options.one_of("coverage", "per", self.per, FORMS)
+        check_options.fraction("coverage", "radius_quantile", self.radius_quantile)
 
     def select(self, request: SelectionRequest) -> Selection:
         (request,), rows = in_content_order([request])
-        observation = torch.from_numpy(request.data.observation).to(request.device)
-        search = Neighbours(
-            Space.of(observation, raw, request.distance_dimensions)(observation)
-        )
+        data = request.data
+        observation = torch.from_numpy(data.observation).to(request.device)
+        space = StateSpace.of_data(observation, request.distance_dimensions)
+        search = NeighbourSearch(space.points(observation))
         radius = distance_quantile(
-            search, len(request.data), self.radius_quantile, SAMPLE
+            search,
+            len(data),
+            self.radius_quantile,
+            SAMPLE,
         )
-        counts = _Counts(search, radius, len(request.data))
+        counts = _NeighbourCounts(search, radius, len(data))
         choose = _transitions if self.per == "transition" else _episodes
-        return Selection.unwalked(
-            rows[choose(request.data, request.size, counts, request.generator)]
+        chosen = choose(
+            data,
+            request.size,
+            counts,
+            request.generator,
         )
+        return Selection.unwalked(rows[chosen])
 
 
-class _Counts:
+class _NeighbourCounts:
     """Of every row, how many of those kept are its neighbours."""
 
-    def __init__(self, search: Neighbours, radius: float, rows: int) -> None:
-        self._search, self._radius = search, radius
+    def __init__(
+        self,
+        search: NeighbourSearch,
+        radius: float,
+        rows: int,
+    ) -> None:
+        self._search = search
+        self._radius = radius
         self.of_N = np.zeros(rows)
 
     def keep(self, rows: Iterable[int]) -> None:
         for row in rows:
-            near = self._search.within(self._search.points([row])[0], self._radius)
+            [point_D] = self._search.points([row])
+            near = self._search.within(point_D, self._radius)
             self.of_N[near.cpu().numpy()] += 1.0
 
 
 def _transitions(
-    data: Trajectories, size: int, counts: _Counts, draws: torch.Generator
+    data: Trajectories,
+    size: int,
+    counts: _NeighbourCounts,
+    draws: torch.Generator,
 ) -> IntArray:
+    """The chosen rows (M,)."""
     counts.of_N += TIE * torch.rand(len(data), generator=draws).numpy()
     chosen: list[int] = []
     while len(chosen) < size:
-        chosen.append(int(counts.of_N.argmin()))
-        counts.keep(chosen[-1:])
-        counts.of_N[chosen[-1]] = np.inf
+        row = int(counts.of_N.argmin())
+        chosen.append(row)
+        counts.keep([row])
+        counts.of_N[row] = np.inf
     return np.array(chosen)
 
 
 def _episodes(
-    data: Trajectories, size: int, counts: _Counts, draws: torch.Generator
+    data: Trajectories,
+    size: int,
+    counts: _NeighbourCounts,
+    draws: torch.Generator,
 ) -> IntArray:
+    """The rows (M,) of the chosen episodes."""
     tie_E = TIE * torch.rand(len(data.starts), generator=draws).numpy()
     chosen: list[int] = []
     rows = episodes.rows_of(data, chosen, size)
@@ -101,6 +124,7 @@ def _episodes(
         mean_E = episodes.means(data, counts.of_N) + tie_E
         mean_E[chosen] = np.inf
         chosen.append(int(mean_E.argmin()))
-        kept, rows = len(rows), episodes.rows_of(data, chosen, size)
+        kept = len(rows)
+        rows = episodes.rows_of(data, chosen, size)
         counts.keep(rows[kept:].tolist())
     return rows

@@ -5,19 +5,24 @@ from __future__ import annotations
 import numpy as np
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.selection.answers import check_selection
+from oer_pipeline.selection.check_selection import check_selection
 from oer_pipeline.selection.protocol import Selection, SelectionRequest
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 
 TARGETS = ("policy", "data")
 
 
-def fill(request: SelectionRequest, selection: Selection, target: str) -> ReplayBuffer:
-    """The chosen transitions with a_hat = pi_n(s) (`policy`) or the data's action
-    (`data`).
+def fill(
+    request: SelectionRequest,
+    selection: Selection,
+    target: str,
+) -> ReplayBuffer:
+    """The chosen transitions with the action that cloning aims at (method, section 5).
 
-    What it is for: (method, section 5). The selection's notes become the buffer's
-    metadata.
+    Args:
+        request: what was asked for.
+        selection: what was chosen; its notes become the buffer's metadata.
+        target: `policy` for a_hat = pi_n(s), `data` for the data's action.
 
     Raises:
         ConfigurationError: another `target`.
@@ -26,15 +31,12 @@ def fill(request: SelectionRequest, selection: Selection, target: str) -> Replay
     """
     check_selection("of this buffer", selection, request)
     if target not in TARGETS:
-        raise ConfigurationError(
-            f"replay.target_action is {target!r}; {choices(TARGETS, target)}"
-        )
+        wanted = choices(TARGETS, target)
+        raise ConfigurationError(f"replay.target_action is {target!r}; {wanted}")
     chosen = request.data.select(selection.rows)
-    wanted = (
-        request.actions(chosen.observation, selection.rows)
-        if target == "policy"
-        else chosen.action
-    )
+    target_action = chosen.action
+    if target == "policy":
+        target_action = request.actions(chosen.observation, selection.rows)
     return ReplayBuffer(
         observation=chosen.observation,
         action=chosen.action,
@@ -42,7 +44,7 @@ def fill(request: SelectionRequest, selection: Selection, target: str) -> Replay
         reward=chosen.reward,
         terminal=chosen.terminal,
         timeout=chosen.timeout,
-        target_action=np.ascontiguousarray(wanted, np.float32),
+        target_action=np.ascontiguousarray(target_action, np.float32),
         row=selection.rows.astype(np.int64),
         metadata=selection.notes,
         next_known=chosen.next_known,

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
-from oer_pipeline.dynamics.table import targets_of
+from oer_pipeline.dynamics.inputs_and_targets import targets_of
 from oer_pipeline.selection.protocol import SelectionRequest, needed
 from oer_pipeline.selection.scores import ScoreSelector
 from oer_pipeline.trajectories.table import Trajectories
@@ -32,23 +32,23 @@ class Likelihood(ScoreSelector):
     def scored(self, data: Trajectories) -> BoolArray:
         return data.known
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
-        model, data = (
-            needed(request.model, self.name, "a transition model"),
-            request.data.select(rows),
-        )
-        s, a = (
-            torch.from_numpy(x).to(request.device)
-            for x in (data.observation, data.action)
-        )
-        mean_EBD, std_EBD = (moment.double() for moment in model.predict(s, a))
-        error_EBD = torch.from_numpy(targets_of(data)).to(request.device) - mean_EBD
-        density_EBD = (
-            -0.5 * (error_EBD / std_EBD).square() - std_EBD.log() - 0.5 * log(2.0 * pi)
-        )
-        density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(
-            dim=2
-        )  # a constant output has no density
-        return np.asarray(
-            (density_EB.logsumexp(dim=0) - log(len(density_EB))).cpu().numpy()
-        )
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
+        model = needed(request.model, self.name, "a transition model")
+        data = request.data.select(rows)
+        device = request.device
+        s = torch.from_numpy(data.observation).to(device)
+        a = torch.from_numpy(data.action).to(device)
+        mean, std = model.predict(s, a)
+        mean_EBD = mean.double()
+        std_EBD = std.double()
+        error_EBD = torch.from_numpy(targets_of(data)).to(device) - mean_EBD
+        squared_EBD = (error_EBD / std_EBD).square()
+        density_EBD = -0.5 * squared_EBD - std_EBD.log() - 0.5 * log(2.0 * pi)
+        # A constant output has no density.
+        density_EB = density_EBD.where(std_EBD != 0, 0.0).sum(dim=2)
+        mixture_B = density_EB.logsumexp(dim=0) - log(len(density_EB))
+        return np.asarray(mixture_B.cpu().numpy())

@@ -17,10 +17,12 @@ class Match(ScoreSelector):
 
     name = "match"
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
-        wanted = request.actions(request.data.observation[rows], rows)
-        return np.asarray(
-            -np.linalg.norm(
-                wanted.astype(np.float64) - request.data.action[rows], axis=1
-            )
-        )
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
+        observation = request.data.observation[rows]
+        policy_action = request.actions(observation, rows).astype(np.float64)
+        difference = policy_action - request.data.action[rows]
+        return np.asarray(-np.linalg.norm(difference, axis=1))

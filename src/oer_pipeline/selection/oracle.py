@@ -1,5 +1,7 @@
-"""The upper reference: what the policy visits in the environment itself. Not
-offline."""
+"""The upper reference: what the policy visits in the environment itself. Not offline.
+
+Shapes: V visited states, O observation.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,7 @@ import torch
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.selection.neighbours import Neighbours, Query
+from oer_pipeline.selection.neighbours import NeighbourSearch, Query
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import (
     Selection,
@@ -18,7 +20,7 @@ from oer_pipeline.selection.protocol import (
     Selector,
     needed,
 )
-from oer_pipeline.selection.space import Space, raw
+from oer_pipeline.selection.space import StateSpace
 
 
 @dataclass(frozen=True)
@@ -39,56 +41,77 @@ class Oracle(Selector):
             ConfigurationError: the request has no visits.
             DataError: visits of the wrong shape, or that are not finite.
         """
-        visits = needed(request.visits, "oracle", "states visited in the environment")()
+        look = needed(
+            value=request.visits,
+            selector="oracle",
+            what="states visited in the environment",
+        )
+        visits = look()
         _check(visits, request.data.observation.shape[1])
         (request,), rows = in_content_order([request])
-        observation = torch.from_numpy(request.data.observation).to(request.device)
-        space = Space.of(observation, raw, request.distance_dimensions)
-        states = torch.from_numpy(np.ascontiguousarray(visits, np.float32)).to(
-            request.device
+        device = request.device
+        observation = torch.from_numpy(request.data.observation).to(device)
+        visited = torch.from_numpy(np.ascontiguousarray(visits, np.float32))
+        space = StateSpace.of_data(
+            observation,
+            columns=request.distance_dimensions,
         )
-        search, points = Neighbours(space(observation)), space(states)
+        search = NeighbourSearch(space.points(observation))
+        points = space.points(visited.to(device))
         chosen: list[int] = []
         distances: list[float] = []
         while len(chosen) < request.size:
-            drawn = torch.randperm(len(points), generator=request.generator)[
-                : request.size - len(chosen)
-            ]
-            for row, distance in _snap(search, points[drawn.to(points.device)]):
+            missing = request.size - len(chosen)
+            order = torch.randperm(len(points), generator=request.generator)
+            drawn = points[order[:missing].to(device)]
+            for row, distance in _assign(search, drawn):
                 chosen.append(row)
                 distances.append(distance)
-        notes = {"visits": len(visits), "mean_distance": float(np.mean(distances))}
+        notes = {
+            "visits": len(visits),
+            "mean_distance": float(np.mean(distances)),
+        }
         return Selection.unwalked(rows[chosen], notes)
 
 
-def _snap(search: Neighbours, points: torch.Tensor) -> list[tuple[int, float]]:
-    """A sample of its own and how far it is, for each of the points, in their order; no
+def _assign(
+    search: NeighbourSearch,
+    points: torch.Tensor,
+) -> list[tuple[int, float]]:
+    """A different sample for each of the points, in their order, and how far it is; no
     more points than samples."""
-    taken: dict[int, tuple[int, float]] = {}
+    assigned: dict[int, tuple[int, float]] = {}
     waiting = list(range(len(points)))
     while waiting:
-        found = search.nearest({0: Query(points[waiting])})[0]
-        wanted = zip(
-            found.distance[:, 0].tolist(),
+        query = Query(points[waiting])
+        nearest = search.nearest({0: query})[0]
+        wishes = zip(
+            nearest.distance[:, 0].tolist(),
             waiting,
-            found.index[:, 0].tolist(),
+            nearest.index[:, 0].tolist(),
             strict=True,
         )
-        served: dict[int, int] = {}
-        for distance, point, row in sorted(wanted):
-            if row not in served:
-                served[row], taken[point] = point, (row, distance)
-        search.close(torch.tensor(list(served)))
-        waiting = [point for point in waiting if point not in taken]
-    return [taken[point] for point in range(len(points))]
+        taken: set[int] = set()
+        for distance, point, row in sorted(wishes):
+            if row not in taken:
+                taken.add(row)
+                assigned[point] = (row, distance)
+        search.close(torch.tensor(list(taken)))
+        waiting = [point for point in waiting if point not in assigned]
+    return [assigned[point] for point in range(len(points))]
 
 
-def _check(visits: FloatArray, observations: int) -> None:
-    if visits.ndim != 2 or not len(visits) or visits.shape[1] != observations:
-        raise DataError(
-            f"visits have shape {visits.shape}; at least one row of {observations}"
-            " columns is needed"
-        )
-    bad = np.flatnonzero(~np.isfinite(visits).all(axis=1))
+def _check(
+    visits: FloatArray,
+    observations: int,
+) -> None:
+    columns = visits.shape[1:]
+    if columns != (observations,) or not len(visits):
+        wanted = f"at least one row of {observations} columns is needed"
+        raise DataError(f"visits have shape {visits.shape}; {wanted}")
+    finite_V = np.isfinite(visits).all(axis=1)
+    bad = np.flatnonzero(~finite_V)
     if len(bad):
-        raise DataError(f"visit {bad[0]} is not finite: {visits[bad[0]].tolist()}")
+        first = bad[0]
+        value = visits[first].tolist()
+        raise DataError(f"visit {first} is not finite: {value}")

@@ -17,7 +17,11 @@ import torch
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.common.types import FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.selection.checks import check_fits, check_model, finite
+from oer_pipeline.selection.check_request import (
+    check_finite,
+    check_model,
+    check_networks,
+)
 from oer_pipeline.trajectories.table import Trajectories
 
 T = TypeVar("T")
@@ -34,8 +38,23 @@ F)."""
 
 @dataclass(frozen=True)
 class SelectionRequest:
-    """Choose `size` transitions of `data` (D_n) for a buffer. What a selector needs and
-    is None, it asks for by name.
+    """Choose transitions of a task's data (D_n) for a buffer.
+
+    What may be None is there for the selectors that need it; they refuse a request
+    without it by name (`needed`).
+
+    Args:
+        data: of the task, N rows.
+        size: transitions to choose, M.
+        act: the member's task policy.
+        model: of the task's transitions.
+        distance_dimensions: of the observation, on which states are compared.
+        generator: of every draw, on the CPU.
+        horizon: steps of a roll-out.
+        critic: the member's.
+        discount: gamma, that the critic was trained with.
+        features: `policy`: pi_n's trunk; `critic`: at (s, pi_n(s)).
+        visits: gives states (V, O) of pi_n in the environment; not offline.
 
     Raises:
         ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance
@@ -45,57 +64,56 @@ class SelectionRequest:
     """
 
     data: Trajectories
-    size: int  # M
+    size: int
     act: Act
     model: TransitionModel | None
     distance_dimensions: tuple[int, ...]
-    generator: torch.Generator  # on the CPU
-    horizon: int  # steps
+    generator: torch.Generator
+    horizon: int
     critic: Critic | None = None
-    discount: float | None = None  # gamma, what the critic was trained with
-    features: Mapping[str, Features] = field(
-        default_factory=dict
-    )  # `policy`: pi_n's trunk, `critic`: at (s, pi_n(s))
-    visits: Callable[[], FloatArray] | None = (
-        None  # states (V, O) of pi_n in the environment; not offline
-    )
+    discount: float | None = None
+    features: Mapping[str, Features] = field(default_factory=dict)
+    visits: Callable[[], FloatArray] | None = None
 
     def __post_init__(self) -> None:
         rows, observations = self.data.observation.shape
         if not 1 <= self.size <= rows:
-            raise ConfigurationError(
-                f"buffer size {self.size}: the data have {rows} rows; choose 1 to"
-                f" {rows}"
-            )
+            problem = f"the data have {rows} rows; choose 1 to {rows}"
+            raise ConfigurationError(f"buffer size {self.size}: {problem}")
         if self.horizon < 1:
-            raise ConfigurationError(
-                f"horizon {self.horizon}: a roll-out takes at least 1 step"
-            )
-        if not self.distance_dimensions or not set(self.distance_dimensions) <= set(
-            range(observations)
-        ):
+            problem = "a roll-out takes at least 1 step"
+            raise ConfigurationError(f"horizon {self.horizon}: {problem}")
+        dimensions = set(self.distance_dimensions)
+        if not dimensions or not dimensions <= set(range(observations)):
             raise ConfigurationError(
                 f"distance dimensions {self.distance_dimensions}: choose one or more of"
                 f" 0 to {observations - 1}"
             )
         if self.discount is not None and not 0.0 <= self.discount <= 1.0:
-            raise ConfigurationError(
-                f"discount {self.discount}: it must be between 0 and 1"
-            )
+            problem = "it must be between 0 and 1"
+            raise ConfigurationError(f"discount {self.discount}: {problem}")
         if self.model is not None:
             check_model(self.model, self.data)
-        check_fits(self.data, self.act, self.critic)
+        check_networks(self.data, self.act, self.critic)
 
     @property
     def device(self) -> torch.device:
         """Where the transition model lives, and with it every search; the CPU without
         one."""
-        parameters = self.model.parameters.values() if self.model is not None else ()
-        return next((p.device for p in parameters), torch.device("cpu"))
+        parameters = {} if self.model is None else self.model.parameters
+        devices = (tensor.device for tensor in parameters.values())
+        return next(devices, torch.device("cpu"))
 
-    def actions(self, observation: FloatArray, rows: IntArray) -> FloatArray:
-        """pi_n's actions (B, A) at observations (B, O) that belong to `rows` (B,) of
-        the data.
+    def actions(
+        self,
+        observation: FloatArray,
+        rows: IntArray,
+    ) -> FloatArray:
+        """pi_n's actions (B, A) float32.
+
+        Args:
+            observation: what the policy sees, (B, O).
+            rows: of the data that the observations belong to, (B,).
 
         Raises:
             DataError: actions of the wrong shape, or that are not finite.
@@ -103,11 +121,9 @@ class SelectionRequest:
         actions = np.asarray(self.act(observation), dtype=np.float32)
         wanted = (len(observation), self.data.action.shape[1])
         if actions.shape != wanted:
-            raise DataError(
-                f"the policy gave actions of shape {actions.shape}; the data's are"
-                f" {wanted}"
-            )
-        finite("the policy's action", actions, self.data, rows)
+            problem = f"actions of shape {actions.shape}; the data's are {wanted}"
+            raise DataError(f"the policy gave {problem}")
+        check_finite("the policy's action", actions, self.data, rows)
         return actions
 
     def values(
@@ -117,32 +133,44 @@ class SelectionRequest:
         action: FloatArray,
         rows: IntArray,
     ) -> FloatArray:
-        """Q (B,) float64 at observations (B, O) and actions (B, A) that belong to
-        `rows` (B,) of the data.
+        """Q (B,) float64.
+
+        Args:
+            critic: is asked.
+            observation: (B, O).
+            action: (B, A).
+            rows: of the data that these belong to, (B,).
 
         Raises:
             DataError: values of the wrong shape, or that are not finite.
         """
         values = np.asarray(critic(observation, action), dtype=np.float64)
-        if values.shape != (len(observation),):
-            raise DataError(
-                f"the critic gave values of shape {values.shape}, not"
-                f" {(len(observation),)}"
-            )
-        finite("the critic's value", values, self.data, rows)
+        wanted = (len(observation),)
+        if values.shape != wanted:
+            problem = f"values of shape {values.shape}, not {wanted}"
+            raise DataError(f"the critic gave {problem}")
+        check_finite("the critic's value", values, self.data, rows)
         return values
 
 
-def needed(value: T | None, selector: str, what: str) -> T:
-    """`value`, which the selector called `selector` cannot do without.
+def needed(
+    value: T | None,
+    selector: str,
+    what: str,
+) -> T:
+    """`value`, unless it is None.
+
+    Args:
+        value: of the request.
+        selector: that cannot do without.
+        what: the value is, for the error.
 
     Raises:
         ConfigurationError: it is None.
     """
     if value is None:
-        raise ConfigurationError(
-            f"selector {selector} needs {what}, but the request has none"
-        )
+        problem = f"needs {what}, but the request has none"
+        raise ConfigurationError(f"selector {selector} {problem}")
     return value
 
 
@@ -175,7 +203,9 @@ class Selection:
 
     @classmethod
     def unwalked(
-        cls, rows: IntArray, notes: Mapping[str, Any] | None = None
+        cls,
+        rows: IntArray,
+        notes: Mapping[str, Any] | None = None,
     ) -> Selection:
         """Rows (M,) that were all chosen without a walk.
 
@@ -184,10 +214,9 @@ class Selection:
         """
         rows = np.asarray(rows)
         if rows.dtype.kind not in "iu" or rows.ndim != 1:
-            raise DataError(
-                f"chosen rows are {rows.dtype} of shape {rows.shape}; they take int64"
-                " of shape (M,)"
-            )
+            actual = f"{rows.dtype} of shape {rows.shape}"
+            wanted = "they take int64 of shape (M,)"
+            raise DataError(f"chosen rows are {actual}; {wanted}")
         size = len(rows)
         record = {
             "order": np.arange(size, dtype=np.int32),
@@ -204,13 +233,13 @@ class Selector(ABC):
     """Fills a replay buffer from one task's data."""
 
     needs_rewards: ClassVar[bool] = False
-    """Whether it asks for the data's rewards; refused by name, before any work, where
-    there are none."""
+    """Whether it asks for the data's rewards; where there are none, the plan refuses it
+    by name before any work."""
 
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:
-        """Exactly `request.size` distinct rows; what asks for them holds the answer
-        against that (`answers`)."""
+        """Exactly `request.size` distinct rows; whoever asks for them checks that
+        (`check_selection`)."""
 
     def select_all(self, requests: Sequence[SelectionRequest]) -> list[Selection]:
         """A selection for each request, the same as `select` alone would give."""

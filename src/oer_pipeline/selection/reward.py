@@ -18,5 +18,9 @@ class Reward(ScoreSelector):
     name = "reward"
     needs_rewards = True
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         return request.data.rewards[rows].astype(np.float64)

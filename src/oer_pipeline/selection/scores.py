@@ -7,7 +7,6 @@ Shapes: N rows of the data, B rows of a chunk, E episodes.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,12 +14,14 @@ import numpy as np
 import torch
 
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
-from oer_pipeline.selection import checks, episodes
+from oer_pipeline.selection import check_options, episodes
+from oer_pipeline.selection.check_request import check_finite
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 from oer_pipeline.trajectories.table import Trajectories
 
-CHUNK = 16_384  # rows scored at once
+CHUNK = 16_384
+"""Rows scored at once."""
 FORMS = ("transition", "episode")
 
 
@@ -38,7 +39,7 @@ class ScoreSelector(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        checks.one_of(self.name, "per", self.per, FORMS)
+        check_options.one_of(self.name, "per", self.per, FORMS)
 
     def check(self, request: SelectionRequest) -> None:
         """Refuse, before any work, a request that lacks what the scores need.
@@ -48,7 +49,11 @@ class ScoreSelector(Selector):
         """
 
     @abstractmethod
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         """Scores (B,) float64 of `rows` (B,) of the data."""
 
     def scored(self, data: Trajectories) -> BoolArray:
@@ -65,28 +70,33 @@ class ScoreSelector(Selector):
         """
         self.check(request)
         (request,), rows = in_content_order([request])
-        scored = self.scored(request.data)
-        scores = np.full(len(scored), -np.inf)
-        for chunk in _chunks(np.flatnonzero(scored)):
-            scores[chunk] = self._checked(request, chunk)
+        scores = self._all_scores(request)
         if self.per == "transition":
             chosen = ranked(scores, request.generator)[: request.size]
         else:
-            order = ranked(episodes.means(request.data, scores), request.generator)
+            means = episodes.means(request.data, scores)
+            order = ranked(means, request.generator)
             chosen = episodes.rows_of(request.data, order, request.size)
         return Selection.unwalked(rows[chosen])
 
-    def _checked(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
-        scores = self.scores(request, rows)
-        checks.finite(f"the score of selector {self.name}", scores, request.data, rows)
+    def _all_scores(self, request: SelectionRequest) -> FloatArray:
+        """Of every row (N,); -inf where it has none."""
+        what = f"the score of selector {self.name}"
+        scored = self.scored(request.data)
+        scores = np.full(len(scored), -np.inf)
+        rows = np.flatnonzero(scored)
+        for start in range(0, len(rows), CHUNK):
+            chunk = rows[start : start + CHUNK]
+            scores[chunk] = self.scores(request, chunk)
+            check_finite(what, scores[chunk], request.data, chunk)
         return scores
 
 
-def ranked(scores: FloatArray, draws: torch.Generator) -> IntArray:
+def ranked(
+    scores: FloatArray,
+    draws: torch.Generator,
+) -> IntArray:
     """Positions from the highest score to the lowest; equal ones in a random order."""
     shuffled = torch.randperm(len(scores), generator=draws).numpy()
-    return np.asarray(shuffled[np.argsort(-scores[shuffled], kind="stable")])
-
-
-def _chunks(rows: IntArray) -> Iterator[IntArray]:
-    return (rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK))
+    order = np.argsort(-scores[shuffled], kind="stable")
+    return np.asarray(shuffled[order])

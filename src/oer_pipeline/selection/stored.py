@@ -13,8 +13,7 @@ from oer_pipeline.common.types import FloatArray, IntArray
 
 
 class Visit(NamedTuple):
-    """A row and how it came to be stored; `source` is the row that the step there left,
-    -1 at a start."""
+    """A row and how it came to be stored."""
 
     row: int
     rollout: int = -1
@@ -22,12 +21,17 @@ class Visit(NamedTuple):
     distance: float = np.nan
     walked: bool = False
     source: int = -1
+    """The row that the step to this one left, -1 at a start."""
 
 
-class Stored:
+class StoredRows:
     """Distinct rows, at most `size` of N."""
 
-    def __init__(self, size: int, rows: int) -> None:
+    def __init__(
+        self,
+        size: int,
+        rows: int,
+    ) -> None:
         self.taken_N = np.zeros(rows, dtype=bool)
         self._visits: list[Visit] = []
         self._size = size
@@ -50,20 +54,24 @@ class Stored:
         """Store uniform rows until nothing is missing."""
         left = np.flatnonzero(~self.taken_N)
         order = torch.randperm(len(left), generator=draws)[: self.missing]
-        self._visits += [Visit(row) for row in left[order.numpy()].tolist()]
+        rows = left[order.numpy()].tolist()
+        self._visits += [Visit(row) for row in rows]
 
     def record(
         self, uncertainty: Callable[[list[int]], FloatArray]
     ) -> tuple[IntArray, dict[str, Any]]:
-        """Rows and record (see Selection); `uncertainty` gives u(s, pi_n(s)) (B,) at
-        rows of the data."""
-        row, rollout, step, distance, walked, source = (
-            np.asarray(c) for c in zip(*self._visits, strict=True)
-        )
+        """Rows and record (see Selection).
+
+        Args:
+            uncertainty: gives u(s, pi_n(s)) (B,) at rows of the data.
+        """
+        columns = [np.asarray(column) for column in zip(*self._visits, strict=True)]
+        row, rollout, step, distance, walked, source = columns
         u_M = np.where(walked, 0.0, np.nan).astype(np.float32)
-        if (led := source >= 0).any():
-            u_M[led] = uncertainty(source[led].tolist())
-        return row.astype(np.int64), {
+        stepped = source >= 0
+        if stepped.any():
+            u_M[stepped] = uncertainty(source[stepped].tolist())
+        record = {
             "order": np.arange(len(row), dtype=np.int32),
             "rollout": rollout.astype(np.int32),
             "step": step.astype(np.int32),
@@ -71,3 +79,4 @@ class Stored:
             "uncertainty": u_M,
             "walked": walked.astype(np.bool_),
         }
+        return row.astype(np.int64), record

@@ -23,13 +23,26 @@ class Surprise(ScoreSelector):
         needed(request.critic, self.name, "a critic")
         needed(request.discount, self.name, "the critic's discount")
 
-    def scores(self, request: SelectionRequest, rows: IntArray) -> FloatArray:
+    def scores(
+        self,
+        request: SelectionRequest,
+        rows: IntArray,
+    ) -> FloatArray:
         critic = needed(request.critic, self.name, "a critic")
         discount = needed(request.discount, self.name, "the critic's discount")
         data = request.data.select(rows)
         action = request.actions(data.next_observation, rows)
-        then = discount * request.values(critic, data.next_observation, action, rows)
-        now = request.values(critic, data.observation, data.action, rows)
-        return np.asarray(
-            np.abs(data.rewards + np.where(data.terminal, 0.0, then) - now)
+        next_value = request.values(
+            critic,
+            data.next_observation,
+            action,
+            rows,
         )
+        future = np.where(data.terminal, 0.0, discount * next_value)
+        value = request.values(
+            critic,
+            data.observation,
+            data.action,
+            rows,
+        )
+        return np.asarray(np.abs(data.rewards + future - value))

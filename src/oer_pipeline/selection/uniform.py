@@ -16,6 +16,5 @@ class Uniform(Selector):
 
     def select(self, request: SelectionRequest) -> Selection:
         order = torch.randperm(len(request.data), generator=request.generator)
-        return Selection.unwalked(
-            content_order(request.data)[order[: request.size].numpy()]
-        )
+        chosen = order[: request.size].numpy()
+        return Selection.unwalked(content_order(request.data)[chosen])

@@ -19,6 +19,5 @@ class UniformEpisodes(Selector):
     def select(self, request: SelectionRequest) -> Selection:
         (request,), rows = in_content_order([request])
         order = torch.randperm(len(request.data.starts), generator=request.generator)
-        return Selection.unwalked(
-            rows[rows_of(request.data, order.tolist(), request.size)]
-        )
+        chosen = rows_of(request.data, order.tolist(), request.size)
+        return Selection.unwalked(rows[chosen])

@@ -13,7 +13,7 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from oer_pipeline.common.atomic import atomic_path
-from oer_pipeline.metrics.judging import outside
+from oer_pipeline.metrics.judging import share_outside
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
@@ -177,7 +177,7 @@ def _of_task(
     from oer_pipeline.suites.behaviour_data import rolled_out_returns
 
     away = [
-        outside(data.observation, v.observation, plan.suite.distance_dimensions)
+        share_outside(data.observation, v.observation, plan.suite.distance_dimensions)
         for v in visits
     ]
     shown = [

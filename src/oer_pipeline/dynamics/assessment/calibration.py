@@ -1,5 +1,8 @@
 """Does an interval that claims 90 % hold the truth in 90 % of cases? Coverage of
-central intervals on held-out rows."""
+central intervals on held-out rows.
+
+Shapes: E members, V held-out rows, O observation, P outputs that vary, L levels.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,10 @@ from oer_pipeline.trajectories.table import Trajectories
 LEVELS = (*(round(0.05 * n, 2) for n in range(1, 20)), 0.99)
 
 
-def calibration(model: TransitionModel, heldout: Trajectories) -> dict[str, Any]:
+def calibration(
+    model: TransitionModel,
+    heldout: Trajectories,
+) -> dict[str, Any]:
     """`nominal` coverage (L,) against `empirical`, averaged over the outputs that vary;
     `error`, their mean difference.
 
@@ -27,14 +33,14 @@ def calibration(model: TransitionModel, heldout: Trajectories) -> dict[str, Any]
     nominal. `by_dimension` is (O + 1, L), null where constant. Above the nominal value
     the model is too cautious, below it too sure.
     """
-    mean, log_sigma = model.standardised(
-        torch.from_numpy(heldout.observation), torch.from_numpy(heldout.action)
-    )
+    observation = torch.from_numpy(heldout.observation)
+    action = torch.from_numpy(heldout.action)
+    mean, log_sigma = model.standardised(observation, action)
     score_EVP = (standardised_targets(model, heldout) - mean) * torch.exp(-log_sigma)
-    needed_VP = (2.0 * torch.special.ndtr(score_EVP).mean(dim=0) - 1.0).abs().numpy()
-    covered_PL = np.stack(
-        [(needed_VP <= level).mean(axis=0) for level in LEVELS], axis=1
-    )
+    probability_VP = torch.special.ndtr(score_EVP).mean(dim=0)
+    needed_VP = (2.0 * probability_VP - 1.0).abs().numpy()
+    covered = [(needed_VP <= level).mean(axis=0) for level in LEVELS]
+    covered_PL = np.stack(covered, axis=1)
     empirical = covered_PL.mean(axis=0)
     return {
         "nominal": list(LEVELS),

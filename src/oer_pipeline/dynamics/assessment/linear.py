@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.dynamics.inputs_and_targets import inputs_of, targets_of
 from oer_pipeline.dynamics.statistics import Statistics
-from oer_pipeline.dynamics.table import inputs_of, targets_of
 from oer_pipeline.trajectories.table import Trajectories
 
 
@@ -24,28 +24,35 @@ class LinearModel:
     weights: FloatArray  # (I + 1, O + 1) float64
 
     @classmethod
-    def fit(cls, inputs: Statistics, data: Trajectories) -> LinearModel:
+    def fit(
+        cls,
+        inputs: Statistics,
+        data: Trajectories,
+    ) -> LinearModel:
         """Fit to `data` (N rows), minimum norm where inputs are collinear."""
         design = _design(inputs, inputs_of(data))
-        return cls(
-            inputs,
-            np.linalg.lstsq(design, targets_of(data).astype(np.float64), rcond=1e-6)[0],
-        )
+        targets = targets_of(data).astype(np.float64)
+        weights, *_ = np.linalg.lstsq(design, targets, rcond=1e-6)
+        return cls(inputs, weights)
 
-    def predict(self, observation: FloatArray, action: FloatArray) -> FloatArray:
+    def predict(
+        self,
+        observation: FloatArray,
+        action: FloatArray,
+    ) -> FloatArray:
         """(s' - s, r), (B, O + 1) float64, at observations (B, O) and actions (B,
         A)."""
-        return np.asarray(
-            _design(self.inputs, np.concatenate((observation, action), axis=1))
-            @ self.weights
-        )
+        inputs = np.concatenate((observation, action), axis=1)
+        return np.asarray(_design(self.inputs, inputs) @ self.weights)
 
 
-def _design(statistics: Statistics, inputs_BI: FloatArray) -> FloatArray:
-    mean, std = (
-        moment.double().cpu().numpy() for moment in (statistics.mean, statistics.std)
-    )
-    standardised = (inputs_BI - mean) * np.divide(
-        1.0, std, out=np.zeros_like(std), where=std > 0
-    )
+def _design(
+    statistics: Statistics,
+    inputs_BI: FloatArray,
+) -> FloatArray:
+    """Standardised inputs, 0 where they are constant, and a constant 1: (B, I + 1)."""
+    mean = statistics.mean.double().cpu().numpy()
+    std = statistics.std.double().cpu().numpy()
+    inverse = np.divide(1.0, std, out=np.zeros_like(std), where=std > 0)
+    standardised = (inputs_BI - mean) * inverse
     return np.pad(standardised, ((0, 0), (0, 1)), constant_values=1.0)

@@ -36,40 +36,51 @@ def open_loop(
     standard deviations; its mean is over up to 500 rows drawn from `heldout` (whole
     episodes), those whose episodes last k steps more: `starts` says how many. Null
     where there are none or where the prediction has left the range of numbers.
+
+    Args:
+        model: to assess.
+        linear: a reference.
+        heldout: V rows, whole episodes.
+        draws: decide where predictions start.
     """
-    starts = (
-        torch.randperm(len(heldout), generator=draws)[:STARTS].sort().values.numpy()
-    )
+    order = torch.randperm(len(heldout), generator=draws)
+    starts = order[:STARTS].sort().values.numpy()
     std = model.inputs.std[: model.observation_size].double().cpu().numpy()
 
-    def ensemble(s: FloatArray, a: FloatArray) -> FloatArray:
-        return (
-            model.mean_next(torch.from_numpy(s.astype(np.float32)), torch.from_numpy(a))
-            .double()
-            .numpy()
-        )
+    def ensemble(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
+        observation = torch.from_numpy(s.astype(np.float32))
+        predicted = model.mean_next(observation, torch.from_numpy(a))
+        return np.asarray(predicted.double().numpy())
 
-    ways: dict[str, Predict] = {
-        "ensemble": ensemble,
-        "no_change": lambda s, _: s,
-        "linear": lambda s, a: s + linear.predict(s, a)[:, :-1],
-    }
+    def no_change(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
+        return s
+
+    def linearly(
+        s: FloatArray,
+        a: FloatArray,
+    ) -> FloatArray:
+        return np.asarray(s + linear.predict(s, a)[:, :-1])
+
     left = _rows_left(heldout)[starts]
     return {
         "steps": list(STEPS),
-        "starts": [int((left >= k).sum()) for k in STEPS],
-        **{
-            name: _errors(predict, heldout, starts, left, std)
-            for name, predict in ways.items()
-        },
+        "starts": [int((left >= steps).sum()) for steps in STEPS],
+        "ensemble": _errors(ensemble, heldout, starts, left, std),
+        "no_change": _errors(no_change, heldout, starts, left, std),
+        "linear": _errors(linearly, heldout, starts, left, std),
     }
 
 
 def _rows_left(data: Trajectories) -> IntArray:
     """Rows from each one to its episode's end, itself included, (V,)."""
-    return np.asarray(
-        np.repeat(data.starts + data.lengths, data.lengths) - np.arange(len(data))
-    )
+    ends = np.repeat(data.starts + data.lengths, data.lengths)
+    return np.asarray(ends - np.arange(len(data)))
 
 
 def _errors(
@@ -79,22 +90,26 @@ def _errors(
     left_S: IntArray,
     std: FloatArray,
 ) -> list[float | None]:
-    states_SO, varying = data.observation[starts_S].astype(np.float64), std > 0
+    """One number for each of STEPS."""
+    varying = std > 0
+    dimensions = max(1, int(varying.sum()))
+    states_SO = data.observation[starts_S].astype(np.float64)
     errors: list[float | None] = []
     with np.errstate(over="ignore", invalid="ignore"):
-        for k in range(1, max(STEPS) + 1):
-            going = left_S >= k
-            rows = starts_S[going] + k - 1
+        for step in range(1, max(STEPS) + 1):
+            going = left_S >= step
+            rows = starts_S[going] + step - 1
             states_SO[going] = predict(states_SO[going], data.action[rows])
-            if k in STEPS:
-                off = (states_SO[going] - data.next_observation[rows])[
-                    :, varying
-                ] / std[varying]
-                errors.append(
-                    _mean(np.sqrt(np.sum(off**2, axis=1) / max(1, off.shape[1])))
-                )
+            if step in STEPS:
+                difference = states_SO[going] - data.next_observation[rows]
+                standardised = difference[:, varying] / std[varying]
+                squares = np.sum(standardised**2, axis=1)
+                errors.append(_mean(np.sqrt(squares / dimensions)))
     return errors
 
 
 def _mean(errors: FloatArray) -> float | None:
-    return float(errors.mean()) if len(errors) and np.isfinite(errors).all() else None
+    """None of nothing, or where an error has left the range of numbers."""
+    if not len(errors) or not np.isfinite(errors).all():
+        return None
+    return float(errors.mean())

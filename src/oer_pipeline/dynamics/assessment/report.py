@@ -21,17 +21,18 @@ from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.trajectories.table import Trajectories
 
-TRAINING_ROWS, HELDOUT_ROWS = (
-    100_000,
-    20_000,
-)  # at most, drawn; bounds time and memory whatever the data's size
+TRAINING_ROWS = 100_000
+HELDOUT_ROWS = 20_000
+"""At most, drawn: bounds time and memory whatever the data's size."""
 
 
 def report(
-    model: TransitionModel, data: Trajectories, heldout: BoolArray, seed: int
+    model: TransitionModel,
+    data: Trajectories,
+    heldout: BoolArray,
+    seed: int,
 ) -> dict[str, Any]:
-    """JSON-able, a function of its arguments alone; `heldout` (N,) marks rows of
-    `data`, whole episodes of them.
+    """JSON-able, a function of its arguments alone.
 
     `rmse`, `standardised_rmse` and `nll` per predictor (accuracy.py), `calibration`,
     `open_loop` and `uncertainty` (uncertainty_by_distance.py), all over rows whose s'
@@ -39,43 +40,75 @@ def report(
     when its training stopped. Data without rewards: lists per dimension end with s',
     and `rewards` is false.
 
+    Args:
+        model: fitted to the rows that are not held out.
+        data: of the task.
+        heldout: marks rows of the data, whole episodes of them, (N,).
+        seed: of the draws.
+
     Raises:
         DataError: a mask that does not fit the data or leaves one side empty; a model
             of other sizes.
     """
     known = data.known
-    fits = heldout.shape == known.shape
-    if not (fits and (heldout & known).any() and (~heldout & known).any()):
-        raise DataError(
-            f"held-out mask of shape {heldout.shape} with {int(heldout.sum())} rows;"
-            f" the data have {len(data)} rows, and both sides need at least one"
-        )
+    if heldout.shape != known.shape:
+        raise _unfit(heldout, data)
+    heldout_known = heldout & known
+    training_known = ~heldout & known
+    if not heldout_known.any() or not training_known.any():
+        raise _unfit(heldout, data)
     draws = generator("dynamics/report", seed, 0)
-    training = data.select(_some(~heldout & known, TRAINING_ROWS, draws))
-    judged = data.select(_some(heldout & known, HELDOUT_ROWS, draws))
+    training = data.select(_some(training_known, TRAINING_ROWS, draws))
+    judged = data.select(_some(heldout_known, HELDOUT_ROWS, draws))
     linear = LinearModel.fit(model.inputs, training)
-    made = {
-        **accuracy(model, linear, training, judged),
-        "calibration": calibration(model, judged),
-        "open_loop": open_loop(model, linear, data.select(heldout & known), draws),
-        "uncertainty": uncertainty_by_distance(model, judged, draws),
-    }
-    return made if data.reward is not None else _without_reward(made)
+    assessment = accuracy(
+        model,
+        linear,
+        training,
+        judged,
+    )
+    assessment["calibration"] = calibration(model, judged)
+    episodes = data.select(heldout_known)
+    assessment["open_loop"] = open_loop(
+        model,
+        linear,
+        episodes,
+        draws,
+    )
+    assessment["uncertainty"] = uncertainty_by_distance(model, judged, draws)
+    if data.reward is None:
+        _leave_out_reward(assessment)
+    return assessment
 
 
-def _without_reward(made: dict[str, Any]) -> dict[str, Any]:
-    """The report without the reward's place in what it lists per dimension of (s',
-    r)."""
-    measured = made["calibration"]
-    shorter = {**measured, "by_dimension": measured["by_dimension"][:-1]}
-    lists = {key: {n: v[:-1] for n, v in made[key].items()} for key in ("rmse", "nll")}
-    return {**made, **lists, "calibration": shorter, "rewards": False}
+def _unfit(
+    heldout: BoolArray,
+    data: Trajectories,
+) -> DataError:
+    mask = f"held-out mask of shape {heldout.shape} with {int(heldout.sum())} rows"
+    wanted = f"the data have {len(data)} rows, and both sides need at least one"
+    return DataError(f"{mask}; {wanted}")
 
 
-def _some(mask: BoolArray, most: int, draws: torch.Generator) -> BoolArray:
+def _leave_out_reward(assessment: dict[str, Any]) -> None:
+    """Take the reward's place from what is listed per dimension of (s', r)."""
+    for measure in ("rmse", "nll"):
+        for name, values in assessment[measure].items():
+            assessment[measure][name] = values[:-1]
+    by_dimension = assessment["calibration"]["by_dimension"]
+    assessment["calibration"]["by_dimension"] = by_dimension[:-1]
+    assessment["rewards"] = False
+
+
+def _some(
+    mask: BoolArray,
+    most: int,
+    draws: torch.Generator,
+) -> BoolArray:
     """The mask's rows, or `most` of them."""
     rows = np.flatnonzero(mask)
-    chosen = rows[torch.randperm(len(rows), generator=draws)[:most].numpy()]
+    order = torch.randperm(len(rows), generator=draws).numpy()
+    chosen = rows[order[:most]]
     kept = np.zeros_like(mask)
     kept[chosen] = True
     return kept

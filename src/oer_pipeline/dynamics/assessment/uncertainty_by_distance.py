@@ -25,7 +25,9 @@ Pairs = tuple[Tensor, Tensor]
 
 
 def uncertainty_by_distance(
-    model: TransitionModel, heldout: Trajectories, draws: torch.Generator
+    model: TransitionModel,
+    heldout: Trajectories,
+    draws: torch.Generator,
 ) -> dict[str, dict[str, Any]]:
     """Per heuristic of uncertainty.py, on held-out rows (`inside`) and where the data
     have none:
@@ -33,36 +35,39 @@ def uncertainty_by_distance(
     `spearman`: rank correlation with the true error, inside; null where either is
     constant. The error is the L2 norm of the ensemble mean's over standardised outputs.
     `error_by_decile`: that error's mean in ten equal groups of rows, from the least to
-    the most uncertain. `inside`, `random_action`, `perturbed_state` (see `outside`):
-    the 0.1, 0.5 and 0.9 quantiles of the uncertainty there. `auroc`: the probability
-    that a pair from outside is more uncertain than a held-out one, 0.5 where the model
-    can't tell, for either outside. What happens outside is unknown, so there is no
-    error to compare with.
+    the most uncertain. `inside`, `random_action`, `perturbed_state` (made by
+    `outside_the_data`): the 0.1, 0.5 and 0.9 quantiles of the uncertainty there.
+    `auroc`: the probability that a pair from outside is more uncertain than a held-out
+    one, 0.5 where the model can't tell, for either outside. What happens outside is
+    unknown, so there is no error to compare with.
+
+    Args:
+        model: to assess.
+        heldout: B rows.
+        draws: decide what lies outside.
     """
-    inside = torch.from_numpy(heldout.observation), torch.from_numpy(heldout.action)
+    observation = torch.from_numpy(heldout.observation)
+    action = torch.from_numpy(heldout.action)
+    inside = (observation, action)
     mean, _ = model.standardised(*inside)
-    error_B = (
-        (mean.mean(dim=0) - standardised_targets(model, heldout))
-        .norm(dim=1)
-        .double()
-        .numpy()
-    )
-    places = {"inside": inside, **outside(model, inside, draws)}
-    moments = {place: model.standardised(*pairs) for place, pairs in places.items()}
-    return {
-        name: _judge(
-            {
-                place: heuristic(*found).double().numpy()
-                for place, found in moments.items()
-            },
-            error_B,
-        )
-        for name, heuristic in HEURISTICS.items()
-    }
+    error_BP = mean.mean(dim=0) - standardised_targets(model, heldout)
+    error_B = error_BP.norm(dim=1).double().numpy()
+    moments = {"inside": model.standardised(*inside)}
+    for place, pairs in outside_the_data(model, inside, draws).items():
+        moments[place] = model.standardised(*pairs)
+    judged = {}
+    for name, heuristic in HEURISTICS.items():
+        uncertainty = {}
+        for place, (mean, log_sigma) in moments.items():
+            uncertainty[place] = heuristic(mean, log_sigma).double().numpy()
+        judged[name] = _judge(uncertainty, error_B)
+    return judged
 
 
-def outside(
-    model: TransitionModel, inside: Pairs, draws: torch.Generator
+def outside_the_data(
+    model: TransitionModel,
+    inside: Pairs,
+    draws: torch.Generator,
 ) -> dict[str, Pairs]:
     """Pairs that the data do not hold, made from those that they do.
 
@@ -71,54 +76,61 @@ def outside(
     noise has moved by the dimensions' own standard deviations.
     """
     observation, action = inside
-    low, high = action.amin(dim=0), action.amax(dim=0)
+    low = action.amin(dim=0)
+    high = action.amax(dim=0)
     uniform = torch.rand(action.shape, generator=draws)
     noise = torch.randn(observation.shape, generator=draws)
+    random_action = low + (high - low) * uniform
+    std = model.inputs.std[: model.observation_size]
+    perturbed_state = observation + noise * std
     return {
-        "random_action": (observation, low + (high - low) * uniform),
-        "perturbed_state": (
-            observation + noise * model.inputs.std[: model.observation_size],
-            action,
-        ),
+        "random_action": (observation, random_action),
+        "perturbed_state": (perturbed_state, action),
     }
 
 
-def _judge(uncertainty: dict[str, FloatArray], error_B: FloatArray) -> dict[str, Any]:
+def _judge(
+    uncertainty: dict[str, FloatArray],
+    error_B: FloatArray,
+) -> dict[str, Any]:
     inside = uncertainty["inside"]
-    groups = np.array_split(
-        error_B[np.argsort(inside, kind="stable")], min(BINS, len(error_B))
-    )
-    return {
+    ordered = error_B[np.argsort(inside, kind="stable")]
+    groups = np.array_split(ordered, min(BINS, len(error_B)))
+    judged: dict[str, Any] = {
         "spearman": spearman(inside, error_B),
         "error_by_decile": [float(group.mean()) for group in groups],
-        **{
-            place: np.quantile(values, QUANTILES).tolist()
-            for place, values in uncertainty.items()
-        },
-        "auroc": {
-            place: auroc(inside, values)
-            for place, values in uncertainty.items()
-            if place != "inside"
-        },
     }
+    areas = {}
+    for place, values in uncertainty.items():
+        judged[place] = np.quantile(values, QUANTILES).tolist()
+        if place != "inside":
+            areas[place] = auroc(inside, values)
+    judged["auroc"] = areas
+    return judged
 
 
-def spearman(a: FloatArray, b: FloatArray) -> float | None:
+def spearman(
+    a: FloatArray,
+    b: FloatArray,
+) -> float | None:
     """Rank correlation of a (B,) and b (B,), None where either is constant."""
     from scipy.stats import rankdata
 
-    ranks = rankdata(a), rankdata(b)
-    if min(np.ptp(r) for r in ranks) == 0:
+    ranks_a = rankdata(a)
+    ranks_b = rankdata(b)
+    if np.ptp(ranks_a) == 0 or np.ptp(ranks_b) == 0:
         return None
-    return float(np.corrcoef(*ranks)[0, 1])
+    return float(np.corrcoef(ranks_a, ranks_b)[0, 1])
 
 
-def auroc(low: FloatArray, high: FloatArray) -> float:
-    """The probability that a value of `high` exceeds one of `low`, ties counted
-    half."""
+def auroc(
+    low: FloatArray,
+    high: FloatArray,
+) -> float:
+    """The probability that a value of `high` exceeds one of `low`, ties counted half:
+    the area under the ROC curve, by the rank sum (Mann & Whitney 1947)."""
     from scipy.stats import rankdata
 
     ranks = rankdata(np.concatenate((low, high)))[len(low) :]
-    return float(
-        (ranks.sum() - len(high) * (len(high) + 1) / 2) / (len(low) * len(high))
-    )
+    least = len(high) * (len(high) + 1) / 2
+    return float((ranks.sum() - least) / (len(low) * len(high)))

@@ -111,7 +111,7 @@ def _train(
     return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
 
 
-def select_without_model(
+def select(
     data: Trajectories,
     policies_by_seed: dict[int, Weights],
     task: dict[str, Any],
@@ -120,45 +120,14 @@ def select_without_model(
     discount: float,
     facts: dict[str, Any],
     seeds: list[int],
+    dynamics: Weights | None = None,
 ) -> dict[int, ReplayBuffer]:
-    """Each seed's buffer, chosen from the data and the policy."""
-    return _select(
-        data, policies_by_seed, task, selector, replay, discount, facts, seeds, None
-    )
-
-
-def select_with_model(
-    data: Trajectories,
-    policies_by_seed: dict[int, Weights],
-    task: dict[str, Any],
-    selector: dict[str, Any],
-    replay: dict[str, Any],
-    discount: float,
-    facts: dict[str, Any],
-    seeds: list[int],
-    dynamics: Weights,
-) -> dict[int, ReplayBuffer]:
-    """Each seed's buffer, chosen with the help of the transition model."""
-    return _select(
-        data, policies_by_seed, task, selector, replay, discount, facts, seeds, dynamics
-    )
-
-
-def _select(
-    data: Trajectories,
-    policies_by_seed: dict[int, Weights],
-    task: dict[str, Any],
-    selector: dict[str, Any],
-    replay: dict[str, Any],
-    discount: float,
-    facts: dict[str, Any],
-    seeds: list[int],
-    dynamics: Weights | None,
-) -> dict[int, ReplayBuffer]:
+    """Each seed's buffer, chosen from the data by the policy and, where the selector
+    uses it, the transition model."""
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.selection.answers import selected
+    from oer_pipeline.selection.check_selection import checked_selections
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
@@ -169,19 +138,14 @@ def _select(
     requests = requests_of(
         policies, data.scaled(), replay["size"], model, facts, task["index"], discount
     )
-    selections = selected(selector["name"], choose, list(requests.values()))
+    name = selector["name"]
+    selections = checked_selections(name, choose, list(requests.values()))
+    buffers = {}
     for seed, selection in zip(seeds, selections, strict=True):
-        logger.info(
-            "task %d, seed %d: %s %s",
-            task["index"],
-            seed,
-            selector["name"],
-            dict(selection.notes) or "",
-        )
-    return {
-        seed: fill(requests[seed], selection, replay["target_action"])
-        for seed, selection in zip(seeds, selections, strict=True)
-    }
+        notes = dict(selection.notes) or ""
+        logger.info("task %d, seed %d: %s %s", task["index"], seed, name, notes)
+        buffers[seed] = fill(requests[seed], selection, replay["target_action"])
+    return buffers
 
 
 def evaluate(

@@ -15,8 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.continual.nodes import (
     evaluate,
-    select_with_model,
-    select_without_model,
+    select,
     train_first,
     train_next,
     train_together,
@@ -85,10 +84,10 @@ def _select(task: str, uses_model: bool) -> Node:
         "params:suite_facts",
         "seeds",
     ]
-    function = select_with_model if uses_model else select_without_model
-    inputs += [f"{task}.dynamics"] if uses_model else []
+    if uses_model:
+        inputs.append(f"{task}.dynamics")
     return Node(
-        function, inputs, f"{task}.buffer", name="select", namespace=task, tags=[task]
+        select, inputs, f"{task}.buffer", name="select", namespace=task, tags=[task]
     )
 
 

@@ -28,7 +28,7 @@ def fit_dynamics(
     """
     from oer_pipeline.common.errors import DataError
     from oer_pipeline.dynamics.assessment.report import report
-    from oer_pipeline.dynamics.fit import fit, heldout_rows
+    from oer_pipeline.dynamics.fit import fit_transition_model, heldout_rows
     from oer_pipeline.dynamics.settings import DynamicsSettings
     from oer_pipeline.training.hardware import Hardware
 
@@ -39,7 +39,9 @@ def fit_dynamics(
 
     device = Hardware(accelerator, precision=precision).device()
     try:
-        model, record = fit(scaled, settings, data_seed, task["index"], tell, device)
+        model, record = fit_transition_model(
+            scaled, settings, data_seed, task["index"], tell, device
+        )
     except DataError as error:
         name = f"suite {task['suite']}, task {task['index']}"
         raise DataError(

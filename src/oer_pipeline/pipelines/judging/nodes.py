@@ -59,8 +59,8 @@ def judge_selectors(
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.metrics.judging import judge
-    from oer_pipeline.selection.answers import selected
+    from oer_pipeline.metrics.judging import BufferJudge
+    from oer_pipeline.selection.check_selection import checked_selections
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
@@ -69,6 +69,11 @@ def judge_selectors(
     policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
     judged: dict[int, list[dict[str, Any]]] = {seed: [] for seed in seeds}
     chosen: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
+    visits = {seed: visits_by_seed[seed].observation for seed in seeds}
+    judges = {
+        seed: BufferJudge(scaled, visits[seed], facts["distance_dimensions"])
+        for seed in seeds
+    }
     for name, entry in selectors.items():
         selector = build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
         for size in judging["sizes"]:
@@ -80,18 +85,12 @@ def judge_selectors(
                 facts,
                 task["index"],
                 discount,
-                {seed: visits_by_seed[seed].observation for seed in seeds},
+                visits,
             )
-            selections = selected(name, selector, list(requests.values()))
+            selections = checked_selections(name, selector, list(requests.values()))
             for seed, selection in zip(seeds, selections, strict=True):
                 buffer = fill(requests[seed], selection, "policy")
-                verdict = judge(
-                    buffer,
-                    scaled,
-                    visits_by_seed[seed].observation,
-                    buffer.target_action,
-                    facts["distance_dimensions"],
-                )
+                verdict = judges[seed].judge(buffer, buffer.target_action)
                 judged[seed].append({"selector": name, "size": size, **verdict})
                 chosen[seed].append(
                     pd.DataFrame({"selector": name, "size": size, "row": buffer.row})

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.selection.answers import selected
+from oer_pipeline.selection.check_selection import checked_selections
 from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 
@@ -99,7 +99,7 @@ def test_a_wrong_answer_is_one_line_that_names_the_selector(
     answer, words = MISTAKES[name]
     data = kit.table([[(x, y) for x in range(11)] for y in range(2)])
     with pytest.raises(DataError, match=words) as caught:
-        selected("theirs", Theirs(answer), [kit.request(data, 3)])
+        checked_selections("theirs", Theirs(answer), [kit.request(data, 3)])
     assert str(caught.value).startswith("selector theirs: ")
     assert "\n" not in str(caught.value)
 
@@ -126,12 +126,14 @@ def test_every_request_has_an_answer(kit: Kit) -> None:
     with pytest.raises(
         DataError, match="selector theirs: select_all gave 1 for 2 requests"
     ):
-        selected("theirs", Forgetful(rows(0, 1)), asked)
+        checked_selections("theirs", Forgetful(rows(0, 1)), asked)
     with pytest.raises(
         DataError, match="selector theirs: select_all gave a generator for 2 requests"
     ):
-        selected("theirs", Lazy(rows(0, 1)), asked)
-    assert [s.rows.tolist() for s in selected("theirs", Theirs(rows(0, 1)), asked)] == [
+        checked_selections("theirs", Lazy(rows(0, 1)), asked)
+    assert [
+        s.rows.tolist() for s in checked_selections("theirs", Theirs(rows(0, 1)), asked)
+    ] == [
         [0, 1],
         [0, 1],
     ]

@@ -1,0 +1,78 @@
+"""Options of MBES (method, section 5, "Selection"), checked when it is built."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.selection import check_options
+
+FORMS = ("default", "gated")
+REVISITS = ("never", "rollout", "any")
+PREDICTIONS = ("sample", "mean_of_member", "mean")
+SPACES = ("observation", "policy", "critic")
+
+
+@dataclass(frozen=True)
+class MBESOptions:
+    """Options of both forms; the method's symbols are in the page's table."""
+
+    form: str = "default"
+    revisit: str = "never"
+    """Samples that a step may not lead to: `never` those in B_n, `rollout` those of its
+    own roll-out, `any` none."""
+    space: str = "observation"
+    """Where distances are measured: `observation`, or features of the `policy`'s trunk
+    or of the `critic`."""
+    dimensions: Sequence[int] | None = None
+    """Of the observation, to measure distances on; None: the suite's
+    distance_dimensions."""
+    walkers: int = 10
+    prediction: str = "sample"
+    """`sample` of a uniformly drawn member, that member's mean (`mean_of_member`), or
+    the ensemble's (`mean`)."""
+    distance_quantile: float | None = 0.99
+    """Of nearest-neighbour distances in the data: farther, a prediction has left them
+    (default form). None: never."""
+    distance_sample: int = 2_000
+    """Rows whose nearest-neighbour distances are measured."""
+    gate: float = 2.0
+    """g of the gated form."""
+    neighbours: int = 64
+    """K of the gated form."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be walked.
+
+        Raises:
+            ConfigurationError: names the option, its value and what it takes.
+        """
+        check_options.one_of("mbes", "form", self.form, FORMS)
+        check_options.one_of("mbes", "revisit", self.revisit, REVISITS)
+        check_options.one_of("mbes", "prediction", self.prediction, PREDICTIONS)
+        check_options.one_of("mbes", "space", self.space, SPACES)
+        check_options.count("mbes", "walkers", self.walkers, 10_000)
+        check_options.count("mbes", "distance_sample", self.distance_sample)
+        check_options.count("mbes", "neighbours", self.neighbours, 10_000)
+        if self.distance_quantile is not None:
+            check_options.fraction("mbes", "distance_quantile", self.distance_quantile)
+        check_options.positive("mbes", "gate", self.gate)
+        if self.dimensions is not None:
+            self._check_dimensions(self.dimensions)
+
+    def _check_dimensions(self, dimensions: Sequence[int]) -> None:
+        """Raise a ConfigurationError unless it is a list of dimensions, for distances
+        between observations."""
+        named = f"mbes: dimensions is {dimensions!r}"
+        listed = isinstance(dimensions, list | tuple) and len(dimensions) > 0
+        if not listed or not all(map(_is_dimension, dimensions)):
+            wanted = "it takes a list such as [0, 1, 2], or null"
+            raise ConfigurationError(f"{named}; {wanted}")
+        if self.space != "observation":
+            other = f"but space is {self.space!r}; leave one out"
+            raise ConfigurationError(f"{named}, {other}")
+
+
+def _is_dimension(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
