@@ -15,7 +15,7 @@ from oer_pipeline.orchestration.fingerprints import (
     code_hash,
     modules_used,
 )
-from oer_pipeline.pipelines.continual.nodes import select_without_model as node
+from oer_pipeline.pipelines.continual.nodes import select as node
 
 FILES = {
     "mine/__init__.py": "from mine.start import VALUE\n",
