@@ -18,7 +18,7 @@ def summary(**more: Any) -> dict[str, Any]:
 
 def test_what_is_not_known_is_left_out() -> None:
     text = card_page({}, "nothing")
-    assert re.findall("<h2>(.*?)</h2>", text) == ["What it is", "What was mended"]
+    assert re.findall("<h2>(.*?)</h2>", text) == ["What it is", "What was repaired"]
     assert "Nothing: the data are as they came." in text
     assert "<script" not in text
 

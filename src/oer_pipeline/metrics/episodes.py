@@ -19,7 +19,10 @@ PURPOSE = "evaluation"
 
 
 def episodes_in_sequence(
-    policies: Policies, tasks: Sequence[Task], episodes: int, seeds: Sequence[int]
+    policies: Policies,
+    tasks: Sequence[Task],
+    episodes: int,
+    seeds: Sequence[int],
 ) -> dict[int, pd.DataFrame]:
     """Seed -> every episode: `deployed` on all tasks learned, `task` policy on the
     newest, `zero_shot` on the next.
@@ -38,11 +41,17 @@ def episodes_in_sequence(
 
     newest = tasks[policies.tasks - 1]
 
-    def deployed(task: Task, observation: FloatArray) -> FloatArray:
+    def deployed(
+        task: Task,
+        observation: FloatArray,
+    ) -> FloatArray:
         head = min(task.index, newest.index)
         return policies.deployed_action(head, observation)
 
-    def task_policy(_: Task, observation: FloatArray) -> FloatArray:
+    def task_policy(
+        _: Task,
+        observation: FloatArray,
+    ) -> FloatArray:
         return policies.task_action(observation)
 
     runs: list[tuple[str, Sequence[Task], ActOnTask]] = [("deployed", tasks, deployed)]
@@ -50,7 +59,13 @@ def episodes_in_sequence(
         runs.append(("task", [newest], task_policy))
     parts: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
     for policy, on, act in runs:
-        results = evaluate(on, act, len(seeds), episodes, PURPOSE)
+        results = evaluate(
+            on,
+            act,
+            len(seeds),
+            episodes,
+            PURPOSE,
+        )
         for task, by_member in zip(on, results, strict=True):
             name = policy if task.index <= newest.index else "zero_shot"
             about = {"policy": name, "task": task.index, "episode": range(episodes)}
@@ -63,7 +78,10 @@ def episodes_in_sequence(
 
 
 def episodes_on_task(
-    policies: Policies, task: Task, episodes: int, seeds: Sequence[int]
+    policies: Policies,
+    task: Task,
+    episodes: int,
+    seeds: Sequence[int],
 ) -> dict[int, pd.DataFrame]:
     """Seed -> every episode of the deployed policy on a task, learned or not; a task
     that was not learned gets the newest head.
@@ -74,10 +92,19 @@ def episodes_on_task(
 
     head = min(task.index, policies.tasks)
 
-    def deployed(_: Task, observation: FloatArray) -> FloatArray:
+    def deployed(
+        _: Task,
+        observation: FloatArray,
+    ) -> FloatArray:
         return policies.deployed_action(head, observation)
 
-    [by_member] = evaluate([task], deployed, len(seeds), episodes, PURPOSE)
+    [by_member] = evaluate(
+        [task],
+        deployed,
+        len(seeds),
+        episodes,
+        PURPOSE,
+    )
     about = {"head": head, "episode": range(episodes)}
     tables = {}
     for seed, found in zip(seeds, by_member, strict=True):

@@ -27,7 +27,9 @@ References = Mapping[str, Mapping[str, Mapping[str, float]]]
 
 
 def measure_cell(
-    cell: Mapping[str, str], header: Mapping[str, int], results: Mapping[str, Any]
+    cell: Mapping[str, str],
+    header: Mapping[str, int],
+    results: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The document of a cell.
 
@@ -50,24 +52,27 @@ def measure_cell(
         "replay_bytes": sum(kept.replay_bytes for kept in buffers.get(first, ())),
     }
     counted = {}
-    for seed in tables:
+    diverged = {}
+    for seed, own in tables.items():
         counted[seed] = [_count(kept) for kept in buffers.get(seed, ())]
+        diverged[seed] = diverged_episodes(own)
     judged = {}
     for seed, found in fidelity.items():
         judged[seed] = [Fidelity(**values) for values in found]
+    count = len(tasks)
     return cell_metrics(
         suite=cell["suite"],
         quality=cell["quality"],
         method=cell["method"],
         cell=cell["cell"],
         tasks=tasks,
-        matrices=_matrices(tables, len(tasks), "return"),
+        matrices=_matrices(tables, count, "return"),
         cost=cost,
         references=_mean_returns(references),
-        task_policy_returns=_defined(task_policy_returns, tables, len(tasks), "return"),
-        next_task_returns=_defined(next_task_returns, tables, len(tasks), "return"),
+        task_policy_returns=_defined(task_policy_returns, tables, count, "return"),
+        next_task_returns=_defined(next_task_returns, tables, count, "return"),
         fidelity=judged or None,
-        diverged_episodes={s: diverged_episodes(own) for s, own in tables.items()},
+        diverged_episodes=diverged,
         success=_success(tables, references),
         buffers=counted,
     )
@@ -97,7 +102,10 @@ def _mean_returns(references: References) -> dict[str, dict[str, float | None]] 
     return means
 
 
-def _success(tables: TablesBySeed, references: References) -> Success | None:
+def _success(
+    tables: TablesBySeed,
+    references: References,
+) -> Success | None:
     """Success in per cent, where every episode says whether it solved its task."""
     if not all(has_success(own) for own in tables.values()):
         return None
@@ -120,7 +128,11 @@ def _rates(kinds: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     return rates
 
 
-def _matrices(tables: TablesBySeed, tasks: int, column: str) -> dict[int, FloatArray]:
+def _matrices(
+    tables: TablesBySeed,
+    tasks: int,
+    column: str,
+) -> dict[int, FloatArray]:
     return {seed: matrix(own, tasks, column) for seed, own in tables.items()}
 
 

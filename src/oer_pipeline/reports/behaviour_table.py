@@ -65,17 +65,20 @@ OF_SCRIPTS = (
 def behaviour_table(suites: Sequence[Suite]) -> str:
     """A Markdown table, a row per task: mean undiscounted returns, environment steps,
     seconds of training."""
-    tasks = [task for suite in suites for task in suite.tasks]
-    return Table(TITLES, tuple(map(_row, tasks)), words=3).markdown()
+    rows: list[tuple[str, ...]] = []
+    for suite in suites:
+        rows += [_row(task) for task in suite.tasks]
+    return Table(TITLES, tuple(rows), words=3).markdown()
 
 
 def script_table(suites: Sequence[Suite]) -> str:
     """A Markdown table, a row per task: mean undiscounted returns, each with the
     success in %, and medium's bias."""
     clones = json.loads(CLONES.read_text(encoding="utf-8")) if CLONES.is_file() else {}
-    tasks = [task for suite in suites for task in suite.tasks]
-    rows = tuple(_script_row(task, clones) for task in tasks)
-    return Table(OF_SCRIPTS, rows, words=3).markdown()
+    rows: list[tuple[str, ...]] = []
+    for suite in suites:
+        rows += [_script_row(task, clones) for task in suite.tasks]
+    return Table(OF_SCRIPTS, tuple(rows), words=3).markdown()
 
 
 def _row(task: Task) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""Where a data set comes from and what was mended in it, in words."""
+"""Where a data set comes from and what was repaired in it, in words."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ absent."""
 MADE_WITH = ("mujoco", "gymnasium", "metaworld")
 LONGEST_VALUE = 60
 NOTHING = "Nothing: the data are as they came."
-MENDED = {
+REPAIRS = {
     "clipped_actions": (
         "{n} rows had an action beyond the bounds, by at most {largest_excess:.3g}; it"
         " was clipped."
@@ -36,8 +36,8 @@ MENDED = {
     ),
     "reversed": "{n} rows were turned round, because the file's last row came first.",
     "rows_dropped": (
-        "{n} last rows of episodes were dropped, because nobody knows their next"
-        " observation."
+        "{n} last rows of episodes were dropped, because their next observations are"
+        " not known."
     ),
 }
 
@@ -106,7 +106,7 @@ def _success(rate: float) -> str:
 
 
 def _unknown(rows: int | None) -> str:
-    """How many next observations nobody knows, and what that means for them."""
+    """How many next observations are not known, and what that means for them."""
     if not rows:
         return ""
     return (
@@ -149,7 +149,7 @@ def _collectors(made: Mapping[str, Any]) -> str:
         if part.get("collector"):
             texts.append(_collector(part["collector"]))
     if not texts and made.get("kind") == "imported":
-        return "somebody; the file does not say who"
+        return "not known: the file does not say who"
     return " and ".join(texts)
 
 
@@ -195,7 +195,7 @@ def repairs(card: Card) -> list[Part]:
     record = card.get("mended") or provenance.get("mended") or {}
     numbers = {"largest_excess": 0.0, **record}
     sentences = []
-    for key, text in MENDED.items():
+    for key, text in REPAIRS.items():
         if record.get(key):
             sentences.append(text.format(n=count(record[key]), **numbers))
     for column, how in (record.get("narrowed") or {}).items():
@@ -210,7 +210,7 @@ def repairs(card: Card) -> list[Part]:
         sentences.append(
             f"Of {chosen['of']} observation dimensions these were kept: {kept}."
         )
-    told = {*MENDED, "largest_excess", "narrowed", "observation_dimensions"}
+    told = {*REPAIRS, "largest_excess", "narrowed", "observation_dimensions"}
     for key, value in record.items():
         if key not in told and value:
             sentences.append(f"{key}: {value}")

@@ -17,12 +17,15 @@ SIZE = (6.6, 2.4)
 """Of a histogram, inches."""
 
 
-def card_page(card: Card, title: str) -> str:
+def card_page(
+    card: Card,
+    title: str,
+) -> str:
     """One self-contained HTML document; sections whose keys the card does not have are
     left out."""
     sections = [
         Section("What it is", origin(card)),
-        Section("What was mended", repairs(card)),
+        Section("What was repaired", repairs(card)),
     ]
     if "plausibility" in card:
         text = _plausibility(card["plausibility"])
@@ -42,8 +45,8 @@ def card_page(card: Card, title: str) -> str:
 
 
 def _plausibility(found: Mapping[str, Any]) -> str:
-    """How far the environment's own steps lead from what the file says, or why nobody
-    tried."""
+    """How far the environment's own steps lead from what the file says, or why that
+    was not tried."""
     if "skipped" in found:
         text = f"Not tried: {found['skipped']}."
     else:
@@ -61,31 +64,47 @@ def _plausibility(found: Mapping[str, Any]) -> str:
     return text
 
 
-def _distribution(summary: Mapping[str, Any], quantity: str, what: str) -> list[Part]:
+def _distribution(
+    summary: Mapping[str, Any],
+    quantity: str,
+    what: str,
+) -> list[Part]:
     """The summary of a value per episode, and its histogram where there is one."""
     values = [number(summary[name]) for name in SUMMARY]
-    parts: list[Part] = [Table(("", *SUMMARY), ((quantity, *values),))]
+    titles = ("", *SUMMARY)
+    row = (quantity, *values)
+    parts: list[Part] = [Table(titles, (row,))]
     if "histogram" in summary:
         parts += histogram(summary["histogram"], what)
     return parts
 
 
-def histogram(bins: Mapping[str, Sequence[float]], what: str) -> list[Part]:
+def histogram(
+    bins: Mapping[str, Sequence[float]],
+    what: str,
+) -> list[Part]:
     """Bars of `{counts (B,), edges (B + 1,)}` as a picture, and their numbers."""
     counts = bins["counts"]
     edges = bins["edges"]
     bars = Histogram(edges, counts, PALETTE[0])
-    chart = Chart("", [Panel([bars], Axis(what), Axis("episodes"))], SIZE)
+    panel = Panel(
+        [bars],
+        x=Axis(what),
+        y=Axis("episodes"),
+    )
+    chart = Chart("", [panel], SIZE)
+    picture = Picture(png(chart), f"episodes by {what}")
     rows = []
     for low, high, height in zip(edges[:-1], edges[1:], counts, strict=True):
         rows.append((number(low), number(high), number(height)))
-    table = Table(("from", "to", "episodes"), tuple(rows))
-    picture = Picture(png(chart), f"episodes by {what}")
+    titles = ("from", "to", "episodes")
+    table = Table(titles, tuple(rows))
     return [picture, Folded("The numbers of the bars", table)]
 
 
 def _endings(card: Card) -> str:
-    diverged = card.get("provenance", {}).get("diverged_episodes", 0)
+    made = card.get("provenance", {})
+    diverged = made.get("diverged_episodes", 0)
     counts = {
         "ended by a terminal state": card.get("terminal_episodes"),
         "ended by the clock": card.get("timeout_episodes"),
@@ -111,10 +130,14 @@ def _coverage(card: Card) -> list[Part]:
     return parts
 
 
-def _dimensions(name: str, summary: Mapping[str, Any]) -> list[Row]:
+def _dimensions(
+    name: str,
+    summary: Mapping[str, Any],
+) -> list[Row]:
     """A row per dimension of a column, one for a column of plain numbers."""
     if not isinstance(summary["mean"], list):
-        return [(name, *(number(summary[key]) for key in SUMMARY))]
+        values = [number(summary[key]) for key in SUMMARY]
+        return [(name, *values)]
     rows: list[Row] = []
     for dimension in range(len(summary["mean"])):
         values = [number(summary[key][dimension]) for key in SUMMARY]
@@ -130,10 +153,12 @@ def _references(card: Card) -> list[Part]:
         titles.append("success")
     rows = []
     for name, measured in known.items():
-        rows.append((name, *(number(measured.get(title)) for title in titles)))
+        values = [number(measured.get(title)) for title in titles]
+        rows.append((name, *values))
     parts: list[Part] = []
     if rows:
-        parts.append(Table(("returns of", *titles), tuple(rows)))
+        table = Table(("returns of", *titles), tuple(rows))
+        parts.append(table)
     if "normalised_return" in card:
         mean = f"{card['normalised_return']:.1f}"
         scale = "0 is the random policy's, 100 the expert's"

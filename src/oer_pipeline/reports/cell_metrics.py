@@ -65,7 +65,10 @@ def drawn_scales(cell: Cell) -> tuple[str, ...]:
     return ("success", returns) if "success" in cell else (returns,)
 
 
-def matrices(cell: Cell, in_scale: str | None = None) -> FloatArray:
+def matrices(
+    cell: Cell,
+    in_scale: str | None = None,
+) -> FloatArray:
     """The matrices R (S, N, N) in a scale, the one that leads if none is given; NaN
     where not evaluated."""
     name = in_scale or scale([cell])
@@ -73,7 +76,11 @@ def matrices(cell: Cell, in_scale: str | None = None) -> FloatArray:
     return np.array(found)
 
 
-def seed_values(cell: Cell, metric: str, in_scale: str) -> dict[str, float | None]:
+def seed_values(
+    cell: Cell,
+    metric: str,
+    in_scale: str,
+) -> dict[str, float | None]:
     """A metric's value per seed; fidelity is the same in every scale, a scale that the
     cell lacks gives None."""
     suffix = "" if metric.startswith("fidelity") else SUFFIXES[in_scale]
@@ -83,7 +90,11 @@ def seed_values(cell: Cell, metric: str, in_scale: str) -> dict[str, float | Non
     return found
 
 
-def estimate(cell: Cell, metric: str, in_scale: str) -> Estimate | None:
+def estimate(
+    cell: Cell,
+    metric: str,
+    in_scale: str,
+) -> Estimate | None:
     """A metric's estimate over the seeds that define it; None where none does."""
     by_seed = seed_values(cell, metric, in_scale)
     values = [value for value in by_seed.values() if value is not None]
@@ -132,7 +143,10 @@ def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:
     return found
 
 
-def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
+def _with_transfer(
+    cell: Cell,
+    alone: Cell,
+) -> dict[str, Any]:
     """The cell's metrics per seed, with forward transfer in every scale that both
     have."""
     extended = dict(cell["per_seed"])
@@ -148,7 +162,12 @@ def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
     return extended
 
 
-def _matrix(cell: Cell, seed: str, in_scale: str, measure: Cell) -> FloatArray:
+def _matrix(
+    cell: Cell,
+    seed: str,
+    in_scale: str,
+    measure: Cell,
+) -> FloatArray:
     """One seed's R (N, N) in a scale, normalised by the references of `measure`."""
     if in_scale == "success":
         return np.array(cell["success"]["matrix"][seed], np.float64)
@@ -159,7 +178,10 @@ def _matrix(cell: Cell, seed: str, in_scale: str, measure: Cell) -> FloatArray:
     return normalise(returns, references.random, references.expert)
 
 
-def _check_comparable(first: Cell, other: Cell) -> None:
+def _check_comparable(
+    first: Cell,
+    other: Cell,
+) -> None:
     names = f"cells {first['cell']} and {other['cell']}"
     for key in ("suite", "quality", "tasks"):
         if first[key] != other[key]:

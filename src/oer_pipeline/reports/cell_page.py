@@ -12,7 +12,10 @@ from oer_pipeline.reports.page import Section, page
 from oer_pipeline.reports.tables import cell_table
 
 
-def cell_page(metrics: Cell, states: Chart) -> str:
+def cell_page(
+    metrics: Cell,
+    states: Chart,
+) -> str:
     """Tables and charts of a cell.
 
     Args:
@@ -35,7 +38,10 @@ def cell_page(metrics: Cell, states: Chart) -> str:
     return page(title, sections)
 
 
-def _over_the_sequence(metrics: Cell, shown: str) -> list[Section]:
+def _over_the_sequence(
+    metrics: Cell,
+    shown: str,
+) -> list[Section]:
     """R in a scale, as a map and as curves."""
     what = MEASURED[shown].capitalize()
     heading = "Matrix R of success" if shown == "success" else "Matrix R"
@@ -46,7 +52,10 @@ def _over_the_sequence(metrics: Cell, shown: str) -> list[Section]:
     ]
 
 
-def states_of(given: dict[str, dict[str, Any]], seed: int) -> list[projection.States]:
+def states_of(
+    given: dict[str, dict[str, Any]],
+    seed: int,
+) -> list[projection.States]:
     """What the projection shows of a seed.
 
     Args:
@@ -78,8 +87,12 @@ def plot_rows(metrics: Cell) -> list[dict[str, Any]]:
                 found = matrix[learned][place]
                 if found is None:
                     continue
-                row = {"seed": int(seed), "task": task, "learned": learned + 1}
-                row["return"] = found
+                row = {
+                    "seed": int(seed),
+                    "task": task,
+                    "learned": learned + 1,
+                    "return": found,
+                }
                 if "success" in metrics:
                     success = metrics["success"]["matrix"][seed]
                     row["success"] = success[learned][place]

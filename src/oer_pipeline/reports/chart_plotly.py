@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,10 @@ from oer_pipeline.reports.palette import SCALE
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-LOGARITHMIC_TICKS = [
-    float(f"{digit}e{exponent}") for exponent in range(-9, 10) for digit in (1, 2, 5)
-]
+DECADES = range(-9, 10)
+LOGARITHMIC_TICKS = sorted(
+    float(f"{digit}e{decade}") for digit, decade in product((1, 2, 5), DECADES)
+)
 SYMBOLS = {"circle": "circle", "bar": "line-ns"}
 
 
@@ -52,7 +54,12 @@ def plotly_figure(chart: Chart) -> go.Figure:
     return figure
 
 
-def _trace(layer: Layer, chart: Chart, row: int, named: set[str]) -> Any:
+def _trace(
+    layer: Layer,
+    chart: Chart,
+    row: int,
+    named: set[str],
+) -> Any:
     """plotly's form of a layer; `named` has the legend's entries so far."""
     if isinstance(layer, Heat):
         return _heat(layer, chart, row)
@@ -93,20 +100,27 @@ def _series(layer: Series, named: set[str]) -> Any:
     )
 
 
-def _heat(layer: Heat, chart: Chart, row: int) -> Any:
+def _heat(
+    layer: Heat,
+    chart: Chart,
+    row: int,
+) -> Any:
     import plotly.graph_objects as go
 
     low, high = layer.limits
     middle = 1.0 - (row + 0.5) / chart.rows
     title = {"text": layer.label, "side": "right"}
     scale = {"title": title, "len": 1.0 / chart.rows, "y": middle}
+    hover = []
+    for texts in layer.hover:
+        hover.append([_text(text) for text in texts])
     return go.Heatmap(
         z=[_numbers(values) for values in layer.values],
         zmin=low,
         zmax=high,
         colorscale=SCALE.capitalize(),
         texttemplate="%{z:.1f}",
-        hovertext=[[_text(text) for text in texts] for texts in layer.hover],
+        hovertext=hover,
         hoverinfo="text",
         hoverongaps=False,
         colorbar=scale,

@@ -48,7 +48,11 @@ def _draw(figure: Figure | SubFigure, chart: Chart) -> None:
     _add_legend(figure, places, chart.legend)
 
 
-def _draw_panel(figure: Figure | SubFigure, axes: Axes, panel: Panel) -> None:
+def _draw_panel(
+    figure: Figure | SubFigure,
+    axes: Axes,
+    panel: Panel,
+) -> None:
     tidy(axes)
     for layer in panel.layers:
         if isinstance(layer, Heat):
@@ -94,9 +98,19 @@ def _draw_histogram(axes: Axes, layer: Histogram) -> None:
     )
 
 
-def _draw_heat(figure: Figure | SubFigure, axes: Axes, layer: Heat) -> None:
+def _draw_heat(
+    figure: Figure | SubFigure,
+    axes: Axes,
+    layer: Heat,
+) -> None:
     low, high = layer.limits
-    image = axes.imshow(layer.values, cmap=SCALE, vmin=low, vmax=high, aspect="auto")
+    image = axes.imshow(
+        layer.values,
+        cmap=SCALE,
+        vmin=low,
+        vmax=high,
+        aspect="auto",
+    )
     for row, column in np.argwhere(~np.isnan(layer.values)):
         value = layer.values[row, column]
         bright = (value - low) / (high - low) > 0.6
@@ -129,7 +143,11 @@ def _label(drawn: DrawnAxis, axis: Axis) -> None:
         drawn.set_minor_locator(NullLocator())
 
 
-def _add_legend(figure: Figure | SubFigure, places: list[Axes], title: str) -> None:
+def _add_legend(
+    figure: Figure | SubFigure,
+    places: list[Axes],
+    title: str,
+) -> None:
     """An entry per name, beside the panels; none without names."""
     handles: dict[str, Any] = {}
     for axes in places:

@@ -37,7 +37,11 @@ def chart(cells: Sequence[Cell]) -> Chart:
     return Chart(_title(order), panels, size, columns=len(PANELS))
 
 
-def _row(method: str, found: Estimate | None, row: int) -> list[Series]:
+def _row(
+    method: str,
+    found: Estimate | None,
+    row: int,
+) -> list[Series]:
     """A method's interval, mean and seeds; nothing where the metric is undefined."""
     if found is None:
         return []
@@ -46,9 +50,24 @@ def _row(method: str, found: Estimate | None, row: int) -> list[Series]:
     if found.low is not None and found.high is not None:
         told += f" [{found.low:.1f}, {found.high:.1f}]"
         ends = (found.low, found.high)
-        layers.append(Series(ends, (row, row), COLOUR, line=3, hover=(told, told)))
+        layers.append(
+            Series(
+                ends,
+                (row, row),
+                COLOUR,
+                line=3,
+                hover=(told, told),
+            )
+        )
     layers.append(
-        Series([found.mean], [row], COLOUR, marker=20, symbol="bar", hover=[told])
+        Series(
+            [found.mean],
+            [row],
+            COLOUR,
+            marker=20,
+            symbol="bar",
+            hover=[told],
+        )
     )
     seeds = Series(
         found.values,
@@ -56,7 +75,7 @@ def _row(method: str, found: Estimate | None, row: int) -> list[Series]:
         SEEDS_COLOUR,
         marker=8,
         opacity=0.8,
-        hover=[f"{method}, a seed: {value:.1f}" for value in found.values],
+        hover=[f"{method}, one seed: {value:.1f}" for value in found.values],
     )
     return [*layers, seeds]
 

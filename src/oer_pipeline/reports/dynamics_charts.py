@@ -43,16 +43,16 @@ class Question(NamedTuple):
 
 def relative_errors(reports: Reports) -> Panel:
     """One step's error by dimension, relative to that of no change."""
-    panel = by_dimension(reports, _relative_rmse)
-    return Panel(
-        panel, _dimensions(reports), Axis("RMSE / no change's", None, None, True)
-    )
+    layers = by_dimension(reports, _relative_rmse)
+    y = Axis("RMSE / RMSE of no change", logarithmic=True)
+    return Panel(layers, _dimensions(reports), y)
 
 
 def likelihoods(reports: Reports) -> Panel:
     """One step's negative log-likelihood by dimension."""
-    panel = by_dimension(reports, _likelihood)
-    return Panel(panel, _dimensions(reports), Axis("negative log-likelihood (nats)"))
+    layers = by_dimension(reports, _likelihood)
+    y = Axis("negative log-likelihood (nats)")
+    return Panel(layers, _dimensions(reports), y)
 
 
 def by_dimension(
@@ -68,11 +68,29 @@ def by_dimension(
         at = np.arange(values.shape[1]) + BESIDE * (number - 1)
         low = values.min(axis=0)
         high = values.max(axis=0)
-        layers.append(bars(at, low, high, tint, line=1.6, opacity=0.6))
+        layers.append(
+            bars(
+                at,
+                low,
+                high,
+                tint,
+                line=1.6,
+                opacity=0.6,
+            )
+        )
         mean = values.mean(axis=0)
         shown = _shown(name)
         hover = [f"{shown}, dimension {n}: {v:.2f}" for n, v in enumerate(mean)]
-        layers.append(Series(at, mean, tint, shown, marker=5, hover=hover))
+        layers.append(
+            Series(
+                at,
+                mean,
+                tint,
+                shown,
+                marker=5,
+                hover=hover,
+            )
+        )
     return layers
 
 
@@ -91,7 +109,11 @@ def _likelihood(report: Report, predictor: str) -> FloatArray:
     return _per_dimension(report, "nll", predictor)
 
 
-def _per_dimension(report: Report, measure: str, predictor: str) -> FloatArray:
+def _per_dimension(
+    report: Report,
+    measure: str,
+    predictor: str,
+) -> FloatArray:
     """Per dimension of (s', r), NaN where undefined; r is, where there are no
     rewards."""
     values = _numbers(report[measure][predictor])
@@ -129,7 +151,16 @@ def open_loop(reports: Reports) -> Panel:
 
 def calibration(reports: Reports) -> Panel:
     """Claimed and found coverage of central intervals."""
-    layers = [Series([0, 1], [0, 1], GREY, "perfect", line=2, dashed=True)]
+    layers = [
+        Series(
+            [0, 1],
+            [0, 1],
+            GREY,
+            "perfect",
+            line=2,
+            dashed=True,
+        )
+    ]
     for number, (task, report) in enumerate(reports.items()):
         found = report["calibration"]
         layers.append(
@@ -175,9 +206,27 @@ def inside_and_outside(reports: Reports) -> Panel:
         low, middle, high = np.array([found[place] for place in PLACES]).T
         at = np.arange(len(PLACES)) + 0.12 * (number - (len(reports) - 1) / 2)
         tint = colour(number)
-        layers.append(bars(at, low, high, tint, line=3.5, opacity=0.6))
+        layers.append(
+            bars(
+                at,
+                low,
+                high,
+                tint,
+                line=3.5,
+                opacity=0.6,
+            )
+        )
         hover = [f"{task}: {value:.2f}" for value in middle]
-        layers.append(Series(at, middle, tint, task, marker=7, hover=hover))
+        layers.append(
+            Series(
+                at,
+                middle,
+                tint,
+                task,
+                marker=7,
+                hover=hover,
+            )
+        )
     names = {float(n): name for n, name in enumerate(PLACES.values())}
     x = Axis(names=names, limits=(-0.5, len(PLACES) - 0.5))
     y = Axis("disagreement\n(median, 0.1 to 0.9 quantile)", logarithmic=True)
@@ -185,18 +234,39 @@ def inside_and_outside(reports: Reports) -> Panel:
 
 
 def _lines(
-    x: Sequence[float], rows: Sequence[Sequence[float | None]], tint: str, label: str
+    x: Sequence[float],
+    rows: Sequence[Sequence[float | None]],
+    tint: str,
+    label: str,
 ) -> list[Series]:
     """A thin line per task, a bold one for their mean; undefined values are left
     out."""
     values = np.array([_numbers(row) for row in rows])
     layers = [
-        Series(x, row, tint, label, in_legend=False, line=1.3, opacity=0.35)
+        Series(
+            x,
+            row,
+            tint,
+            label,
+            in_legend=False,
+            line=1.3,
+            opacity=0.35,
+        )
         for row in values
     ]
     mean = values.mean(axis=0)
     hover = [f"{label} at {n}: {value:.2f}" for n, value in zip(x, mean, strict=True)]
-    layers.append(Series(x, mean, tint, label, line=3, marker=6, hover=hover))
+    layers.append(
+        Series(
+            x,
+            mean,
+            tint,
+            label,
+            line=3,
+            marker=6,
+            hover=hover,
+        )
+    )
     return layers
 
 

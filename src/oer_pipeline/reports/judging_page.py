@@ -129,7 +129,7 @@ MARKS = (
     " the environment. Rows are in the order of both directions added."
 )
 EXPLANATION = (
-    "One panel a selector, best fidelity first; all states are on the first two"
+    "One panel per selector, best fidelity first; all states are on the first two"
     " principal components of the data, which is light grey. Dots are states that the"
     " policy visits, dark where a buffer state is near in all distance dimensions and"
     " bright where the buffer has nothing like them. Rings are the buffer. Look for"

@@ -19,16 +19,20 @@ ORACLE = "oracle"
 
 
 def judgements_at(
-    by_seed: Sequence[pd.DataFrame], size: int
+    by_seed: Sequence[pd.DataFrame],
+    size: int,
 ) -> dict[str, list[Judgement]]:
     """Selector -> its judgements at M = `size`, one per seed, selectors in the order of
     the files."""
     found: dict[str, list[Judgement]] = {}
     for table in by_seed:
-        for record in table[table["size"] == size].to_dict("records"):
+        of_size = table[table["size"] == size]
+        for record in of_size.to_dict("records"):
             name = str(record.pop("selector"))
             del record["size"]
-            judgement = {str(key): _number(value) for key, value in record.items()}
+            judgement = {}
+            for key, value in record.items():
+                judgement[str(key)] = _number(value)
             found.setdefault(name, []).append(judgement)
     return found
 
@@ -41,7 +45,10 @@ def _number(value: object) -> float | None:
     return None if isnan(found) else found
 
 
-def fidelity_table(tasks: Mapping[str, Sequence[pd.DataFrame]], key: str) -> str:
+def fidelity_table(
+    tasks: Mapping[str, Sequence[pd.DataFrame]],
+    key: str,
+) -> str:
     """Markdown: a row per selector, a column per size; the mean over tasks, with its
     interval over seeds.
 
@@ -55,40 +62,59 @@ def fidelity_table(tasks: Mapping[str, Sequence[pd.DataFrame]], key: str) -> str
     sizes = sorted(set(first["size"]))
     estimates: dict[str, list[Estimate]] = {}
     for name in dict.fromkeys(first["selector"]):
-        own = [interval(_per_seed(tasks, name, size, key)) for size in sizes]
-        estimates[str(name)] = own
+        estimates[str(name)] = [
+            interval(_per_seed(tasks, name, size, key)) for size in sizes
+        ]
     best = [_best(estimates, column) for column in range(len(sizes))]
 
     def over_sizes(name: str) -> float:
-        return sum(found.mean for found in estimates[name])
+        return sum(estimate.mean for estimate in estimates[name])
 
     rows = []
     for name in sorted(estimates, key=over_sizes):
         row = [name]
-        for found, winner in zip(estimates[name], best, strict=True):
-            text = f"{found.mean:.2f}" if found.low is None else number(found, 2)
+        for estimate, winner in zip(estimates[name], best, strict=True):
+            text = _cell(estimate)
             row.append(Marked(text) if name == winner else text)
         rows.append(tuple(row))
     titles = ("selector", *(f"M = {size}" for size in sizes))
-    return Table(titles, tuple(rows)).markdown()
+    table = Table(titles, tuple(rows))
+    return table.markdown()
 
 
-def _best(estimates: Mapping[str, Sequence[Estimate]], column: int) -> str:
+def _cell(estimate: Estimate) -> str:
+    """The mean, and the interval where there is one."""
+    if estimate.low is None:
+        return f"{estimate.mean:.2f}"
+    return number(estimate, 2)
+
+
+def _best(
+    estimates: Mapping[str, Sequence[Estimate]],
+    column: int,
+) -> str:
     """The selector of the lowest mean in a column."""
-    means = {name: found[column].mean for name, found in estimates.items()}
-    means.pop(ORACLE, None)
-    return min(means, key=lambda name: means[name])
+    means = {}
+    for name, found in estimates.items():
+        if name != ORACLE:
+            means[name] = found[column].mean
+    return min(means, key=means.__getitem__)
 
 
 def _per_seed(
-    tasks: Mapping[str, Sequence[pd.DataFrame]], selector: str, size: int, key: str
+    tasks: Mapping[str, Sequence[pd.DataFrame]],
+    selector: str,
+    size: int,
+    key: str,
 ) -> list[float]:
     """A selector's mean over tasks, for each seed."""
     means = []
     for tables in zip(*tasks.values(), strict=True):
         total = 0.0
         for table in tables:
-            chosen = (table["selector"] == selector) & (table["size"] == size)
-            total += table[chosen][key].iloc[0]
+            of_selector = table["selector"] == selector
+            of_size = table["size"] == size
+            chosen = table[of_selector & of_size]
+            total += chosen[key].iloc[0]
         means.append(float(total / len(tables)))
     return means

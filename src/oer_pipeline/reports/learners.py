@@ -30,7 +30,10 @@ METRICS = {
 }
 
 
-def learners_table(cells: Sequence[Cell], reference: str) -> str:
+def learners_table(
+    cells: Sequence[Cell],
+    reference: str,
+) -> str:
     """Markdown, a row per cell by rank: metrics, PER minus that of the cell `reference`
     paired by seed, and cost.
 
@@ -58,7 +61,12 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
     return f"{_where(order[0])}; {measure}.\n\n{table}"
 
 
-def _row(cell: Cell, base: Cell, shown: str, beside: Sequence[str]) -> Row:
+def _row(
+    cell: Cell,
+    base: Cell,
+    shown: str,
+    beside: Sequence[str],
+) -> Row:
     """A method's metrics in the scale `shown`, its PER in the scales `beside`, the
     difference from `base`, and its cost."""
     row = [cell["cell"]]
@@ -102,7 +110,10 @@ def tuning_table(tuned: Mapping[str, Any]) -> str:
     return f"{_tuned_on(about)}\n\n{Table(titles, tuple(rows)).markdown()}"
 
 
-def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
+def within_noise(
+    about: Mapping[str, Any],
+    chosen: float,
+) -> list[float]:
     """Values whose PER can't be told from the chosen one's: the interval of their
     difference, paired by seed, holds 0. Values that diverged are never among them."""
     per_seed = about["per_seed"]
@@ -118,7 +129,10 @@ def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
     return found
 
 
-def _note(about: Mapping[str, Any], chosen: float | None) -> str:
+def _note(
+    about: Mapping[str, Any],
+    chosen: float | None,
+) -> str:
     """What the chosen value's row has to say: the values within noise, and an edge."""
     if chosen is None:
         return "all diverged"
@@ -144,7 +158,10 @@ def _tuned_on(about: Mapping[str, Any]) -> str:
     return f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
 
 
-def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:
+def _value_at(
+    option: str,
+    parameters: Mapping[str, Any],
+) -> Any:
     """The parameter that an option's dotted name leads to; None where there is none."""
     found: Any = parameters
     for key in option.split("."):
@@ -152,7 +169,10 @@ def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:
     return found
 
 
-def _tried(values: Mapping[float, float | None], chosen: float | None) -> list[str]:
+def _tried(
+    values: Mapping[float, float | None],
+    chosen: float | None,
+) -> list[str]:
     """PER of every value, the chosen one bold."""
     texts = []
     for value, per in values.items():

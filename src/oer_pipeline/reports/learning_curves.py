@@ -30,7 +30,11 @@ class Panel:
     levels: Mapping[str, float]
 
 
-def figure(panels: Sequence[Panel], columns: int, points: Sequence[int]) -> bytes:
+def figure(
+    panels: Sequence[Panel],
+    columns: int,
+    points: Sequence[int],
+) -> bytes:
     """The panels as PNG, row by row, updates on a logarithmic axis.
 
     Bands are 95 % intervals over seeds. A variant whose training diverged has a shorter
@@ -50,12 +54,28 @@ def figure(panels: Sequence[Panel], columns: int, points: Sequence[int]) -> byte
     return png_bytes(drawing)
 
 
-def _draw(axes: Axes, panel: Panel, points: Sequence[int]) -> None:
+def _draw(
+    axes: Axes,
+    panel: Panel,
+    points: Sequence[int],
+) -> None:
     for name, style in LEVELS.items():
         level = panel.levels[name]
-        axes.axhline(level, color=GREY, linestyle=style, linewidth=1.2, label=name)
+        axes.axhline(
+            level,
+            color=GREY,
+            linestyle=style,
+            linewidth=1.2,
+            label=name,
+        )
     for number, (variant, line) in enumerate(panel.lines.items()):
-        _draw_variant(axes, variant, line, points[: len(line)], colour(number))
+        _draw_variant(
+            axes,
+            variant,
+            line,
+            points[: len(line)],
+            colour(number),
+        )
     axes.set_title(panel.title, fontsize=9)
     axes.set_xscale("log", base=2)
     axes.set_xticks(points, [f"{point / 1000:g}k" for point in points])
@@ -80,8 +100,22 @@ def _draw_variant(
         means.append(estimate.mean)
         low.append(estimate.mean if estimate.low is None else estimate.low)
         high.append(estimate.mean if estimate.high is None else estimate.high)
-    axes.plot(reached, means, color=tint, marker="o", markersize=3, label=variant)
-    axes.fill_between(reached, low, high, color=tint, alpha=0.12, linewidth=0)
+    axes.plot(
+        reached,
+        means,
+        color=tint,
+        marker="o",
+        markersize=3,
+        label=variant,
+    )
+    axes.fill_between(
+        reached,
+        low,
+        high,
+        color=tint,
+        alpha=0.12,
+        linewidth=0,
+    )
 
 
 def _limits(panel: Panel) -> tuple[float, float]:

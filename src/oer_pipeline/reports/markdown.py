@@ -9,4 +9,6 @@ from oer_pipeline.reports.table import Table
 
 def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     """A `Table` whose first column holds words and the others numbers."""
-    return Table(tuple(titles), tuple(tuple(row) for row in rows)).markdown()
+    cells = [tuple(row) for row in rows]
+    table = Table(tuple(titles), tuple(cells))
+    return table.markdown()

@@ -62,7 +62,10 @@ class Plane:
         return f"component {component + 1} ({share:.0f} % of variance)"
 
 
-def plane(states: States, dimensions: Sequence[int] | None = None) -> Plane:
+def plane(
+    states: States,
+    dimensions: Sequence[int] | None = None,
+) -> Plane:
     """Project a task's layers; at most 2,000 rows of each are kept, a fixed choice.
 
     Args:
@@ -86,15 +89,20 @@ def plane(states: States, dimensions: Sequence[int] | None = None) -> Plane:
     return Plane(states.task, layers, explained)
 
 
-def chart(tasks: Sequence[States], dimensions: Sequence[int] | None = None) -> Chart:
+def chart(
+    tasks: Sequence[States],
+    dimensions: Sequence[int] | None = None,
+) -> Chart:
     """A panel per task: data light, visits and buffer over it."""
     panels = [_panel(plane(states, dimensions)) for states in tasks]
     columns = min(COLUMNS, len(panels))
     rows = ceil(len(panels) / columns)
+    width = 1.6 + 3.9 * columns
+    height = 0.5 + 3.7 * rows
     return Chart(
         "States on the data set's principal components",
         panels,
-        (1.6 + 3.9 * columns, 0.5 + 3.7 * rows),
+        (width, height),
         columns,
     )
 
@@ -104,16 +112,27 @@ def _panel(shown: Plane) -> Panel:
     for name, points in shown.layers.items():
         tint, size, opacity = LAYERS[name]
         x, y = points.T.astype(np.float64).round(3)
-        layers.append(Series(x, y, tint, name, marker=size, opacity=opacity))
+        layers.append(
+            Series(
+                x,
+                y,
+                tint,
+                name,
+                marker=size,
+                opacity=opacity,
+            )
+        )
     return Panel(layers, Axis(shown.axis(0)), Axis(shown.axis(1)), shown.task)
 
 
 def _components(
-    standardised: FloatArray, task: str
+    standardised: FloatArray,
+    task: str,
 ) -> tuple[FloatArray, tuple[float, float]]:
     """The first two principal axes (O, 2), signed so that their largest weight is
     positive, and explained variance."""
-    axes, variance, _ = np.linalg.svd(np.atleast_2d(np.cov(standardised.T)))
+    covariance = np.atleast_2d(np.cov(standardised.T))
+    axes, variance, _ = np.linalg.svd(covariance)
     if len(variance) < 2 or variance[1] < 1e-9:
         raise DataError(
             f"projection of {task}: fewer than two dimensions vary in the data set; a"
@@ -129,5 +148,7 @@ def _some(rows: FloatArray) -> FloatArray:
     """At most 2,000 rows, always the same ones of equally many."""
     if len(rows) <= SHOWN:
         return rows
-    chosen = np.random.default_rng(0).choice(len(rows), SHOWN, replace=False)
-    return rows[np.sort(chosen)]
+    generator = np.random.default_rng(0)
+    chosen = generator.choice(len(rows), SHOWN, replace=False)
+    chosen.sort()
+    return rows[chosen]

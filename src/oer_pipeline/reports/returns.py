@@ -44,7 +44,12 @@ def _panel(metrics: Cell, in_scale: str) -> Panel:
     )
 
 
-def _line(values: FloatArray, tasks: Sequence[str], number: int, whose: str) -> Series:
+def _line(
+    values: FloatArray,
+    tasks: Sequence[str],
+    number: int,
+    whose: str,
+) -> Series:
     """A task's values (N - number,) after learning it and each later one."""
     bold = whose == "mean"
     task = tasks[number]

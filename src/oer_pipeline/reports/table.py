@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import ClassVar
 
 from oer_pipeline.reports.rendering import render
 
 Row = tuple[str, ...]
+GAP = "  "
+"""Between two columns of text."""
 
 
 class Marked(str):
@@ -42,16 +45,19 @@ class Table:
 
     def markdown(self) -> str:
         """A GitHub table, and a list of notes."""
-        numbers = len(self.titles) - self.words
-        rule = ["---"] * self.words + ["---:"] * numbers
-        text = _markdown_line(self.titles) + _markdown_line(rule)
-        for row in self.rows:
-            text += _markdown_line(row)
+        rule = ["---:"] * len(self.titles)
+        rule[: self.words] = ["---"] * self.words
+        lines = [
+            _markdown_line(self.titles),
+            _markdown_line(rule),
+            *map(_markdown_line, self.rows),
+        ]
         if self.notes:
-            text += "\n"
+            lines.append("")
         for term, explanation in self.notes:
-            text += f"- **{one_line(term)}**: {explanation}\n"
-        return text
+            lines.append(f"- **{one_line(term)}**: {explanation}")
+        lines.append("")
+        return "\n".join(lines)
 
     def html(self) -> str:
         """A `<table>` with a `<tbody>` per group, and a `<dl>` of notes; everything
@@ -61,36 +67,40 @@ class Table:
     def text(self) -> str:
         """Plain text for a terminal: intervals under their numbers, a heading per
         group."""
-        titles = self._without_group(self.titles)
-        rows = [self._without_group(row) for row in self.rows]
-        widths = _widths([titles, *rows])
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        lines = [*_text_lines(titles, widths), rule]
-        for name, members in self.groups.items():
+        titles = self._shown(self.titles)
+        widths = _widths([titles, *map(self._shown, self.rows)])
+        gaps = len(GAP) * (len(widths) - 1)
+        rule = "-" * (sum(widths) + gaps)
+        lines = _text_lines(titles, widths)
+        lines.append(rule)
+        for name, rows in self.groups.items():
             if name:
                 lines.append(f"{name}:")
-            for row in members:
-                lines += _text_lines(self._without_group(row), widths)
+            for row in rows:
+                lines += _text_lines(self._shown(row), widths)
             lines.append(rule)
         for term, explanation in self.notes:
             lines.append(f"{one_line(term)}: {explanation}")
-        return "\n".join(lines) + "\n"
+        lines.append("")
+        return "\n".join(lines)
 
     @property
     def groups(self) -> dict[str, list[Row]]:
         """The rows by what the column `group_by` says, in order of first appearance;
         all of them under an empty name without such a column."""
-        if self.group_by is None:
-            return {"": list(self.rows)}
         found: dict[str, list[Row]] = {}
         for row in self.rows:
-            found.setdefault(row[self.group_by], []).append(row)
+            name = "" if self.group_by is None else row[self.group_by]
+            found.setdefault(name, []).append(row)
         return found
 
-    def _without_group(self, row: Row) -> Row:
+    def _shown(self, row: Row) -> Row:
+        """The row in text, where the group is a heading."""
         if self.group_by is None:
             return row
-        return row[: self.group_by] + row[self.group_by + 1 :]
+        cells = list(row)
+        del cells[self.group_by]
+        return tuple(cells)
 
 
 def one_line(cell: str) -> str:
@@ -102,8 +112,11 @@ def _markdown_line(row: Iterable[str]) -> str:
     cells = []
     for cell in row:
         text = one_line(cell).replace("|", "\\|")
-        cells.append(f"**{text}**" if isinstance(cell, Marked) else text)
-    return f"| {' | '.join(cells)} |\n"
+        if isinstance(cell, Marked):
+            text = f"**{text}**"
+        cells.append(text)
+    inside = " | ".join(cells)
+    return f"| {inside} |"
 
 
 def _widths(rows: Sequence[Row]) -> list[int]:
@@ -111,19 +124,26 @@ def _widths(rows: Sequence[Row]) -> list[int]:
     widths = [0] * len(rows[0])
     for row in rows:
         for column, cell in enumerate(row):
-            longest = max(len(line) for line in cell.split("\n"))
+            lines = cell.split("\n")
+            longest = max(map(len, lines))
             widths[column] = max(widths[column], longest)
     return widths
 
 
-def _text_lines(row: Row, widths: Sequence[int]) -> list[str]:
+def _text_lines(
+    row: Row,
+    widths: Sequence[int],
+) -> list[str]:
     """The row's lines, first column to the left, the others to the right."""
     columns = [cell.split("\n") for cell in row]
     lines = []
-    for number in range(max(map(len, columns))):
-        parts: list[str] = []
-        for column, width in zip(columns, widths, strict=True):
-            part = column[number] if number < len(column) else ""
-            parts.append(part.rjust(width) if parts else part.ljust(width))
-        lines.append("  ".join(parts).rstrip())
+    for parts in zip_longest(*columns, fillvalue=""):
+        aligned: list[str] = []
+        for part, width in zip(parts, widths, strict=True):
+            if aligned:
+                aligned.append(part.rjust(width))
+            else:
+                aligned.append(part.ljust(width))
+        line = GAP.join(aligned)
+        lines.append(line.rstrip())
     return lines

@@ -45,7 +45,15 @@ def transfer_table(
     for task, by_seed in returns.items():
         seeds = list(by_seed.values())
         means = interval([float(table["return"].mean()) for table in seeds])
-        rows.append(_row(task, seeds, means, learned, succeeds))
+        rows.append(
+            _row(
+                task,
+                seeds,
+                means,
+                learned,
+                succeeds,
+            )
+        )
         methods.add(means.method)
     by_then = f"whether the policy has learned the task, having learned {learned}"
     notes = [("by then", by_then), ("head", HEAD_EXPLAINED)]
@@ -56,7 +64,13 @@ def transfer_table(
         notes.append((TITLES["success"], explained))
     notes.append(("diverged", DIVERGED_EXPLAINED))
     notes.append(("numbers", explain_numbers(methods)))
-    return Table(tuple(titles), tuple(rows), tuple(notes), words=2, group_by=1)
+    return Table(
+        tuple(titles),
+        tuple(rows),
+        tuple(notes),
+        words=2,
+        group_by=1,
+    )
 
 
 def _row(

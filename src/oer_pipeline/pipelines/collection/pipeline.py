@@ -1,5 +1,4 @@
-"""Collection: behaviour policies, or files of somebody else's -> raw trajectories and
-references."""
+"""Collection: behaviour policies or foreign files -> raw trajectories and references."""
 
 from __future__ import annotations
 
