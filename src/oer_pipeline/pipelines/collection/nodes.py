@@ -79,8 +79,8 @@ def measure_references(
 def import_data(
     source: Source, task: dict[str, Any]
 ) -> tuple[Trajectories, dict[str, Any]]:
-    """A task's data from a foreign file, repaired as the suite allows, and the references
-    that it gives."""
+    """A task's data from a foreign file, repaired as the suite allows, and the
+    references that it gives."""
     from oer_pipeline.suites.importing import import_source
     from oer_pipeline.suites.suite import Task
 

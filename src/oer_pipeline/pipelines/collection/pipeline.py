@@ -1,4 +1,4 @@
-"""Collection: behaviour policies or foreign files -> raw trajectories and references."""
+"""Collection: behaviour policies or foreign files -> raw trajectories, references."""
 
 from __future__ import annotations
 
