@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from oer_pipeline.orchestration.plan import Elsewhere, Plan
+from oer_pipeline.orchestration.plan import Plan, TransferEvaluation
 from oer_pipeline.pipelines.evaluation.nodes import (
     compare_buffer_with_visits,
     evaluate_transfer,
@@ -18,9 +18,9 @@ NAMESPACE = "evaluation"
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One visit per task, and one comparison where the learner keeps a buffer; or what
-    `elsewhere` asks for."""
-    if plan.elsewhere:
-        return _transfer(plan.elsewhere)
+    `transfer_evaluation` asks for."""
+    if plan.transfer_evaluation:
+        return _transfer(plan.transfer_evaluation)
     names = [task.name for task in plan.tasks]
     nodes = [_visit(name, names[-1]) for name in names]
     if plan.selector is not None:
@@ -62,16 +62,16 @@ def _compare(task: str) -> Node:
     )
 
 
-def _transfer(asked: Elsewhere) -> Pipeline:
+def _transfer(asked: TransferEvaluation) -> Pipeline:
     """One node per task, and their table."""
     policies = f"task_{asked.after}.policies"
     names = [task.name for task in asked.tasks]
-    tabulated = {name: f"{name}.elsewhere" for name in names}
+    tabulated = {name: f"{name}.transfer_evaluation" for name in names}
     table = Node(
         tabulate_transfer,
         {"policies_by_seed": policies, **tabulated},
-        "elsewhere",
-        name="elsewhere",
+        "transfer_evaluation",
+        name="transfer_evaluation",
         namespace=NAMESPACE,
     )
     return Pipeline([*(_evaluate(name, policies) for name in names), table])
@@ -80,8 +80,13 @@ def _transfer(asked: Elsewhere) -> Pipeline:
 def _evaluate(task: str, policies: str) -> Node:
     return Node(
         evaluate_transfer,
-        [policies, f"params:elsewhere_tasks.{task}", "params:evaluation", "seeds"],
-        f"{task}.elsewhere",
-        name=f"elsewhere_{task}",
+        [
+            policies,
+            f"params:transfer_evaluation_tasks.{task}",
+            "params:evaluation",
+            "seeds",
+        ],
+        f"{task}.transfer_evaluation",
+        name=f"transfer_evaluation_{task}",
         namespace=NAMESPACE,
     )
