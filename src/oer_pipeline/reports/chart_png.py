@@ -73,12 +73,13 @@ def _draw_panel(
 
 
 def _draw_series(axes: Axes, layer: Series) -> None:
+    style = "--" if layer.dashed else "-"
     axes.plot(
         np.asarray(layer.x, np.float64),
         np.asarray(layer.y, np.float64),
         color=layer.colour,
         alpha=layer.opacity,
-        linestyle=("--" if layer.dashed else "-") if layer.line else "",
+        linestyle=style if layer.line else "",
         linewidth=POINTS * layer.line,
         marker=SYMBOLS[layer.symbol] if layer.marker else "",
         markersize=POINTS * layer.marker,
