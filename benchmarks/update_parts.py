@@ -29,7 +29,7 @@ from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.products import WIDE, by_onednn, path
 from oer_pipeline.networks.tape import Tape
-from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.document_blocks import rewrite
 
 UPDATES, BATCH, HIDDEN = 600, 256, (256, 256)
 PRODUCTS = {"mm", "addmm", "bmm", "baddbmm"}

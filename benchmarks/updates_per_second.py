@@ -35,7 +35,7 @@ from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 

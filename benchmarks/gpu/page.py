@@ -9,7 +9,7 @@ from typing import Any
 from benchmarks import updates_per_second
 from benchmarks.figure import keep_records
 from benchmarks.updates_per_second import Record
-from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.document_blocks import rewrite
 
 RESULTS = Path(__file__).with_name("results.json")
 

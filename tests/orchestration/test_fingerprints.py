@@ -94,6 +94,15 @@ def test_a_file_that_the_code_names_counts(folder: Path) -> None:
     assert fresh_hash() != before
 
 
+def test_the_templates_of_pages_count() -> None:
+    from oer_pipeline.pipelines.reporting.nodes import draw
+    from oer_pipeline.reports import rendering
+
+    assert rendering.__name__ in modules_used(draw)
+    files = provenance._files_named(rendering.__name__)
+    assert [f"templates/{file.name}" for file in files] == list(rendering.TEMPLATES)
+
+
 @pytest.mark.parametrize("name", ["mine/unused.py", "stranger.py", "mine/other.json"])
 def test_what_is_not_used_does_not_count(folder: Path, name: str) -> None:
     before = fresh_hash()

@@ -82,7 +82,10 @@ def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
         ({"checkpoint_seconds": 0}, ("cheetah_vel_signed", "medium", "oer")),
         ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
-        ({"elsewhere": {"tasks": "4-5"}}, ("cheetah_vel_signed", "medium", "oer")),
+        (
+            {"transfer_evaluation": {"tasks": "4-5"}},
+            ("cheetah_vel_signed", "medium", "oer"),
+        ),
         (
             {"method": "ewc", "learners": {"ewc": {"penalty": 10}}},
             ("cheetah_vel_signed", "medium", "ewc-learners.ewc.penalty=10.0"),
@@ -319,15 +322,15 @@ def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken
     assert {t.key for t in again.tasks} != {f"id_{i}" for i in range(5)}
 
 
-def test_the_evaluation_elsewhere_takes_any_tasks_of_the_suite() -> None:
-    made = plan(elsewhere={"tasks": "2+5", "after": 1}).elsewhere
+def test_the_transfer_evaluation_takes_any_tasks_of_the_suite() -> None:
+    made = plan(transfer_evaluation={"tasks": "2+5", "after": 1}).transfer_evaluation
     assert made is not None
     assert (made.name, [t.index for t in made.tasks]) == ("after_1_on_2+5", [2, 5])
-    assert plan().elsewhere is None
+    assert plan().transfer_evaluation is None
 
 
 @pytest.mark.parametrize(
-    ("elsewhere", "words"),
+    ("transfer_evaluation", "words"),
     [
         ({"tasks": "6"}, "tasks 1 to 5"),
         ({"tasks": "0-1"}, "tasks 1 to 5"),
@@ -335,11 +338,11 @@ def test_the_evaluation_elsewhere_takes_any_tasks_of_the_suite() -> None:
         ({"tasks": "2", "after": 4}, "learns tasks 1 to 3"),
     ],
 )
-def test_an_evaluation_elsewhere_that_cannot_be_is_refused(
-    elsewhere: dict[str, Any], words: str
+def test_a_transfer_evaluation_that_cannot_be_is_refused(
+    transfer_evaluation: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=words):
-        plan(elsewhere=elsewhere)
+        plan(transfer_evaluation=transfer_evaluation)
 
 
 IMPORTED = {"target_velocity": 1.5, "source": {"path": "mine.hdf5"}}
@@ -413,14 +416,16 @@ def test_a_learner_of_all_tasks_at_once_has_policies_after_the_last_alone() -> N
     assert [t.index for t in made.stops] == [3]
     assert [t.index for t in plan().stops] == [1, 2, 3]
     assert (
-        plan(method="multitask", elsewhere={"tasks": "4"}).elsewhere.name
+        plan(
+            method="multitask", transfer_evaluation={"tasks": "4"}
+        ).transfer_evaluation.name
         == "after_3_on_4"
     )  # type: ignore[union-attr]
     with pytest.raises(
         ConfigurationError,
-        match=r"elsewhere\.after is 1; learner multitask.*leave it out",
+        match=r"transfer_evaluation\.after is 1; learner multitask.*leave it out",
     ):
-        plan(method="multitask", elsewhere={"tasks": "4", "after": 1})
+        plan(method="multitask", transfer_evaluation={"tasks": "4", "after": 1})
 
 
 TUNED = {

@@ -1,5 +1,5 @@
 """Whole runs on other data: imported files, every quality, other suites, stored
-policies elsewhere."""
+policies on other tasks."""
 
 from __future__ import annotations
 
@@ -229,11 +229,11 @@ def test_medium_replay_mixes_the_policies_on_the_way_to_medium(project: Any) -> 
 def test_a_stored_policy_runs_on_tasks_that_it_has_not_learned(
     resumed: Any, finished: Any
 ) -> None:
-    ran = resumed.run("evaluation", elsewhere={"tasks": "2+5", "after": 2})
+    ran = resumed.run("evaluation", transfer_evaluation={"tasks": "2+5", "after": 2})
     assert ran == [
-        "evaluation.elsewhere_task_2",
-        "evaluation.elsewhere_task_5",
-        "evaluation.elsewhere",
+        "evaluation.transfer_evaluation_task_2",
+        "evaluation.transfer_evaluation_task_5",
+        "evaluation.transfer_evaluation",
     ]
     files = resumed.files()
     table = files[

@@ -179,7 +179,7 @@ def test_packnet_keeps_every_task_exactly_through_all_stages(resumed: Any) -> No
     of_first_two = []
     for after in (2, 3):
         asked = {"tasks": "1-2", "after": after}
-        resumed.run("evaluation", method="packnet", elsewhere=asked)
+        resumed.run("evaluation", method="packnet", transfer_evaluation=asked)
         names = [f"after_{after}_on_1+2_task_{i}_returns.parquet" for i in (1, 2)]
         read = [pd.read_parquet(tables / name)["return"].tolist() for name in names]
         of_first_two.append(read)

@@ -300,7 +300,7 @@ def test_returns_of_episodes_that_the_physics_breaks_off_are_continued(
 
     monkeypatch.setitem(FAMILIES, "cheetah_vel", Breaks)
     resumed.run("continual", from_nodes=["task_3.evaluate"], force=True)
-    resumed.run("evaluation", elsewhere={"tasks": "1"}, force=True)
+    resumed.run("evaluation", transfer_evaluation={"tasks": "1"}, force=True)
     files = sorted((resumed.path / "data").rglob("*_returns.parquet"))
     tables = [
         pd.read_parquet(f) for f in files if "task_3" in f.name or "after_" in f.name

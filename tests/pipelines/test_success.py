@@ -30,8 +30,8 @@ METHODS = ("finetune", "er")
 
 @pytest.fixture(scope="module")
 def solved(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """Two methods on three goals, their comparison, and a stored policy elsewhere; read
-    it, do not change it."""
+    """Two methods on three goals, their comparison, and a stored policy on all tasks;
+    read it, do not change it."""
     project = Project(tmp_path_factory.mktemp("solved") / "project")
     tasks = []
     for number, (task, goal) in enumerate(
@@ -54,7 +54,10 @@ def solved(tmp_path_factory: pytest.TempPathFactory) -> Project:
         project.run(suite="reach", method=method)
     project.run("comparison", suite="reach", compare="+".join(METHODS))
     project.run(
-        "evaluation", suite="reach", method="er", elsewhere={"tasks": "1-3", "after": 1}
+        "evaluation",
+        suite="reach",
+        method="er",
+        transfer_evaluation={"tasks": "1-3", "after": 1},
     )
     return project
 
@@ -174,7 +177,7 @@ def test_a_comparison_ranks_by_success(solved: Project) -> None:
     )
 
 
-def test_a_stored_policy_elsewhere_tells_success_first(solved: Project) -> None:
+def test_a_stored_policy_on_other_tasks_tells_success_first(solved: Project) -> None:
     table = (solved.path / "data" / REPORTS / "er/after_1_on_1+2+3.md").read_text()
     assert table.startswith("| task | scale | by then | head | success (%) | return |")
     assert "| task_1 | raw | learned | 1 | 100.0 [100.0, 100.0] |" in table

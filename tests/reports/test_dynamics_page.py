@@ -3,15 +3,18 @@ constant."""
 
 from __future__ import annotations
 
-import base64
+import html
 import re
 import struct
 from typing import Any
 
+import numpy as np
 import pytest
+from plotly.offline import get_plotlyjs
 
-from oer_pipeline.reports import dynamics_page
-from oer_pipeline.reports.dynamics_page import page_of, png
+from oer_pipeline.reports.chart import Series
+from oer_pipeline.reports.dynamics_charts import QUESTIONS, relative_errors
+from oer_pipeline.reports.dynamics_page import dynamics_page, dynamics_png, table
 
 
 def heuristic(worst: float) -> dict[str, Any]:
@@ -62,25 +65,25 @@ def reports() -> dict[str, Any]:
 def test_the_sheet_is_reproducible_and_shows_the_numbers(
     reports: dict[str, Any],
 ) -> None:
-    drawn = png(reports)
-    assert drawn == png(reports)
+    drawn = dynamics_png(reports)
+    assert drawn == dynamics_png(reports)
     assert min(struct.unpack(">II", drawn[16:24])) > 1000
-    assert drawn != png({**reports, "task_1": report(0.3)})
+    assert drawn != dynamics_png({**reports, "task_1": report(0.3)})
 
 
 def test_the_page_is_whole_and_holds_every_figure(reports: dict[str, Any]) -> None:
-    text = page_of(reports)
-    images = re.findall(r'<img alt="([^"]+)" src="data:image/png;base64,([^"]+)"', text)
-    assert [alt for alt, _ in images] == [panel.title for panel in dynamics_page.PANELS]
-    assert all(base64.b64decode(data).startswith(b"\x89PNG") for _, data in images)
-    assert "http" not in text
+    text = dynamics_page(reports)
+    headings = re.findall("<h2>(.*?)</h2>", text)
+    assert headings[1:] == [html.escape(question.title) for question in QUESTIONS]
+    assert len(re.findall(r"Plotly\.newPlot\(\"figure-", text)) == len(QUESTIONS)
+    assert not re.findall(r"(?:src|href)=", text.replace(get_plotlyjs(), ""))
+    assert "task_2 &lt;x&gt;" in text
 
 
 def test_the_table_says_what_the_reports_say(reports: dict[str, Any]) -> None:
-    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', page_of(reports))
-    assert [task for task, _ in rows] == ["task_1", "task_2 &lt;x&gt;"]
-    cells = re.findall(r"<td[^>]*>(.*?)</td>", rows[0][1])
-    assert cells == [
+    rows = table(reports).rows
+    assert [row[0] for row in rows] == ["task_1", "task_2 <x>"]
+    assert rows[0][1:] == (
         "3",
         "31",
         "2.0 (10.0)",
@@ -89,7 +92,7 @@ def test_the_table_says_what_the_reports_say(reports: dict[str, Any]) -> None:
         "0.08",
         "0.60, 0.80, 0.50",
         "0.71, 0.93",
-    ]
+    )
 
 
 def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:
@@ -98,11 +101,30 @@ def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:
     for judged in short["uncertainty"].values():
         judged["spearman"] = None
     del short["epochs"], short["elites"]
-    text = page_of({"task_1": short})
-    assert "nan" not in re.sub(r"base64,[^\"]+", "", text)
-    assert png({"task_1": short}).startswith(b"\x89PNG")
+    text = dynamics_page({"task_1": short}).replace(get_plotlyjs(), "")
+    assert "NaN" not in text
+    assert dynamics_png({"task_1": short}).startswith(b"\x89PNG")
+
+
+def series(reports: dict[str, Any], name: str) -> Series:
+    """The named series of the errors by dimension."""
+    for layer in relative_errors(reports).layers:
+        if isinstance(layer, Series) and layer.name == name:
+            return layer
+    raise AssertionError(name)
 
 
 def test_errors_are_relative_to_no_change_and_constants_left_out() -> None:
-    found = dynamics_page._errors(report(), "rmse", "linear").tolist()
-    assert found == pytest.approx([0.4, float("nan"), 0.4, 0.4], nan_ok=True)
+    found = series({"task_1": report()}, "linear").y
+    assert list(found) == pytest.approx([0.4, np.nan, 0.4, 0.4], nan_ok=True)
+
+
+def test_without_rewards_the_last_place_is_a_dimension() -> None:
+    bare = report() | {"rewards": False}
+    for measure in ("rmse", "nll"):
+        bare[measure] = {name: e[:-1] for name, e in bare[measure].items()}
+    panel = relative_errors({"task_1": bare})
+    assert panel.x.names == {0.0: "0", 1.0: "1", 2.0: "2"}
+    assert len(series({"task_1": bare}, "ensemble").y) == 3
+    with_rewards = relative_errors({"task_1": report()}).x
+    assert with_rewards.names == {0.0: "0", 1.0: "1", 2.0: "2", 3.0: "r"}

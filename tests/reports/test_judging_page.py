@@ -3,10 +3,10 @@ scene."""
 
 from __future__ import annotations
 
-import re
 import struct
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from oer_pipeline.common.errors import DataError
@@ -14,13 +14,13 @@ from oer_pipeline.metrics.judging import Judgement
 from oer_pipeline.reports.judging_page import (
     CONTENT,
     LIKENESS,
-    Scene,
-    page_of,
+    judging_page,
     paired,
-    png,
     ranked,
     table,
 )
+from oer_pipeline.reports.judging_picture import Scene, judging_png, scene_of
+from oer_pipeline.reports.table import Marked, Table
 
 SEEDS = (0.0, 0.5, 1.0)  # how hard a seed is, for all selectors alike
 
@@ -60,17 +60,12 @@ def scene() -> Scene:
     )
 
 
-def cells(html: str) -> dict[str, list[str]]:
+def cells(shown: Table) -> dict[str, list[str]]:
     """Row name to the texts of its cells, `*` before a marked one."""
-    rows = re.findall(r'<tr><th scope="row">(.*?)</th>(.*?)</tr>', html)
-    found = {
-        name: re.findall(r'<td style="([^"]*)">(.*?)</td>', inside)
-        for name, inside in rows
-    }
-    return {
-        n: ["*" * ("background" in style) + text for style, text in row]
-        for n, row in found.items()
-    }
+    found = {}
+    for name, *row in shown.rows:
+        found[name] = ["*" * isinstance(cell, Marked) + cell for cell in row]
+    return found
 
 
 def test_rows_are_in_the_order_of_fidelity_and_the_best_is_marked(
@@ -78,11 +73,11 @@ def test_rows_are_in_the_order_of_fidelity_and_the_best_is_marked(
 ) -> None:
     assert ranked(judgements) == ["oracle", "mbes", "uniform", "a <b>"]
     found = cells(table(judgements, LIKENESS))
-    assert found["mbes"][0].startswith("*1.50<br><small>[")
+    assert found["mbes"][0].startswith("*1.50\n[")
     assert found["oracle"][0].startswith(
         "1.00"
     )  # it looks into the environment, so it can't win
-    assert found["a &lt;b&gt;"][2] == "*0.333"
+    assert found["a <b>"][2] == "*0.333"
     assert len(found["mbes"]) == 3  # nobody has an odometer
     assert found["all of the data"] == ["0.25", "-", "-"]
 
@@ -103,8 +98,10 @@ def test_differences_are_paired_by_seed(
         [-1, -1, -1]
     )
     assert "visits_to_buffer_odometer" not in differences["mbes"][0]
-    assert "Better than uniform?" in page_of("task_1", judgements, scene)
-    assert "Better than" not in page_of("task_1", {"mbes": judgements["mbes"]}, scene)
+    assert "Better than uniform?" in judging_page("task_1", judgements, scene)
+    assert "Better than" not in judging_page(
+        "task_1", {"mbes": judgements["mbes"]}, scene
+    )
     with pytest.raises(DataError, match=r"'mbes': 2.* same number"):
         paired({**judgements, "mbes": judgements["mbes"][:2]}, "uniform")
 
@@ -119,8 +116,8 @@ def test_fewer_than_three_seeds_are_points(
 def test_the_page_is_whole_and_reproducible(
     judgements: dict[str, list[Judgement]], scene: Scene
 ) -> None:
-    text = page_of("task_1", judgements, scene)
-    assert text == page_of("task_1", judgements, scene)
+    text = judging_page("task_1", judgements, scene)
+    assert text == judging_page("task_1", judgements, scene)
     assert text.count('src="data:image/png;base64,') == 1
     assert "http" not in text
     assert "a &lt;b&gt;" in text
@@ -130,8 +127,8 @@ def test_the_page_is_whole_and_reproducible(
 
 
 def test_the_picture_shows_which_visits_a_buffer_misses(scene: Scene) -> None:
-    drawn = png(scene)
-    assert drawn == png(scene)
+    drawn = judging_png(scene, list(scene.buffers))
+    assert drawn == judging_png(scene, list(scene.buffers))
     assert min(struct.unpack(">II", drawn[16:24])) > 400
     moved = Scene(
         scene.data,
@@ -139,9 +136,18 @@ def test_the_picture_shows_which_visits_a_buffer_misses(scene: Scene) -> None:
         {**scene.buffers, "mbes": scene.buffers["uniform"]},
         scene.dimensions,
     )
-    assert png(moved) != drawn
-    assert png(scene, ["mbes", "uniform"]) != drawn
-    assert png(scene, ["mbes", "not there"]) == png(scene, ["mbes"])
+    assert judging_png(moved, list(moved.buffers)) != drawn
+    assert judging_png(scene, ["mbes", "uniform"]) != drawn
+    assert judging_png(scene, ["mbes", "not there"]) == judging_png(scene, ["mbes"])
+
+
+def test_a_scene_has_the_buffers_of_one_size() -> None:
+    data = np.arange(12.0).reshape(6, 2)
+    rows = {"selector": ["b", "b", "a", "a"], "size": [1, 2, 1, 1], "row": [5, 4, 3, 2]}
+    scene = scene_of(data, data[:1], pd.DataFrame(rows), 1, (0, 1))
+    assert list(scene.buffers) == ["b", "a"]
+    np.testing.assert_array_equal(scene.buffers["a"], data[[3, 2]])
+    np.testing.assert_array_equal(scene.buffers["b"], data[[5]])
 
 
 def test_nothing_to_compare_is_refused(judgements: dict[str, list[Judgement]]) -> None:

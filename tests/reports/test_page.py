@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 from collections.abc import Callable
@@ -11,7 +12,10 @@ from typing import Any
 import pytest
 
 from oer_pipeline.reports import heatmap, returns
-from oer_pipeline.reports.page import Section, page
+from oer_pipeline.reports.chart import Chart, Panel
+from oer_pipeline.reports.chart_png import png
+from oer_pipeline.reports.page import Bullets, Folded, Picture, Section, page
+from oer_pipeline.reports.table import Table
 from oer_pipeline.reports.tables import cell_table
 
 Make = Callable[..., dict[str, Any]]
@@ -53,9 +57,9 @@ class Document(HTMLParser):
 def sections(cell: Make) -> list[Section]:
     metrics = cell("</script><b>")
     return [
-        ("Table & notes", cell_table(metrics).html(), None),
-        ("Matrix", "<p>after each task</p>", heatmap.figure(metrics)),
-        ("Returns", "", returns.figure(metrics)),
+        Section("Table & notes", [cell_table(metrics)]),
+        Section("Matrix", ["after each task", heatmap.chart(metrics)]),
+        Section("Returns", [returns.chart(metrics)]),
     ]
 
 
@@ -82,10 +86,10 @@ def test_plotly_is_there_once_and_draws_every_figure(sections: list[Section]) ->
     assert sum(len(script) > 1_000_000 for script in document.scripts) == 1
     places = [a["id"] for tag, a in document.tags if tag == "div" and "id" in a]
     drawn = re.findall(
-        r"Plotly\.newPlot\('([\w-]+)'",
+        r'Plotly\.newPlot\("([\w-]+)"',
         "".join(s for s in document.scripts if len(s) < 1_000_000),
     )
-    assert places == drawn == ["figure-2", "figure-3"]
+    assert places == drawn == ["figure-2-2", "figure-3-1"]
 
 
 def test_figures_survive_as_json(sections: list[Section]) -> None:
@@ -94,12 +98,33 @@ def test_figures_survive_as_json(sections: list[Section]) -> None:
     assert figure["layout"]["title"]["text"].startswith("</script><b>: return per task")
 
 
-def test_page_is_the_same_twice(cell: Make, sections: list[Section]) -> None:
-    again = [(h, t, f if f is None else type(f)(f)) for h, t, f in sections]
-    assert page("cell", sections) == page("cell", again)
+def test_page_is_the_same_twice(sections: list[Section]) -> None:
+    assert page("cell", sections) == page("cell", copy.deepcopy(sections))
 
 
-def test_text_alone_carries_no_script() -> None:
-    text = page("words", [("One", "<p>two</p>", None)])
+def test_text_alone_carries_no_script_and_is_escaped() -> None:
+    text = page("words", [Section("One & only", ["<two>"])])
     assert Document(text).scripts == []
+    assert "<h2>One &amp; only</h2>" in text
+    assert "<p>&lt;two&gt;</p>" in text
     assert len(text) < 5_000
+
+
+def test_every_kind_of_part_is_shown() -> None:
+    table = Table(("a", "b"), (("x", "17"),))
+    parts = [
+        Picture(png(Chart("", [Panel([])], (3.0, 1.0))), 'a "picture"'),
+        Bullets(["<one>", "two"]),
+        Folded("more", "<as it stands>"),
+        Folded("numbers", table),
+    ]
+    document = Document(page("parts", [Section("All", parts)]))
+    [image] = [attributes for tag, attributes in document.tags if tag == "img"]
+    assert (image["alt"], image["width"]) == ('a "picture"', str(3 * 96))
+    assert str(image["src"]).startswith("data:image/png;base64,iVBORw")
+    kinds = [tag for tag, _ in document.tags]
+    assert kinds.count("li") == 2
+    assert kinds.count("details") == kinds.count("summary") == 2
+    assert kinds.count("table") == 1
+    for text in ("<one>", "<as it stands>", "numbers", "17"):
+        assert text in document.text

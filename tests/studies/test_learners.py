@@ -12,7 +12,7 @@ import yaml
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.metrics.report import Success, cell_metrics
-from oer_pipeline.reports.block import rewrite, with_block
+from oer_pipeline.reports.document_blocks import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table
 from oer_pipeline.reports.learners import learners_table as table_of
 from oer_pipeline.studies import learners

@@ -6,6 +6,7 @@ from __future__ import annotations
 import json
 import logging
 from functools import cache
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -155,9 +156,9 @@ def test_the_card_says_it(tmp_path: Path) -> None:
     )
     card = json.loads(json.dumps(data_card(table)))
     assert card["plausibility"] == table.metadata["plausibility"]
-    page = card_page(card, "a")
+    page = unescape(card_page(card, "a"))
     assert "Does it fit the environment?" in page
-    assert "rows were set into the task&#x27;s environment" in page
+    assert "rows were set into the task's environment" in page
 
 
 def test_what_cannot_be_tried_is_said(

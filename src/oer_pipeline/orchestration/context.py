@@ -268,7 +268,9 @@ class PlanContext(KedroContext):
             # Quoted: Kedro takes braces for patterns, and makes what is called `path`
             # absolute.
             "sequence": quote(json.dumps(plan.parameters["sequence"])),
-            "elsewhere": plan.elsewhere.name if plan.elsewhere else "",
+            "transfer_evaluation": plan.transfer_evaluation.name
+            if plan.transfer_evaluation
+            else "",
             "suite": plan.suite_folder,
             "quality_name": plan.quality,
             "quality": plan.quality_folder,

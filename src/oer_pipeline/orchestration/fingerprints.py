@@ -3,7 +3,8 @@ contents of the inputs.
 
 The code of a function is the syntax (no comments, no docstrings) of the function
 itself, of what it calls in its own module, and of every module of this package that
-those import, directly or through one another.
+those import, directly or through one another, with the files that stand beside a module
+and are named in it, such as the templates of pages.
 
 Of a class of somebody else's that parameters name (`class: module:Class`, or `id:
 module:Name-v0` of an environment) it is the syntax of its module; of every module of
@@ -92,8 +93,9 @@ def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
 def forget() -> None:
     """Read all code afresh: another project's plug-ins may have the names of those
     before."""
-    for cached in (code_hash, modules_used, _source, _tree, _folder, _is_installed):
+    for cached in (code_hash, modules_used, _files_named, _source, _tree, _folder):
         cached.cache_clear()
+    _is_installed.cache_clear()
 
 
 @cache
@@ -204,12 +206,13 @@ def _parents(module: str) -> set[str]:
     return {".".join(parts[:n]) for n in range(1, len(parts))}
 
 
-def _files_named(module: str) -> list[Path]:
-    """Files beside a module of somebody else's whose names stand in its code, such as
-    weights that it reads."""
+@cache
+def _files_named(module: str) -> tuple[Path, ...]:
+    """Files beside a module, or below its folder, whose names stand in its code: pages'
+    templates, task lists, weights that a class of somebody else's reads."""
     source = _source(module)
-    if source is None or _is_ours(module):
-        return []
+    if source is None:
+        return ()
     texts = {
         n.value
         for n in ast.walk(_tree(module))
@@ -221,7 +224,7 @@ def _files_named(module: str) -> list[Path]:
         if 0 < len(text) <= LONGEST_FILE_NAME and text.isprintable()
     ]
     beside = [source.parent / name for name in names if not Path(name).is_absolute()]
-    return sorted(path for path in beside if path.is_file())
+    return tuple(sorted(path for path in beside if path.is_file()))
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:

@@ -33,7 +33,7 @@ NOT_IN_NAMES = frozenset(
         "checkpoint_seconds",
         "force",
         "compare",
-        "elsewhere",
+        "transfer_evaluation",
         "judging",
     }
 )
@@ -47,7 +47,13 @@ MOST_NUMBERS = 1_000
 ACCELERATORS = ("cpu", "gpu", "auto")
 PRECISIONS = ("highest", "high", "medium")
 LISTS = frozenset(
-    {"seeds", "compare", "judging.selectors", "judging.sizes", "elsewhere.tasks"}
+    {
+        "seeds",
+        "compare",
+        "judging.selectors",
+        "judging.sizes",
+        "transfer_evaluation.tasks",
+    }
 )
 """Parameters that a command line writes as text and YAML may write as a list."""
 WIDTHS = frozenset({"learner.hidden", "dynamics.hidden"})
@@ -57,7 +63,7 @@ OR_NULL = ("distance_quantile",)
 
 
 @dataclass(frozen=True)
-class Elsewhere:
+class TransferEvaluation:
     """Tasks, in the cell's sequence or out of it, to run a stored policy on: the one
     `after` so many tasks."""
 
@@ -91,7 +97,7 @@ class Plan:
     compare: tuple[str, ...]
     compared_cells: tuple[str, ...]
     comparison_folder: str
-    elsewhere: Elsewhere | None
+    transfer_evaluation: TransferEvaluation | None
     untrained: frozenset[str]
     parameters: Mapping[str, Any]
 
@@ -185,9 +191,11 @@ def resolve(
         merged["judging_selectors"] = _judged_without(
             without, merged["judging_selectors"], asked
         )
-    elsewhere = _elsewhere(merged, suite, tasks)
-    merged["elsewhere_tasks"] = (
-        {t.name: asdict(t) for t in elsewhere.tasks} if elsewhere else {}
+    transfer_evaluation = _transfer_evaluation(merged, suite, tasks)
+    merged["transfer_evaluation_tasks"] = (
+        {t.name: asdict(t) for t in transfer_evaluation.tasks}
+        if transfer_evaluation
+        else {}
     )
     merged["heads"] = {t.name: number for number, t in enumerate(tasks, start=1)}
     merged["suite_facts"] = {
@@ -216,7 +224,7 @@ def resolve(
         cell=cell,
         compare=compare,
         compared_cells=tuple(cells[m] for m in compare),
-        elsewhere=elsewhere,
+        transfer_evaluation=transfer_evaluation,
         untrained=_untrained(quality, tasks, project / BEHAVIOURS),
         comparison_folder=_comparison_folder(base, runtime),
         parameters=merged,
@@ -582,32 +590,32 @@ def _untrained(
     return frozenset(name for name, path in paths.items() if not path.is_file())
 
 
-def _elsewhere(
+def _transfer_evaluation(
     parameters: Mapping[str, Any], suite: Suite, learned: tuple[Task, ...]
-) -> Elsewhere | None:
+) -> TransferEvaluation | None:
     """The tasks on which the evaluation pipeline runs the stored policy besides its own
     ones."""
-    given = parameters["elsewhere"]
+    given = parameters["transfer_evaluation"]
     if given["tasks"] is None:
         return None
     every = suite.sequence(len(suite.tasks), parameters["order_seed"])
     numbers = _numbers(
-        "elsewhere.tasks",
+        "transfer_evaluation.tasks",
         given["tasks"],
         "a range 1-5, numbers 2+4, or a YAML list of numbers",
     )
     wrong = [n for n in numbers if not 1 <= n <= len(every)]
     if wrong:
         raise ConfigurationError(
-            f"elsewhere.tasks are {numbers}; suite {suite.name} has tasks 1 to"
-            f" {len(every)}"
+            f"transfer_evaluation.tasks are {numbers}; suite {suite.name} has tasks"
+            f" 1 to {len(every)}"
         )
     after = len(learned) if given["after"] is None else given["after"]
     if parameters["chosen"]["learner"]["together"] and after != len(learned):
         name = parameters["learner"]["name"]
         raise ConfigurationError(
-            f"elsewhere.after is {after!r}; learner {name} learns all tasks at once:"
-            " leave it out"
+            f"transfer_evaluation.after is {after!r}; learner {name} learns all tasks"
+            " at once: leave it out"
         )
     if (
         isinstance(after, bool)
@@ -615,9 +623,10 @@ def _elsewhere(
         or not 1 <= after <= len(learned)
     ):
         raise ConfigurationError(
-            f"elsewhere.after is {after!r}; this cell learns tasks 1 to {len(learned)}"
+            f"transfer_evaluation.after is {after!r}; this cell learns tasks 1 to"
+            f" {len(learned)}"
         )
-    return Elsewhere(tuple(every[n - 1] for n in numbers), after)
+    return TransferEvaluation(tuple(every[n - 1] for n in numbers), after)
 
 
 def _chosen(parameters: Mapping[str, Any], tasks: int) -> dict[str, Any]:

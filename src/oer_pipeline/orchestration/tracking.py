@@ -67,7 +67,7 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
         "hardware.",
         "cell.",
         "heads.",
-        "elsewhere_tasks.",
+        "transfer_evaluation_tasks.",
         "judging_selectors.",
     )
     flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]

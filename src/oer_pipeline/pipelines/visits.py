@@ -20,22 +20,30 @@ def visits_of(
     seeds: Sequence[int],
     kind: str,
 ) -> dict[int, Trajectories]:
-    """Seed -> its policy's `episodes` on a task; `act`: observations (M, E, O) of all
-    seeds -> actions (M, E, A).
+    """Seed -> its policy's trajectories on a task.
 
     Where the suite has success, the tables say which episodes solved the task.
+
+    Args:
+        act: observations (M, E, O) of all seeds -> actions (M, E, A).
+        task: what `suites.suite.Task` is made of.
+        episodes: of each seed.
+        seeds: of the policies' members, in their order.
+        kind: what the tables say of themselves.
     """
     target = Task(**task)
+    physics = target.physics()
+
+    def act_on_task(_: Task, observation: FloatArray) -> FloatArray:
+        return act(observation)
+
     [by_member] = evaluate_policies(
-        [target],
-        lambda _, observation: act(observation),
-        len(seeds),
-        episodes,
-        "visits",
+        [target], act_on_task, len(seeds), episodes, "visits"
     )
     metadata = {"suite": target.suite, "task": target.index, "kind": kind}
-    physics = target.physics()
-    facts = (metadata, target.horizon, physics.bounds, physics.has_success)
-    return {
-        s: table_from_episodes(e, *facts) for s, e in zip(seeds, by_member, strict=True)
-    }
+    visits = {}
+    for seed, found in zip(seeds, by_member, strict=True):
+        visits[seed] = table_from_episodes(
+            found, metadata, target.horizon, physics.bounds, physics.has_success
+        )
+    return visits

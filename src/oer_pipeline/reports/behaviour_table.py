@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import OERError
+from oer_pipeline.reports.table import Table
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
 from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.scripted import Scripts
@@ -62,25 +63,22 @@ OF_SCRIPTS = (
 
 
 def behaviour_table(suites: Sequence[Suite]) -> str:
-    """A Markdown table, one row a task: mean undiscounted returns, environment steps,
+    """A Markdown table, a row per task: mean undiscounted returns, environment steps,
     seconds of training."""
-    rows = [_row(task) for suite in suites for task in suite.tasks]
-    lines = [TITLES, ("---", "---", "---", *["---:"] * (len(TITLES) - 3)), *rows]
-    return _markdown(lines)
+    rows: list[tuple[str, ...]] = []
+    for suite in suites:
+        rows += [_row(task) for task in suite.tasks]
+    return Table(TITLES, tuple(rows), words=3).markdown()
 
 
 def script_table(suites: Sequence[Suite]) -> str:
-    """A Markdown table, one row a task: mean undiscounted returns, each with the
+    """A Markdown table, a row per task: mean undiscounted returns, each with the
     success in %, and medium's bias."""
     clones = json.loads(CLONES.read_text(encoding="utf-8")) if CLONES.is_file() else {}
-    rows = [_script_row(task, clones) for suite in suites for task in suite.tasks]
-    return _markdown(
-        [OF_SCRIPTS, ("---", "---", "---", *["---:"] * (len(OF_SCRIPTS) - 3)), *rows]
-    )
-
-
-def _markdown(lines: Sequence[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+    rows: list[tuple[str, ...]] = []
+    for suite in suites:
+        rows += [_script_row(task, clones) for task in suite.tasks]
+    return Table(OF_SCRIPTS, tuple(rows), words=3).markdown()
 
 
 def _row(task: Task) -> tuple[str, ...]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.metrics.intervals import FEWEST, paired_difference
-from oer_pipeline.reports.cells import (
+from oer_pipeline.reports.cell_metrics import (
     UNITS,
     Cell,
     drawn_scales,
@@ -17,7 +17,7 @@ from oer_pipeline.reports.cells import (
     seed_values,
     with_forward_transfer,
 )
-from oer_pipeline.reports.markdown import markdown
+from oer_pipeline.reports.table import Marked, Row, Table
 from oer_pipeline.reports.tables import number
 
 METRICS = {
@@ -30,15 +30,18 @@ METRICS = {
 }
 
 
-def learners_table(cells: Sequence[Cell], reference: str) -> str:
-    """Markdown, a row a cell by rank: metrics, PER minus that of the cell `reference`
+def learners_table(
+    cells: Sequence[Cell],
+    reference: str,
+) -> str:
+    """Markdown, a row per cell by rank: metrics, PER minus that of the cell `reference`
     paired by seed, and cost.
 
     On the success scale where the suite has it, with PER as return beside.
 
     Raises:
         ConfigurationError: no cell is called `reference`.
-        DataError: cells that may not be compared (`cells.ranked`).
+        DataError: cells that may not be compared (`cell_metrics.ranked`).
     """
     shown = scale(cells)
     order = with_forward_transfer(ranked(cells))
@@ -47,38 +50,44 @@ def learners_table(cells: Sequence[Cell], reference: str) -> str:
         raise ConfigurationError(
             f"no cell is called {reference!r}; {choices(by_name, reference)}"
         )
-    base = seed_values(by_name[reference], "per", shown)
+    base = by_name[reference]
     beside = drawn_scales(order[0])[1:] if shown == "success" else ()
-    rows = []
-    for name, cell in by_name.items():
-        values = [number(estimate(cell, metric, shown), 1) for metric in METRICS]
-        values += [number(estimate(cell, "per", name), 1) for name in beside]
-        difference = (
-            None
-            if name == reference
-            else paired_difference(seed_values(cell, "per", shown), base)
-        )
-        cost = [
-            f"{cell['cost']['parameters']:,}",
-            f"{cell['cost']['replay_bytes'] / 1000:,.0f}",
-        ]
-        rows.append([name, *values, number(difference, 1), *cost])
-    returns = [f"PER, {name} return" for name in beside]
-    titles = [
-        "method",
-        *METRICS.values(),
-        *returns,
-        f"PER - {reference}",
-        "parameters",
-        "replay kB",
-    ]
-    first, seeds = order[0], ", ".join(map(str, order[0]["seeds"]))
-    where = (
-        f"{first['suite']}, {first['quality']}, {len(first['tasks'])} tasks, seeds"
-        f" {seeds}"
-    )
+    titles = ["method", *METRICS.values()]
+    titles += [f"PER, {name} return" for name in beside]
+    titles += [f"PER - {reference}", "parameters", "replay kB"]
+    rows = tuple(_row(cell, base, shown, beside) for cell in order)
     measure = UNITS[shown] if shown == "success" else f"{shown} returns"
-    return f"{where}; {measure}.\n\n{markdown(titles, rows)}"
+    table = Table(tuple(titles), rows).markdown()
+    return f"{_where(order[0])}; {measure}.\n\n{table}"
+
+
+def _row(
+    cell: Cell,
+    base: Cell,
+    shown: str,
+    beside: Sequence[str],
+) -> Row:
+    """A method's metrics in the scale `shown`, its PER in the scales `beside`, the
+    difference from `base`, and its cost."""
+    row = [cell["cell"]]
+    for metric in METRICS:
+        row.append(number(estimate(cell, metric, shown), 1))
+    for name in beside:
+        row.append(number(estimate(cell, "per", name), 1))
+    difference = None
+    if cell is not base:
+        own = seed_values(cell, "per", shown)
+        difference = paired_difference(own, seed_values(base, "per", shown))
+    row.append(number(difference, 1))
+    row.append(f"{cell['cost']['parameters']:,}")
+    row.append(f"{cell['cost']['replay_bytes'] / 1000:,.0f}")
+    return tuple(row)
+
+
+def _where(cell: Cell) -> str:
+    seeds = ", ".join(map(str, cell["seeds"]))
+    tasks = len(cell["tasks"])
+    return f"{cell['suite']}, {cell['quality']}, {tasks} tasks, seeds {seeds}"
 
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
@@ -92,16 +101,19 @@ def tuning_table(tuned: Mapping[str, Any]) -> str:
         about = found["provenance"]
         chosen = _value_at(about["option"], found["parameters"])
         tried = _tried(about["values"], chosen)
-        note = _note(about, chosen)
-        rows.append([method, f"`{about['option']}`", *tried, note])
+        option = f"`{about['option']}`"
+        rows.append((method, option, *tried, _note(about, chosen)))
     if not rows:
         return "Nothing has been tuned yet: `make tune`."
     values = [f"{value:g}" for value in about["values"]]
-    titles = ["method", "option", *values, "within noise of the best"]
-    return f"{_tuned_on(about)}\n\n{markdown(titles, rows)}"
+    titles = ("method", "option", *values, "within noise of the best")
+    return f"{_tuned_on(about)}\n\n{Table(titles, tuple(rows)).markdown()}"
 
 
-def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
+def within_noise(
+    about: Mapping[str, Any],
+    chosen: float,
+) -> list[float]:
     """Values whose PER can't be told from the chosen one's: the interval of their
     difference, paired by seed, holds 0. Values that diverged are never among them."""
     per_seed = about["per_seed"]
@@ -117,7 +129,10 @@ def within_noise(about: Mapping[str, Any], chosen: float) -> list[float]:
     return found
 
 
-def _note(about: Mapping[str, Any], chosen: float | None) -> str:
+def _note(
+    about: Mapping[str, Any],
+    chosen: float | None,
+) -> str:
     """What the chosen value's row has to say: the values within noise, and an edge."""
     if chosen is None:
         return "all diverged"
@@ -143,7 +158,10 @@ def _tuned_on(about: Mapping[str, Any]) -> str:
     return f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
 
 
-def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:
+def _value_at(
+    option: str,
+    parameters: Mapping[str, Any],
+) -> Any:
     """The parameter that an option's dotted name leads to; None where there is none."""
     found: Any = parameters
     for key in option.split("."):
@@ -151,10 +169,13 @@ def _value_at(option: str, parameters: Mapping[str, Any]) -> Any:
     return found
 
 
-def _tried(values: Mapping[float, float | None], chosen: float | None) -> list[str]:
+def _tried(
+    values: Mapping[float, float | None],
+    chosen: float | None,
+) -> list[str]:
     """PER of every value, the chosen one bold."""
     texts = []
     for value, per in values.items():
         text = "diverged" if per is None else f"{per:.1f}"
-        texts.append(f"**{text}**" if value == chosen else text)
+        texts.append(Marked(text) if value == chosen else text)
     return texts

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from typing import TYPE_CHECKING
 
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.reports.style import GREY, canvas, colour, png_bytes, tidy
+from oer_pipeline.reports.canvas import canvas, png_bytes, tidy
+from oer_pipeline.reports.palette import GREY, colour
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -28,13 +30,17 @@ class Panel:
     levels: Mapping[str, float]
 
 
-def figure(panels: Sequence[Panel], columns: int, points: Sequence[int]) -> bytes:
+def figure(
+    panels: Sequence[Panel],
+    columns: int,
+    points: Sequence[int],
+) -> bytes:
     """The panels as PNG, row by row, updates on a logarithmic axis.
 
     Bands are 95 % intervals over seeds. A variant whose training diverged has a shorter
     line.
     """
-    rows = -(-len(panels) // columns)
+    rows = ceil(len(panels) / columns)
     width, height = PANEL
     drawing, axes = canvas(width * columns, height * rows + 0.6, rows, columns)
     for place, panel in zip(axes, panels, strict=False):
@@ -48,25 +54,27 @@ def figure(panels: Sequence[Panel], columns: int, points: Sequence[int]) -> byte
     return png_bytes(drawing)
 
 
-def _draw(axes: Axes, panel: Panel, points: Sequence[int]) -> None:
+def _draw(
+    axes: Axes,
+    panel: Panel,
+    points: Sequence[int],
+) -> None:
     for name, style in LEVELS.items():
         level = panel.levels[name]
-        axes.axhline(level, color=GREY, linestyle=style, linewidth=1.2, label=name)
-    for number, (variant, line) in enumerate(panel.lines.items()):
-        reached = points[: len(line)]
-        means = [estimate.mean for estimate in line]
-        axes.plot(
-            reached,
-            means,
-            color=colour(number),
-            marker="o",
-            markersize=3,
-            label=variant,
+        axes.axhline(
+            level,
+            color=GREY,
+            linestyle=style,
+            linewidth=1.2,
+            label=name,
         )
-        low = [e.mean if e.low is None else e.low for e in line]
-        high = [e.mean if e.high is None else e.high for e in line]
-        axes.fill_between(
-            reached, low, high, color=colour(number), alpha=0.12, linewidth=0
+    for number, (variant, line) in enumerate(panel.lines.items()):
+        _draw_variant(
+            axes,
+            variant,
+            line,
+            points[: len(line)],
+            colour(number),
         )
     axes.set_title(panel.title, fontsize=9)
     axes.set_xscale("log", base=2)
@@ -74,6 +82,40 @@ def _draw(axes: Axes, panel: Panel, points: Sequence[int]) -> None:
     axes.set_ylim(*_limits(panel))
     axes.minorticks_off()
     tidy(axes)
+
+
+def _draw_variant(
+    axes: Axes,
+    variant: str,
+    line: Sequence[Estimate],
+    reached: Sequence[int],
+    tint: str,
+) -> None:
+    """The means as a line, their intervals as a band; a point without interval has a
+    band of no height."""
+    means = []
+    low = []
+    high = []
+    for estimate in line:
+        means.append(estimate.mean)
+        low.append(estimate.mean if estimate.low is None else estimate.low)
+        high.append(estimate.mean if estimate.high is None else estimate.high)
+    axes.plot(
+        reached,
+        means,
+        color=tint,
+        marker="o",
+        markersize=3,
+        label=variant,
+    )
+    axes.fill_between(
+        reached,
+        low,
+        high,
+        color=tint,
+        alpha=0.12,
+        linewidth=0,
+    )
 
 
 def _limits(panel: Panel) -> tuple[float, float]:

@@ -1,16 +1,14 @@
-"""Tables in Markdown."""
+"""Tables in Markdown alone."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+
+from oer_pipeline.reports.table import Table
 
 
-def markdown(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """A table whose first column holds words and the others numbers; line breaks in
-    cells become spaces."""
-    lines = [titles, ["---", *["---:"] * (len(titles) - 1)], *rows]
-    text = ""
-    for line in lines:
-        cells = [cell.replace("\n", " ") for cell in line]
-        text += f"| {' | '.join(cells)} |\n"
-    return text
+def markdown(titles: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A `Table` whose first column holds words and the others numbers."""
+    cells = [tuple(row) for row in rows]
+    table = Table(tuple(titles), tuple(cells))
+    return table.markdown()

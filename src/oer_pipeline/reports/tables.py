@@ -1,16 +1,14 @@
-"""The tables of a report, from one set of rows as Markdown, HTML and plain terminal
-text (method, section 8)."""
+"""The tables of a cell's and of a comparison's metrics (method, section 8)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
-from html import escape
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.metrics.intervals import Estimate, paired_difference
-from oer_pipeline.reports.cells import (
+from oer_pipeline.reports.cell_metrics import (
     TITLES,
     Cell,
     estimate,
@@ -20,8 +18,7 @@ from oer_pipeline.reports.cells import (
     seed_values,
     with_forward_transfer,
 )
-
-Row = tuple[str, ...]
+from oer_pipeline.reports.table import Row, Table
 
 
 @dataclass(frozen=True)
@@ -38,6 +35,7 @@ class Column:
 
 
 Columns = Sequence[Column]
+Note = tuple[str, str]
 
 COLUMNS = (
     Column(
@@ -117,180 +115,68 @@ SUCCESS_EXPLAINED = (
     " does, and has no width where all seeds agree, which is not certainty"
 )
 
+NORMALISED_EXPLAINED = (
+    "100 (return - random) / (expert - random), per task; 0 = random policy, 100 ="
+    " expert"
+)
+DIVERGED_EXPLAINED = (
+    "evaluation episodes that the physics broke off, continued at the worst reward of"
+    " random actions"
+)
+SEED_EXPLAINED = (
+    "varies initial weights, batches, noise and selection; data and transition models"
+    " are shared"
+)
 IN_FULL = (
-    (
-        "in full",
-        (
-            "table.md beside this file: raw returns too, forward transfer and zero-shot"
-            " returns"
-        ),
-    ),
+    "table.md beside this file: raw returns too, forward transfer and zero-shot returns"
 )
 IN_FULL_WITH_SUCCESS = (
-    (
-        "in full",
-        (
-            "table.md beside this file: returns too, normalised and raw, forward"
-            " transfer and zero-shot success"
-        ),
-    ),
+    "table.md beside this file: returns too, normalised and raw, forward transfer and"
+    " zero-shot success"
 )
-
-
-@dataclass(frozen=True)
-class Table:
-    """Rows of text under titles; the second column is the scale. Notes explain every
-    column, one line each."""
-
-    titles: Row
-    rows: tuple[Row, ...]
-    notes: tuple[tuple[str, str], ...]  # (term, explanation)
-
-    def markdown(self) -> str:
-        """A GitHub table and a list of notes."""
-        header = [self.titles, ("---", "---", *["---:"] * (len(self.titles) - 2))]
-        lines = [
-            "| " + " | ".join(_flat(c).replace("|", "\\|") for c in row) + " |"
-            for row in (*header, *self.rows)
-        ]
-        notes = [f"- **{_flat(term)}**: {text}" for term, text in self.notes]
-        return "\n".join([*lines, "", *notes]) + "\n"
-
-    def html(self) -> str:
-        """A `<table>`, one `<tbody>` a scale, and a `<dl>` of notes; everything
-        escaped."""
-        bodies = "".join(
-            f"<tbody>{''.join(map(_html_row, rows))}</tbody>"
-            for _, rows in self._by_scale()
-        )
-        head = "".join(
-            f'<th scope="col">{escape(_flat(title))}</th>' for title in self.titles
-        )
-        notes = "".join(
-            f"<dt>{escape(_flat(term))}</dt><dd>{escape(text)}</dd>"
-            for term, text in self.notes
-        )
-        return (
-            f'<div class="wide"><table><thead><tr>{head}</tr></thead>{bodies}'
-            f"</table></div>\n<dl>{notes}</dl>\n"
-        )
-
-    def text(self) -> str:
-        """Plain text for a terminal: intervals under their means, the scale as a
-        heading."""
-        shown = [_without_scale(row) for row in (self.titles, *self.rows)]
-        widths = [
-            max(len(line) for row in shown for line in row[i].split("\n"))
-            for i in range(len(shown[0]))
-        ]
-        rule = "-" * (sum(widths) + 2 * (len(widths) - 1))
-        lines = [*_text_row(shown[0], widths), rule]
-        for name, rows in self._by_scale():
-            lines += [
-                f"{name}:",
-                *(
-                    line
-                    for row in rows
-                    for line in _text_row(_without_scale(row), widths)
-                ),
-                rule,
-            ]
-        return (
-            "\n".join(
-                [*lines, *(f"{_flat(term)}: {text}" for term, text in self.notes)]
-            )
-            + "\n"
-        )
-
-    def _by_scale(self) -> list[tuple[str, list[Row]]]:
-        names = dict.fromkeys(row[1] for row in self.rows)
-        return [(name, [row for row in self.rows if row[1] == name]) for name in names]
 
 
 def cell_table(metrics: Cell) -> Table:
     """One cell: its estimate over seeds, then every seed."""
-    rows, columns = [], _columns([metrics])
+    columns = _columns([metrics])
+    rows = []
     for shown in scales([metrics]):
         rows.append(_estimates(metrics, shown, columns))
-        rows += [
-            _seed_row(metrics, str(seed), shown, columns) for seed in metrics["seeds"]
-        ]
+        for seed in metrics["seeds"]:
+            rows.append(_seed_row(metrics, str(seed), shown, columns))
         rows += _zero_action(metrics, shown, columns)
-    return Table(_titles(columns), tuple(rows), _notes([metrics], columns))
+    return _table(rows, columns, _notes([metrics], columns))
 
 
 def comparison_table(
     cells: Sequence[Cell], reference: str | None = None, brief: bool = False
 ) -> Table:
-    """Cells by rank, and with `reference` (a cell's name) the others' differences from
-    it, paired by seed.
+    """Cells by rank.
 
-    `brief`: for a terminal, in one scale and without the columns that can wait.
+    Args:
+        cells: of one suite and quality.
+        reference: the name of a cell from which the others' differences are shown too,
+            paired by seed.
+        brief: for a terminal, in one scale and without the columns that can wait.
 
     Raises:
         ConfigurationError: no cell is called `reference`.
-        DataError: cells that may not be compared (`cells.ranked`).
+        DataError: cells that may not be compared (`cell_metrics.ranked`).
     """
     order = with_forward_transfer(ranked(cells))
     columns = [column for column in _columns(order) if column.brief or not brief]
-    rows: list[Row] = []
-    for shown in [scale(order)] if brief else scales(order):
-        rows += [_estimates(cell, shown, columns) for cell in order]
-        rows += _zero_action(order[0], shown, columns)
+    shown = (scale(order),) if brief else scales(order)
     notes = _notes(order, columns, reference)
     if brief:
-        notes += IN_FULL_WITH_SUCCESS if scale(order) == "success" else IN_FULL
-    return Table(
-        _titles(columns), (*rows, *_differences(order, columns, reference)), notes
-    )
-
-
-def _differences(
-    cells: Sequence[Cell], columns: Columns, reference: str | None
-) -> list[Row]:
-    if reference is None:
-        return []
-    by_name = {cell["cell"]: cell for cell in cells}
-    if reference not in by_name:
-        raise ConfigurationError(
-            f"no cell is called {reference!r}; {choices(by_name, reference)}"
-        )
-    best, base = scale(cells), by_name.pop(reference)
-    return [_difference(cell, base, best, columns) for cell in by_name.values()]
-
-
-def _difference(cell: Cell, base: Cell, shown: str, columns: Columns) -> Row:
-    pairs = [
-        (seed_values(cell, c.metric, shown), seed_values(base, c.metric, shown))
-        for c in columns
-    ]
-    numbers = [
-        number(paired_difference(*pair), c.digits)
-        for pair, c in zip(pairs, columns, strict=True)
-    ]
-    return (
-        f"{cell['cell']} - {base['cell']}",
-        f"{TITLES[shown]}, paired by seed",
-        *numbers,
-    )
-
-
-def _columns(cells: Sequence[Cell]) -> list[Column]:
-    """The columns that some cell has a value for."""
-    return [
-        c
-        for c in COLUMNS
-        if c.always or any(estimate(x, c.metric, s) for x in cells for s in scales([x]))
-    ]
-
-
-def _titles(columns: Columns) -> Row:
-    return ("method", "scale", *(column.title for column in columns))
-
-
-def _estimates(cell: Cell, shown: str, columns: Columns) -> Row:
-    numbers = [number(estimate(cell, c.metric, shown), c.digits) for c in columns]
-    return (cell["cell"], TITLES[shown], *numbers)
+        with_success = shown == ("success",)
+        notes.append(("in full", IN_FULL_WITH_SUCCESS if with_success else IN_FULL))
+    rows = []
+    for name in shown:
+        rows += [_estimates(cell, name, columns) for cell in order]
+        rows += _zero_action(order[0], name, columns)
+    if reference is not None:
+        rows += _differences(order, columns, reference)
+    return _table(rows, columns, notes)
 
 
 def number(value: Estimate | None, digits: int) -> str:
@@ -299,24 +185,73 @@ def number(value: Estimate | None, digits: int) -> str:
     if value is None:
         return "-"
     if value.low is None or value.high is None:
-        return ", ".join(_fixed(v, digits) for v in value.values)
-    return (
-        f"{_fixed(value.mean, digits)}\n[{_fixed(value.low, digits)},"
-        f" {_fixed(value.high, digits)}]"
-    )
+        return ", ".join(fixed(v, digits) for v in value.values)
+    low = fixed(value.low, digits)
+    high = fixed(value.high, digits)
+    return f"{fixed(value.mean, digits)}\n[{low}, {high}]"
 
 
-def _fixed(value: float, digits: int) -> str:
+def fixed(value: float, digits: int) -> str:
+    """The number with so many digits after the point; never -0.0."""
     return f"{round(value, digits) + 0.0:.{digits}f}"  # adding 0.0 turns -0.0 into 0.0
 
 
+def explain_numbers(methods: Container[str]) -> str:
+    """How to read the numbers of estimates that were made by these methods."""
+    return "; ".join(text for kind, text in INTERVALS.items() if kind in methods)
+
+
+def _table(rows: Sequence[Row], columns: Columns, notes: Sequence[Note]) -> Table:
+    titles = ("method", "scale", *(column.title for column in columns))
+    return Table(titles, tuple(rows), tuple(notes), words=2, group_by=1)
+
+
+def _columns(cells: Sequence[Cell]) -> list[Column]:
+    """The columns that some cell has a value for."""
+    return [column for column in COLUMNS if column.always or _is_known(column, cells)]
+
+
+def _is_known(column: Column, cells: Sequence[Cell]) -> bool:
+    for cell in cells:
+        for shown in scales([cell]):
+            if estimate(cell, column.metric, shown) is not None:
+                return True
+    return False
+
+
+def _estimates(cell: Cell, shown: str, columns: Columns) -> Row:
+    row = [cell["cell"], TITLES[shown]]
+    for column in columns:
+        row.append(number(estimate(cell, column.metric, shown), column.digits))
+    return tuple(row)
+
+
 def _seed_row(cell: Cell, seed: str, shown: str, columns: Columns) -> Row:
-    values = [seed_values(cell, c.metric, shown)[seed] for c in columns]
-    numbers = (
-        "-" if v is None else _fixed(v, c.digits)
-        for v, c in zip(values, columns, strict=True)
-    )
-    return (f"{cell['cell']}, seed {seed}", TITLES[shown], *numbers)
+    row = [f"{cell['cell']}, seed {seed}", TITLES[shown]]
+    for column in columns:
+        value = seed_values(cell, column.metric, shown)[seed]
+        row.append("-" if value is None else fixed(value, column.digits))
+    return tuple(row)
+
+
+def _differences(cells: Sequence[Cell], columns: Columns, reference: str) -> list[Row]:
+    """The other cells' differences from the cell `reference`, paired by seed."""
+    by_name = {cell["cell"]: cell for cell in cells}
+    if reference not in by_name:
+        raise ConfigurationError(
+            f"no cell is called {reference!r}; {choices(by_name, reference)}"
+        )
+    shown = scale(cells)
+    base = by_name.pop(reference)
+    rows = []
+    for name, cell in by_name.items():
+        row = [f"{name} - {reference}", f"{TITLES[shown]}, paired by seed"]
+        for column in columns:
+            own = seed_values(cell, column.metric, shown)
+            other = seed_values(base, column.metric, shown)
+            row.append(number(paired_difference(own, other), column.digits))
+        rows.append(tuple(row))
+    return rows
 
 
 def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
@@ -330,68 +265,43 @@ def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
     references = References.of(cell["tasks"], cell["references"])
     if shown == "normalised" and references is not None:
         earned = normalise(earned, references.random, references.expert).tolist()
-    mean = _fixed(sum(earned) / len(earned), columns[0].digits)
+    mean = fixed(sum(earned) / len(earned), columns[0].digits)
     return [("doing nothing", TITLES[shown], mean, *["-"] * (len(columns) - 1))]
 
 
 def _notes(
     cells: Sequence[Cell], columns: Columns, reference: str | None = None
-) -> tuple[tuple[str, str], ...]:
-    methods = {cell["aggregate"]["per"]["method"] for cell in cells}
+) -> list[Note]:
+    """What every column, scale and number of a table means."""
     notes = [(column.title, column.explanation) for column in columns]
     shown = scales(cells)
     if "success" in shown:
         notes.append((TITLES["success"], SUCCESS_EXPLAINED))
     if "normalised" in shown:
-        notes.append(
-            (
-                "normalised",
-                (
-                    "100 (return - random) / (expert - random), per task; 0 = random"
-                    " policy, 100 = expert"
-                ),
-            )
-        )
+        notes.append(("normalised", NORMALISED_EXPLAINED))
     notes.append(("raw", "undiscounted return of an episode, deterministic policy"))
-    diverged = {
-        cell["cell"]: n
-        for cell in cells
-        if (n := sum(cell["diverged_episodes"].values()))
-    }
+    diverged = _diverged(cells)
     if diverged:
-        counts = "; ".join(f"{name}: {n}" for name, n in diverged.items())
-        what = (
-            "evaluation episodes that the physics broke off, continued at the worst"
-            " reward of random actions"
-        )
-        notes.append(("diverged", f"{what}: {counts}"))
+        notes.append(("diverged", f"{DIVERGED_EXPLAINED}: {diverged}"))
     if reference is not None:
-        notes.append(
-            (
-                "paired by seed",
-                (
-                    f"difference from {reference}, seed by seed, over the seeds that"
-                    " both have"
-                ),
-            )
-        )
-    notes.append(
-        (
-            "numbers",
-            "; ".join(text for kind, text in INTERVALS.items() if kind in methods),
-        )
-    )
+        difference = f"difference from {reference}, seed by seed"
+        paired = f"{difference}, over the seeds that both have"
+        notes.append(("paired by seed", paired))
+    methods = {cell["aggregate"]["per"]["method"] for cell in cells}
+    notes.append(("numbers", explain_numbers(methods)))
     notes.append(("seeds", _seeds(cells)))
-    notes.append(
-        (
-            "a seed",
-            (
-                "varies initial weights, batches, noise and selection; data and"
-                " transition models are shared"
-            ),
-        )
-    )
-    return tuple(notes)
+    notes.append(("a seed", SEED_EXPLAINED))
+    return notes
+
+
+def _diverged(cells: Sequence[Cell]) -> str:
+    """How many episodes were broken off, of each cell that has any."""
+    counts = []
+    for cell in cells:
+        count = sum(cell["diverged_episodes"].values())
+        if count:
+            counts.append(f"{cell['cell']}: {count}")
+    return "; ".join(counts)
 
 
 def _seeds(cells: Sequence[Cell]) -> str:
@@ -399,29 +309,3 @@ def _seeds(cells: Sequence[Cell]) -> str:
     if len(cells) > 1 and len(set(by_cell.values())) == 1:
         return f"{next(iter(by_cell.values()))}, of all methods"
     return "; ".join(f"{name}: {seeds}" for name, seeds in by_cell.items())
-
-
-def _flat(cell: str) -> str:
-    return cell.replace("\n", " ")
-
-
-def _without_scale(row: Row) -> Row:
-    return (row[0], *row[2:])
-
-
-def _html_row(row: Row) -> str:
-    cells = "".join(f"<td>{escape(_flat(cell))}</td>" for cell in row[1:])
-    return f'<tr><th scope="row">{escape(row[0])}</th>{cells}</tr>'
-
-
-def _text_row(row: Row, widths: Sequence[int]) -> list[str]:
-    """The row's lines, first column to the left, the others to the right."""
-    cells = [cell.split("\n") for cell in row]
-    lines = []
-    for n in range(max(map(len, cells))):
-        parts = [cell[n] if n < len(cell) else "" for cell in cells]
-        numbers = (
-            part.rjust(width) for part, width in zip(parts[1:], widths[1:], strict=True)
-        )
-        lines.append("  ".join([parts[0].ljust(widths[0]), *numbers]).rstrip())
-    return lines

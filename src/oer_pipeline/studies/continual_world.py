@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.metrics.intervals import Estimate, interval
-from oer_pipeline.reports.block import rewrite
+from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number

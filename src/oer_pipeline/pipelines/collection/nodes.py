@@ -16,16 +16,17 @@ def roll_out(
     collection: dict[str, Any],
     data_seed: int,
 ) -> tuple[Trajectories, ...]:
-    """Raw trajectories of one task, one table a kind."""
+    """Raw trajectories of one task, one table per kind."""
     from oer_pipeline.suites.behaviour_data import collect, kinds_of
     from oer_pipeline.suites.suite import Task
 
-    behaviours.check_task(Task(**task))
-    kinds = kinds_of(task["family"])
-    return tuple(
-        collect(Task(**task), behaviours, kind, collection["transitions"], data_seed)
-        for kind in kinds
-    )
+    target = Task(**task)
+    behaviours.check_task(target)
+    rows = collection["transitions"]
+    tables = []
+    for kind in kinds_of(target.family):
+        tables.append(collect(target, behaviours, kind, rows, data_seed))
+    return tuple(tables)
 
 
 def roll_out_random(
@@ -49,9 +50,8 @@ def measure_random_references(
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
-    return references(
-        Task(**task), {"random": random}, data_seed, collection["reference_episodes"]
-    )
+    episodes = collection["reference_episodes"]
+    return references(Task(**task), {"random": random}, data_seed, episodes)
 
 
 def measure_references(
@@ -68,24 +68,22 @@ def measure_references(
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
+    target = Task(**task)
     raw = {"random": random, "medium": medium, "expert": expert}
-    measured = references(
-        Task(**task), raw, data_seed, collection["reference_episodes"]
-    )
+    measured = references(target, raw, data_seed, collection["reference_episodes"])
     floor = max(measured["random"]["mean"], measured["zero"]["mean"])
-    check_trained(Task(**task), floor, measured["expert"]["mean"])
+    check_trained(target, floor, measured["expert"]["mean"])
     return measured
 
 
 def import_data(
     source: Source, task: dict[str, Any]
 ) -> tuple[Trajectories, dict[str, Any]]:
-    """A task's data from a file of somebody else's, mended as the suite allows, and the
+    """A task's data from a foreign file, repaired as the suite allows, and the
     references that it gives."""
     from oer_pipeline.suites.importing import import_source
     from oer_pipeline.suites.suite import Task
 
-    references = {
-        name: {"mean": value} for name, value in (source.references or {}).items()
-    }
+    given = source.references or {}
+    references = {name: {"mean": value} for name, value in given.items()}
     return import_source(source, Task(**task)), references

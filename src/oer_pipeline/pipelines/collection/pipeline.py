@@ -1,10 +1,6 @@
-"""Collection: behaviour policies, or files of somebody else's -> raw trajectories and
-references."""
+"""Collection: behaviour policies or foreign files -> raw trajectories, references."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from functools import partial
 
 from kedro.pipeline import Node, Pipeline
 
@@ -21,45 +17,43 @@ from oer_pipeline.suites.suite import Task
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One roll-out and one reference node a task; one import node where the data come
+    """One roll-out and one reference node per task; one import node where the data come
     from a file."""
-    return Pipeline([node for task in plan.distinct for node in _nodes(plan, task)])
+    nodes = []
+    for task in plan.distinct:
+        if task.source:
+            nodes.append(_import(task.name))
+        elif task.name in plan.untrained:
+            nodes += _collect_random(task.name)
+        else:
+            nodes += _collect(task)
+    return Pipeline(nodes)
 
 
-def _nodes(plan: Plan, task: Task) -> list[Node]:
-    if task.source:
-        return _imported(task.name)
-    if task.name in plan.untrained:
-        return _collected_random(task.name)
-    return _collected(task.name, kinds_of(task.family))
+def _import(task: str) -> Node:
+    return Node(
+        import_data,
+        [f"{task}.source", f"params:sequence.{task}"],
+        [f"{task}.raw_imported", f"{task}.references"],
+        name="import",
+        namespace=task,
+        tags=[task],
+    )
 
 
-def _collected_random(task: str) -> list[Node]:
-    settings = [f"params:sequence.{task}", "params:collection", "params:data_seed"]
-    raw, measured = f"{task}.raw_random", f"{task}.references"
-    named = partial(Node, namespace=task, tags=[task])
-    return [
-        named(roll_out_random, settings, raw, name="roll_out"),
-        named(measure_random_references, [raw, *settings], measured, name="references"),
-    ]
-
-
-def _collected(task: str, kinds: Sequence[str]) -> list[Node]:
-    raw = [f"{task}.raw_{kind}" for kind in kinds]
-    settings = [f"params:sequence.{task}", "params:collection", "params:data_seed"]
-    measured = [f"{task}.raw_{kind}" for kind in REFERENCES]
+def _collect_random(task: str) -> list[Node]:
     return [
         Node(
-            roll_out,
-            [f"{task}.behaviours", *settings],
-            raw,
+            roll_out_random,
+            _settings(task),
+            f"{task}.raw_random",
             name="roll_out",
             namespace=task,
             tags=[task],
         ),
         Node(
-            measure_references,
-            [*measured, *settings],
+            measure_random_references,
+            [f"{task}.raw_random", *_settings(task)],
             f"{task}.references",
             name="references",
             namespace=task,
@@ -68,11 +62,27 @@ def _collected(task: str, kinds: Sequence[str]) -> list[Node]:
     ]
 
 
-def _imported(task: str) -> list[Node]:
-    inputs, outputs = (
-        [f"{task}.source", f"params:sequence.{task}"],
-        [f"{task}.raw_imported", f"{task}.references"],
-    )
+def _collect(task: Task) -> list[Node]:
+    name = task.name
     return [
-        Node(import_data, inputs, outputs, name="import", namespace=task, tags=[task])
+        Node(
+            roll_out,
+            [f"{name}.behaviours", *_settings(name)],
+            [f"{name}.raw_{kind}" for kind in kinds_of(task.family)],
+            name="roll_out",
+            namespace=name,
+            tags=[name],
+        ),
+        Node(
+            measure_references,
+            [*(f"{name}.raw_{kind}" for kind in REFERENCES), *_settings(name)],
+            f"{name}.references",
+            name="references",
+            namespace=name,
+            tags=[name],
+        ),
     ]
+
+
+def _settings(task: str) -> list[str]:
+    return [f"params:sequence.{task}", "params:collection", "params:data_seed"]

@@ -8,19 +8,14 @@ from typing import Any
 def compare(*cells: dict[str, Any]) -> tuple[str, str, bytes, str]:
     """Table (Markdown, and in brief for terminals), picture and page; differences are
     from the first cell."""
-    from oer_pipeline.reports import comparison
-    from oer_pipeline.reports.page import page
+    from oer_pipeline.reports import comparison_chart
+    from oer_pipeline.reports.chart_png import png
+    from oer_pipeline.reports.comparison_page import comparison_page
     from oer_pipeline.reports.tables import comparison_table
 
-    table, brief = (
-        comparison_table(cells, cells[0]["cell"], brief=b) for b in (False, True)
-    )
-    title = (
-        f"{', '.join(cell['cell'] for cell in cells)} on {cells[0]['suite']},"
-        f" {cells[0]['quality']}"
-    )
-    sections = [
-        ("Metrics", table.html(), None),
-        ("Performance and forgetting", "", comparison.figure(cells)),
-    ]
-    return table.markdown(), brief.text(), comparison.png(cells), page(title, sections)
+    reference = cells[0]["cell"]
+    table = comparison_table(cells, reference)
+    brief = comparison_table(cells, reference, brief=True)
+    chart = comparison_chart.chart(cells)
+    page = comparison_page(cells, table, chart)
+    return table.markdown(), brief.text(), png(chart), page

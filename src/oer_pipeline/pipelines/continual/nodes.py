@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
+    from oer_pipeline.pipelines.weights import Weights
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
 
-    Weights = tuple[dict[str, Tensor], dict[str, Any]]
     PoliciesAndCurves = tuple[dict[int, Weights], dict[int, pd.DataFrame]]
 
 logger = logging.getLogger(__name__)
@@ -27,10 +26,11 @@ def train_first(
     hardware: dict[str, Any],
     checkpoint: tuple[Path, float],
     seeds: list[int],
-    data: Trajectories,
+    *data: Trajectories,
 ) -> PoliciesAndCurves:
-    """Policies and curves of the sequence's first task."""
-    return _train(chosen, settings, hardware, checkpoint, seeds, [data])
+    """Policies and curves of the sequence's first task, or of all tasks learned at
+    once."""
+    return _train(chosen, settings, hardware, checkpoint, seeds, data, None, ())
 
 
 def train_next(
@@ -57,18 +57,6 @@ def train_next(
     )
 
 
-def train_together(
-    chosen: dict[str, Any],
-    settings: dict[str, Any],
-    hardware: dict[str, Any],
-    checkpoint: tuple[Path, float],
-    seeds: list[int],
-    *data: Trajectories,
-) -> PoliciesAndCurves:
-    """Policies and curves of all tasks learned at once."""
-    return _train(chosen, settings, hardware, checkpoint, seeds, data)
-
-
 def _train(
     chosen: dict[str, Any],
     settings: dict[str, Any],
@@ -76,27 +64,25 @@ def _train(
     checkpoint: tuple[Path, float],
     seeds: list[int],
     data: Sequence[Trajectories],
-    previous_by_seed: dict[int, Weights] | None = None,
-    buffers_by_seed: Sequence[dict[int, ReplayBuffer]] = (),
+    previous_by_seed: dict[int, Weights] | None,
+    buffers_by_seed: Sequence[dict[int, ReplayBuffer]],
 ) -> PoliciesAndCurves:
     import pandas as pd
 
     from oer_pipeline.common.loading import build
     from oer_pipeline.learners.bases.protocol import Base
     from oer_pipeline.learners.configured import configured
-    from oer_pipeline.learners.policies import Policies
     from oer_pipeline.learners.settings import LearnerSettings
+    from oer_pipeline.pipelines.weights import stacked_policies, weights_by_seed
     from oer_pipeline.training.fit import fit
     from oer_pipeline.training.hardware import Hardware
 
-    before = previous_by_seed and Policies.stack(
-        [Policies.from_tensors(*previous_by_seed[s]) for s in seeds]
-    )
+    before = previous_by_seed and stacked_policies(previous_by_seed, seeds)
     trained = fit(
         configured(chosen),
         LearnerSettings(**settings),
-        [d.scaled() for d in data],
-        [[by_seed[s] for s in seeds] for by_seed in buffers_by_seed],
+        [table.scaled() for table in data],
+        [list(map(by_seed.__getitem__, seeds)) for by_seed in buffers_by_seed],
         before or None,
         seeds,
         Hardware(**hardware),
@@ -104,11 +90,8 @@ def _train(
         base=build(chosen["base"]["class"], Base, chosen["base"]["options"]),
     )
     cost = {"parameters": trained.parameters, "updates": trained.updates}
-    members = {seed: trained.policies.member(m) for m, seed in enumerate(seeds)}
-    weights = {
-        seed: (p.tensors(), {**p.header(), **cost}) for seed, p in members.items()
-    }
-    return weights, {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
+    curves = {seed: pd.DataFrame(trained.curves[seed]) for seed in seeds}
+    return weights_by_seed(trained.policies, seeds, **cost), curves
 
 
 def select(
@@ -122,23 +105,28 @@ def select(
     seeds: list[int],
     dynamics: Weights | None = None,
 ) -> dict[int, ReplayBuffer]:
-    """Each seed's buffer, chosen from the data by the policy and, where the selector
-    uses it, the transition model."""
+    """Each seed's buffer, chosen from the data with the policy's help, and with that of
+    the transition model if there is one."""
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
-    from oer_pipeline.learners.policies import Policies
+    from oer_pipeline.pipelines import weights
     from oer_pipeline.selection.check_selection import checked_selections
     from oer_pipeline.selection.fill import fill
     from oer_pipeline.selection.protocol import Selector
     from oer_pipeline.selection.request import requests_of
 
+    name = selector["name"]
     choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
-    policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
     requests = requests_of(
-        policies, data.scaled(), replay["size"], model, facts, task["index"], discount
+        weights.policies_by_seed(policies_by_seed, seeds),
+        data.scaled(),
+        replay["size"],
+        model,
+        facts,
+        task["index"],
+        discount,
     )
-    name = selector["name"]
     selections = checked_selections(name, choose, list(requests.values()))
     buffers = {}
     for seed, selection in zip(seeds, selections, strict=True):
@@ -154,46 +142,12 @@ def evaluate(
     seeds: list[int],
     *tasks: dict[str, Any],
 ) -> dict[int, pd.DataFrame]:
-    """Every episode's return: `deployed` on all tasks learned, `task` policy on the
-    newest, `zero_shot` on the next.
-
-    Zero-shot is the deployed policy with its newest head, on a task that it has not
-    learned (method, section 8). Columns: `policy`, `task`, `episode` and those of
-    `suites.episode_results`.
-    """
-    import pandas as pd
-
-    from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.episode_results import episode_results
-    from oer_pipeline.suites.evaluation import ActOnTask, evaluate_policies
+    """Every episode's return after a task, on all tasks learned and on the next one, if
+    there is one (method, section 8)."""
+    from oer_pipeline.metrics.episodes import episodes_in_sequence
+    from oer_pipeline.pipelines.weights import stacked_policies
     from oer_pipeline.suites.suite import Task
 
-    policies = Policies.stack(
-        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
-    )
+    policies = stacked_policies(policies_by_seed, seeds)
     order = [Task(**task) for task in tasks]
-    newest = order[policies.tasks - 1]
-
-    def deployed(task: Task, observation: Any) -> Any:
-        return policies.deployed_action(min(task.index, newest.index), observation)
-
-    runs: list[tuple[str, list[Task], ActOnTask]] = [("deployed", order, deployed)]
-    if policies.task is not None:
-        runs.append(
-            ("task", [newest], lambda _, observation: policies.task_action(observation))
-        )
-    rows: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
-    for policy, on, act in runs:
-        result = evaluate_policies(
-            on, act, len(seeds), evaluation["episodes"], "evaluation"
-        )
-        for task, by_member in zip(on, result, strict=True):
-            name = policy if task.index <= newest.index else "zero_shot"
-            for seed, episodes in zip(seeds, by_member, strict=True):
-                about = {
-                    "policy": name,
-                    "task": task.index,
-                    "episode": range(evaluation["episodes"]),
-                }
-                rows[seed].append(pd.DataFrame(about | episode_results(task, episodes)))
-    return {seed: pd.concat(tables, ignore_index=True) for seed, tables in rows.items()}
+    return episodes_in_sequence(policies, order, evaluation["episodes"], seeds)

@@ -7,9 +7,6 @@ task.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any
-
 from kedro.pipeline import Node, Pipeline
 
 from oer_pipeline.orchestration.plan import Plan
@@ -18,91 +15,117 @@ from oer_pipeline.pipelines.continual.nodes import (
     select,
     train_first,
     train_next,
-    train_together,
 )
+
+SETTINGS = ["params:learner", "params:hardware"]
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """The chain of tasks; no select nodes for a learner that replays nothing."""
-    names, stops = (
-        [task.name for task in plan.tasks],
-        [task.index for task in plan.stops],
-    )
+    names = [task.name for task in plan.tasks]
+    stops = [task.index for task in plan.stops]
+    nodes = [_evaluate(names[: stop + 1], stop) for stop in stops]
     if len(stops) < len(names):
-        trains = [
-            _train(train_together, names[-1], [f"{name}.transitions" for name in names])
-        ]
+        nodes.append(_train_together(names))
     else:
-        trains = [_train_one(names[:k], plan.selector is not None) for k in stops]
-    evaluates = [_evaluate(names[: k + 1], k) for k in stops]
-    selects = [
-        _select(name, plan.selector["uses_model"])
-        for name in names
-        if plan.selector is not None
-    ]
-    return Pipeline([*trains, *selects, *evaluates])
+        nodes.append(_train_first(names[0]))
+        replays = plan.selector is not None
+        nodes += [_train_next(names[:stop], replays) for stop in stops[1:]]
+    if plan.selector is not None:
+        uses_model = plan.selector["uses_model"]
+        nodes += [_select(name, uses_model) for name in names]
+    return Pipeline(nodes)
 
 
-def _train_one(learned: list[str], replays: bool) -> Node:
-    *old, task = learned
-    if not old:
-        return _train(train_first, task, [f"{task}.transitions"], "first_learner")
-    buffers = [f"{name}.buffer" for name in old if replays]
-    return _train(
-        train_next, task, [f"{task}.transitions", f"{old[-1]}.policies", *buffers]
+def _train_first(task: str) -> Node:
+    return Node(
+        train_first,
+        [
+            "params:chosen.first_learner",
+            *SETTINGS,
+            f"{task}.checkpoint",
+            "seeds",
+            f"{task}.transitions",
+        ],
+        [f"{task}.policies", f"{task}.curves"],
+        name="train",
+        namespace=task,
+        tags=[task],
     )
 
 
-def _train(
-    function: Callable[..., Any],
-    task: str,
-    data: Sequence[str],
-    learner: str = "learner",
-) -> Node:
-    inputs = [
-        f"params:chosen.{learner}",
-        "params:learner",
-        "params:hardware",
-        f"{task}.checkpoint",
-        "seeds",
-        *data,
-    ]
-    outputs = [f"{task}.policies", f"{task}.curves"]
-    return Node(function, inputs, outputs, name="train", namespace=task, tags=[task])
+def _train_next(learned: list[str], replays: bool) -> Node:
+    *old, task = learned
+    buffers = [f"{name}.buffer" for name in old] if replays else []
+    return Node(
+        train_next,
+        [
+            "params:chosen.learner",
+            *SETTINGS,
+            f"{task}.checkpoint",
+            "seeds",
+            f"{task}.transitions",
+            f"{old[-1]}.policies",
+            *buffers,
+        ],
+        [f"{task}.policies", f"{task}.curves"],
+        name="train",
+        namespace=task,
+        tags=[task],
+    )
+
+
+def _train_together(tasks: list[str]) -> Node:
+    last = tasks[-1]
+    return Node(
+        train_first,
+        [
+            "params:chosen.learner",
+            *SETTINGS,
+            f"{last}.checkpoint",
+            "seeds",
+            *(f"{name}.transitions" for name in tasks),
+        ],
+        [f"{last}.policies", f"{last}.curves"],
+        name="train",
+        namespace=last,
+        tags=[last],
+    )
 
 
 def _select(task: str, uses_model: bool) -> Node:
-    inputs = [
-        f"{task}.transitions",
-        f"{task}.policies",
-        f"params:sequence.{task}",
-        "params:chosen.selector",
-    ]
-    inputs += [
-        "params:replay",
-        "params:learner.discount",
-        "params:suite_facts",
-        "seeds",
-    ]
-    if uses_model:
-        inputs.append(f"{task}.dynamics")
+    model = [f"{task}.dynamics"] if uses_model else []
     return Node(
-        select, inputs, f"{task}.buffer", name="select", namespace=task, tags=[task]
+        select,
+        [
+            f"{task}.transitions",
+            f"{task}.policies",
+            f"params:sequence.{task}",
+            "params:chosen.selector",
+            "params:replay",
+            "params:learner.discount",
+            "params:suite_facts",
+            "seeds",
+            *model,
+        ],
+        f"{task}.buffer",
+        name="select",
+        namespace=task,
+        tags=[task],
     )
 
 
 def _evaluate(tasks: list[str], learned: int) -> Node:
     """On all tasks learned and on the next one, if there is one."""
     task = tasks[learned - 1]
-    inputs = [
-        f"{task}.policies",
-        "params:evaluation",
-        "seeds",
-        *(f"params:sequence.{name}" for name in tasks),
-    ]
     return Node(
         evaluate,
-        inputs,
+        [
+            f"{task}.policies",
+            "params:evaluation",
+            "seeds",
+            *(f"params:sequence.{name}" for name in tasks),
+        ],
         f"{task}.returns",
         name="evaluate",
         namespace=task,

@@ -32,32 +32,30 @@ def fit_dynamics(
     from oer_pipeline.dynamics.settings import DynamicsSettings
     from oer_pipeline.training.hardware import Hardware
 
-    settings, scaled = DynamicsSettings(**dynamics), data.scaled()
+    number = task["index"]
+    settings = DynamicsSettings(**dynamics)
+    scaled = data.scaled()
+    device = Hardware(accelerator, precision=precision).device()
 
     def tell(line: str) -> None:
-        logger.info("task %d, %s", task["index"], line)
+        logger.info("task %d, %s", number, line)
 
-    device = Hardware(accelerator, precision=precision).device()
     try:
         model, record = fit_transition_model(
-            scaled, settings, data_seed, task["index"], tell, device
+            scaled, settings, data_seed, number, tell, device
         )
     except DataError as error:
-        name = f"suite {task['suite']}, task {task['index']}"
         raise DataError(
-            f"{name}: {error}; selectors without a model need none"
+            f"suite {task['suite']}, task {number}: {error}; selectors without a model"
+            " need none"
         ) from error
-    judged = report(
-        model,
-        scaled,
-        heldout_rows(scaled, settings, data_seed, task["index"]),
-        data_seed,
-    )
-    return (model.tensors(), model.header()), {**record, **judged}
+    heldout = heldout_rows(scaled, settings, data_seed, number)
+    assessed = report(model, scaled, heldout, data_seed)
+    return (model.tensors(), model.header()), {**record, **assessed}
 
 
 def draw_dynamics(**reports: dict[str, Any]) -> tuple[str, bytes]:
     """Page and picture of all tasks' reports."""
-    from oer_pipeline.reports.dynamics_page import page_of, png
+    from oer_pipeline.reports.dynamics_page import dynamics_page, dynamics_png
 
-    return page_of(reports), png(reports)
+    return dynamics_page(reports), dynamics_png(reports)

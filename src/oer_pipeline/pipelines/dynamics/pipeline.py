@@ -9,27 +9,30 @@ from oer_pipeline.pipelines.dynamics.nodes import draw_dynamics, fit_dynamics
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One node a task, and one that draws their reports."""
-    reports = {task.name: f"{task.name}.dynamics_report" for task in plan.distinct}
-    drawn = ["dynamics.page", "dynamics.png"]
-    return Pipeline(
-        [
-            *(_task(task.name) for task in plan.distinct),
-            Node(draw_dynamics, reports, drawn, name="draw_dynamics"),
-        ]
+    """One node per task, and one that draws their reports."""
+    names = [task.name for task in plan.distinct]
+    draw = Node(
+        draw_dynamics,
+        {name: f"{name}.dynamics_report" for name in names},
+        ["dynamics.page", "dynamics.png"],
+        name="draw_dynamics",
     )
+    return Pipeline([*(_fit(name) for name in names), draw])
 
 
-def _task(task: str) -> Node:
-    inputs = [
-        f"{task}.transitions",
-        f"params:sequence.{task}",
-        "params:dynamics",
-        "params:data_seed",
-        "params:accelerator",
-        "params:precision",
-    ]
-    outputs = [f"{task}.dynamics", f"{task}.dynamics_report"]
+def _fit(task: str) -> Node:
     return Node(
-        fit_dynamics, inputs, outputs, name="fit_dynamics", namespace=task, tags=[task]
+        fit_dynamics,
+        [
+            f"{task}.transitions",
+            f"params:sequence.{task}",
+            "params:dynamics",
+            "params:data_seed",
+            "params:accelerator",
+            "params:precision",
+        ],
+        [f"{task}.dynamics", f"{task}.dynamics_report"],
+        name="fit_dynamics",
+        namespace=task,
+        tags=[task],
     )

@@ -7,12 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
+    from oer_pipeline.pipelines.weights import Weights
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
-
-    Weights = tuple[dict[str, Tensor], dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -26,22 +24,18 @@ def visit(
 ) -> dict[int, Trajectories]:
     """What each seed's deployed policy, after the last task, does on one task: its
     trajectories."""
-    from oer_pipeline.learners.policies import Policies
+    from functools import partial
+
     from oer_pipeline.pipelines.visits import visits_of
+    from oer_pipeline.pipelines.weights import stacked_policies
 
-    policies = Policies.stack(
-        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
-    )
-    return visits_of(
-        lambda observation: policies.deployed_action(head, observation),
-        task,
-        evaluation["episodes"],
-        seeds,
-        "visits of the deployed policy",
-    )
+    policies = stacked_policies(policies_by_seed, seeds)
+    act = partial(policies.deployed_action, head)
+    kind = "visits of the deployed policy"
+    return visits_of(act, task, evaluation["episodes"], seeds, kind)
 
 
-def run_elsewhere(
+def evaluate_transfer(
     policies_by_seed: dict[int, Weights],
     task: dict[str, Any],
     evaluation: dict[str, Any],
@@ -49,40 +43,22 @@ def run_elsewhere(
 ) -> dict[int, pd.DataFrame]:
     """Every episode's return of each seed's deployed policy on a task, learned or
     not."""
-    import pandas as pd
-
-    from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.suites.episode_results import episode_results
-    from oer_pipeline.suites.evaluation import evaluate_policies
+    from oer_pipeline.metrics.episodes import episodes_on_task
+    from oer_pipeline.pipelines.weights import stacked_policies
     from oer_pipeline.suites.suite import Task
 
-    policies = Policies.stack(
-        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
-    )
-    head = min(task["index"], policies.tasks)  # an unknown task gets the newest head
-    target = Task(**task)
-    [by_member] = evaluate_policies(
-        [target],
-        lambda _, observation: policies.deployed_action(head, observation),
-        len(seeds),
-        evaluation["episodes"],
-        "evaluation",
-    )
-    tables = {}
-    for seed, episodes in zip(seeds, by_member, strict=True):
-        about = {"head": head, "episode": range(evaluation["episodes"])}
-        tables[seed] = pd.DataFrame(about | episode_results(target, episodes))
-    return tables
+    policies = stacked_policies(policies_by_seed, seeds)
+    return episodes_on_task(policies, Task(**task), evaluation["episodes"], seeds)
 
 
-def tabulate_elsewhere(
+def tabulate_transfer(
     policies_by_seed: dict[int, Weights], **returns: dict[int, pd.DataFrame]
 ) -> str:
-    """The table of the returns elsewhere; it is also told to the terminal."""
-    from oer_pipeline.reports.elsewhere import elsewhere_table
+    """The table of what was evaluated; it is also told to the terminal."""
+    from oer_pipeline.reports.transfer_evaluation import transfer_table
 
     learned = next(iter(policies_by_seed.values()))[1]["tasks"]
-    table = elsewhere_table(returns, learned)
+    table = transfer_table(returns, learned)
     logger.info("the policies after %d tasks\n%s", learned, table.text())
     return table.markdown()
 
@@ -101,16 +77,14 @@ def compare_buffer_with_visits(
     from oer_pipeline.networks.policy import Standardiser
 
     scale = Standardiser.of(data.observation)
-    dimensions = facts["distance_dimensions"]
-    return {
-        seed: asdict(
-            buffer_fidelity(
-                visits_by_seed[seed].observation,
-                buffer_by_seed[seed].observation,
-                scale.mean,
-                scale.std,
-                dimensions,
-            )
+    found = {}
+    for seed in seeds:
+        fidelity = buffer_fidelity(
+            visits_by_seed[seed].observation,
+            buffer_by_seed[seed].observation,
+            scale.mean,
+            scale.std,
+            facts["distance_dimensions"],
         )
-        for seed in seeds
-    }
+        found[seed] = asdict(fidelity)
+    return found

@@ -1,95 +1,92 @@
 """Evaluation: the last policies visit every task, buffers are compared with the visits;
-stored policies elsewhere."""
+or stored policies act on further tasks."""
 
 from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from oer_pipeline.orchestration.plan import Elsewhere, Plan
+from oer_pipeline.orchestration.plan import Plan, TransferEvaluation
 from oer_pipeline.pipelines.evaluation.nodes import (
     compare_buffer_with_visits,
-    run_elsewhere,
-    tabulate_elsewhere,
+    evaluate_transfer,
+    tabulate_transfer,
     visit,
 )
 
+NAMESPACE = "evaluation"
+
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One visit a task, and one comparison where the learner keeps a buffer; or what
-    `elsewhere` asks for."""
-    if plan.elsewhere:
-        return _elsewhere(plan.elsewhere)
+    """One visit per task, and one comparison where the learner keeps a buffer; or what
+    `transfer_evaluation` asks for."""
+    if plan.transfer_evaluation:
+        return _transfer(plan.transfer_evaluation)
     names = [task.name for task in plan.tasks]
-    visits = [_visit(name, names[-1]) for name in names]
-    return Pipeline(
-        visits + [_compare(name) for name in names if plan.selector is not None]
-    )
+    nodes = [_visit(name, names[-1]) for name in names]
+    if plan.selector is not None:
+        nodes += [_compare(name) for name in names]
+    return Pipeline(nodes)
 
 
 def _visit(task: str, last: str) -> Node:
-    inputs = [
-        f"{last}.policies",
-        f"params:sequence.{task}",
-        "params:evaluation",
-        f"params:heads.{task}",
-        "seeds",
-    ]
     return Node(
         visit,
-        inputs,
+        [
+            f"{last}.policies",
+            f"params:sequence.{task}",
+            "params:evaluation",
+            f"params:heads.{task}",
+            "seeds",
+        ],
         f"{task}.visits",
         name=f"visit_{task}",
-        namespace="evaluation",
+        namespace=NAMESPACE,
         tags=[task],
     )
 
 
 def _compare(task: str) -> Node:
-    inputs = [
-        f"{task}.transitions",
-        f"{task}.buffer",
-        f"{task}.visits",
-        "params:suite_facts",
-        "seeds",
-    ]
     return Node(
         compare_buffer_with_visits,
-        inputs,
+        [
+            f"{task}.transitions",
+            f"{task}.buffer",
+            f"{task}.visits",
+            "params:suite_facts",
+            "seeds",
+        ],
         f"{task}.fidelity",
         name=f"fidelity_{task}",
-        namespace="evaluation",
+        namespace=NAMESPACE,
         tags=[task],
     )
 
 
-def _elsewhere(asked: Elsewhere) -> Pipeline:
-    """One node a task, and their table."""
-    policies, names = (
-        f"task_{asked.after}.policies",
-        [task.name for task in asked.tasks],
+def _transfer(asked: TransferEvaluation) -> Pipeline:
+    """One node per task, and their table."""
+    policies = f"task_{asked.after}.policies"
+    names = [task.name for task in asked.tasks]
+    tabulated = {name: f"{name}.transfer_evaluation" for name in names}
+    table = Node(
+        tabulate_transfer,
+        {"policies_by_seed": policies, **tabulated},
+        "transfer_evaluation",
+        name="transfer_evaluation",
+        namespace=NAMESPACE,
     )
-    runs = [
-        Node(
-            run_elsewhere,
-            [policies, f"params:elsewhere_tasks.{name}", "params:evaluation", "seeds"],
-            f"{name}.elsewhere",
-            name=f"elsewhere_{name}",
-            namespace="evaluation",
-        )
-        for name in names
-    ]
-    inputs = {"policies_by_seed": policies} | {
-        name: f"{name}.elsewhere" for name in names
-    }
-    return Pipeline(
+    return Pipeline([*(_evaluate(name, policies) for name in names), table])
+
+
+def _evaluate(task: str, policies: str) -> Node:
+    return Node(
+        evaluate_transfer,
         [
-            *runs,
-            Node(
-                tabulate_elsewhere,
-                inputs,
-                "elsewhere",
-                name="elsewhere",
-                namespace="evaluation",
-            ),
-        ]
+            policies,
+            f"params:transfer_evaluation_tasks.{task}",
+            "params:evaluation",
+            "seeds",
+        ],
+        f"{task}.transfer_evaluation",
+        name=f"transfer_evaluation_{task}",
+        namespace=NAMESPACE,
     )

@@ -39,8 +39,6 @@ def describe(card: dict[str, Any]) -> str:
     """The card as a page."""
     from oer_pipeline.reports.card_page import card_page
 
-    provenance = card["provenance"]
-    return card_page(
-        card,
-        f"{provenance['suite']}, task {provenance['task']}, {provenance['quality']}",
-    )
+    made = card["provenance"]
+    title = f"{made['suite']}, task {made['task']}, {made['quality']}"
+    return card_page(card, title)

@@ -9,23 +9,34 @@ from oer_pipeline.pipelines.ingestion.nodes import describe, ingest, ingest_impo
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One node a task that makes the data set, one that makes its page."""
-    made = [_ingest(t.name, plan.raw_kinds(t), bool(t.source)) for t in plan.distinct]
-    return Pipeline([*made, *(_describe(t.name) for t in plan.distinct)])
+    """One node per task that makes the data set, one that makes its page."""
+    nodes = []
+    for task in plan.distinct:
+        raw = [f"{task.name}.raw_{kind}" for kind in plan.raw_kinds(task)]
+        if task.source:
+            nodes.append(_ingest_imported(task.name, raw))
+        else:
+            nodes.append(_ingest(task.name, raw))
+        nodes.append(_describe(task.name))
+    return Pipeline(nodes)
 
 
-def _ingest(task: str, kinds: tuple[str, ...], imported: bool) -> Node:
-    settings = [] if imported else ["params:quality", "params:collection"]
-    inputs = [
-        *settings,
-        f"{task}.references",
-        *(f"{task}.raw_{kind}" for kind in kinds),
-    ]
-    outputs = [f"{task}.transitions", f"{task}.card"]
+def _ingest(task: str, raw: list[str]) -> Node:
     return Node(
-        ingest_imported if imported else ingest,
-        inputs,
-        outputs,
+        ingest,
+        ["params:quality", "params:collection", f"{task}.references", *raw],
+        [f"{task}.transitions", f"{task}.card"],
+        name="ingest",
+        namespace=task,
+        tags=[task],
+    )
+
+
+def _ingest_imported(task: str, raw: list[str]) -> Node:
+    return Node(
+        ingest_imported,
+        [f"{task}.references", *raw],
+        [f"{task}.transitions", f"{task}.card"],
         name="ingest",
         namespace=task,
         tags=[task],

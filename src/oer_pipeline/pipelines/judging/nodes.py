@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
+    from oer_pipeline.pipelines.weights import Weights
     from oer_pipeline.trajectories.table import Trajectories
-
-    Weights = tuple[dict[str, Tensor], dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
@@ -25,19 +23,12 @@ def visit_as_learned(
 ) -> dict[int, Trajectories]:
     """What each seed's pi_n, right after learning task n, does there: the states that
     its buffer should hold."""
-    from oer_pipeline.learners.policies import Policies
     from oer_pipeline.pipelines.visits import visits_of
+    from oer_pipeline.pipelines.weights import stacked_policies
 
-    policies = Policies.stack(
-        [Policies.from_tensors(*policies_by_seed[s]) for s in seeds]
-    )
-    return visits_of(
-        policies.task_action,
-        task,
-        evaluation["episodes"],
-        seeds,
-        "visits of the task policy",
-    )
+    act = stacked_policies(policies_by_seed, seeds).task_action
+    kind = "visits of the task policy"
+    return visits_of(act, task, evaluation["episodes"], seeds, kind)
 
 
 def judge_selectors(
@@ -52,54 +43,31 @@ def judge_selectors(
     facts: dict[str, Any],
     seeds: list[int],
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
-    """Per seed: one row of judgements a selector and size M, and the rows of D_n that
+    """Per seed: one row of judgements per selector and size M, and the rows of D_n that
     each chose."""
-    import pandas as pd
-
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
-    from oer_pipeline.learners.policies import Policies
-    from oer_pipeline.metrics.judging import BufferJudge
-    from oer_pipeline.selection.check_selection import checked_selections
-    from oer_pipeline.selection.fill import fill
+    from oer_pipeline.metrics import judge_selectors as judging_of
+    from oer_pipeline.pipelines import weights
     from oer_pipeline.selection.protocol import Selector
-    from oer_pipeline.selection.request import requests_of
 
-    scaled, model = data.scaled(), TransitionModel.from_tensors(*dynamics)
-    policies = {seed: Policies.from_tensors(*policies_by_seed[seed]) for seed in seeds}
-    judged: dict[int, list[dict[str, Any]]] = {seed: [] for seed in seeds}
-    chosen: dict[int, list[pd.DataFrame]] = {seed: [] for seed in seeds}
-    visits = {seed: visits_by_seed[seed].observation for seed in seeds}
-    judges = {
-        seed: BufferJudge(scaled, visits[seed], facts["distance_dimensions"])
-        for seed in seeds
-    }
+    built = {}
     for name, entry in selectors.items():
-        selector = build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
-        for size in judging["sizes"]:
-            requests = requests_of(
-                policies,
-                scaled,
-                size,
-                model,
-                facts,
-                task["index"],
-                discount,
-                visits,
-            )
-            selections = checked_selections(name, selector, list(requests.values()))
-            for seed, selection in zip(seeds, selections, strict=True):
-                buffer = fill(requests[seed], selection, "policy")
-                verdict = judges[seed].judge(buffer, buffer.target_action)
-                judged[seed].append({"selector": name, "size": size, **verdict})
-                chosen[seed].append(
-                    pd.DataFrame({"selector": name, "size": size, "row": buffer.row})
-                )
-        logger.info("task %d: judged %s", task["index"], name)
-    return (
-        {seed: pd.DataFrame(rows) for seed, rows in judged.items()},
-        {seed: pd.concat(tables, ignore_index=True) for seed, tables in chosen.items()},
+        built[name] = build(entry["class"], Selector, entry["options"])  # type: ignore[type-abstract]
+    learned = judging_of.JudgedTask(
+        data.scaled(),
+        weights.policies_by_seed(policies_by_seed, seeds),
+        {seed: visits_by_seed[seed].observation for seed in seeds},
+        TransitionModel.from_tensors(*dynamics),
+        facts,
+        task["index"],
+        discount,
     )
+
+    def tell(name: str) -> None:
+        logger.info("task %d: judged %s", task["index"], name)
+
+    return judging_of.judge_selectors(learned, built, judging["sizes"], tell)
 
 
 def draw_judgements(
@@ -114,21 +82,17 @@ def draw_judgements(
 ) -> tuple[str, bytes]:
     """The page and picture of one task at the size `judging.shown`; the projection
     shows the first seed."""
-    from oer_pipeline.reports.judging_page import Scene, page_of, png, ranked
+    from oer_pipeline.reports.judging_page import judging_page, ranked
+    from oer_pipeline.reports.judging_picture import judging_png, scene_of
     from oer_pipeline.reports.judging_table import judgements_at
 
-    judgements = judgements_at(
-        [judged_by_seed[seed] for seed in seeds], judging["shown"]
-    )
-    rows = chosen_by_seed[seeds[0]]
-    rows = rows[rows["size"] == judging["shown"]]
-    buffers = {
-        str(name): data.observation[own["row"]]
-        for name, own in rows.groupby("selector", sort=False)
-    }
+    size, first = judging["shown"], seeds[0]
+    judged = [judged_by_seed[seed] for seed in seeds]
+    judgements = judgements_at(judged, size)
+    chosen = chosen_by_seed[first]
+    visits = visits_by_seed[first].observation
     dimensions = tuple(facts["distance_dimensions"])
-    scene = Scene(
-        data.observation, visits_by_seed[seeds[0]].observation, buffers, dimensions
-    )
-    title = f"{task['suite']}, task {task['index']}, M = {judging['shown']}"
-    return page_of(title, judgements, scene), png(scene, ranked(judgements))
+    scene = scene_of(data.observation, visits, chosen, size, dimensions)
+    title = f"{task['suite']}, task {task['index']}, M = {size}"
+    page = judging_page(title, judgements, scene)
+    return page, judging_png(scene, ranked(judgements))

@@ -15,62 +15,60 @@ from oer_pipeline.pipelines.judging.nodes import (
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """Per task the policy's visits, the judgements, the page."""
-    return Pipeline([node for task in plan.stops for node in _task(task.name)])
+    nodes = []
+    for task in plan.stops:
+        nodes += [_visit(task.name), _judge(task.name), _draw(task.name)]
+    return Pipeline(nodes)
 
 
-def _task(task: str) -> list[Node]:
-    here, facts = f"params:sequence.{task}", "params:suite_facts"
-    visits, judged, chosen = (
+def _visit(task: str) -> Node:
+    return Node(
+        visit_as_learned,
+        [f"{task}.policies", f"params:sequence.{task}", "params:evaluation", "seeds"],
         f"{task}.learned_visits",
-        f"{task}.judged",
-        f"{task}.chosen_rows",
+        name="visit_as_learned",
+        namespace=task,
+        tags=[task],
     )
-    settings = [
-        "params:judging_selectors",
-        "params:judging",
-        "params:learner.discount",
-        facts,
-        "seeds",
-    ]
-    return [
-        Node(
-            visit_as_learned,
-            [f"{task}.policies", here, "params:evaluation", "seeds"],
-            visits,
-            name="visit_as_learned",
-            namespace=task,
-            tags=[task],
-        ),
-        Node(
-            judge_selectors,
-            [
-                f"{task}.transitions",
-                f"{task}.policies",
-                visits,
-                f"{task}.dynamics",
-                here,
-                *settings,
-            ],
-            [judged, chosen],
-            name="judge_selectors",
-            namespace=task,
-            tags=[task],
-        ),
-        Node(
-            draw_judgements,
-            [
-                f"{task}.transitions",
-                visits,
-                judged,
-                chosen,
-                here,
-                "params:judging",
-                facts,
-                "seeds",
-            ],
-            [f"{task}.judging_page", f"{task}.judging_png"],
-            name="draw_judgements",
-            namespace=task,
-            tags=[task],
-        ),
-    ]
+
+
+def _judge(task: str) -> Node:
+    return Node(
+        judge_selectors,
+        [
+            f"{task}.transitions",
+            f"{task}.policies",
+            f"{task}.learned_visits",
+            f"{task}.dynamics",
+            f"params:sequence.{task}",
+            "params:judging_selectors",
+            "params:judging",
+            "params:learner.discount",
+            "params:suite_facts",
+            "seeds",
+        ],
+        [f"{task}.judged", f"{task}.chosen_rows"],
+        name="judge_selectors",
+        namespace=task,
+        tags=[task],
+    )
+
+
+def _draw(task: str) -> Node:
+    return Node(
+        draw_judgements,
+        [
+            f"{task}.transitions",
+            f"{task}.learned_visits",
+            f"{task}.judged",
+            f"{task}.chosen_rows",
+            f"params:sequence.{task}",
+            "params:judging",
+            "params:suite_facts",
+            "seeds",
+        ],
+        [f"{task}.judging_page", f"{task}.judging_png"],
+        name="draw_judgements",
+        namespace=task,
+        tags=[task],
+    )

@@ -7,32 +7,42 @@ from kedro.pipeline import Node, Pipeline
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.reporting.nodes import draw, measure
 
-FIGURES = ("heatmap", "returns", "projection")
-
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node that measures, one that draws."""
     names = [task.name for task in plan.tasks]
-    kept = ["buffer", "fidelity"] if plan.selector is not None else []
-    measured = {"cell": "params:cell", "policies_by_seed": f"{names[-1]}.policies"}
-    measured |= _per_task([task.name for task in plan.stops], ["returns"])
-    measured |= _per_task(names, ["references", *kept])
-    drawn = {"metrics": "metrics", "facts": "params:suite_facts"}
-    drawn |= _per_task(names, ["transitions", "visits", *kept[:1]])
-    pictures = [f"report.{figure}_png" for figure in FIGURES]
+    stops = [task.name for task in plan.stops]
+    measured = {
+        "cell": "params:cell",
+        "policies_by_seed": f"{names[-1]}.policies",
+        **_per_task("returns", stops),
+        **_per_task("references", names),
+    }
+    drawn = {
+        "metrics": "metrics",
+        "facts": "params:suite_facts",
+        **_per_task("transitions", names),
+        **_per_task("visits", names),
+    }
+    if plan.selector is not None:
+        measured |= _per_task("buffer", names) | _per_task("fidelity", names)
+        drawn |= _per_task("buffer", names)
+    outputs = [
+        "report.table",
+        "report.page",
+        "report.returns_plot",
+        "report.heatmap_png",
+        "report.returns_png",
+        "report.projection_png",
+    ]
     return Pipeline(
         [
             Node(measure, measured, ["metrics", "summary"], name="measure"),
-            Node(
-                draw,
-                drawn,
-                ["report.table", "report.page", "report.returns_plot", *pictures],
-                name="draw",
-            ),
+            Node(draw, drawn, outputs, name="draw"),
         ]
     )
 
 
-def _per_task(names: list[str], kinds: list[str]) -> dict[str, str]:
+def _per_task(kind: str, names: list[str]) -> dict[str, str]:
     """Argument -> dataset, e.g. `returns__task_1: task_1.returns`."""
-    return {f"{kind}__{name}": f"{name}.{kind}" for kind in kinds for name in names}
+    return {f"{kind}__{name}": f"{name}.{kind}" for name in names}

@@ -1,4 +1,4 @@
-"""What tables and figures read from cell metrics (layout:
+"""What tables and figures read from a cell's metrics (layout:
 `oer_pipeline.metrics.report`)."""
 
 from __future__ import annotations
@@ -36,9 +36,12 @@ SUFFIXES = {"success": SUCCESS, "normalised": "_normalised", "raw": ""}
 
 def scales(cells: Sequence[Cell]) -> tuple[str, ...]:
     """Every scale that some cell has, what leads first: success, normalised, raw."""
-    success = ("success",) if any("success" in cell for cell in cells) else ()
-    normalised = ("normalised",) if any(cell["references"] for cell in cells) else ()
-    return (*success, *normalised, "raw")
+    found = []
+    if any("success" in cell for cell in cells):
+        found.append("success")
+    if any(cell["references"] for cell in cells):
+        found.append("normalised")
+    return (*found, "raw")
 
 
 def scale(cells: Sequence[Cell]) -> str:
@@ -49,34 +52,52 @@ def scale(cells: Sequence[Cell]) -> str:
 
 def common_scales(cells: Sequence[Cell]) -> tuple[str, ...]:
     """The scales that every cell has, what leads first; `raw` is always among them."""
-    own = [scales([cell]) for cell in cells]
-    return tuple(name for name in SUFFIXES if all(name in have for have in own))
+    common = set(SUFFIXES)
+    for cell in cells:
+        common &= set(scales([cell]))
+    return tuple(name for name in SUFFIXES if name in common)
 
 
 def drawn_scales(cell: Cell) -> tuple[str, ...]:
     """What figures show of a cell: success, if there is any, and return as its scale
     has it."""
-    with_success = ("success",) if "success" in cell else ()
-    return (*with_success, "normalised" if cell["references"] else "raw")
+    returns = "normalised" if cell["references"] else "raw"
+    return ("success", returns) if "success" in cell else (returns,)
 
 
-def matrices(cell: Cell, in_scale: str | None = None) -> FloatArray:
+def matrices(
+    cell: Cell,
+    in_scale: str | None = None,
+) -> FloatArray:
     """The matrices R (S, N, N) in a scale, the one that leads if none is given; NaN
     where not evaluated."""
     name = in_scale or scale([cell])
-    return np.array([_matrix(cell, str(seed), name, cell) for seed in cell["seeds"]])
+    found = [_matrix(cell, str(seed), name, cell) for seed in cell["seeds"]]
+    return np.array(found)
 
 
-def seed_values(cell: Cell, metric: str, in_scale: str) -> dict[str, float | None]:
+def seed_values(
+    cell: Cell,
+    metric: str,
+    in_scale: str,
+) -> dict[str, float | None]:
     """A metric's value per seed; fidelity is the same in every scale, a scale that the
     cell lacks gives None."""
-    name = metric if metric.startswith("fidelity") else metric + SUFFIXES[in_scale]
-    return {str(seed): cell["per_seed"][str(seed)].get(name) for seed in cell["seeds"]}
+    suffix = "" if metric.startswith("fidelity") else SUFFIXES[in_scale]
+    found = {}
+    for seed in map(str, cell["seeds"]):
+        found[seed] = cell["per_seed"][seed].get(metric + suffix)
+    return found
 
 
-def estimate(cell: Cell, metric: str, in_scale: str) -> Estimate | None:
+def estimate(
+    cell: Cell,
+    metric: str,
+    in_scale: str,
+) -> Estimate | None:
     """A metric's estimate over the seeds that define it; None where none does."""
-    values = [v for v in seed_values(cell, metric, in_scale).values() if v is not None]
+    by_seed = seed_values(cell, metric, in_scale)
+    values = [value for value in by_seed.values() if value is not None]
     if not values:
         return None
     return interval(values, possible=possible(metric + SUFFIXES[in_scale]))
@@ -102,7 +123,8 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     metrics = ["per" + SUFFIXES[name] for name in common_scales(cells)]
 
     def place(cell: Cell) -> list[float]:
-        return [-float(cell["aggregate"][metric]["mean"]) for metric in metrics]
+        aggregate = cell["aggregate"]
+        return [-float(aggregate[metric]["mean"]) for metric in metrics]
 
     return sorted(cells, key=place)
 
@@ -110,29 +132,42 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:
     """The cells with `forward_transfer` per seed, against the same seed of the
     single-task cell, if one is there."""
-    alone = next((cell for cell in cells if cell["method"] == SINGLE_TASK), None)
-    if alone is None:
+    alone = [cell for cell in cells if cell["method"] == SINGLE_TASK]
+    if not alone:
         return list(cells)
-    return [
-        cell if cell is alone else {**cell, "per_seed": _with_transfer(cell, alone)}
-        for cell in cells
-    ]
+    found = []
+    for cell in cells:
+        if cell is not alone[0]:
+            cell = {**cell, "per_seed": _with_transfer(cell, alone[0])}
+        found.append(cell)
+    return found
 
 
-def _with_transfer(cell: Cell, alone: Cell) -> dict[str, Any]:
+def _with_transfer(
+    cell: Cell,
+    alone: Cell,
+) -> dict[str, Any]:
+    """The cell's metrics per seed, with forward transfer in every scale that both
+    have."""
     extended = dict(cell["per_seed"])
-    shown = [name for name in scales([cell]) if name != "success" or "success" in alone]
     for seed in extended.keys() & alone["matrix"].keys():
-        for name in shown:
-            own, other = (_matrix(c, seed, name, cell) for c in (cell, alone))
-            found = forward_transfer(own, np.diagonal(other))
-            extended[seed] = extended[seed] | {
-                f"forward_transfer{SUFFIXES[name]}": found
-            }
+        for name in scales([cell]):
+            if name == "success" and "success" not in alone:
+                continue
+            own = _matrix(cell, seed, name, cell)
+            independent = np.diagonal(_matrix(alone, seed, name, cell))
+            metric = f"forward_transfer{SUFFIXES[name]}"
+            transfer = forward_transfer(own, independent)
+            extended[seed] = extended[seed] | {metric: transfer}
     return extended
 
 
-def _matrix(cell: Cell, seed: str, in_scale: str, measure: Cell) -> FloatArray:
+def _matrix(
+    cell: Cell,
+    seed: str,
+    in_scale: str,
+    measure: Cell,
+) -> FloatArray:
     """One seed's R (N, N) in a scale, normalised by the references of `measure`."""
     if in_scale == "success":
         return np.array(cell["success"]["matrix"][seed], np.float64)
@@ -143,19 +178,19 @@ def _matrix(cell: Cell, seed: str, in_scale: str, measure: Cell) -> FloatArray:
     return normalise(returns, references.random, references.expert)
 
 
-def _check_comparable(first: Cell, other: Cell) -> None:
+def _check_comparable(
+    first: Cell,
+    other: Cell,
+) -> None:
+    names = f"cells {first['cell']} and {other['cell']}"
     for key in ("suite", "quality", "tasks"):
         if first[key] != other[key]:
             raise DataError(
-                f"cells {first['cell']} and {other['cell']} cannot be compared: "
-                f"{key} is {first[key]} and {other[key]}; it has to be the same"
+                f"{names} cannot be compared: {key} is {first[key]} and {other[key]};"
+                " it has to be the same"
             )
-    if (
-        first["references"]
-        and other["references"]
-        and first["references"] != other["references"]
-    ):
+    both = first["references"] and other["references"]
+    if both and first["references"] != other["references"]:
         raise DataError(
-            f"cells {first['cell']} and {other['cell']} were normalised by different"
-            " references; evaluate again"
+            f"{names} were normalised by different references; evaluate again"
         )

@@ -10,7 +10,11 @@ from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.errors import DataError
 
 
-def with_block(page: str, name: str, block: str) -> str:
+def with_block(
+    page: str,
+    name: str,
+    block: str,
+) -> str:
     """The page with `block` (Markdown) between its two markers.
 
     Raises:

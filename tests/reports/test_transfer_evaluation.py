@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from oer_pipeline.reports.elsewhere import elsewhere_table
+from oer_pipeline.reports.transfer_evaluation import transfer_table
 
 
 def episodes(solved: int | None, of: int = 4) -> pd.DataFrame:
@@ -21,7 +21,7 @@ def episodes(solved: int | None, of: int = 4) -> pd.DataFrame:
 
 def test_success_leads_where_there_is_any() -> None:
     seeds = {0: episodes(4), 1: episodes(3), 2: episodes(4)}
-    table = elsewhere_table({"task_2": seeds}, 1)
+    table = transfer_table({"task_2": seeds}, 1)
     assert table.titles == (
         "task",
         "scale",
@@ -41,7 +41,7 @@ def test_success_leads_where_there_is_any() -> None:
 
 
 def test_without_success_the_table_is_as_it_was() -> None:
-    table = elsewhere_table({"task_2": {0: episodes(None)}}, 1)
+    table = transfer_table({"task_2": {0: episodes(None)}}, 1)
     assert table.titles == (
         "task",
         "scale",

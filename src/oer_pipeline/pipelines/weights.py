@@ -1,0 +1,39 @@
+"""Policies of all seeds, from and to what Kedro's datasets hold of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from oer_pipeline.learners.policies import Policies
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Weights: TypeAlias = "tuple[dict[str, Tensor], dict[str, Any]]"
+"""Tensors by name, and a header."""
+
+
+def policies_by_seed(
+    weights_by_seed: Mapping[int, Weights], seeds: Sequence[int]
+) -> dict[int, Policies]:
+    """Each seed's policies alone."""
+    return {seed: Policies.from_tensors(*weights_by_seed[seed]) for seed in seeds}
+
+
+def stacked_policies(
+    weights_by_seed: Mapping[int, Weights], seeds: Sequence[int]
+) -> Policies:
+    """All seeds' policies, a member per seed in the order of `seeds`."""
+    return Policies.stack(list(policies_by_seed(weights_by_seed, seeds).values()))
+
+
+def weights_by_seed(
+    policies: Policies, seeds: Sequence[int], **about: Any
+) -> dict[int, Weights]:
+    """Each member's tensors, and its header with what else is said `about` all."""
+    found = {}
+    for member, seed in enumerate(seeds):
+        own = policies.member(member)
+        found[seed] = (own.tensors(), {**own.header(), **about})
+    return found

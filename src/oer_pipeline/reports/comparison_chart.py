@@ -1,0 +1,87 @@
+"""Methods side by side: PER and forgetting, with intervals and every seed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oer_pipeline.metrics.intervals import Estimate
+from oer_pipeline.reports.cell_metrics import TITLES, Cell, estimate, ranked, scale
+from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
+from oer_pipeline.reports.palette import PALETTE
+
+PANELS = {"per": "PER (higher is better)", "forgetting": "forgetting (lower is better)"}
+COLOUR = PALETTE[0]
+SEEDS_COLOUR = PALETTE[1]
+BELOW = 0.22  # rows: seeds lie under their mean, so that neither hides the other
+
+
+def chart(cells: Sequence[Cell]) -> Chart:
+    """A panel per metric, a row per method in order of PER: seeds as points, mean and
+    interval as bars.
+
+    Raises:
+        DataError: cells that may not be compared (`cell_metrics.ranked`).
+    """
+    order = ranked(cells)
+    in_scale = scale(order)
+    methods = [cell["cell"] for cell in order]
+    panels: list[Panel] = []
+    for metric, title in PANELS.items():
+        layers: list[Series] = []
+        for row, cell in enumerate(order):
+            layers += _row(cell["cell"], estimate(cell, metric, in_scale), row)
+        names = methods if not panels else [""] * len(methods)
+        rows = Axis(names=ticks(names), limits=(len(methods) - 0.5, -0.5))
+        panels.append(Panel(layers, y=rows, title=f"{title}, {TITLES[in_scale]}"))
+    size = (9.0, 1.4 + 0.55 * len(order))
+    return Chart(_title(order), panels, size, columns=len(PANELS))
+
+
+def _row(
+    method: str,
+    found: Estimate | None,
+    row: int,
+) -> list[Series]:
+    """A method's interval, mean and seeds; nothing where the metric is undefined."""
+    if found is None:
+        return []
+    told = f"{method}: {found.mean:.1f}"
+    layers = []
+    if found.low is not None and found.high is not None:
+        told += f" [{found.low:.1f}, {found.high:.1f}]"
+        ends = (found.low, found.high)
+        layers.append(
+            Series(
+                ends,
+                (row, row),
+                COLOUR,
+                line=3,
+                hover=(told, told),
+            )
+        )
+    layers.append(
+        Series(
+            [found.mean],
+            [row],
+            COLOUR,
+            marker=20,
+            symbol="bar",
+            hover=[told],
+        )
+    )
+    seeds = Series(
+        found.values,
+        [row + BELOW] * found.seeds,
+        SEEDS_COLOUR,
+        marker=8,
+        opacity=0.8,
+        hover=[f"{method}, one seed: {value:.1f}" for value in found.values],
+    )
+    return [*layers, seeds]
+
+
+def _title(cells: Sequence[Cell]) -> str:
+    first = cells[0]
+    some_interval = any(cell["aggregate"]["per"]["low"] is not None for cell in cells)
+    what = "mean, 95 % interval" if some_interval else "mean"
+    return f"{first['suite']}, {first['quality']}: {what}, each seed as a point"

@@ -1,0 +1,22 @@
+"""Colours that colour-blind readers tell apart."""
+
+from __future__ import annotations
+
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#7F5F00",
+    "#444444",
+)  # after Okabe and Ito
+GREY = "#B8B8B8"
+SCALE = "viridis"
+"""Colours of numbers, from low to high."""
+
+
+def colour(index: int) -> str:
+    """The palette's colour, from the start again when it is used up."""
+    return PALETTE[index % len(PALETTE)]

@@ -1,0 +1,131 @@
+"""What the charts of a cell and of a comparison show."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+
+from oer_pipeline.reports import comparison_chart, heatmap, returns
+from oer_pipeline.reports.chart import Chart, Heat, Series
+from oer_pipeline.reports.chart_png import png
+
+Make = Callable[..., dict[str, Any]]
+
+
+def heat(chart: Chart) -> Heat:
+    [layer] = chart.panels[0].layers
+    assert isinstance(layer, Heat)
+    return layer
+
+
+def lines(chart: Chart, panel: int = 0) -> list[Series]:
+    layers = list(chart.panels[panel].layers)
+    assert all(isinstance(layer, Series) for layer in layers)
+    return layers  # type: ignore[return-value]
+
+
+def test_heatmap_holds_the_mean_of_seeds_normalised(cell: Make) -> None:
+    shown = heat(heatmap.chart(cell()))
+    np.testing.assert_allclose(shown.values, [[89, np.nan], [79, 90]])
+    assert shown.limits == (0, 100)
+    first, second = shown.hover
+    assert first == ["after run: 89.0 on run", ""]
+    assert second == ["after back: 79.0 on run", "after back: 90.0 on back"]
+    assert heat(heatmap.chart(cell(references=None))).values[0, 0] == pytest.approx(-22)
+
+
+def test_rows_of_the_heatmap_run_down_and_bear_the_tasks_names(cell: Make) -> None:
+    panel = heatmap.chart(cell()).panels[0]
+    assert panel.x.names == panel.y.names == {0.0: "run", 1.0: "back"}
+    assert panel.y.limits == (1.5, -0.5)
+    assert panel.x.limits == (-0.5, 1.5)
+
+
+def test_returns_draw_each_task_from_when_it_was_learned(cell: Make) -> None:
+    shown = lines(returns.chart(cell()))
+    assert len(shown) == 2 * (3 + 1)
+    means = {line.name: list(line.y) for line in shown if line.in_legend}
+    assert means == {"run": pytest.approx([89, 79]), "back": pytest.approx([90])}
+    assert [list(line.x) for line in shown if line.name == "back"] == [[1.0]] * 4
+    assert shown[0].hover == [
+        "run, seed 0: 90.0 after run",
+        "run, seed 0: 80.0 after back",
+    ]
+
+
+def test_comparison_draws_no_interval_for_two_seeds(cell: Make) -> None:
+    chart = comparison_chart.chart([cell("three", 20.0), cell("two", 0.0, seeds=2)])
+    rows = {0: "two", 1: "three"}
+    assert chart.panels[0].y.names == rows
+    drawn = {row: [s for s in lines(chart) if s.y[0] // 1 == row] for row in rows}
+    assert [len(series.x) for series in drawn[0]] == [1, 2]  # mean, seeds
+    assert [len(series.x) for series in drawn[1]] == [2, 1, 3]  # interval first
+    low, high = drawn[1][0].x
+    assert low <= drawn[1][1].x[0] <= high
+    assert drawn[1][0].hover[0] == "three: 84.5 [83.3, 85.7]"
+
+
+def test_comparison_leaves_out_what_is_undefined(cell: Make) -> None:
+    single = cell(tasks=["run"], matrices={0: np.array([[-20.0]])}, fidelity=None)
+    chart = comparison_chart.chart([single])
+    assert [len(panel.layers) for panel in chart.panels] == [2, 0]  # no forgetting
+    assert png(chart).startswith(b"\x89PNG")
+
+
+def test_one_task_and_a_constant_matrix_can_be_drawn(cell: Make) -> None:
+    single = cell(
+        tasks=["run"], matrices={0: np.array([[-20.0]])}, references=None, fidelity=None
+    )
+    for chart in (heatmap.chart(single), returns.chart(single)):
+        assert png(chart).startswith(b"\x89PNG")
+
+
+def test_only_the_last_row_can_be_drawn(cell: Make) -> None:
+    multitask = cell(
+        matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])}, fidelity=None
+    )
+    assert np.isnan(heat(heatmap.chart(multitask)).values[0]).all()
+    assert png(returns.chart(multitask)).startswith(b"\x89PNG")
+    compared = comparison_chart.chart([multitask, cell("er")])
+    assert png(compared).startswith(b"\x89PNG")
+
+
+def test_figures_lead_with_success_and_can_show_returns(solving: Make) -> None:
+    cell = solving()
+    success = heatmap.chart(cell)
+    np.testing.assert_allclose(heat(success).values, [[91, np.nan], [61, 90]])
+    assert heat(success).label == "success (% of episodes)"
+    normalised = heat(heatmap.chart(cell, "normalised"))
+    assert normalised.values[1, 0] == pytest.approx(79)
+    curves = returns.chart(cell)
+    assert curves.panels[0].y.label == "success (% of episodes)"
+    runs = [line for line in lines(curves) if line.name == "run" and line.in_legend]
+    assert [list(line.y) for line in runs] == [pytest.approx([91, 61])]
+    assert returns.chart(cell, "raw").panels[0].y.label == "undiscounted return"
+
+
+def test_several_scales_are_panels_in_a_column(solving: Make) -> None:
+    for make in (heatmap.chart, returns.chart):
+        both = make(solving(), "success", "raw")
+        alone = make(solving(), "success")
+        assert (both.rows, both.columns, alone.rows) == (2, 1, 1)
+        assert both.size[1] == 2 * alone.size[1]
+        labels = [panel.x.label + panel.y.label for panel in both.panels]
+        assert len(set(labels)) == 2
+        assert "success and return" in both.title
+
+
+def test_a_comparison_is_drawn_in_success(solving: Make) -> None:
+    cells = [solving("er", 20.0), solving("oer", 80.0, lost=160.0)]
+    chart = comparison_chart.chart(cells)
+    assert [panel.title for panel in chart.panels] == [
+        "PER (higher is better), success (%)",
+        "forgetting (lower is better), success (%)",
+    ]
+    assert chart.panels[0].y.names == {0.0: "oer", 1.0: "er"}
+    assert chart.panels[1].y.names == {0.0: "", 1.0: ""}
+    means = [series.x[0] for series in lines(chart) if series.symbol == "bar"]
+    assert means[0] == pytest.approx(85.5)
