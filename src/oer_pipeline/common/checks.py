@@ -11,6 +11,7 @@ from collections.abc import Collection, Sequence
 from itertools import pairwise
 from math import inf
 from numbers import Integral, Real
+from typing import TypeGuard
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 
@@ -29,6 +30,16 @@ MOST_WEIGHTS = 2**27
 """Between the hidden layers of networks that are held at once: 0.5 GiB."""
 MOST_ACTIVATIONS = 2**31
 """Of the hidden layers for one batch: 8 GiB."""
+
+
+def is_whole(value: object) -> TypeGuard[int]:
+    """Whether it is a whole number; true and false are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether it is a real number, infinite ones included; true and false are none."""
+    return isinstance(value, Real) and not isinstance(value, bool)
 
 
 def known(name: str, value: object, good: Collection[str]) -> None:
@@ -60,7 +71,7 @@ def between(
         low_excluded: `low` itself is too low.
         high_excluded: `high` itself is too high.
     """
-    if isinstance(value, bool) or not isinstance(value, Real):
+    if not is_number(value):
         raise ConfigurationError(f"{name} is {value!r}; it has to be a number")
     try:
         number = float(value)
@@ -77,7 +88,7 @@ def between(
 
 def whole(name: str, value: object, low: int, high: int) -> None:
     """Raise a ConfigurationError unless `value` is a whole number, `low` to `high`."""
-    if isinstance(value, bool) or not isinstance(value, Integral):
+    if not is_whole(value):
         raise ConfigurationError(f"{name} is {value!r}; it has to be a whole number")
     if not low <= int(value) <= high:
         raise ConfigurationError(

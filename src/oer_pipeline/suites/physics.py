@@ -5,12 +5,12 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from numbers import Real
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+from oer_pipeline.common.checks import is_number
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray
 
@@ -25,11 +25,7 @@ def number(name: str, value: Any) -> float:
     Raises:
         ConfigurationError: it is no finite number.
     """
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, Real)
-        or not math.isfinite(value)
-    ):
+    if not is_number(value) or not math.isfinite(value):
         raise ConfigurationError(f"{name} is {value!r}; it takes a finite number")
     return float(value)
 

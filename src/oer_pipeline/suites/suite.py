@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from oer_pipeline.common.checks import is_whole
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.suites.ant_dir import AntDir
 from oer_pipeline.suites.cheetah_vel import CheetahVel
@@ -137,7 +138,7 @@ class Suite:
         """
         where = f"suite {self.name}"
         most = len(self.tasks)
-        if not _is_whole(number) or not 1 <= number <= most:
+        if not is_whole(number) or not 1 <= number <= most:
             raise ConfigurationError(f"tasks is {number!r}; {where} has 1 to {most}")
         shuffled = _shuffled(where, self.tasks, order_seed)
         tasks = []
@@ -181,7 +182,7 @@ class Suite:
             raise ConfigurationError(
                 f"{where}: unknown family {family!r}; {choices(FAMILIES, str(family))}"
             )
-        if not _is_whole(horizon) or horizon < 1:
+        if not is_whole(horizon) or horizon < 1:
             raise ConfigurationError(
                 f"{where}: horizon is {horizon!r}; it takes a number of steps, such"
                 " as 200"
@@ -231,15 +232,10 @@ def _task(
     return Task(suite, index, family, parameters, horizon, source)
 
 
-def _is_whole(number: Any) -> bool:
-    """Whether it is an int; YAML's true and false are none."""
-    return isinstance(number, int) and not isinstance(number, bool)
-
-
 def _shuffled(where: str, tasks: Sequence[Any], seed: Any) -> list[Any]:
     if seed is None:
         return list(tasks)
-    if not _is_whole(seed) or seed < 0:
+    if not is_whole(seed) or seed < 0:
         raise ConfigurationError(
             f"{where}: order_seed is {seed!r}; it takes 0, 1, ..., or null for the"
             " order as listed"

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from oer_pipeline.common.checks import is_whole
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 
@@ -66,7 +67,7 @@ def checked_horizon(metadata: Mapping[str, Any], where: str) -> int | None:
     horizon = metadata.get(HORIZON)
     if horizon is None:
         return None
-    if isinstance(horizon, bool) or not isinstance(horizon, int) or horizon < 1:
+    if not is_whole(horizon) or horizon < 1:
         raise DataError(
             f"{where}: metadata horizon is {horizon!r}; it takes a number of steps"
         )

@@ -190,11 +190,12 @@ def terminals_to_timeouts(
         choice: `Source.terminals_at_horizon`.
     """
     columns = draft.columns
+    terminal = columns["terminal"]
     last_step = columns["step"] == horizon - 1
-    at_horizon = columns["terminal"] & last_step
+    at_horizon = terminal & last_step
     rows = np.flatnonzero(at_horizon)
     if choice == "timeout":
-        columns["terminal"] &= ~at_horizon
+        terminal &= ~at_horizon
         columns["timeout"] |= at_horizon
         draft.repairs["terminals_to_timeouts"] = int(rows.size)
     elif rows.size and choice is None and not draft.native:
@@ -222,15 +223,16 @@ def derive_next_observations(draft: Draft, where: str) -> None:
         return
     observation = columns["observation"]
     last = last_rows(columns["episode"])
+    timeout = columns["timeout"]
     dropped = last & ~columns["terminal"]
     has_row_before = columns["step"] > 0
-    moved = np.flatnonzero(dropped & columns["timeout"] & has_row_before)
-    columns["timeout"][moved - 1] = True
+    moved = np.flatnonzero(dropped & timeout & has_row_before)
+    timeout[moved - 1] = True
     next_observation = np.concatenate((observation[1:], observation[-1:]))
     next_observation[last] = observation[last]
     columns["next_observation"] = next_observation
     # A million rows are 80 MB, and each column is copied below.
-    del observation, next_observation
+    del observation, next_observation, timeout
     kept = ~dropped
     if not kept.any():
         raise DataError(

@@ -11,6 +11,7 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.common.checks import is_number
 from oer_pipeline.common.errors import ConfigurationError, choices
 
 SUFFIXES = {".hdf5": "d4rl", ".h5": "d4rl", ".npz": "npz", ".parquet": "parquet"}
@@ -218,8 +219,7 @@ class Source:
                     f"{where}: unknown reference {name!r};"
                     f" {choices(REFERENCES, str(name))}"
                 )
-            is_number = isinstance(mean, int | float) and not isinstance(mean, bool)
-            if not is_number or not math.isfinite(mean):
+            if not is_number(mean) or not math.isfinite(mean):
                 raise ConfigurationError(
                     f"{where}: reference {name} is {mean!r}; it takes a mean return"
                 )
