@@ -11,8 +11,9 @@ import yaml
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.loading import build
-from oer_pipeline.orchestration.context import with_tuned
-from oer_pipeline.orchestration.plan import Plan, parse_seeds, resolve
+from oer_pipeline.common.ranges import parse_seeds
+from oer_pipeline.orchestration.configuration import with_tuned
+from oer_pipeline.orchestration.plan import Plan, resolve
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (
@@ -39,7 +40,7 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         2.7,
     ]
     assert made.selector is not None
-    assert made.selector["uses_model"]
+    assert made.selector.uses_model
 
 
 def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:

@@ -1,4 +1,4 @@
-"""One file a seed behind one dataset name, and the list of seeds in force.
+"""One file per seed behind one dataset name, and the list of seeds in force.
 
 A runner may narrow `seeds` while a node runs, so that only the seeds that lack a result
 are loaded, made and saved.
@@ -28,9 +28,10 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
         seeds: Sequence[int],
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._type, self._arguments = _resolved(dataset)
+        self.inner_class, self._arguments = _resolved(dataset)
         self._name = dataset if isinstance(dataset, str) else dataset["type"]
-        self._path, self._file = Path(path), file
+        self._path = Path(path)
+        self._file = file
         self.seeds = [int(seed) for seed in seeds]
         self.metadata = metadata
 
@@ -38,8 +39,7 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
         return {seed: self.of(seed).load() for seed in self.seeds}
 
     def save(self, data: Mapping[int, Any]) -> None:
-        strange = [seed for seed in data if seed not in self.seeds]
-        if strange or not data:
+        if not data or not set(data) <= set(self.seeds):
             raise DataError(
                 f"{self._path}: values for seeds {sorted(data)}; the seeds in force are"
                 f" {self.seeds}"
@@ -49,11 +49,16 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
 
     def paths(self) -> dict[int | None, Path]:
         """Seed -> file."""
-        return {seed: self._path / f"seed_{seed}" / self._file for seed in self.seeds}
+        files: dict[int | None, Path] = {}
+        for seed in self.seeds:
+            files[seed] = self._path / f"seed_{seed}" / self._file
+        return files
 
     def of(self, seed: int) -> AbstractDataset[Any, Any]:
         """One seed's own dataset."""
-        return self._type(filepath=str(self.paths()[seed]), **self._arguments)
+        file = str(self.paths()[seed])
+        inner: Callable[..., AbstractDataset[Any, Any]] = self.inner_class
+        return inner(filepath=file, **self._arguments)
 
     def _exists(self) -> bool:
         return all(self.of(seed).exists() for seed in self.seeds)
@@ -95,7 +100,7 @@ class SeedsDataset(AbstractDataset[list[int], list[int]]):
 
 def _resolved(
     dataset: str | dict[str, Any],
-) -> tuple[Callable[..., AbstractDataset[Any, Any]], dict[str, Any]]:
+) -> tuple[type[AbstractDataset[Any, Any]], dict[str, Any]]:
     """Class and arguments of an inner dataset, found as Kedro finds them, this
     package's short names first.
 
@@ -105,8 +110,8 @@ def _resolved(
     import oer_pipeline.datasets as own
 
     config = {"type": dataset} if isinstance(dataset, str) else dict(dataset)
-    if "filepath" in config:
-        given = config["filepath"]
+    given = config.get("filepath")
+    if given is not None:
         raise ConfigurationError(
             f"the inner dataset has a filepath, {given!r}; path and file say where it"
             " lies"

@@ -6,9 +6,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from mlflow.entities import Metric
 
 CURVE_POINTS = 200
+MOST_PARAMETERS = 100
+"""That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
@@ -37,11 +39,21 @@ class CellRun:
 
 
 def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun:
-    """Open the cell's run with its tags and all its parameters."""
+    """Open the cell's run with its tags and all its parameters.
+
+    Args:
+        experiment: its name; kedro-mlflow has made it.
+        plan: of the run.
+        run_params: as Kedro's hooks get them.
+    """
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
     client = MlflowClient()
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise LookupError(f"there is no experiment {experiment}")
+    number = found.experiment_id
     stages = sorted(run_params.get("pipeline_names") or ["__default__"])
     of_cell = bool(set(stages) & CELL_STAGES)
     tags = {
@@ -56,23 +68,21 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
             "seeds": "+".join(map(str, plan.seeds)),
         }
     tags["git_commit"] = _git_commit()
-    run = client.create_run(
-        experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]
-    ).info.run_id
-    hidden = (
-        "learners.",
-        "selectors.",
-        "sequence.",
-        "chosen.first_learner.",
-        "hardware.",
-        "cell.",
-        "heads.",
-        "elsewhere_tasks.",
-        "judging_selectors.",
-    )
-    flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]
-    client.log_batch(run, params=[Param(key, str(value)) for key, value in flat[:100]])
-    return CellRun(client, experiment, run, plan)
+    name = plan.cell if of_cell else tags["stages"]
+    run = client.create_run(number, tags=tags, run_name=name).info.run_id
+    parameters = [Param(key, str(value)) for key, value in logged_parameters(plan)]
+    client.log_batch(run, params=parameters[:MOST_PARAMETERS])
+    return CellRun(client, number, run, plan)
+
+
+def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
+    """Dotted names and values: what was asked, and which learner, base and selector
+    were chosen."""
+    asked = plan.asked.settings | {"seeds": list(plan.seeds), "quality": plan.quality}
+    chosen: dict[str, Any] = {"learner": plan.chosen.learner.as_parameters()}
+    if plan.selector is not None:
+        chosen["selector"] = plan.selector.as_parameters()
+    yield from _flat(asked | {"chosen": chosen})
 
 
 def finish(
@@ -106,18 +116,8 @@ def _log_seed(
 ) -> None:
     """A child run with the seed's success and returns by task (step: tasks learned),
     metrics and curves."""
-    curves = [
-        (n, t)
-        for n in produced
-        if n.endswith(".curves")
-        for t in _of_seed(catalog, n, seed)
-    ]
-    returns = [
-        (n, t)
-        for n in produced
-        if n.endswith(".returns")
-        for t in _of_seed(catalog, n, seed)
-    ]
+    curves = _tables(catalog, produced, ".curves", seed)
+    returns = _tables(catalog, produced, ".returns", seed)
     if not curves and not returns:
         return
     tags = {
@@ -129,14 +129,12 @@ def _log_seed(
     child = cell.client.create_run(
         cell.experiment, tags=tags, run_name=f"{cell.plan.cell} seed {seed}"
     ).info.run_id
-    metrics = [
-        m for name, table in curves for m in _curve_metrics(name.split(".")[0], table)
-    ]
-    metrics += [
-        m
-        for name, table in returns
-        for m in _return_metrics(int(name.split(".")[0].split("_")[1]), table)
-    ]
+    metrics: list[Metric] = []
+    for name, table in curves.items():
+        metrics.extend(_curve_metrics(name.split(".")[0], table))
+    for name, table in returns.items():
+        learned = int(name.split(".")[0].split("_")[1])
+        metrics.extend(_return_metrics(learned, table))
     if "metrics" in produced and catalog.exists("metrics"):
         own = catalog.load("metrics")["per_seed"].get(str(seed), {})
         metrics += [
@@ -184,7 +182,7 @@ def _log_artefacts(
     `artefacts.json`."""
     listing = {}
     for name in produced:
-        for member, path in catalog[name].paths().items():
+        for member, path in (files_of(catalog[name]) or {}).items():
             if not path.is_file():
                 continue
             folder = (
@@ -205,11 +203,16 @@ def _log_artefacts(
     )
 
 
-def _of_seed(catalog: CatalogProtocol[Any, Any], name: str, seed: int) -> list[Any]:
-    """The seed's table, if it is there."""
-    dataset: Any = catalog[name]
-    path: Path = dataset.paths()[seed]
-    return [dataset.of(seed).load()] if path.is_file() else []
+def _tables(
+    catalog: CatalogProtocol[Any, Any], produced: Sequence[str], ending: str, seed: int
+) -> dict[str, Any]:
+    """The seed's tables that are there, by the name of their dataset."""
+    found = {}
+    for name in produced:
+        dataset: Any = catalog[name]
+        if name.endswith(ending) and dataset.paths()[seed].is_file():
+            found[name] = dataset.of(seed).load()
+    return found
 
 
 def _metric(name: str, value: float, step: int = 0) -> Metric:

@@ -4,12 +4,13 @@ velocities, 50 walkers."""
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.ranges import read_ranges
 
 Parameters = Mapping[str, Any]
 
@@ -40,20 +41,11 @@ def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
             f"{where}: family {family!r} has no list of tasks; list the tasks'"
             " parameters instead"
         )
-    chosen: list[int] = []
-    for part in (
-        ids
-        if isinstance(ids, Sequence) and not isinstance(ids, str)
-        else str(ids).split("+")
-    ):
-        first, _, last = str(part).strip().partition("-")
-        if not first.isdecimal() or (last and not last.isdecimal()):
-            raise ConfigurationError(
-                f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
-                " numbers"
-            )
-        chosen += range(
-            int(first), min(int(last or first), int(first) + len(known)) + 1
+    chosen = read_ranges(ids, len(known))
+    if chosen is None:
+        raise ConfigurationError(
+            f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
+            " numbers"
         )
     wrong = sorted(
         {i for i in chosen if i >= len(known)}

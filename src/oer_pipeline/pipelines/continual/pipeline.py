@@ -37,7 +37,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
         trains = [_train_one(names[:k], plan.selector is not None) for k in stops]
     evaluates = [_evaluate(names[: k + 1], k) for k in stops]
     selects = [
-        _select(name, plan.selector["uses_model"])
+        _select(name, plan.selector.uses_model)
         for name in names
         if plan.selector is not None
     ]
