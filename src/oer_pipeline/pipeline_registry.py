@@ -9,7 +9,14 @@ from kedro.pipeline import Pipeline
 from oer_pipeline.orchestration.configuration import plan_of_files
 from oer_pipeline.orchestration.plan import Plan
 
-STAGES = ("collection", "ingestion", "dynamics", "continual", "evaluation", "reporting")
+STAGES = (
+    "collection",
+    "ingestion",
+    "dynamics",
+    "continual",
+    "evaluation",
+    "reporting",
+)
 OTHERS = ("comparison", "judging")
 PIPELINES = (*STAGES, *OTHERS, "__default__")
 
@@ -31,24 +38,31 @@ def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
     made = {}
     for name in (*STAGES, *OTHERS):
         module = import_module(f"oer_pipeline.pipelines.{name}.pipeline")
-        made[name] = with_shared_data(module.create_pipeline(plan), plan)
-    uses_model = plan.selector is not None and plan.selector.uses_model
+        stage = module.create_pipeline(plan)
+        made[name] = with_shared_data(stage, plan)
+    selector = plan.selector
+    uses_model = selector is not None and selector.uses_model
     default = Pipeline([])
     for name in STAGES:
         if name != "dynamics" or uses_model:
             default += made[name]
-    return {**made, "__default__": default}
+    made["__default__"] = default
+    return made
 
 
 def with_shared_data(stage: Pipeline, plan: Plan) -> Pipeline:
     """The stage with what the first of equal tasks has in place of what the later ones
     would have."""
     first = {}
+    wanted = stage.inputs()
     for task in plan.tasks:
-        if task in plan.distinct:
+        like = plan.data_of(task)
+        if like == task.name:
             continue
         for what in SHARED:
             own = f"{task.name}.{what}"
-            if own in stage.inputs():
-                first[own] = f"{plan.data_of(task)}.{what}"
-    return Pipeline(stage, inputs=first) if first else stage
+            if own in wanted:
+                first[own] = f"{like}.{what}"
+    if not first:
+        return stage
+    return Pipeline(stage, inputs=first)

@@ -231,7 +231,7 @@ def test_the_remedy_names_the_stage(
     _, path = stages["dynamics"].one_of("transitions")
     restored(path)
     lose_record(path, path)
-    with pytest.raises(OERError, match="first: kedro run --pipelines=ingestion$"):
+    with pytest.raises(OERError, match=r"first: kedro run --pipelines=ingestion$"):
         stages["dynamics"].check()
 
 

@@ -27,7 +27,6 @@ PUBLIC = {
     "kedro.framework.session",
     "kedro.framework.startup",
     "kedro.io",
-    "kedro.io.core",
     "kedro.pipeline",
     "kedro.pipeline.node",
     "kedro.runner",

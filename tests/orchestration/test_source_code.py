@@ -10,11 +10,8 @@ import pytest
 
 from oer_pipeline.common import plugins
 from oer_pipeline.orchestration import source_code
-from oer_pipeline.orchestration.source_code import (
-    classes_named,
-    code_hash,
-    modules_used,
-)
+from oer_pipeline.orchestration.dotted_paths import classes_named
+from oer_pipeline.orchestration.source_code import code_hash, modules_used
 from oer_pipeline.pipelines.continual.nodes import select_without_model as node
 
 FILES = {

@@ -16,34 +16,45 @@ from typing import Any
 
 import numpy as np
 
+Told = dict[str, Any]
+Around = tuple[int, ...]
+PLAIN = (bool, int, float, str, type(None))
+
 
 def digest(facts: Any) -> str:
     """SHA-256 of `facts`; equal facts have equal digests in every process."""
-    return hashlib.sha256(_text(_plain(facts, ())).encode()).hexdigest()
+    text = _text(_plain(facts, ()))
+    return _hash(text.encode())
+
+
+def _hash(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _text(plain: Any) -> str:
     return json.dumps(plain, sort_keys=True)
 
 
-def _plain(value: Any, around: tuple[int, ...]) -> Any:
+def _plain(value: Any, around: Around) -> Any:
     """`value` as JSON can hold it.
 
     Args:
         value: anything.
         around: identities of the objects that it lies in, which end a circle.
     """
-    if value is None or isinstance(value, bool | int | float | str):
+    if isinstance(value, PLAIN):
         return value
-    if id(value) in around:
-        return {"the one around it": around.index(id(value))}
-    inner = (*around, id(value))
+    identity = id(value)
+    if identity in around:
+        return {"the one around it": around.index(identity)}
+    inner = (*around, identity)
     if isinstance(value, Mapping):
         return _plain_mapping(value, inner)
     if isinstance(value, list | tuple):
         return [_plain(item, inner) for item in value]
     if isinstance(value, AbstractSet):
-        return {"set": sorted(_text(_plain(item, inner)) for item in value)}
+        members = [_text(_plain(item, inner)) for item in value]
+        return {"set": sorted(members)}
     if isinstance(value, PurePath):
         return {"path": value.as_posix()}
     array = _array(value)
@@ -54,11 +65,18 @@ def _plain(value: Any, around: tuple[int, ...]) -> Any:
     return _plain_object(value, inner)
 
 
-def _plain_mapping(value: Mapping[Any, Any], around: tuple[int, ...]) -> Any:
-    if all(isinstance(key, str) for key in value):
-        return {key: _plain(item, around) for key, item in value.items()}
-    pairs = [[_plain(k, around), _plain(item, around)] for k, item in value.items()]
-    return {"pairs": sorted(pairs, key=_text)}
+def _plain_mapping(value: Mapping[Any, Any], around: Around) -> Told:
+    named = {}
+    pairs = []
+    for key, item in value.items():
+        inside = _plain(item, around)
+        if isinstance(key, str):
+            named[key] = inside
+        else:
+            pairs.append([_plain(key, around), inside])
+    if not pairs:
+        return named
+    return {"named": named, "pairs": sorted(pairs, key=_text)}
 
 
 def _array(value: Any) -> Any:
@@ -70,19 +88,22 @@ def _array(value: Any) -> Any:
     return None
 
 
-def _plain_array(array: Any) -> dict[str, Any]:
+def _plain_array(array: Any) -> Told:
     return {
         "dtype": str(array.dtype),
         "shape": list(array.shape),
-        "content": hashlib.sha256(array.tobytes()).hexdigest(),
+        "content": _hash(array.tobytes()),
     }
 
 
-def _plain_object(value: Any, around: tuple[int, ...]) -> dict[str, Any]:
+def _plain_object(value: Any, around: Around) -> Told:
     """The class and the attributes."""
+    attributes = dict(getattr(value, "__dict__", {}))
     if is_dataclass(value):
-        attributes = {field.name: getattr(value, field.name) for field in fields(value)}
-    else:
-        attributes = getattr(value, "__dict__", {})
-    name = f"{type(value).__module__}:{type(value).__qualname__}"
-    return {"class": name, "attributes": _plain(attributes, around)}
+        for field in fields(value):
+            attributes[field.name] = getattr(value, field.name)
+    kind = type(value)
+    return {
+        "class": f"{kind.__module__}:{kind.__qualname__}",
+        "attributes": _plain(attributes, around),
+    }

@@ -3,7 +3,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError
@@ -35,18 +34,16 @@ def parse_numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
     Raises:
         ConfigurationError: names `what`, the value and what would be right.
     """
+    said = f"{what} are {given!r}"
     numbers = read_ranges(given, MOST_NUMBERS)
     if numbers is None:
-        raise ConfigurationError(f"{what} are {given!r}; give {forms}")
+        raise ConfigurationError(f"{said}; give {forms}")
     if len(numbers) > MOST_NUMBERS:
-        raise ConfigurationError(
-            f"{what} are {given!r}: more than {MOST_NUMBERS}; give fewer"
-        )
-    if not numbers or len(set(numbers)) != len(numbers):
-        wrong = "none" if not numbers else "one twice"
-        raise ConfigurationError(
-            f"{what} are {given!r}: {wrong}; each once, at least one"
-        )
+        raise ConfigurationError(f"{said}: more than {MOST_NUMBERS}; give fewer")
+    if not numbers:
+        raise ConfigurationError(f"{said}: none; each once, at least one")
+    if len(set(numbers)) != len(numbers):
+        raise ConfigurationError(f"{said}: one twice; each once, at least one")
     return tuple(numbers)
 
 
@@ -55,15 +52,19 @@ def read_ranges(given: Any, most: int) -> list[int] | None:
 
     A range that has more than `most` numbers is cut off after one more.
     """
-    is_list = isinstance(given, Sequence) and not isinstance(given, str)
-    parts = given if is_list else str(given).split("+")
+    if isinstance(given, list | tuple):
+        parts = [str(part) for part in given]
+    else:
+        parts = str(given).split("+")
     numbers: list[int] = []
     for part in parts:
-        first, _, last = str(part).strip().partition("-")
-        if not is_number(first) or (last and not is_number(last)):
+        first, _, last = part.strip().partition("-")
+        last = last or first
+        if not is_number(first) or not is_number(last):
             return None
-        end = min(int(last or first), int(first) + most)
-        numbers.extend(range(int(first), end + 1))
+        low = int(first)
+        high = min(int(last), low + most)
+        numbers.extend(range(low, high + 1))
     return numbers
 
 

@@ -8,8 +8,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
 Checkpointing = tuple[Path, float, str | None]
 """The file, the seconds between two checkpoints, and what the training is made of."""

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
 if TYPE_CHECKING:
     from oer_pipeline.suites.suite import Task

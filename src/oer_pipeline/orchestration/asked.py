@@ -60,7 +60,8 @@ class Asked:
         _update(preset, methods[method], f"method {method}")
         merged = deepcopy(preset)
         _update(merged, runtime, "parameter")
-        return cls(method, merged, dict(_differences(preset, merged)))
+        changed = _differences(preset, merged)
+        return cls(method, merged, dict(changed))
 
     def __getitem__(self, name: str) -> Any:
         """A parameter, or a group of them."""
@@ -69,7 +70,10 @@ class Asked:
     @property
     def settings(self) -> dict[str, Any]:
         """The parameters without what there is to choose from."""
-        return {k: v for k, v in self.parameters.items() if k not in GROUPS}
+        settings = dict(self.parameters)
+        for group in GROUPS:
+            settings.pop(group, None)
+        return settings
 
 
 def known_method(given: Any, methods: Presets, base: Parameters) -> str:
@@ -97,11 +101,11 @@ def known_name(what: str, value: Any, known: Any) -> str:
     Raises:
         UnknownNameError: names `what`, the value and what would be right.
     """
+    name = str(value)
     if value not in known:
-        raise UnknownNameError(
-            f"unknown {what} {value!r}; {choices(known, str(value))}", str(value)
-        )
-    return str(value)
+        possible = choices(known, name)
+        raise UnknownNameError(f"unknown {what} {value!r}; {possible}", name)
+    return name
 
 
 def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
@@ -109,8 +113,12 @@ def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
     name."""
     named = set()
     for preset in methods.values():
-        named.add((preset or {}).get("learner", {}).get("name"))
-    own = {name: {"learner": {"name": name}} for name in learners if name not in named}
+        told = (preset or {}).get("learner", {})
+        named.add(told.get("name"))
+    own = {}
+    for name in learners:
+        if name not in named:
+            own[name] = {"learner": {"name": name}}
     return {**own, **methods}
 
 
@@ -122,31 +130,35 @@ def _update(
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
-            known = choices((f"{path}{k}" for k in target), name)
+            names = [f"{path}{known}" for known in target]
+            known = choices(names, name)
             raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
-        if not isinstance(target[key], dict):
-            target[key] = _of_type(value, target[key], f"{where} {name}", name)
+        before = target[key]
+        if not isinstance(before, dict):
+            target[key] = _of_type(value, before, f"{where} {name}", name)
         elif isinstance(value, Mapping):
-            _update(target[key], value, where, f"{name}.")
+            _update(before, value, where, f"{name}.")
         else:
             raise ConfigurationError(
-                f"{where} {name} is {value!r}; it is a group of {sorted(target[key])}"
+                f"{where} {name} is {value!r}; it is a group of {sorted(before)}"
             )
 
 
 def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
     """`value`, which has to be of the type of `like`; whole numbers serve as floats."""
-    is_whole = isinstance(value, int) and not isinstance(value, bool)
-    if isinstance(like, float) and is_whole:
+    wanted, given = type(like), type(value)
+    if wanted is float and given is int:
         return float(value)
     if value is None and name.endswith(OR_NULL):
         return value
     if name in WIDTHS and isinstance(value, str | int):
         return _widths(where, value)
-    if name in LISTS or like is None or type(value) is type(like):
+    if name in LISTS or like is None:
+        return value
+    if given is wanted:
         return value
     raise ConfigurationError(
-        f"{where} is {value!r}; it takes a {type(like).__name__}, such as {like!r}"
+        f"{where} is {value!r}; it takes a {wanted.__name__}, such as {like!r}"
     )
 
 
@@ -164,7 +176,9 @@ def _differences(
     old: Parameters, new: Parameters, path: str = ""
 ) -> Iterator[tuple[str, Any]]:
     for key, value in new.items():
+        name = f"{path}{key}"
+        before = old[key]
         if isinstance(value, Mapping):
-            yield from _differences(old[key], value, f"{path}{key}.")
-        elif value != old[key]:
-            yield f"{path}{key}", value
+            yield from _differences(before, value, f"{name}.")
+        elif value != before:
+            yield name, value

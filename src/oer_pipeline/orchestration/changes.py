@@ -32,38 +32,57 @@ def why_made_again(path: Path, recipe: Recipe, project: Path) -> str:
 
 def what_is_wrong(record: Record, path: Path, project: Path) -> str:
     """How a file differs from its record."""
-    if record.file != place_of(path, project):
+    place = place_of(path, project)
+    if record.file != place:
         return f"{record.file} by its record, {record.dataset} of {record.node}"
     return f"not the one that {record.node} wrote: its content has changed"
 
 
 def _changes(record: Record, recipe: Recipe) -> list[str]:
-    now, then = recipe.recorded(), record.recipe
-    found = _of_libraries(_mapping(then, "libraries"), recipe.libraries)
-    if then.get("products") != now["products"]:
+    """What of the recipe differs, in words."""
+    then = record.recipe
+    found = _of_libraries(then.get("libraries"), recipe.libraries)
+    if then.get("products") != recipe.products:
         found.append("float32 products run otherwise on this machine")
-    if then.get("code") != now["code"]:
+    if then.get("code") != recipe.code:
         found.append("its code has changed")
-    parameters = _mapping(then, "parameters")
-    for name in sorted(recipe.parameters.keys() | parameters.keys()):
-        if parameters.get(name) != recipe.parameters.get(name):
-            found.append(f"{name.removeprefix('params:')} has changed")
-    for name in sorted(record.inputs.keys() | recipe.inputs.keys()):
-        before = sorted(record.inputs.get(name, {}).values())
-        if before != sorted(recipe.inputs.get(name, {}).values()):
-            found.append(f"{name} has changed")
+    for name in _different(then.get("parameters"), recipe.parameters):
+        short = name.removeprefix("params:")
+        found.append(f"{short} has changed")
+    before = {}
+    for name, files in record.inputs.items():
+        before[name] = sorted(files.values())
+    now = {}
+    for name, members in recipe.inputs.items():
+        if members:
+            now[name] = sorted(members.values())
+    for name in _different(before, now):
+        found.append(f"{name} has changed")
     return found
 
 
-def _of_libraries(then: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+def _of_libraries(then: Any, now: Mapping[str, str]) -> list[str]:
     found = []
-    for name in sorted(then.keys() | now.keys()):
-        before, here = then.get(name, "not used"), now.get(name, "not used")
-        if before != here:
-            found.append(f"made with {name} {before}, here is {here}")
+    for name in _different(then, now):
+        before = _entry(then, name) or "not used"
+        here = now.get(name, "not used")
+        found.append(f"made with {name} {before}, here is {here}")
     return found
 
 
-def _mapping(recipe: Mapping[str, Any], name: str) -> Mapping[str, str]:
-    found = recipe.get(name)
-    return found if isinstance(found, Mapping) else {}
+def _different(then: Any, now: Mapping[str, Any]) -> list[str]:
+    """The names whose entries differ; `then` is what a file says."""
+    names = set(now)
+    if isinstance(then, Mapping):
+        names |= set(then)
+    differing = []
+    for name in sorted(names):
+        if _entry(then, name) != now.get(name):
+            differing.append(name)
+    return differing
+
+
+def _entry(then: Any, name: str) -> Any:
+    if not isinstance(then, Mapping):
+        return None
+    return then.get(name)

@@ -10,7 +10,10 @@ from typing import Any
 from oer_pipeline.common.checks import MOST_ROWS, whole
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import MOST_NUMBERS, parse_numbers
-from oer_pipeline.orchestration.asked import Asked, known_name
+from oer_pipeline.orchestration.asked import Asked, Parameters, known_name
+
+Told = dict[str, Any]
+"""As nodes are told a choice."""
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,15 @@ class BaseChoice:
 
     name: str
     path: str
-    options: Mapping[str, Any]
+    options: Parameters
 
-    def as_parameters(self) -> dict[str, Any]:
+    def as_parameters(self) -> Told:
         """As nodes are told it."""
-        return {"name": self.name, "class": self.path, "options": dict(self.options)}
+        return {
+            "name": self.name,
+            "class": self.path,
+            "options": dict(self.options),
+        }
 
 
 @dataclass(frozen=True)
@@ -46,10 +53,10 @@ class LearnerChoice:
     path: str
     replays: bool
     together: bool
-    options: Mapping[str, Any]
+    options: Parameters
     base: BaseChoice
 
-    def as_parameters(self) -> dict[str, Any]:
+    def as_parameters(self) -> Told:
         """As nodes are told it."""
         return {
             "name": self.name,
@@ -74,9 +81,9 @@ class SelectorChoice:
     name: str
     path: str
     uses_model: bool
-    options: Mapping[str, Any]
+    options: Parameters
 
-    def as_parameters(self) -> dict[str, Any]:
+    def as_parameters(self) -> Told:
         """As nodes are told it."""
         return {
             "name": self.name,
@@ -100,7 +107,7 @@ class Chosen:
     first_learner: LearnerChoice
     selector: SelectorChoice | None
 
-    def as_parameters(self) -> dict[str, Any]:
+    def as_parameters(self) -> Told:
         """As nodes are told it."""
         selector = None if self.selector is None else self.selector.as_parameters()
         return {
@@ -135,15 +142,19 @@ def chosen(asked: Asked, tasks: int) -> Chosen:
     Raises:
         ConfigurationError: a name that there is not, or an entry that is none.
     """
-    name = known_name("learner", asked["learner"]["name"], asked["learners"])
-    base = base_choice(asked["learner"]["base"], asked["bases"])
-    learner, later = _learner(name, asked["learners"], base, tasks)
-    first = {k: v for k, v in learner.options.items() if k not in later}
-    wanted = known_name("selector", asked["selector"], asked["selectors"])
-    selector = selector_choice(wanted, asked["selectors"])
+    learners, selectors = asked["learners"], asked["selectors"]
+    told = asked["learner"]
+    name = known_name("learner", told["name"], learners)
+    base = base_choice(told["base"], asked["bases"])
+    learner, later = _learner(name, learners, base, tasks)
+    at_first = dict(learner.options)
+    for option in later:
+        del at_first[option]
+    wanted = known_name("selector", asked["selector"], selectors)
+    selector = selector_choice(wanted, selectors)
     return Chosen(
         learner=learner,
-        first_learner=replace(learner, options=first),
+        first_learner=replace(learner, options=at_first),
         selector=selector if learner.replays else None,
     )
 
@@ -176,41 +187,56 @@ def judging(asked: Asked) -> Judging:
 
 def learner_choice(name: str, asked: Asked) -> LearnerChoice:
     """A learner, in force or not, on the base in force."""
-    base = base_choice(asked["learner"]["base"], asked["bases"])
-    return _learner(name, asked["learners"], base, 1)[0]
+    told = asked["learner"]
+    base = base_choice(told["base"], asked["bases"])
+    learner, _ = _learner(name, asked["learners"], base, tasks=1)
+    return learner
 
 
-def base_choice(name: str, known: Mapping[str, Any]) -> BaseChoice:
+def base_choice(name: str, known: Parameters) -> BaseChoice:
     """A base learner."""
-    entry = _entry("bases", known_name("learner.base", name, known), known)
-    return BaseChoice(name, entry.pop("class"), entry)
+    known_name("learner.base", name, known)
+    entry = _entry("bases", name, known)
+    path = entry.pop("class")
+    return BaseChoice(name, path, entry)
 
 
-def selector_choice(name: str, known: Mapping[str, Any]) -> SelectorChoice:
+def selector_choice(name: str, known: Parameters) -> SelectorChoice:
     """A selector."""
     entry = _entry("selectors", name, known)
+    path = entry.pop("class")
     uses_model = _flag(f"selectors.{name}", "uses_model", entry)
-    return SelectorChoice(name, entry.pop("class"), uses_model, entry)
+    return SelectorChoice(name, path, uses_model, entry)
 
 
 def _learner(
-    name: str, known: Mapping[str, Any], base: BaseChoice, tasks: int
+    name: str, known: Parameters, base: BaseChoice, tasks: int
 ) -> tuple[LearnerChoice, list[str]]:
     """A learner, and which of its options act from the second task on.
 
     An option `tasks` that is null becomes the number of tasks of the run.
     """
-    entry = _entry("learners", name, known)
-    path = entry.pop("class")
-    replays = _flag(f"learners.{name}", "replays", entry)
-    together = _flag(f"learners.{name}", "together", entry)
-    later = entry.pop("later", [])
-    entry.pop("tuned", None)  # which option tuning is about; grids read it
-    if "tasks" in entry:
-        entry["tasks"] = _enough(f"learners.{name}.tasks", entry["tasks"], tasks)
+    where = f"learners.{name}"
+    options = _entry("learners", name, known)
+    path = options.pop("class")
+    replays = _flag(where, "replays", options)
+    together = _flag(where, "together", options)
+    later = options.pop("later", [])
+    options.pop("tuned", None)  # which option tuning is about; grids read it
+    if "tasks" in options:
+        given = options["tasks"]
+        options["tasks"] = _enough(f"{where}.tasks", given, tasks)
     for option in later:
-        known_name(f"option in learners.{name}.later", option, entry)
-    return LearnerChoice(name, path, replays, together, entry, base), later
+        known_name(f"option in {where}.later", option, options)
+    learner = LearnerChoice(
+        name=name,
+        path=path,
+        replays=replays,
+        together=together,
+        options=options,
+        base=base,
+    )
+    return learner, later
 
 
 def _enough(name: str, given: Any, tasks: int) -> int:
@@ -222,13 +248,14 @@ def _enough(name: str, given: Any, tasks: int) -> int:
     return int(given)
 
 
-def _entry(group: str, name: str, known: Mapping[str, Any]) -> dict[str, Any]:
+def _entry(group: str, name: str, known: Parameters) -> Told:
     """A copy of what the configuration says of one learner, base or selector."""
     given = known[name]
-    if not isinstance(given, Mapping) or "class" not in given:
+    entry = dict(given) if isinstance(given, Mapping) else {}
+    if "class" not in entry:
         form = "it takes a group with class: package.module:Class and its options"
         raise ConfigurationError(f"{group}.{name} is {given!r}; {form}")
-    return dict(given)
+    return entry
 
 
 def _flag(where: str, flag: str, entry: dict[str, Any]) -> bool:

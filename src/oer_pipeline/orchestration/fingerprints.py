@@ -13,11 +13,7 @@ from typing import Any
 from oer_pipeline.common.digest import digest
 from oer_pipeline.orchestration.libraries import families_in, libraries_used
 from oer_pipeline.orchestration.processor import float32_products
-from oer_pipeline.orchestration.source_code import (
-    classes_named,
-    code_hash,
-    modules_used,
-)
+from oer_pipeline.orchestration.source_code import code_hash, modules_used
 
 PRODUCTS = "oer_pipeline.networks.products"
 
@@ -61,22 +57,22 @@ def recipe(
     parameters: Mapping[str, Any],
     inputs: Mapping[str, Mapping[str, str]],
     seed: str = "",
-    writers: tuple[str, ...] = (),
+    code: tuple[str, ...] = (),
 ) -> Recipe:
     """The recipe of what `function` makes.
 
     Args:
         function: a node's.
-        parameters: what it is told; classes named in them are code.
+        parameters: what it is told.
         inputs: name -> member -> the content's hash.
         seed: whose it is.
-        writers: dotted paths of what writes it to files, which decides their bytes.
+        code: dotted paths `module:Class` of what it is told to load, and of what
+            writes its result to a file.
     """
-    classes = (*classes_named(parameters), *writers)
-    computes = PRODUCTS in modules_used(function, classes)
+    computes = PRODUCTS in modules_used(function, code)
     return Recipe(
-        code=code_hash(function, classes),
-        libraries=libraries_used(function, classes, families_in(parameters)),
+        code=code_hash(function, code),
+        libraries=libraries_used(function, code, families_in(parameters)),
         parameters={name: digest(value) for name, value in parameters.items()},
         inputs=inputs,
         seed=seed,

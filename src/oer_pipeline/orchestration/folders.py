@@ -4,7 +4,7 @@ overwrites another."""
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +28,11 @@ DATA_SCOPE = ("collection", "data_seed", "order_seed")
 """What changes the data: it is told by the suite's folder."""
 MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 """What changes the transition models: it is told by the quality's folder."""
+NOT_OF_CELLS = NOT_IN_NAMES.union(DATA_SCOPE, MODEL_SCOPE)
+"""What a cell's folder does not tell."""
 LONGEST_NAME = 60
+
+Changed = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -68,14 +72,16 @@ def folders_of(
         runtime: the command line's.
         methods: presets by name.
     """
-    changed = _named(asked.changed)
+    changed = _out_of(asked.changed, NOT_IN_NAMES)
+    of_data = _in_scope(changed, DATA_SCOPE)
+    of_models = _in_scope(changed, MODEL_SCOPE)
     compared = []
     for method in compare:
         other = Asked.of(method, base, runtime, methods)
         compared.append(_cell_folder(other))
     return Folders(
-        suite=folder_name(asked["suite"], _in_scope(changed, DATA_SCOPE)),
-        quality=folder_name(quality, _in_scope(changed, MODEL_SCOPE)),
+        suite=folder_name(asked["suite"], of_data),
+        quality=folder_name(quality, of_models),
         cell=_cell_folder(asked),
         compared=tuple(compared),
         comparison=_comparison_folder(base, runtime),
@@ -84,11 +90,16 @@ def folders_of(
 
 def folder_name(stem: str, changed: Mapping[str, Any]) -> str:
     """`stem-name=value-...`; what is long, or no file name, becomes a hash."""
-    told = [f"{key}={value}" for key, value in sorted(changed.items())]
+    if not changed:
+        return stem
+    told = []
+    for name in sorted(changed):
+        told.append(f"{name}={changed[name]}")
     suffix = "-".join(told)
     if len(suffix) > LONGEST_NAME or not _is_plain(suffix):
-        suffix = hashlib.sha256(suffix.encode()).hexdigest()[:10]
-    return f"{stem}-{suffix}" if suffix else stem
+        hashed = hashlib.sha256(suffix.encode())
+        suffix = hashed.hexdigest()[:10]
+    return f"{stem}-{suffix}"
 
 
 def _is_plain(text: str) -> bool:
@@ -97,14 +108,15 @@ def _is_plain(text: str) -> bool:
 
 def _cell_folder(asked: Asked) -> str:
     """What is changed of the method's preset, but for what the folders above tell."""
-    changed = _below(_named(asked.changed))
-    return folder_name(asked.method, _in_force(changed, asked["learner"]))
+    changed = _out_of(asked.changed, NOT_OF_CELLS)
+    in_force = _in_force(changed, asked["learner"])
+    return folder_name(asked.method, in_force)
 
 
 def _comparison_folder(base: Parameters, runtime: Parameters) -> str:
     """What is changed of the defaults for all of its cells, and which they are."""
     asked = Asked.of("", base, runtime, {"": {}})
-    changed = _below(_named(asked.changed))
+    changed = _out_of(asked.changed, NOT_OF_CELLS)
     if "compare" in asked.changed:
         changed["compare"] = asked["compare"]
     return folder_name("comparison", changed)
@@ -114,22 +126,15 @@ def _group(name: str) -> str:
     return name.partition(".")[0]
 
 
-def _named(changed: Parameters) -> dict[str, Any]:
-    """What of a run's changes names tell."""
-    return {k: v for k, v in changed.items() if _group(k) not in NOT_IN_NAMES}
-
-
-def _in_scope(changed: Parameters, scope: Sequence[str]) -> dict[str, Any]:
+def _in_scope(changed: Parameters, scope: Collection[str]) -> Changed:
     return {k: v for k, v in changed.items() if _group(k) in scope}
 
 
-def _below(changed: Parameters) -> dict[str, Any]:
-    """What the folders above a cell's do not tell."""
-    above = (*DATA_SCOPE, *MODEL_SCOPE)
-    return {k: v for k, v in changed.items() if _group(k) not in above}
+def _out_of(changed: Parameters, scope: Collection[str]) -> Changed:
+    return {k: v for k, v in changed.items() if _group(k) not in scope}
 
 
-def _in_force(changed: Parameters, learner: Parameters) -> dict[str, Any]:
+def _in_force(changed: Parameters, learner: Parameters) -> Changed:
     """Without the options of learners and bases that are not in force."""
     in_force = {"learners": learner["name"], "bases": learner["base"]}
     kept = {}

@@ -9,7 +9,7 @@ from typing import Any
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
-from kedro.io.core import DatasetError
+from kedro.io import DatasetError
 from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 

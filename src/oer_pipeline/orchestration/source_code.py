@@ -18,201 +18,247 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import importlib.util
-import re
 import sys
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-PACKAGE = "oer_pipeline"
-ENVIRONMENT = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
-"""`module:Name-v0`, as gymnasium takes it."""
+from oer_pipeline.orchestration import module_files
+from oer_pipeline.orchestration.dotted_paths import dotted_paths
+from oer_pipeline.orchestration.module_files import (
+    PACKAGE,
+    folder_of,
+    is_installed,
+    is_ours,
+    source_of,
+    top_of,
+    tree_of,
+)
+
+Function = Callable[..., Any]
+Paths = tuple[str, ...]
+"""`module:Class` of what a function is told to load."""
+
 LONGEST_FILE_NAME = 255
+IMPORTS = (ast.Import, ast.ImportFrom)
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef)
 
 
 @cache
-def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
-    """Hash of the code that `function` uses; `extra` are dotted paths `module:Class`
-    that it is told to load."""
-    digest = hashlib.sha256(_bare_source(_own_tree(function)).encode())
+def code_hash(function: Function, extra: Paths = ()) -> str:
+    """Hash of the code that `function` uses.
+
+    Args:
+        function: whose code.
+        extra: dotted paths `module:Class` that it is told to load.
+    """
+    digest = hashlib.sha256()
+    own = _bare_source(_own_tree(function))
+    digest.update(own.encode())
     for module in sorted(modules_used(function, extra)):
+        code = _bare_source(tree_of(module))
         digest.update(module.encode())
-        digest.update(_bare_source(_tree(module)).encode())
+        digest.update(code.encode())
         for file in _files_named(module):
+            content = hashlib.sha256(file.read_bytes())
             digest.update(file.name.encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
+            digest.update(content.digest())
     return digest.hexdigest()
 
 
 def forget() -> None:
     """Read all code afresh: another project's plug-ins may have the names of those
     before."""
-    cached = (
-        code_hash,
-        modules_used,
-        packages_imported,
-        _source,
-        _tree,
-        _folder,
-        _is_installed,
-    )
-    for function in cached:
-        function.cache_clear()
+    module_files.forget()
+    code_hash.cache_clear()
+    modules_used.cache_clear()
+    packages_imported.cache_clear()
 
 
 @cache
-def modules_used(
-    function: Callable[..., Any], extra: tuple[str, ...] = ()
-) -> frozenset[str]:
-    """Names of the modules in the import closure of `function` and of `extra` (its own
-    module not among them)."""
+def modules_used(function: Function, extra: Paths = ()) -> frozenset[str]:
+    """Names of the modules in the import closure of `function` and of `extra`, its own
+    module not among them."""
     here = function.__module__
-    todo = _imports(_module_level_imports(here), here)
-    todo |= _imports(_own_tree(function), here)
-    todo |= {path.partition(":")[0] for path in extra}
+    todo = set()
+    for tree in _own_trees(function):
+        todo |= _imports(tree, here)
+    for path in extra:
+        module, _, _ = path.partition(":")
+        todo.add(module)
     found: set[str] = set()
     while todo:
         module = todo.pop()
-        if module not in found and _source(module) is not None:
+        if module not in found and source_of(module) is not None:
             found.add(module)
-            todo |= _imports(_tree(module), module)
-        if not _is_ours(module):
+            todo |= _imports(tree_of(module), module)
+        if not is_ours(module):
             todo |= _parents(module) - found
-    return frozenset(found - {here})
+    found.discard(here)
+    return frozenset(found)
 
 
 @cache
-def packages_imported(
-    function: Callable[..., Any], extra: tuple[str, ...] = ()
-) -> frozenset[str]:
+def packages_imported(function: Function, extra: Paths = ()) -> frozenset[str]:
     """Top-level names of what the code of `function` imports and that is neither this
     code itself nor of Python's standard library."""
-    trees = [_module_level_imports(function.__module__), _own_tree(function)]
     modules = modules_used(function, extra)
-    trees.extend(_tree(module) for module in modules)
-    tops: set[str] = set()
+    trees = _own_trees(function)
+    trees.extend(tree_of(module) for module in modules)
+    found = set()
     for tree in trees:
         for node in _executed(tree):
-            if isinstance(node, ast.Import):
-                tops |= {alias.name.partition(".")[0] for alias in node.names}
-            elif isinstance(node, ast.ImportFrom) and node.level == 0:
-                tops.add((node.module or "").partition(".")[0])
-    own = {module.partition(".")[0] for module in modules}
-    return frozenset(tops - own - {PACKAGE} - sys.stdlib_module_names)
+            found |= _packages(node)
+    own = {top_of(module) for module in modules}
+    found -= own
+    found -= sys.stdlib_module_names
+    found -= {PACKAGE, ""}
+    return frozenset(found)
 
 
-def _module_level_imports(module: str) -> ast.Module:
-    imports = []
-    for node in _tree(module).body:
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            imports.append(node)
-    return ast.Module(list(imports), [])
+def _packages(node: ast.AST) -> set[str]:
+    """The packages that a statement imports from."""
+    if isinstance(node, ast.Import):
+        return {top_of(alias.name) for alias in node.names}
+    if not isinstance(node, ast.ImportFrom) or node.level > 0:
+        return set()
+    return {top_of(node.module or "")}
 
 
-def _own_tree(function: Callable[..., Any]) -> ast.Module:
+def _own_trees(function: Function) -> list[ast.Module]:
+    """What a function's module imports at its top, and what the function refers to."""
+    module = tree_of(function.__module__)
+    imports = [node for node in module.body if isinstance(node, IMPORTS)]
+    return [ast.Module(list(imports), []), _own_tree(function)]
+
+
+def _own_tree(function: Function) -> ast.Module:
     """The function and everything of its own module that it refers to, by name,
     directly or not."""
     definitions = {}
-    for node in _tree(function.__module__).body:
+    module = tree_of(function.__module__)
+    for node in module.body:
         for name in _defined(node):
             definitions[name] = node
     todo = {function.__name__}
-    kept: set[str] = set()
+    kept: dict[str, ast.stmt] = {}
     while todo:
         name = todo.pop()
-        if name in definitions and name not in kept:
-            kept.add(name)
-            for used in ast.walk(definitions[name]):
-                if isinstance(used, ast.Name):
-                    todo.add(used.id)
-    return ast.Module([definitions[name] for name in sorted(kept)], [])
+        if name in kept or name not in definitions:
+            continue
+        definition = definitions[name]
+        kept[name] = definition
+        for used in ast.walk(definition):
+            if isinstance(used, ast.Name):
+                todo.add(used.id)
+    body = [kept[name] for name in sorted(kept)]
+    return ast.Module(body, [])
 
 
 def _defined(node: ast.stmt) -> list[str]:
+    """The names that a statement at the top of a module gives something."""
     if isinstance(node, ast.FunctionDef | ast.ClassDef):
         return [node.name]
+    targets: list[ast.expr] = []
     if isinstance(node, ast.Assign):
-        return [t.id for t in node.targets if isinstance(t, ast.Name)]
-    if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name):
-        return [node.target.id]
-    return []
+        targets = node.targets
+    elif isinstance(node, ast.AnnAssign):
+        targets = [node.target]
+    return [target.id for target in targets if isinstance(target, ast.Name)]
 
 
 def _imports(tree: ast.AST, importer: str) -> set[str]:
-    """Modules that the tree of `importer` imports and that count, `from package import
-    module` included."""
-    names: set[str] = set()
+    """Modules that the tree of `importer` imports and that count."""
+    found = set()
     for node in _executed(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = _imported_from(node, importer)
-            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Constant) and not _is_ours(importer):
-            names |= {path.partition(":")[0] for path in _dotted_paths(node.value)}
-    return {
-        name for name in names if _counts(name, importer) and _source(name) is not None
-    }
+        for name in _modules_named(node, importer):
+            if _counts(name, importer) and source_of(name) is not None:
+                found.add(name)
+    return found
+
+
+def _modules_named(node: ast.AST, importer: str) -> Iterator[str]:
+    """What a statement may import, `from package import module` included; of somebody
+    else's code, texts that are dotted paths too."""
+    if isinstance(node, ast.Import):
+        for alias in node.names:
+            yield alias.name
+    elif isinstance(node, ast.ImportFrom):
+        module = _imported_from(node, importer)
+        yield module
+        for alias in node.names:
+            yield f"{module}.{alias.name}"
+    elif isinstance(node, ast.Constant) and not is_ours(importer):
+        for path in dotted_paths(node.value):
+            module, _, _ = path.partition(":")
+            yield module
 
 
 def _imported_from(node: ast.ImportFrom, importer: str) -> str:
     """The module that `from module import name` names, relative forms included."""
     if node.level == 0:
         return node.module or ""
-    source = _source(importer)
-    is_package = source is not None and source.name == "__init__.py"
     parts = importer.split(".")
-    base = parts[: len(parts) - node.level + is_package]
-    return ".".join([*base, *([node.module] if node.module else [])])
+    source = source_of(importer)
+    up = node.level
+    if source is not None and source.stem == "__init__":
+        up -= 1
+    base = parts[: len(parts) - up]
+    if node.module:
+        base.append(node.module)
+    return ".".join(base)
 
 
 def _counts(module: str, importer: str) -> bool:
     """Whether a module that `importer` imports is code of the same people: its package,
     or what lies beside it."""
-    top, own = module.partition(".")[0], importer.partition(".")[0]
+    top, own = top_of(module), top_of(importer)
     if top in (PACKAGE, own):
         return True
-    folder = _folder(own)
-    if own == PACKAGE or folder is None or _is_installed(folder):
+    if own == PACKAGE:
         return False
-    return (folder / f"{top}.py").is_file() or (folder / top).is_dir()
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == PACKAGE
+    folder = folder_of(own)
+    if folder is None or is_installed(folder):
+        return False
+    package = folder / top
+    module_file = folder / f"{top}.py"
+    return package.is_dir() or module_file.is_file()
 
 
 def _parents(module: str) -> set[str]:
     """`a` and `a.b` of `a.b.c`, which are imported with it."""
-    parts = module.split(".")
-    return {".".join(parts[:n]) for n in range(1, len(parts))}
+    found = set()
+    while "." in module:
+        module, _, _ = module.rpartition(".")
+        found.add(module)
+    return found
 
 
 def _files_named(module: str) -> list[Path]:
     """Files beside a module of somebody else's whose names stand in its code, such as
     weights that it reads."""
-    source = _source(module)
-    if source is None or _is_ours(module):
+    source = source_of(module)
+    if source is None or is_ours(module):
         return []
     found = set()
-    for node in ast.walk(_tree(module)):
-        if not isinstance(node, ast.Constant) or not isinstance(node.value, str):
+    for node in ast.walk(tree_of(module)):
+        if not isinstance(node, ast.Constant):
             continue
-        file = source.parent / node.value
-        if _may_name_file(node.value) and file.is_file():
+        text = node.value
+        if not isinstance(text, str) or not _may_name_file(text):
+            continue
+        file = source.parent / text
+        if file.is_file():
             found.add(file)
     return sorted(found)
 
 
 def _may_name_file(text: str) -> bool:
     """Whether a text could be the name of a file beside its module."""
-    if not 0 < len(text) <= LONGEST_FILE_NAME or not text.isprintable():
+    if not 0 < len(text) <= LONGEST_FILE_NAME:
         return False
-    return not Path(text).is_absolute()
+    return text.isprintable() and not text.startswith("/")
 
 
 def _executed(tree: ast.AST) -> Iterator[ast.AST]:
@@ -224,106 +270,17 @@ def _executed(tree: ast.AST) -> Iterator[ast.AST]:
 
 
 def _is_for_type_checkers(node: ast.AST) -> bool:
-    if not isinstance(node, ast.If) or not isinstance(node.test, ast.Name):
+    if not isinstance(node, ast.If):
         return False
-    return node.test.id == "TYPE_CHECKING"
-
-
-def source_tree(module: str) -> ast.Module | None:
-    """The syntax of a module; None where it has no source. Nothing is imported."""
-    return _tree(module) if _source(module) is not None else None
-
-
-@cache
-def _source(module: str) -> Path | None:
-    """The file of a module, found without importing anything, which might bring torch
-    along."""
-    top, *rest = module.split(".")
-    for root in _roots(top):
-        stem = root.joinpath(*rest)
-        for file in (stem / "__init__.py", stem.with_suffix(".py")):
-            if file.is_file():
-                return file
-    return None
-
-
-def _roots(top: str) -> list[Path]:
-    """Where a package lies, or, of a module that is none, what its file is called
-    without `.py`."""
-    if top == PACKAGE:
-        return [Path(__file__).parents[1]]
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):  # ValueError: a module that was made by hand
-        return []
-    if spec is None:
-        return []
-    if spec.submodule_search_locations is not None:
-        return [Path(place) for place in spec.submodule_search_locations]
-    if spec.origin and spec.has_location:
-        return [Path(spec.origin).with_suffix("")]
-    return []
-
-
-@cache
-def _folder(top: str) -> Path | None:
-    """The folder that a top-level module or package lies in."""
-    return next((root.parent for root in _roots(top)), None)
-
-
-@cache
-def _is_installed(folder: Path) -> bool:
-    """Whether a folder is one that packages are installed into, or Python's own."""
-    installed = {
-        Path(sysconfig.get_path(name))
-        for name in ("purelib", "platlib", "stdlib", "platstdlib")
-    }
-    return folder in installed or folder.name in ("site-packages", "dist-packages")
-
-
-@cache
-def _tree(module: str) -> ast.Module:
-    path = _source(module)
-    if path is None:
-        raise ModuleNotFoundError(
-            f"the source of module {module!r} cannot be found, so what it makes has no"
-            " fingerprint"
-        )
-    return ast.parse(path.read_text())
+    test = node.test
+    return isinstance(test, ast.Name) and test.id == "TYPE_CHECKING"
 
 
 def _bare_source(tree: ast.AST) -> str:
     """The syntax without docstrings, positions and comments."""
-    documented = ast.Module | ast.ClassDef | ast.FunctionDef
     for node in ast.walk(tree):
-        if isinstance(node, documented) and ast.get_docstring(node, clean=False):
+        if not isinstance(node, DOCUMENTED):
+            continue
+        if ast.get_docstring(node, clean=False):
             node.body = node.body[1:] or [ast.Pass()]
     return ast.dump(tree)
-
-
-def classes_named(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The dotted paths `package.module:Class` inside parameters: code that a node is
-    told to load."""
-    return tuple(sorted(_dotted_paths(parameters)))
-
-
-def _dotted_paths(parameters: Any) -> set[str]:
-    """Values such as `package.module:Class` anywhere inside parameters, and
-    environments `id: module:Name-v0`."""
-    found: set[str] = set()
-    if isinstance(parameters, Mapping):
-        for value in parameters.values():
-            found |= _dotted_paths(value)
-        environment = parameters.get("id")
-        if isinstance(environment, str) and ENVIRONMENT.fullmatch(environment):
-            found.add(environment)
-    elif isinstance(parameters, list | tuple):
-        for value in parameters:
-            found |= _dotted_paths(value)
-    elif isinstance(parameters, str) and _is_dotted_path(parameters):
-        found.add(parameters)
-    return found
-
-
-def _is_dotted_path(text: str) -> bool:
-    return ":" in text and text.replace(":", ".").replace(".", "").isidentifier()

@@ -6,6 +6,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration.artefacts import files_of
@@ -14,13 +16,14 @@ from oer_pipeline.orchestration.records import file_sha256
 
 if TYPE_CHECKING:
     import pandas as pd
-    from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
+    from oer_pipeline.orchestration.internals import Catalog
+
 CURVE_POINTS = 200
-MOST_PARAMETERS = 100
+MOST_PARAMETERS, MOST_METRICS = 100, 1000
 """That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
@@ -69,38 +72,43 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
         }
     tags["git_commit"] = _git_commit()
     name = plan.cell if of_cell else tags["stages"]
-    run = client.create_run(number, tags=tags, run_name=name).info.run_id
-    parameters = [Param(key, str(value)) for key, value in logged_parameters(plan)]
-    client.log_batch(run, params=parameters[:MOST_PARAMETERS])
-    return CellRun(client, number, run, plan)
+    run = client.create_run(number, tags=tags, run_name=name)
+    parameters = []
+    for key, value in logged_parameters(plan):
+        parameters.append(Param(key, str(value)))
+    client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
+    return CellRun(client, number, run.info.run_id, plan)
 
 
 def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
     """Dotted names and values: what was asked, and which learner, base and selector
     were chosen."""
-    asked = plan.asked.settings | {"seeds": list(plan.seeds), "quality": plan.quality}
-    chosen: dict[str, Any] = {"learner": plan.chosen.learner.as_parameters()}
-    if plan.selector is not None:
-        chosen["selector"] = plan.selector.as_parameters()
-    yield from _flat(asked | {"chosen": chosen})
+    logged = plan.asked.settings
+    logged["seeds"] = list(plan.seeds)
+    logged["quality"] = plan.quality
+    chosen = plan.chosen.as_parameters()
+    for name in ("learner", "selector"):
+        if chosen[name] is not None:
+            logged[f"chosen.{name}"] = chosen[name]
+    yield from _flat(logged)
 
 
 def finish(
     cell: CellRun,
     status: str,
     pipeline: Pipeline,
-    catalog: CatalogProtocol[Any, Any],
+    catalog: Catalog,
     seconds: Mapping[str, float],
 ) -> None:
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
-    values = {f"seconds.{name}": s for name, s in seconds.items()} | {
-        "seconds.total": sum(seconds.values())
-    }
-    values.update(_aggregates(catalog) if "metrics" in produced else {})
-    _log(
-        cell.client, cell.run, [_metric(name, value) for name, value in values.items()]
-    )
+    values = {"seconds.total": sum(seconds.values())}
+    for name, spent in seconds.items():
+        values[f"seconds.{name}"] = spent
+    if "metrics" in produced:
+        values |= _aggregates(catalog)
+    metrics = [_metric(name, value) for name, value in values.items()]
+    _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
@@ -110,7 +118,7 @@ def finish(
 def _log_seed(
     cell: CellRun,
     seed: int,
-    catalog: CatalogProtocol[Any, Any],
+    catalog: Catalog,
     produced: Sequence[str],
     status: str,
 ) -> None:
@@ -126,58 +134,62 @@ def _log_seed(
         "method": cell.plan.method,
         "cell": cell.plan.cell,
     }
-    child = cell.client.create_run(
-        cell.experiment, tags=tags, run_name=f"{cell.plan.cell} seed {seed}"
-    ).info.run_id
+    title = f"{cell.plan.cell} seed {seed}"
+    run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
+    child = run.info.run_id
     metrics: list[Metric] = []
     for name, table in curves.items():
-        metrics.extend(_curve_metrics(name.split(".")[0], table))
+        task, _, _ = name.partition(".")
+        metrics.extend(_curve_metrics(task, table))
     for name, table in returns.items():
-        learned = int(name.split(".")[0].split("_")[1])
+        task, _, _ = name.partition(".")
+        learned = int(task.removeprefix("task_"))
         metrics.extend(_return_metrics(learned, table))
     if "metrics" in produced and catalog.exists("metrics"):
-        own = catalog.load("metrics")["per_seed"].get(str(seed), {})
-        metrics += [
-            _metric(name, value) for name, value in own.items() if value is not None
-        ]
+        document = catalog.load("metrics")
+        own = document["per_seed"].get(str(seed), {})
+        for name, value in own.items():
+            if value is not None:
+                metrics.append(_metric(name, value))
     _log(cell.client, child, metrics)
     cell.client.set_terminated(child, status)
 
 
 def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
-    every = -(-len(table) // CURVE_POINTS)
-    for _, row in table.iloc[::every].iterrows():
-        for name in table.columns.drop("update"):
-            yield _metric(f"{task}.curves.{name}", row[name], int(row["update"]))
+    every = ceil(len(table) / CURVE_POINTS)
+    losses = table.columns.drop("update")
+    shown = table.iloc[::every]
+    for _, row in shown.iterrows():
+        update = int(row["update"])
+        for name in losses:
+            yield _metric(f"{task}.curves.{name}", row[name], update)
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
     from oer_pipeline.metrics.returns_table import task_means
 
     columns = [name for name in ("success", "return") if name in table]
-    for policy in sorted(set(table["policy"])):
-        for column in columns:
-            for task, value in task_means(table, policy, column).items():
-                yield _metric(f"{column}_{policy}.task_{task}", value, learned)
+    policies = sorted(set(table["policy"]))
+    for policy, column in product(policies, columns):
+        means = task_means(table, policy, column)
+        for task, value in means.items():
+            yield _metric(f"{column}_{policy}.task_{task}", value, learned)
 
 
-def _aggregates(catalog: CatalogProtocol[Any, Any]) -> dict[str, float]:
+def _aggregates(catalog: Catalog) -> dict[str, float]:
     if not catalog.exists("metrics"):
         return {}
     document = catalog.load("metrics")
-    means = {
-        name: estimate["mean"]
-        for name, estimate in document["aggregate"].items()
-        if estimate is not None
-    }
-    return means | {
-        f"cost.{name}": float(value) for name, value in document["cost"].items()
-    }
+    found = {}
+    for name, estimate in document["aggregate"].items():
+        if estimate is not None:
+            found[name] = estimate["mean"]
+    for name, value in document["cost"].items():
+        found[f"cost.{name}"] = float(value)
+    return found
 
 
-def _log_artefacts(
-    cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: Sequence[str]
-) -> None:
+def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
     """Every artefact: the files but for data sets, all of them with their hash in
     `artefacts.json`."""
     listing = {}
@@ -204,7 +216,7 @@ def _log_artefacts(
 
 
 def _tables(
-    catalog: CatalogProtocol[Any, Any], produced: Sequence[str], ending: str, seed: int
+    catalog: Catalog, produced: Sequence[str], ending: str, seed: int
 ) -> dict[str, Any]:
     """The seed's tables that are there, by the name of their dataset."""
     found = {}
@@ -222,16 +234,18 @@ def _metric(name: str, value: float, step: int = 0) -> Metric:
 
 
 def _log(client: MlflowClient, run: str, metrics: Sequence[Metric]) -> None:
-    for first in range(0, len(metrics), 1000):
-        client.log_batch(run, metrics=list(metrics[first : first + 1000]))
+    for first in range(0, len(metrics), MOST_METRICS):
+        some = metrics[first : first + MOST_METRICS]
+        client.log_batch(run, metrics=list(some))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
+        name = f"{path}{key}"
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{key}.")
+            yield from _flat(value, f"{name}.")
         else:
-            yield f"{path}{key}", value
+            yield name, value
 
 
 def _git_commit() -> str:
