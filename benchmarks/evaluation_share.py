@@ -109,7 +109,7 @@ def _run(project: Path, pipelines: list[str]) -> dict[str, float]:
     """Run the cell's pipelines; every node's CPU seconds."""
     from kedro.framework.startup import bootstrap_project
 
-    from oer_pipeline.orchestration.context import plans_of
+    from oer_pipeline.orchestration.configuration import plans_of
     from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project)

@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 
-from oer_pipeline.orchestration.fingerprints import modules_used
 from oer_pipeline.orchestration.plan import resolve
+from oer_pipeline.orchestration.source_code import modules_used
 
 ROOT = Path(__file__).parents[1]
 STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
@@ -61,6 +61,20 @@ def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
                     module == d or module.startswith(f"{d}.") for d in declared
                 ), f"{stage} lacks {module}"
             assert any(node.func.__module__.startswith(f"{d}.") for d in declared)
+
+    assert "oer_pipeline.datasets" in declared  # they write the outputs
+
+
+def test_a_file_that_one_stage_takes_from_another_comes_with_its_record() -> None:
+    """Whole folders hold their records; of single files DVC has to be told."""
+    outs = set()
+    for stage in STAGES.values():
+        for out in stage["outs"]:
+            outs |= set(out)
+    record = "${item.method}/.made/metrics.json.json"
+    for dep in STAGES["compare"]["deps"]:
+        if dep.endswith("metrics.json"):
+            assert any(out.endswith(record) for out in outs), dep
 
 
 def is_package(module: str) -> bool:

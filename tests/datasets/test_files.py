@@ -274,7 +274,9 @@ def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(
     dataset = datasets.CheckpointDataset(
         str(tmp_path / "cell"), "task_1.safetensors", every_seconds=7.5
     )
-    assert dataset.load() == (tmp_path / "cell" / "task_1.safetensors", 7.5)
+    assert dataset.load() == (tmp_path / "cell" / "task_1.safetensors", 7.5, None)
+    dataset.recipe = "print"
+    assert dataset.load()[2] == "print"
     assert dataset.exists()
     assert dataset.paths() == {}
     assert not (tmp_path / "cell").exists()

@@ -11,8 +11,9 @@ import yaml
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.loading import build
-from oer_pipeline.orchestration.context import with_tuned
-from oer_pipeline.orchestration.plan import Plan, parse_seeds, resolve
+from oer_pipeline.common.ranges import parse_seeds
+from oer_pipeline.orchestration.configuration import with_tuned
+from oer_pipeline.orchestration.plan import Plan, resolve
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (
@@ -39,7 +40,23 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         2.7,
     ]
     assert made.selector is not None
-    assert made.selector["uses_model"]
+    assert made.selector.uses_model
+
+
+def test_what_was_asked_and_what_follows_are_apart() -> None:
+    """A user sets the first; nodes see both as parameters."""
+    made = plan(seeds="0+3", method="er", tasks=2)
+    assert made.asked["seeds"] == "0+3"
+    assert made.seeds == (0, 3)
+    assert set(made.asked.parameters) == set(BASE)
+    told = {"quality", "seeds", "judging"}  # as they are in force
+    assert set(made.derived) & set(BASE) == told
+    assert made.parameters == {**made.asked.parameters, **made.derived}
+    assert made.asked.changed == {"seeds": "0+3", "method": "er", "tasks": 2}
+    assert made.chosen.learner.base.name == "td3bc"
+    assert made.chosen.first_learner.options == {}
+    assert made.parameters["chosen"] == made.chosen.as_parameters()
+    assert not set(made.asked.settings) & {"learners", "bases", "selectors"}
 
 
 def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:

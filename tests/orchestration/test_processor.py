@@ -10,9 +10,8 @@ from pathlib import Path
 import pytest
 
 from oer_pipeline.networks import products
-from oer_pipeline.orchestration import fingerprints as provenance
-from oer_pipeline.orchestration import processor
-from oer_pipeline.orchestration.fingerprints import fingerprint
+from oer_pipeline.orchestration import fingerprints, processor
+from oer_pipeline.orchestration.fingerprints import recipe
 from oer_pipeline.orchestration.processor import float32_products
 from oer_pipeline.pipelines.dynamics.nodes import fit_dynamics
 from oer_pipeline.pipelines.ingestion.nodes import ingest
@@ -30,12 +29,11 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 def test_fingerprints_of_what_is_computed_name_the_products(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    prints = {}
+    prints: dict[str, list[str]] = {}
     for path in ("onednn", "torch"):
-        monkeypatch.setattr(provenance, "float32_products", lambda path=path: path)
-        prints[path] = [
-            fingerprint(function, {}, {}) for function in (fit_dynamics, ingest)
-        ]
+        monkeypatch.setattr(fingerprints, "float32_products", lambda path=path: path)
+        made = [recipe(function, {}, {}) for function in (fit_dynamics, ingest)]
+        prints[path] = [one.fingerprint for one in made]
     assert prints["onednn"][0] != prints["torch"][0]
     assert prints["onednn"][1] == prints["torch"][1]  # ingestion multiplies nothing
 
@@ -99,23 +97,3 @@ def test_a_cache_that_cannot_be_written_is_done_without(
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert float32_products() == products.path()
-
-
-def test_fingerprints_of_a_familys_tasks_name_the_version_of_its_library(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    """Tasks of other families do not change with it, and do not need it installed."""
-    prints = {}
-    for metaworld in ("3.0.0", "3.1.0"):
-
-        def version(name: str, metaworld: str = metaworld) -> str:
-            return metaworld if name == "metaworld" else "1"
-
-        monkeypatch.setattr(provenance, "version", version)
-        tasks = [
-            {"params:sequence.task_1": {"family": family}}
-            for family in ("meta_world", "ant_dir")
-        ]
-        prints[metaworld] = [fingerprint(ingest, task, {}) for task in tasks]
-    assert prints["3.0.0"][0] != prints["3.1.0"][0]
-    assert prints["3.0.0"][1] == prints["3.1.0"][1]

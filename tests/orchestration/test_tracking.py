@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 from mlflow import MlflowClient
+
+CONF = Path(__file__).parents[2] / "conf" / "base"
 
 
 @pytest.fixture
@@ -48,6 +51,20 @@ def test_a_cell_is_a_run_with_a_child_a_seed(
     assert [m.value for m in history] == pytest.approx(
         [row[0] for row in document["matrix"]["1"]]
     )
+
+
+def test_what_was_asked_and_chosen_is_logged_and_nothing_else(
+    client: MlflowClient,
+) -> None:
+    experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
+    runs = client.search_runs([experiment.experiment_id])
+    [cell] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    groups = {name.partition(".")[0] for name in cell.data.params}
+    base = yaml.safe_load((CONF / "parameters.yml").read_text())
+    assert groups == (set(base) | {"chosen"}) - {"learners", "bases", "selectors"}
+    assert cell.data.params["chosen.selector.name"] == "mbes"
+    assert cell.data.params["chosen.learner.options.replay_weight"] == "0.1"
+    assert not [name for name in cell.data.params if "first_learner" in name]
 
 
 def test_artefacts_are_logged_and_data_listed_by_hash(client: MlflowClient) -> None:

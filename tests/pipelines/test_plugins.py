@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
-from oer_pipeline.orchestration.context import plans_of
+from oer_pipeline.orchestration.configuration import plans_of
 
 THEIRS = """
 import numpy as np

@@ -15,7 +15,7 @@ from distributed import Client
 
 from benchmarks.made_up import trajectories
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration.context import parameters_of
+from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import bases as bases_study
 from oer_pipeline.studies import learning_curves

@@ -16,8 +16,7 @@ import pytest
 from distributed import Client
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration import fingerprints as provenance
-from oer_pipeline.studies import worker
+from oer_pipeline.studies import cluster, worker
 from oer_pipeline.studies.cluster import connected, workers_of
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.jobs import Job, Status, check
@@ -201,7 +200,7 @@ def test_a_scheduler_has_its_own_workers(client: Any) -> None:
 def test_workers_with_other_libraries_are_refused(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(provenance, "LIBRARIES", ("torch",))
+    monkeypatch.setattr(cluster, "LIBRARIES", ("torch",))
     with (
         pytest.raises(
             ConfigurationError,

@@ -7,6 +7,7 @@ import logging
 import math
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -198,6 +199,53 @@ def test_another_trainings_checkpoint_is_not_taken_up(
         kind = DualBehaviourCloning
     kept = fit(kind(), settings, data, (), None, seeds, checkpoint=path)
     assert same(kept.policies, fit(kind(), settings, data, (), None, seeds).policies)
+
+
+class Told(Finetune):
+    """A learner with options that are a list, null or nested."""
+
+    def __init__(self, told: Any) -> None:
+        super().__init__()
+        self.told = told
+
+
+OPTIONS = [None, [0.5], [0.5, 1.0], [None], {"share": None}, {"share": [1]}, 0, False]
+
+
+@pytest.mark.parametrize("told", OPTIONS)
+def test_an_edited_option_does_not_resume_a_stale_checkpoint(
+    data: Trajectories, settings: LearnerSettings, tmp_path: Path, told: Any
+) -> None:
+    """Whatever kind of value it is."""
+    path = tmp_path / "task_1.safetensors"
+    for other in OPTIONS:
+        task = TaskTraining(Told(other), settings, data, (), None, SEEDS)
+        module, keeper = BlockModule(task), Checkpoint(path, task)
+        module.training_step(BLOCK, 0)
+        keeper.write(module)
+        mine = TaskTraining(Told(told), settings, data, (), None, SEEDS)
+        again = Checkpoint(path, mine)
+        again.resume(BlockModule(mine))
+        taken_up = again.update is not None
+        assert taken_up == (other is told), (told, other)
+
+
+@pytest.mark.parametrize(("recipe", "taken_up"), [("one", True), ("two", False)])
+def test_a_runners_fingerprint_says_whose_a_checkpoint_is(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    recipe: str,
+    taken_up: bool,
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    task = TaskTraining(Finetune(), settings, data, (), None, SEEDS)
+    module, keeper = BlockModule(task), Checkpoint(path, task, recipe="one")
+    module.training_step(BLOCK, 0)
+    keeper.write(module)
+    again = Checkpoint(path, task, recipe=recipe)
+    again.resume(BlockModule(task))
+    assert (again.update is not None) == taken_up
 
 
 @pytest.mark.parametrize("same_products", [True, False])

@@ -2,36 +2,30 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
 if TYPE_CHECKING:
     from oer_pipeline.suites.scripted import Behaviours
+    from oer_pipeline.suites.suite import Task
 
 
 class BehaviourDataset(AbstractDataset[Any, Any]):
-    """One task's behaviours, the user's own in the folder `path`, or the package's."""
+    """One task's behaviours: the user's own in `folder`, or the package's."""
+
+    is_external = True
+    """Nobody's record says what the file is: it is the user's, or the package's."""
 
     def __init__(
-        self,
-        task: str,
-        sequence: str,
-        path: str,
-        metadata: dict[str, Any] | None = None,
+        self, task: Task, folder: Path, metadata: dict[str, Any] | None = None
     ) -> None:
-        self._name, self._task, self._folder = (
-            task,
-            json.loads(unquote(sequence))[task],
-            Path(path),
-        )
+        self._task = task
+        self._folder = folder
         self.metadata = metadata
         self.remedy = (
-            f"`make behaviours SUITE={self._task['suite']}` trains what is missing;"
+            f"`make behaviours SUITE={task.suite}` trains what is missing;"
             " quality=random needs none"
         )
 
@@ -48,13 +42,11 @@ class BehaviourDataset(AbstractDataset[Any, Any]):
     def paths(self) -> dict[int | None, Path]:
         """The one file."""
         from oer_pipeline.suites.behaviour import behaviour_path
-        from oer_pipeline.suites.suite import Task
 
-        task = Task(**self._task)
-        return {None: behaviour_path(task.family, task.key, self._folder)}
+        return {None: behaviour_path(self._task.family, self._task.key, self._folder)}
 
     def _exists(self) -> bool:
         return self.paths()[None].is_file()
 
     def _describe(self) -> dict[str, Any]:
-        return {"task": self._name, "path": str(self._folder)}
+        return {"task": self._task.name, "folder": str(self._folder)}

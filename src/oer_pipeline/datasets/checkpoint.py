@@ -8,18 +8,20 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
-Checkpointing = tuple[Path, float]
-"""The file, and the seconds between two checkpoints."""
+Checkpointing = tuple[Path, float, str | None]
+"""The file, the seconds between two checkpoints, and what the training is made of."""
 
 
 class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
-    """Loads to (`path/file`, `every_seconds`), whether a file is there or not.
+    """Loads to (`path/file`, `every_seconds`, `recipe`), whether a file is there or
+    not.
 
     The training writes, reads and removes the file. The interval comes this way because
-    parameters are fingerprinted, and it leaves every bit of what is made as it is.
+    parameters are fingerprinted, and it leaves every bit of what is made as it is. A
+    runner that knows the fingerprint of what is made sets `recipe`: another training's
+    checkpoint is not taken up.
     """
 
     def __init__(
@@ -29,11 +31,13 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
         every_seconds: float = 60.0,
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._path, self._every_seconds = Path(path) / file, every_seconds
+        self._path = Path(path) / file
+        self._every_seconds = every_seconds
+        self.recipe: str | None = None
         self.metadata = metadata
 
     def load(self) -> Checkpointing:
-        return self._path, self._every_seconds
+        return self._path, self._every_seconds, self.recipe
 
     def save(self, data: Checkpointing) -> None:
         raise DatasetError("a checkpoint is its training's own; no node may save it")

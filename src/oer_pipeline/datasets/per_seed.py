@@ -1,4 +1,4 @@
-"""One file a seed behind one dataset name, and the list of seeds in force.
+"""One file per seed behind one dataset name, and the list of seeds in force.
 
 A runner may narrow `seeds` while a node runs, so that only the seeds that lack a result
 are loaded, made and saved.
@@ -6,17 +6,19 @@ are loaded, made and saved.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError, parse_dataset_definition
+from kedro.io import AbstractDataset, DatasetError
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 
+AnyDataset = AbstractDataset[Any, Any]
+ValueBySeed = dict[int, Any]
 
-class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
+
+class PerSeedDataset(AbstractDataset[ValueBySeed, ValueBySeed]):
     """Seed -> value; seed s lies at `path/seed_{s}/file`, in the format of the inner
     `dataset`."""
 
@@ -28,18 +30,24 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
         seeds: Sequence[int],
         metadata: dict[str, Any] | None = None,
     ) -> None:
-        self._type, self._arguments = _resolved(dataset)
         self._name = dataset if isinstance(dataset, str) else dataset["type"]
-        self._path, self._file = Path(path), file
+        self._inner = _config_of(dataset)
+        self._path = Path(path)
+        self._file = file
         self.seeds = [int(seed) for seed in seeds]
         self.metadata = metadata
+        self.inner_class = type(self._at(self._path / file))
+        """What reads and writes a seed's file."""
 
-    def load(self) -> dict[int, Any]:
-        return {seed: self.of(seed).load() for seed in self.seeds}
+    def load(self) -> ValueBySeed:
+        values = {}
+        for seed in self.seeds:
+            values[seed] = self.of(seed).load()
+        return values
 
     def save(self, data: Mapping[int, Any]) -> None:
-        strange = [seed for seed in data if seed not in self.seeds]
-        if strange or not data:
+        known = set(self.seeds)
+        if not data or not known.issuperset(data):
             raise DataError(
                 f"{self._path}: values for seeds {sorted(data)}; the seeds in force are"
                 f" {self.seeds}"
@@ -49,14 +57,25 @@ class PerSeedDataset(AbstractDataset[dict[int, Any], dict[int, Any]]):
 
     def paths(self) -> dict[int | None, Path]:
         """Seed -> file."""
-        return {seed: self._path / f"seed_{seed}" / self._file for seed in self.seeds}
+        files: dict[int | None, Path] = {}
+        for seed in self.seeds:
+            folder = self._path / f"seed_{seed}"
+            files[seed] = folder / self._file
+        return files
 
-    def of(self, seed: int) -> AbstractDataset[Any, Any]:
+    def of(self, seed: int) -> AnyDataset:
         """One seed's own dataset."""
-        return self._type(filepath=str(self.paths()[seed]), **self._arguments)
+        paths = self.paths()
+        return self._at(paths[seed])
+
+    def _at(self, file: Path) -> AnyDataset:
+        config = dict(self._inner)
+        config["filepath"] = str(file)
+        return AbstractDataset.from_config(file.name, config)
 
     def _exists(self) -> bool:
-        return all(self.of(seed).exists() for seed in self.seeds)
+        files = self.paths().values()
+        return all(file.is_file() for file in files)
 
     def _describe(self) -> dict[str, Any]:
         return {
@@ -93,11 +112,9 @@ class SeedsDataset(AbstractDataset[list[int], list[int]]):
         return {"seeds": self.seeds}
 
 
-def _resolved(
-    dataset: str | dict[str, Any],
-) -> tuple[Callable[..., AbstractDataset[Any, Any]], dict[str, Any]]:
-    """Class and arguments of an inner dataset, found as Kedro finds them, this
-    package's short names first.
+def _config_of(dataset: str | dict[str, Any]) -> dict[str, Any]:
+    """The configuration of an inner dataset, with the class in place of this package's
+    short names.
 
     Raises:
         ConfigurationError: arguments that `PerSeedDataset` gives itself.
@@ -105,12 +122,13 @@ def _resolved(
     import oer_pipeline.datasets as own
 
     config = {"type": dataset} if isinstance(dataset, str) else dict(dataset)
-    if "filepath" in config:
-        given = config["filepath"]
+    given = config.get("filepath")
+    if given is not None:
         raise ConfigurationError(
             f"the inner dataset has a filepath, {given!r}; path and file say where it"
             " lies"
         )
-    if config.get("type") in own.__all__:
-        config["type"] = getattr(own, config["type"])
-    return parse_dataset_definition(config)
+    name = config.get("type")
+    if name in own.__all__:
+        config["type"] = getattr(own, name)
+    return config

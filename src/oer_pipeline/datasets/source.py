@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import unquote
 
-from kedro.io import AbstractDataset
-from kedro.io.core import DatasetError
+from kedro.io import AbstractDataset, DatasetError
 
 if TYPE_CHECKING:
+    from oer_pipeline.suites.suite import Task
     from oer_pipeline.trajectories.exchange.source import Source
 
 
@@ -18,30 +16,28 @@ class SourceDataset(AbstractDataset[Any, Any]):
     """A task's `Source` as its suite names it; nodes are made again when the file
     behind it changes."""
 
+    is_external = True
+    """Nobody's record says what the file is: it is somebody else's."""
+
     def __init__(
-        self,
-        task: str,
-        sequence: str,
-        project: str,
-        metadata: dict[str, Any] | None = None,
+        self, task: Task, project: Path, metadata: dict[str, Any] | None = None
     ) -> None:
-        self._name, self._task, self._project = (
-            task,
-            json.loads(unquote(sequence))[task],
-            project,
-        )
+        self._task = task
+        self._project = project
         self.metadata = metadata
 
     @property
     def remedy(self) -> str:
         """Who names the file, and what to do where it is missing."""
-        suite, source = self._task["suite"], self.load()
-        return f"suite {suite} names it as the source of {self._name}; {source.remedy}"
+        named = f"suite {self._task.suite} names it as the source of {self._task.name}"
+        return f"{named}; {self.load().remedy}"
 
     def load(self) -> Source:
         from oer_pipeline.trajectories.exchange.source import Source
 
-        return Source(**{**self._task["source"], "root": self._project})
+        told = dict(self._task.source or {})
+        told["root"] = str(self._project)
+        return Source(**told)
 
     def save(self, data: Any) -> None:
         raise DatasetError("imported data are somebody else's; no node may save them")
@@ -57,4 +53,4 @@ class SourceDataset(AbstractDataset[Any, Any]):
         return all(path.is_file() for path in self.paths().values())
 
     def _describe(self) -> dict[str, Any]:
-        return {"task": self._name}
+        return {"task": self._task.name}

@@ -8,7 +8,7 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.loading import build, split
-from oer_pipeline.orchestration.fingerprints import PACKAGE, source_tree
+from oer_pipeline.orchestration.module_files import PACKAGE, source_tree
 
 PLACES = {
     "learners": f"{PACKAGE}.learners",

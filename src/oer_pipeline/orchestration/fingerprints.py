@@ -1,339 +1,80 @@
-"""Fingerprints: what made an artefact - the code used, the parameters used, the
-contents of the inputs.
+"""The fingerprint of an artefact, a hash of what makes it: code, libraries, parameters,
+and the contents of the inputs.
 
-The code of a function is the syntax (no comments, no docstrings) of the function
-itself, of what it calls in its own module, and of every module of this package that
-those import, directly or through one another, with the files that stand beside a module
-and are named in it, such as the templates of pages.
-
-Of a class of somebody else's that parameters name (`class: module:Class`, or `id:
-module:Name-v0` of an environment) it is the syntax of its module; of every module of
-the same package that this imports, in whatever form, directly or through one another,
-with the packages' `__init__`; and of modules and packages that lie beside it in the
-same folder and that it imports (unless it is installed, where everything lies in one
-folder). A dotted path `module:Class`, or the name of a file beside the module, that
-stands in this code as a text counts as an import of the module, or the file's content.
+The runner records it beside every file, and a training's checkpoint names it.
 """
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import importlib.util
-import json
-import re
-import sysconfig
-from collections.abc import Callable, Iterator, Mapping
-from functools import cache
-from importlib.metadata import version
-from pathlib import Path
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from oer_pipeline.common.digest import digest
+from oer_pipeline.orchestration.libraries import families_in, libraries_used
 from oer_pipeline.orchestration.processor import float32_products
-from oer_pipeline.suites.suite import FAMILIES
+from oer_pipeline.orchestration.source_code import code_hash, modules_used
 
-PACKAGE = "oer_pipeline"
 PRODUCTS = "oer_pipeline.networks.products"
-LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
-ENVIRONMENT = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
-"""`module:Name-v0`, as gymnasium takes it."""
-LONGEST_FILE_NAME = 255
 
 
-def fingerprint(
+@dataclass(frozen=True)
+class Recipe:
+    """What makes an artefact.
+
+    Attributes:
+        code: a hash of it.
+        libraries: name -> version.
+        parameters: name -> a hash of its value.
+        inputs: name -> member -> the content's hash.
+        seed: whose it is; empty for what all seeds share.
+        products: which library computes float32 products on this machine; empty where
+            the code computes none. The bits differ.
+    """
+
+    code: str
+    libraries: Mapping[str, str]
+    parameters: Mapping[str, str]
+    inputs: Mapping[str, Mapping[str, str]]
+    seed: str = ""
+    products: str = ""
+
+    @property
+    def fingerprint(self) -> str:
+        """SHA-256 over all of it."""
+        return digest(vars(self))
+
+    def recorded(self) -> dict[str, Any]:
+        """What a record says of it, so that a change can be named; inputs it names with
+        their files."""
+        told = dict(vars(self))
+        del told["inputs"]
+        return told
+
+
+def recipe(
     function: Callable[..., Any],
     parameters: Mapping[str, Any],
-    inputs: Mapping[str, Any],
-) -> str:
-    """SHA-256 over code (classes named in parameters included), library versions,
-    parameters and input hashes.
+    inputs: Mapping[str, Mapping[str, str]],
+    seed: str = "",
+    code: tuple[str, ...] = (),
+) -> Recipe:
+    """The recipe of what `function` makes.
 
-    Where the code computes float32 products, which library does so on this machine
-    counts too: the bits differ.
+    Args:
+        function: a node's.
+        parameters: what it is told.
+        inputs: name -> member -> the content's hash.
+        seed: whose it is.
+        code: dotted paths `module:Class` of what it is told to load, and of what
+            writes its result to a file.
     """
-    classes = classes_named(parameters)
-    recipe = {
-        "code": code_hash(function, classes),
-        "libraries": {
-            name: version(name) for name in (*LIBRARIES, *_of_families(parameters))
-        },
-        "parameters": parameters,
-        "inputs": inputs,
-    }
-    if PRODUCTS in modules_used(function, classes):
-        recipe["float32 products"] = float32_products()
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
-
-
-def _of_families(parameters: Mapping[str, Any]) -> set[str]:
-    """Libraries that the families of the tasks among the parameters need besides."""
-    tasks = [
-        value
-        for value in parameters.values()
-        if isinstance(value, Mapping) and "family" in value
-    ]
-    return {name for task in tasks for name in FAMILIES[task["family"]].libraries}
-
-
-@cache
-def code_hash(function: Callable[..., Any], extra: tuple[str, ...] = ()) -> str:
-    """Hash of the code that `function` uses; `extra` are dotted paths `module:Class`
-    that it is told to load."""
-    digest = hashlib.sha256(_bare_source(_own_tree(function)).encode())
-    for module in sorted(modules_used(function, extra)):
-        digest.update(module.encode())
-        digest.update(_bare_source(_tree(module)).encode())
-        for file in _files_named(module):
-            digest.update(file.name.encode())
-            with file.open("rb") as content:
-                digest.update(hashlib.file_digest(content, "sha256").digest())
-    return digest.hexdigest()
-
-
-def forget() -> None:
-    """Read all code afresh: another project's plug-ins may have the names of those
-    before."""
-    for cached in (code_hash, modules_used, _files_named, _source, _tree, _folder):
-        cached.cache_clear()
-    _is_installed.cache_clear()
-
-
-@cache
-def modules_used(
-    function: Callable[..., Any], extra: tuple[str, ...] = ()
-) -> frozenset[str]:
-    """Names of the modules in the import closure of `function` and of `extra` (its own
-    module not among them)."""
-    here = function.__module__
-    own = _tree(here)
-    top = ast.Module(
-        [node for node in own.body if isinstance(node, ast.Import | ast.ImportFrom)], []
+    computes = PRODUCTS in modules_used(function, code)
+    return Recipe(
+        code=code_hash(function, code),
+        libraries=libraries_used(function, code, families_in(parameters)),
+        parameters={name: digest(value) for name, value in parameters.items()},
+        inputs=inputs,
+        seed=seed,
+        products=float32_products() if computes else "",
     )
-    todo = (
-        _imports(top, here)
-        | _imports(_own_tree(function), here)
-        | {e.partition(":")[0] for e in extra}
-    )
-    found: set[str] = set()
-    while todo:
-        module = todo.pop()
-        if module not in found and _source(module) is not None:
-            found.add(module)
-            todo |= _imports(_tree(module), module)
-        if not _is_ours(module):
-            todo |= _parents(module) - found
-    return frozenset(found - {here})
-
-
-def _own_tree(function: Callable[..., Any]) -> ast.Module:
-    """The function and everything of its own module that it refers to, by name,
-    directly or not."""
-    definitions = {
-        name: node
-        for node in _tree(function.__module__).body
-        for name in _defined(node)
-    }
-    todo, kept = {function.__name__}, set()
-    while todo:
-        name = todo.pop()
-        if name in definitions and name not in kept:
-            kept.add(name)
-            todo |= {
-                n.id for n in ast.walk(definitions[name]) if isinstance(n, ast.Name)
-            }
-    return ast.Module([definitions[name] for name in sorted(kept)], [])
-
-
-def _defined(node: ast.stmt) -> list[str]:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return [node.name]
-    if isinstance(node, ast.Assign):
-        return [t.id for t in node.targets if isinstance(t, ast.Name)]
-    return (
-        [node.target.id]
-        if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        else []
-    )
-
-
-def _imports(tree: ast.AST, importer: str) -> set[str]:
-    """Modules that the tree of `importer` imports and that count, `from package import
-    module` included."""
-    names: set[str] = set()
-    for node in _executed(tree):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            module = _imported_from(node, importer)
-            names |= {module, *(f"{module}.{alias.name}" for alias in node.names)}
-        elif isinstance(node, ast.Constant) and not _is_ours(importer):
-            names |= {path.partition(":")[0] for path in _dotted_paths(node.value)}
-    return {
-        name for name in names if _counts(name, importer) and _source(name) is not None
-    }
-
-
-def _imported_from(node: ast.ImportFrom, importer: str) -> str:
-    """The module that `from module import name` names, relative forms included."""
-    if node.level == 0:
-        return node.module or ""
-    source = _source(importer)
-    is_package = source is not None and source.name == "__init__.py"
-    parts = importer.split(".")
-    base = parts[: len(parts) - node.level + is_package]
-    return ".".join([*base, *([node.module] if node.module else [])])
-
-
-def _counts(module: str, importer: str) -> bool:
-    """Whether a module that `importer` imports is code of the same people: its package,
-    or what lies beside it."""
-    top, own = module.partition(".")[0], importer.partition(".")[0]
-    if top in (PACKAGE, own):
-        return True
-    folder = _folder(own)
-    if own == PACKAGE or folder is None or _is_installed(folder):
-        return False
-    return (folder / f"{top}.py").is_file() or (folder / top).is_dir()
-
-
-def _is_ours(module: str) -> bool:
-    return module.partition(".")[0] == PACKAGE
-
-
-def _parents(module: str) -> set[str]:
-    """`a` and `a.b` of `a.b.c`, which are imported with it."""
-    parts = module.split(".")
-    return {".".join(parts[:n]) for n in range(1, len(parts))}
-
-
-@cache
-def _files_named(module: str) -> tuple[Path, ...]:
-    """Files beside a module, or below its folder, whose names stand in its code: pages'
-    templates, task lists, weights that a class of somebody else's reads."""
-    source = _source(module)
-    if source is None:
-        return ()
-    texts = {
-        n.value
-        for n in ast.walk(_tree(module))
-        if isinstance(n, ast.Constant) and isinstance(n.value, str)
-    }
-    names = [
-        text
-        for text in texts
-        if 0 < len(text) <= LONGEST_FILE_NAME and text.isprintable()
-    ]
-    beside = [source.parent / name for name in names if not Path(name).is_absolute()]
-    return tuple(sorted(path for path in beside if path.is_file()))
-
-
-def _executed(tree: ast.AST) -> Iterator[ast.AST]:
-    """The nodes of a tree without what only type checkers read."""
-    for child in ast.iter_child_nodes(tree):
-        if not (
-            isinstance(child, ast.If)
-            and isinstance(child.test, ast.Name)
-            and child.test.id == "TYPE_CHECKING"
-        ):
-            yield child
-            yield from _executed(child)
-
-
-def source_tree(module: str) -> ast.Module | None:
-    """The syntax of a module; None where it has no source. Nothing is imported."""
-    return _tree(module) if _source(module) is not None else None
-
-
-@cache
-def _source(module: str) -> Path | None:
-    """The file of a module, found without importing anything, which might bring torch
-    along."""
-    top, *rest = module.split(".")
-    stems = [root.joinpath(*rest) for root in _roots(top)]
-    files = [
-        file
-        for stem in stems
-        for file in (stem / "__init__.py", stem.with_suffix(".py"))
-    ]
-    return next((file for file in files if file.is_file()), None)
-
-
-def _roots(top: str) -> list[Path]:
-    """Where a package lies, or, of a module that is none, what its file is called
-    without `.py`."""
-    if top == PACKAGE:
-        return [Path(__file__).parents[1]]
-    try:
-        spec = importlib.util.find_spec(top)
-    except (ImportError, ValueError):  # ValueError: a module that was made by hand
-        return []
-    if spec is None:
-        return []
-    if spec.submodule_search_locations is not None:
-        return [Path(place) for place in spec.submodule_search_locations]
-    return (
-        [Path(spec.origin).with_suffix("")] if spec.origin and spec.has_location else []
-    )
-
-
-@cache
-def _folder(top: str) -> Path | None:
-    """The folder that a top-level module or package lies in."""
-    return next((root.parent for root in _roots(top)), None)
-
-
-@cache
-def _is_installed(folder: Path) -> bool:
-    """Whether a folder is one that packages are installed into, or Python's own."""
-    installed = {
-        Path(sysconfig.get_path(name))
-        for name in ("purelib", "platlib", "stdlib", "platstdlib")
-    }
-    return folder in installed or folder.name in ("site-packages", "dist-packages")
-
-
-@cache
-def _tree(module: str) -> ast.Module:
-    path = _source(module)
-    if path is None:
-        raise ModuleNotFoundError(
-            f"the source of module {module!r} cannot be found, so what it makes has no"
-            " fingerprint"
-        )
-    return ast.parse(path.read_text())
-
-
-def _bare_source(tree: ast.AST) -> str:
-    """The syntax without docstrings, positions and comments."""
-    for node in ast.walk(tree):
-        if isinstance(
-            node, ast.Module | ast.ClassDef | ast.FunctionDef
-        ) and ast.get_docstring(node, clean=False):
-            node.body = node.body[1:] or [ast.Pass()]
-    return ast.dump(tree)
-
-
-def classes_named(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The dotted paths `package.module:Class` inside parameters: code that a node is
-    told to load."""
-    return tuple(sorted(_dotted_paths(parameters)))
-
-
-def _dotted_paths(parameters: Any) -> set[str]:
-    """Values such as `package.module:Class` anywhere inside parameters, and
-    environments `id: module:Name-v0`."""
-    if isinstance(parameters, Mapping):
-        found: set[str] = set().union(*(_dotted_paths(v) for v in parameters.values()))
-        environment = parameters.get("id")
-        if isinstance(environment, str) and ENVIRONMENT.fullmatch(environment):
-            found.add(environment)
-        return found
-    if isinstance(parameters, list | tuple):
-        return set().union(*(_dotted_paths(v) for v in parameters))
-    if (
-        isinstance(parameters, str)
-        and ":" in parameters
-        and parameters.replace(":", ".").replace(".", "").isidentifier()
-    ):
-        return {parameters}
-    return set()

@@ -1,5 +1,5 @@
-"""MLflow tracking as Kedro hooks: a run a cell, a child run a seed, logged from what
-lies on disk after the run.
+"""MLflow tracking as Kedro hooks: a run per cell with a child run per seed, logged from
+what lies on disk after the run.
 
 A tracking server that is down stops nothing: the run says so, and the same `kedro run`
 logs the finished results later.
@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import logging
 import time
-import warnings
 from typing import Any
 
 from kedro.framework.context import KedroContext
@@ -19,11 +18,7 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
 from oer_pipeline.orchestration import tracking
-
-with warnings.catch_warnings(
-    record=True
-):  # mlflow warns of a class of kedro-mlflow's, past every filter
-    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+from oer_pipeline.orchestration.internals import MlflowHook
 
 logger = logging.getLogger(__name__)
 
@@ -59,9 +54,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         if not self._reachable:
             return
         try:
-            experiment = (
-                self.mlflow_config.tracking.experiment._experiment.experiment_id
-            )
+            experiment = self.mlflow_config.tracking.experiment.name
             self._run = tracking.start(experiment, self._context.plan, run_params)  # type: ignore[attr-defined]
         except Exception as error:
             self._give_up(error)

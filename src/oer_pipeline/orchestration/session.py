@@ -3,37 +3,50 @@ name or value is wrong."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
 from kedro.framework.context import KedroContext
 from kedro.framework.session import KedroSession
-from kedro.io.core import DatasetError
+from kedro.io import DatasetError
+from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.orchestration.context import PlanContext
+from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.runner import FreshRunner
+from oer_pipeline.pipeline_registry import PIPELINES, STAGES
 
 
 class PlanSession(KedroSession):
     """A session of this project; `kedro run` uses it through `SESSION_CLASS`."""
 
+    _runner: Any = None
+    _pipelines: Mapping[str, Pipeline] = {}
+
     def load_context(self) -> KedroContext:
         try:
-            return super().load_context()
+            context = super().load_context()
         except OERError as error:
             raise _as_one_line(error) from error
+        if isinstance(context, PlanContext):
+            self._pipelines = context.pipelines
+        if isinstance(self._runner, FreshRunner):
+            self._runner.project = project_of(self)
+            self._runner.stages = stages_by_output(self._pipelines)
+        return context
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
         runner = kwargs.get("runner")
         if runner is None or type(runner) is SequentialRunner:
-            runner = FreshRunner(
-                force=bool((self.store.get("runtime_params") or {}).get("force", False))
-            )
-        kwargs["runner"] = runner
+            asked = self.store.get("runtime_params") or {}
+            runner = FreshRunner(force=bool(asked.get("force", False)))
+        self._runner = kwargs["runner"] = runner
         try:
-            self._check_pipelines(kwargs.get("pipeline_names") or [])
+            _check_pipelines(kwargs.get("pipeline_names") or [])
             return super().run(*args, **kwargs)
         except OERError as error:
             raise _as_one_line(error) from error
@@ -44,34 +57,38 @@ class PlanSession(KedroSession):
             # traceback.
             if getattr(runner, "started", True):
                 raise
-            raise _as_one_line(
-                _unknown_selection(kwargs)
-                or ConfigurationError(" ".join(str(error).split()))
-            ) from error
-
-    def _check_pipelines(self, names: list[str]) -> None:
-        from oer_pipeline.pipeline_registry import PIPELINES
-
-        for name in names:
-            if name not in PIPELINES:
-                raise ConfigurationError(
-                    f"unknown pipeline {name!r}; {choices(PIPELINES, name)}"
-                )
+            wrong = _unknown_selection(kwargs, self._pipelines)
+            said = ConfigurationError(" ".join(str(error).split()))
+            raise _as_one_line(wrong or said) from error
 
 
-def _unknown_selection(chosen: dict[str, Any]) -> ConfigurationError | None:
+def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
+    """Output -> the first pipeline that makes it."""
+    found: dict[str, str] = {}
+    for stage, pipeline in pipelines.items():
+        for output in pipeline.all_outputs():
+            found.setdefault(output, stage)
+    return found
+
+
+def _check_pipelines(names: list[str]) -> None:
+    for name in names:
+        if name not in PIPELINES:
+            raise ConfigurationError(
+                f"unknown pipeline {name!r}; {choices(PIPELINES, name)}"
+            )
+
+
+def _unknown_selection(
+    chosen: dict[str, Any], pipelines: Mapping[str, Pipeline]
+) -> ConfigurationError | None:
     """The first tag or node that the command line asks for and the pipelines lack."""
-    from kedro.framework.project import pipelines
-
-    nodes = (
-        pipelines["__default__"].nodes
-        + pipelines["comparison"].nodes
-        + pipelines["dynamics"].nodes
-    )
-    tags, names = (
-        {tag for node in nodes for tag in node.tags},
-        {node.name for node in nodes},
-    )
+    tags: set[str] = set()
+    names: set[str] = set()
+    for stage in (*STAGES, "comparison"):
+        for node in pipelines[stage].nodes if stage in pipelines else ():
+            tags |= node.tags
+            names.add(node.name)
     known = {"tags": tags, "node_names": names, "from_nodes": names, "to_nodes": names}
     for option, available in known.items():
         for name in chosen.get(option) or ():

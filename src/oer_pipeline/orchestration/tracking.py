@@ -6,20 +6,25 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
+from itertools import product
+from math import ceil
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 
 if TYPE_CHECKING:
     import pandas as pd
-    from kedro.io import CatalogProtocol
     from kedro.pipeline import Pipeline
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
+    from oer_pipeline.orchestration.internals import Catalog
+
 CURVE_POINTS = 200
+MOST_PARAMETERS, MOST_METRICS = 100, 1000
+"""That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
@@ -37,11 +42,21 @@ class CellRun:
 
 
 def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun:
-    """Open the cell's run with its tags and all its parameters."""
+    """Open the cell's run with its tags and all its parameters.
+
+    Args:
+        experiment: its name; kedro-mlflow has made it.
+        plan: of the run.
+        run_params: as Kedro's hooks get them.
+    """
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
     client = MlflowClient()
+    found = client.get_experiment_by_name(experiment)
+    if found is None:
+        raise LookupError(f"there is no experiment {experiment}")
+    number = found.experiment_id
     stages = sorted(run_params.get("pipeline_names") or ["__default__"])
     of_cell = bool(set(stages) & CELL_STAGES)
     tags = {
@@ -56,41 +71,44 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
             "seeds": "+".join(map(str, plan.seeds)),
         }
     tags["git_commit"] = _git_commit()
-    run = client.create_run(
-        experiment, tags=tags, run_name=plan.cell if of_cell else tags["stages"]
-    ).info.run_id
-    hidden = (
-        "learners.",
-        "selectors.",
-        "sequence.",
-        "chosen.first_learner.",
-        "hardware.",
-        "cell.",
-        "heads.",
-        "transfer_evaluation_tasks.",
-        "judging_selectors.",
-    )
-    flat = [(k, v) for k, v in _flat(plan.parameters) if not k.startswith(hidden)]
-    client.log_batch(run, params=[Param(key, str(value)) for key, value in flat[:100]])
-    return CellRun(client, experiment, run, plan)
+    name = plan.cell if of_cell else tags["stages"]
+    run = client.create_run(number, tags=tags, run_name=name)
+    parameters = []
+    for key, value in logged_parameters(plan):
+        parameters.append(Param(key, str(value)))
+    client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
+    return CellRun(client, number, run.info.run_id, plan)
+
+
+def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
+    """Dotted names and values: what was asked, and which learner, base and selector
+    were chosen."""
+    logged = plan.asked.settings
+    logged["seeds"] = list(plan.seeds)
+    logged["quality"] = plan.quality
+    chosen = plan.chosen.as_parameters()
+    for name in ("learner", "selector"):
+        if chosen[name] is not None:
+            logged[f"chosen.{name}"] = chosen[name]
+    yield from _flat(logged)
 
 
 def finish(
     cell: CellRun,
     status: str,
     pipeline: Pipeline,
-    catalog: CatalogProtocol[Any, Any],
+    catalog: Catalog,
     seconds: Mapping[str, float],
 ) -> None:
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
-    values = {f"seconds.{name}": s for name, s in seconds.items()} | {
-        "seconds.total": sum(seconds.values())
-    }
-    values.update(_aggregates(catalog) if "metrics" in produced else {})
-    _log(
-        cell.client, cell.run, [_metric(name, value) for name, value in values.items()]
-    )
+    values = {"seconds.total": sum(seconds.values())}
+    for name, spent in seconds.items():
+        values[f"seconds.{name}"] = spent
+    if "metrics" in produced:
+        values |= _aggregates(catalog)
+    metrics = [_metric(name, value) for name, value in values.items()]
+    _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
@@ -100,24 +118,14 @@ def finish(
 def _log_seed(
     cell: CellRun,
     seed: int,
-    catalog: CatalogProtocol[Any, Any],
+    catalog: Catalog,
     produced: Sequence[str],
     status: str,
 ) -> None:
     """A child run with the seed's success and returns by task (step: tasks learned),
     metrics and curves."""
-    curves = [
-        (n, t)
-        for n in produced
-        if n.endswith(".curves")
-        for t in _of_seed(catalog, n, seed)
-    ]
-    returns = [
-        (n, t)
-        for n in produced
-        if n.endswith(".returns")
-        for t in _of_seed(catalog, n, seed)
-    ]
+    curves = _tables(catalog, produced, ".curves", seed)
+    returns = _tables(catalog, produced, ".returns", seed)
     if not curves and not returns:
         return
     tags = {
@@ -126,65 +134,67 @@ def _log_seed(
         "method": cell.plan.method,
         "cell": cell.plan.cell,
     }
-    child = cell.client.create_run(
-        cell.experiment, tags=tags, run_name=f"{cell.plan.cell} seed {seed}"
-    ).info.run_id
-    metrics = [
-        m for name, table in curves for m in _curve_metrics(name.split(".")[0], table)
-    ]
-    metrics += [
-        m
-        for name, table in returns
-        for m in _return_metrics(int(name.split(".")[0].split("_")[1]), table)
-    ]
+    title = f"{cell.plan.cell} seed {seed}"
+    run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
+    child = run.info.run_id
+    metrics: list[Metric] = []
+    for name, table in curves.items():
+        task, _, _ = name.partition(".")
+        metrics.extend(_curve_metrics(task, table))
+    for name, table in returns.items():
+        task, _, _ = name.partition(".")
+        learned = int(task.removeprefix("task_"))
+        metrics.extend(_return_metrics(learned, table))
     if "metrics" in produced and catalog.exists("metrics"):
-        own = catalog.load("metrics")["per_seed"].get(str(seed), {})
-        metrics += [
-            _metric(name, value) for name, value in own.items() if value is not None
-        ]
+        document = catalog.load("metrics")
+        own = document["per_seed"].get(str(seed), {})
+        for name, value in own.items():
+            if value is not None:
+                metrics.append(_metric(name, value))
     _log(cell.client, child, metrics)
     cell.client.set_terminated(child, status)
 
 
 def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
-    every = -(-len(table) // CURVE_POINTS)
-    for _, row in table.iloc[::every].iterrows():
-        for name in table.columns.drop("update"):
-            yield _metric(f"{task}.curves.{name}", row[name], int(row["update"]))
+    every = ceil(len(table) / CURVE_POINTS)
+    losses = table.columns.drop("update")
+    shown = table.iloc[::every]
+    for _, row in shown.iterrows():
+        update = int(row["update"])
+        for name in losses:
+            yield _metric(f"{task}.curves.{name}", row[name], update)
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
     from oer_pipeline.metrics.returns_table import task_means
 
     columns = [name for name in ("success", "return") if name in table]
-    for policy in sorted(set(table["policy"])):
-        for column in columns:
-            for task, value in task_means(table, policy, column).items():
-                yield _metric(f"{column}_{policy}.task_{task}", value, learned)
+    policies = sorted(set(table["policy"]))
+    for policy, column in product(policies, columns):
+        means = task_means(table, policy, column)
+        for task, value in means.items():
+            yield _metric(f"{column}_{policy}.task_{task}", value, learned)
 
 
-def _aggregates(catalog: CatalogProtocol[Any, Any]) -> dict[str, float]:
+def _aggregates(catalog: Catalog) -> dict[str, float]:
     if not catalog.exists("metrics"):
         return {}
     document = catalog.load("metrics")
-    means = {
-        name: estimate["mean"]
-        for name, estimate in document["aggregate"].items()
-        if estimate is not None
-    }
-    return means | {
-        f"cost.{name}": float(value) for name, value in document["cost"].items()
-    }
+    found = {}
+    for name, estimate in document["aggregate"].items():
+        if estimate is not None:
+            found[name] = estimate["mean"]
+    for name, value in document["cost"].items():
+        found[f"cost.{name}"] = float(value)
+    return found
 
 
-def _log_artefacts(
-    cell: CellRun, catalog: CatalogProtocol[Any, Any], produced: Sequence[str]
-) -> None:
+def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
     """Every artefact: the files but for data sets, all of them with their hash in
     `artefacts.json`."""
     listing = {}
     for name in produced:
-        for member, path in catalog[name].paths().items():
+        for member, path in (files_of(catalog[name]) or {}).items():
             if not path.is_file():
                 continue
             folder = (
@@ -205,11 +215,16 @@ def _log_artefacts(
     )
 
 
-def _of_seed(catalog: CatalogProtocol[Any, Any], name: str, seed: int) -> list[Any]:
-    """The seed's table, if it is there."""
-    dataset: Any = catalog[name]
-    path: Path = dataset.paths()[seed]
-    return [dataset.of(seed).load()] if path.is_file() else []
+def _tables(
+    catalog: Catalog, produced: Sequence[str], ending: str, seed: int
+) -> dict[str, Any]:
+    """The seed's tables that are there, by the name of their dataset."""
+    found = {}
+    for name in produced:
+        dataset: Any = catalog[name]
+        if name.endswith(ending) and dataset.paths()[seed].is_file():
+            found[name] = dataset.of(seed).load()
+    return found
 
 
 def _metric(name: str, value: float, step: int = 0) -> Metric:
@@ -219,16 +234,18 @@ def _metric(name: str, value: float, step: int = 0) -> Metric:
 
 
 def _log(client: MlflowClient, run: str, metrics: Sequence[Metric]) -> None:
-    for first in range(0, len(metrics), 1000):
-        client.log_batch(run, metrics=list(metrics[first : first + 1000]))
+    for first in range(0, len(metrics), MOST_METRICS):
+        some = metrics[first : first + MOST_METRICS]
+        client.log_batch(run, metrics=list(some))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
     for key, value in values.items():
+        name = f"{path}{key}"
         if isinstance(value, Mapping):
-            yield from _flat(value, f"{path}{key}.")
+            yield from _flat(value, f"{name}.")
         else:
-            yield f"{path}{key}", value
+            yield name, value
 
 
 def _git_commit() -> str:

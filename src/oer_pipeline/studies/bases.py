@@ -18,7 +18,7 @@ from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.checks import MOST_UPDATES, known, whole
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.metrics.intervals import interval, paired_difference
-from oer_pipeline.orchestration.context import data_root, plans_of
+from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learning_curves import Panel, figure

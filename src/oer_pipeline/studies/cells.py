@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration.context import (
+from oer_pipeline.orchestration.configuration import (
     configuration_of,
     data_root,
     parameters_of,
@@ -220,7 +220,7 @@ class _Jobs:
 def _uses_no_model(cell: Cell) -> bool:
     """Cells with a model come first: theirs is the longest chain."""
     selector = cell.plan.selector
-    return selector is None or not selector["uses_model"]
+    return selector is None or not selector.uses_model
 
 
 def _first_task(plan: Plan) -> str:

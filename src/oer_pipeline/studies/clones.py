@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.atomic import atomic_path
-from oer_pipeline.orchestration.context import data_root, plans_of
+from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.behaviour_table import CLONES, SCRIPTED
 from oer_pipeline.studies.cells import data_seconds

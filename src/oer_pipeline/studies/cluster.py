@@ -13,6 +13,8 @@ from oer_pipeline.common.errors import ConfigurationError
 BYTES_PER_WORKER = 2 * 2**30
 """Memory of a worker and the run that it holds; measured in docs/scale.md."""
 SECONDS_TO_ANSWER = 10.0
+LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
+"""Their versions have to be the same on all workers."""
 
 
 def workers_of(cores: int, memory: int, gpus: int = 0) -> int:
@@ -97,8 +99,6 @@ def code_version() -> str:
     import hashlib
     import platform
     from importlib.metadata import version
-
-    from oer_pipeline.orchestration.fingerprints import LIBRARIES
 
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from oer_pipeline.orchestration.context import plans_of
+from oer_pipeline.orchestration.configuration import plans_of
 from oer_pipeline.studies.cells import Cells, compared_params, groups
 from oer_pipeline.studies.jobs import Outcome
 

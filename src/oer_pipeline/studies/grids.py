@@ -341,7 +341,7 @@ def _coefficients(where: str, value: Any) -> tuple[float, ...]:
 
 
 def _seeds(where: str, value: Any) -> str | None:
-    from oer_pipeline.orchestration.plan import parse_seeds
+    from oer_pipeline.common.ranges import parse_seeds
 
     if value is None:
         return None

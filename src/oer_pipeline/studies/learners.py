@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.orchestration.context import tuned_of
+from oer_pipeline.orchestration.configuration import tuned_of
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells

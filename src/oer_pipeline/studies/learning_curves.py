@@ -13,15 +13,15 @@ import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.atomic import atomic_path
-from oer_pipeline.orchestration.fingerprints import LIBRARIES, code_hash
+from oer_pipeline.orchestration.libraries import libraries_used
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.processor import float32_products
 from oer_pipeline.orchestration.records import file_sha256
+from oer_pipeline.orchestration.source_code import code_hash
 
 if TYPE_CHECKING:
     from oer_pipeline.common.types import FloatArray
@@ -150,7 +150,7 @@ def fingerprint_of(trial: Trial) -> str:
         "trial": told,
         "data": file_sha256(Path(trial.data)),
         "code": code_hash(perform, (trial.base["class"],)),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": libraries_used(perform, (trial.base["class"],)),
         "float32 products": float32_products(),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()

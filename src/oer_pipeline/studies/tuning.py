@@ -12,7 +12,7 @@ from typing import Any
 
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.metrics.continual import References, normalise
-from oer_pipeline.orchestration.context import parameters_of, tuned_of
+from oer_pipeline.orchestration.configuration import parameters_of, tuned_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED

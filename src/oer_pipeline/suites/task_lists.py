@@ -4,19 +4,17 @@ velocities, 50 walkers."""
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cache
 from importlib import resources
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.ranges import read_ranges
 
 Parameters = Mapping[str, Any]
 TaskLists = dict[str, list[dict[str, Any]]]
 """Family -> parameters of task id 0, 1, ..."""
-RANGE = re.compile(r"(\d+)(?:-(\d*))?")
-"""`3`, or `3-7`."""
 
 
 @cache
@@ -47,22 +45,12 @@ def listed(family: str, ids: Any, where: str) -> list[dict[str, Any]]:
             " parameters instead"
         )
     size = len(known)
-    parts: Sequence[Any] = str(ids).split("+")
-    if isinstance(ids, Sequence) and not isinstance(ids, str):
-        parts = ids
-    chosen: list[int] = []
-    for part in parts:
-        match = RANGE.fullmatch(str(part).strip())
-        if match is None:
-            raise ConfigurationError(
-                f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
-                " numbers"
-            )
-        first = int(match[1])
-        last = int(match[2] or first)
-        # One number beyond the list is enough to be refused.
-        last = min(last, first + size)
-        chosen += range(first, last + 1)
+    chosen = read_ranges(ids, size)
+    if chosen is None:
+        raise ConfigurationError(
+            f"{where}: ids are {ids!r}; give a range 0-4, numbers 3+1, or a list of"
+            " numbers"
+        )
     wrong = set()
     for number in chosen:
         repeated = chosen.count(number) > 1

@@ -7,7 +7,7 @@ import json
 import logging
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.digest import digest
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule
@@ -28,14 +29,21 @@ class Checkpoint(pl.Callback):
 
     It is written after a sound block, at most once in `every_seconds` (0: every block).
     The file names what it belongs to (data, settings, seeds, code, versions): another
-    training's is not taken up.
+    training's is not taken up. Whoever knows what the training is made of, such as a
+    runner its fingerprint, says so by `recipe`; otherwise it is found out here.
     """
 
     def __init__(
-        self, path: Path, training: TaskTraining, every_seconds: float = 60.0
+        self,
+        path: Path,
+        training: TaskTraining,
+        every_seconds: float = 60.0,
+        recipe: str | None = None,
     ) -> None:
         self.path, self._every, self._last = path, every_seconds, time.monotonic()
-        self._recipe = _recipe(training)
+        device = training.device.type
+        made_of = _recipe(training) if recipe is None else recipe
+        self._recipe = digest({"recipe": made_of, "device": device})
         self.update: int | None = None
         """After which update the newest checkpoint was taken."""
 
@@ -111,43 +119,34 @@ class Checkpoint(pl.Callback):
 
 
 def _recipe(training: TaskTraining) -> str:
-    """A hash of what makes the training what it is, taken at its start."""
-    facts = [
-        repr(training.settings),
-        *_options(training.learner),
-        *_options(training.base),
-        training.seeds,
-        training.task,
-        torch.__version__,
-        training.device.type,
-        products.path(),
-    ]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for code in _code(
-        {type(training.learner).__module__, type(training.base).__module__}
-    ):
-        digest.update(code)
-    for tensor in (*training.state().values(), *training.tensors_given()):
-        digest.update(tensor.cpu().numpy().tobytes())
-    return digest.hexdigest()
+    """A hash of what makes the training what it is, taken at its start: every option,
+    the data, the starting point, the code."""
+    learner, base = training.learner, training.base
+    return digest(
+        {
+            "settings": training.settings,
+            "learner": learner,
+            "base": base,
+            "seeds": training.seeds,
+            "task": training.task,
+            "torch": torch.__version__,
+            "products": products.path(),
+            "code": _code({type(learner).__module__, type(base).__module__}),
+            "state": training.state(),
+            "given": list(training.tensors_given()),
+        }
+    )
 
 
-def _options(told: object) -> tuple[str, dict[str, Any]]:
-    """The class of a learner or base and what it was told."""
-    options = {
-        k: v
-        for k, v in sorted(vars(told).items())
-        if isinstance(v, bool | int | float | str)
-    }
-    return type(told).__qualname__, options
-
-
-def _code(own: Collection[str]) -> Iterator[bytes]:
-    """The source of the learners, the networks and the modules of the learner and the
-    base in force."""
+def _code(own: Collection[str]) -> dict[str, str]:
+    """Hashes of the source of the learners, the networks and the modules of the learner
+    and the base in force."""
+    found = {}
     for name in sorted(sys.modules):
         if name in own or name.startswith(
             ("oer_pipeline.learners.", "oer_pipeline.networks.")
         ):
             file = sys.modules[name].__file__
-            yield Path(file).read_bytes() if file else b""
+            source = Path(file).read_bytes() if file else b""
+            found[name] = hashlib.sha256(source).hexdigest()
+    return found

@@ -50,13 +50,15 @@ def fit(
     hardware: Hardware | None = None,
     checkpoint: Path | None = None,
     every_seconds: float = 60.0,
+    recipe: str | None = None,
     base: Base | None = None,
 ) -> Trained:
     """Train the task after `previous` for all seeds at once (arguments as
     `TaskTraining`).
 
     With a `checkpoint` file, written every so many seconds (0: after every block), a
-    training that was interrupted goes on there; it is removed at the end.
+    training that was interrupted goes on there; it is removed at the end. `recipe` is
+    what the training is made of, where the caller knows (`Checkpoint`).
 
     Raises:
         DivergedError: names task, seed, update and the last good checkpoint.
@@ -67,7 +69,7 @@ def fit(
         learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base
     )
     module = BlockModule(task)
-    keeper = Checkpoint(checkpoint, task, every_seconds) if checkpoint else None
+    keeper = Checkpoint(checkpoint, task, every_seconds, recipe) if checkpoint else None
     if keeper:
         keeper.resume(module)
     title = (

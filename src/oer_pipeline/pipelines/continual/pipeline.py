@@ -32,7 +32,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
         replays = plan.selector is not None
         nodes += [_train_next(names[:stop], replays) for stop in stops[1:]]
     if plan.selector is not None:
-        uses_model = plan.selector["uses_model"]
+        uses_model = plan.selector.uses_model
         nodes += [_select(name, uses_model) for name in names]
     return Pipeline(nodes)
 

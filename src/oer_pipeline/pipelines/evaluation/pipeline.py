@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
-from oer_pipeline.orchestration.plan import Plan, TransferEvaluation
+from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.transfer import TransferEvaluation
 from oer_pipeline.pipelines.evaluation.nodes import (
     compare_buffer_with_visits,
     evaluate_transfer,

@@ -9,12 +9,9 @@ from pathlib import Path
 import pytest
 
 from oer_pipeline.common import plugins
-from oer_pipeline.orchestration import fingerprints as provenance
-from oer_pipeline.orchestration.fingerprints import (
-    classes_named,
-    code_hash,
-    modules_used,
-)
+from oer_pipeline.orchestration import source_code
+from oer_pipeline.orchestration.dotted_paths import classes_named
+from oer_pipeline.orchestration.source_code import code_hash, modules_used
 from oer_pipeline.pipelines.continual.nodes import select as node
 
 FILES = {
@@ -55,13 +52,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     monkeypatch.syspath_prepend(str(tmp_path / "plugins"))
-    provenance.forget()
+    source_code.forget()
     yield tmp_path / "plugins"
-    provenance.forget()
+    source_code.forget()
 
 
 def fresh_hash() -> str:
-    provenance.forget()
+    source_code.forget()
     return code_hash(node, CLASS)
 
 
@@ -99,7 +96,7 @@ def test_the_templates_of_pages_count() -> None:
     from oer_pipeline.reports import rendering
 
     assert rendering.__name__ in modules_used(draw)
-    files = provenance._files_named(rendering.__name__)
+    files = source_code._files_named(rendering.__name__)
     assert [f"templates/{file.name}" for file in files] == list(rendering.TEMPLATES)
 
 
@@ -143,7 +140,7 @@ def test_of_an_installed_package_only_the_package_itself_counts(
     installed = tmp_path / "site-packages"
     folder.rename(installed)
     monkeypatch.syspath_prepend(str(installed))
-    provenance.forget()
+    source_code.forget()
     tops = {name.partition(".")[0] for name in modules_used(node, CLASS)}
     assert tops == {"oer_pipeline", "mine"}
 
@@ -180,7 +177,7 @@ def test_another_project_in_the_same_process_has_its_own_plugins(
 
         def load() -> int:
             if plugins.use(project):
-                provenance.forget()
+                source_code.forget()
             found: int = load_class("same_name:Thing", object).value  # type: ignore[attr-defined]
             return found
 

@@ -1,0 +1,39 @@
+"""The files behind a dataset, this package's or a stock one of Kedro's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.orchestration.internals import local_file
+
+Member = int | None
+"""A seed, or None for what all seeds share."""
+EXTERNAL = "external"
+"""`metadata: {provenance: external}` of a dataset: the user's own file."""
+
+
+def files_of(dataset: Any) -> Mapping[Member, Path] | None:
+    """Member -> file; None of a dataset that lies in no file of this machine, so that
+    nobody can tell whether it changed."""
+    if hasattr(dataset, "paths"):
+        files: Mapping[Member, Path] = dataset.paths()
+        return files
+    file = local_file(dataset)
+    return None if file is None else {None: file}
+
+
+def is_external(dataset: Any) -> bool:
+    """Whether a dataset's files are somebody's own, so that no record says what they
+    are."""
+    metadata = getattr(dataset, "metadata", None)
+    told = metadata.get("provenance") if isinstance(metadata, Mapping) else None
+    return bool(getattr(dataset, "is_external", False)) or told == EXTERNAL
+
+
+def writer_of(dataset: Any) -> str:
+    """`module:Class` of what writes a dataset's files: code that decides their
+    bytes."""
+    written_by = getattr(dataset, "inner_class", type(dataset))
+    return f"{written_by.__module__}:{written_by.__qualname__}"

@@ -1,0 +1,216 @@
+"""What the project's files say, and the plans that follow from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from copy import deepcopy
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.framework.project import settings
+from kedro.utils import find_kedro_project
+from yaml import YAMLError, safe_load
+
+from oer_pipeline.common import plugins
+from oer_pipeline.common.errors import ConfigurationError, UnknownNameError, choices
+from oer_pipeline.orchestration import internals, source_code
+from oer_pipeline.orchestration.asked import with_learners
+from oer_pipeline.orchestration.plan import Plan, resolve
+
+DEFAULT_ENVIRONMENT = "local"
+
+
+class Configuration(NamedTuple):
+    """The files' parameters, suites and methods, read once for any number of plans.
+
+    `presets` are the methods without what tuning chose.
+    """
+
+    parameters: Mapping[str, Any]
+    suites: Mapping[str, Any]
+    methods: Mapping[str, Any]
+    presets: Mapping[str, Any]
+    project: Path
+    source: Path
+    environment: str
+
+    def plan(self, runtime: Mapping[str, Any]) -> Plan:
+        """The plan with runtime parameters on top.
+
+        Raises:
+            ConfigurationError: as `plan.resolve`; of a name that `conf/local` alone
+                has, that this environment does not read it.
+        """
+        try:
+            return resolve(
+                self.parameters, runtime, self.suites, self.methods, self.project
+            )
+        except UnknownNameError as error:
+            file = self._unread_file_with(error.name)
+            if file is None:
+                raise
+            unread = (
+                f"--env={self.environment} does not read {file}, which has it; move it"
+                " to conf/base"
+            )
+            raise ConfigurationError(f"{error}; {unread}") from error
+
+    def _unread_file_with(self, name: str) -> str | None:
+        """The file of `conf/local` that has a name, where that folder is not read."""
+        if self.environment == DEFAULT_ENVIRONMENT:
+            return None
+        return _file_with(self.source / DEFAULT_ENVIRONMENT, name)
+
+
+def configuration_of(env: str | None) -> Configuration:
+    """What the files of the project in the working directory say.
+
+    Raises:
+        ConfigurationError: an unknown environment, or a file that is no YAML.
+    """
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    check_environment(Path.cwd() / "conf", env or DEFAULT_ENVIRONMENT)
+    return read(_loader(Path.cwd(), env))
+
+
+def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
+    """The plans of several runs, each as `kedro run --params` gets it.
+
+    Raises:
+        ConfigurationError: whatever `kedro run` would refuse.
+    """
+    configured = configuration_of(env)
+    return [configured.plan(parameters_of(run)) for run in runs]
+
+
+def plan_of_files() -> Plan:
+    """The plan without a command line, of the project around the working directory."""
+    project = find_kedro_project(Path.cwd()) or Path.cwd()
+    return read(_loader(project, None)).plan({})
+
+
+def parameters_of(text: str) -> dict[str, Any]:
+    """`a=1,b.c=x` as `kedro run --params` reads it."""
+    return internals.runtime_parameters(text)
+
+
+def tuned_of(env: str | None) -> dict[str, Any]:
+    """What tuning chose for the environment, `{method: {"parameters": {...},
+    "provenance": {...}}}`."""
+    return _tuned(_loader(Path.cwd(), env))
+
+
+def data_root(env: str | None) -> str:
+    """Where an environment keeps its data: environments other than the default keep
+    theirs apart."""
+    return "data" if env in (None, "base", DEFAULT_ENVIRONMENT) else f"data/{env}"
+
+
+def read(loader: OmegaConfigLoader) -> Configuration:
+    """Parameters as the files have them: the plan itself tells what the command line
+    changed.
+
+    Raises:
+        ConfigurationError: a file that is no YAML.
+    """
+    source = Path(loader.conf_source)
+    project = source.absolute().parent
+    if plugins.use(project):
+        source_code.forget()
+    given, loader.runtime_params = loader.runtime_params, {}
+    try:
+        parameters = loader["parameters"]
+        presets = with_learners(loader["methods"], parameters["learners"])
+        return Configuration(
+            parameters=parameters,
+            suites=loader["suites"],
+            methods=with_tuned(presets, _tuned(loader)),
+            presets=presets,
+            project=project,
+            source=source,
+            environment=loader.env or DEFAULT_ENVIRONMENT,
+        )
+    except YAMLError as error:
+        raise ConfigurationError(str(error)) from error
+    finally:
+        loader.runtime_params = given
+
+
+def check_environment(source: Path, environment: str) -> None:
+    """Refuse an environment that has no folder in `source`."""
+    known = [path.name for path in source.iterdir() if path.is_dir()]
+    if environment in known:
+        return
+    if environment == DEFAULT_ENVIRONMENT:
+        raise ConfigurationError(
+            f"{source}/local is missing; make the folder, it may be empty"
+        )
+    raise ConfigurationError(
+        f"unknown environment {environment!r}; {choices(known, environment)}"
+    )
+
+
+def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
+    """The presets with what tuning chose, `{method: {"parameters": {...}, "provenance":
+    {...}}}`, on top.
+
+    Raises:
+        ConfigurationError: an unknown method, or one without `parameters`.
+    """
+    merged = deepcopy(dict(methods))
+    for name, found in tuned.items():
+        if name not in merged:
+            raise ConfigurationError(
+                f"unknown method {name!r} in tuned.yml; {choices(merged, name)}"
+            )
+        parameters = found.get("parameters") if isinstance(found, Mapping) else None
+        if not isinstance(parameters, Mapping):
+            raise ConfigurationError(
+                f"tuned.yml: {name} is {found!r}; it takes a group `parameters`"
+            )
+        merged[name] = _on_top(merged[name], parameters)
+    return merged
+
+
+def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        is_group = isinstance(value, Mapping) and key in below
+        merged[key] = _on_top(below[key], value) if is_group else value
+    return merged
+
+
+def _loader(project: Path, env: str | None) -> OmegaConfigLoader:
+    return OmegaConfigLoader(
+        str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
+    )
+
+
+def _tuned(loader: OmegaConfigLoader) -> dict[str, Any]:
+    """What tuning chose; a project that tuned nothing may lack the file."""
+    try:
+        return dict(loader["tuned"] or {})
+    except MissingConfigException:
+        return {}
+
+
+def _file_with(folder: Path, name: str) -> str | None:
+    """The file of a folder of configuration that has `name` as a key, anywhere; None
+    where none has."""
+    for path in sorted(folder.rglob("*.yml")):
+        try:
+            content = safe_load(path.read_text(encoding="utf-8"))
+        except (OSError, ValueError, YAMLError):
+            continue
+        if _has_key(content, name):
+            return f"{folder.parent.name}/{path.relative_to(folder.parent).as_posix()}"
+    return None
+
+
+def _has_key(content: Any, name: str) -> bool:
+    if not isinstance(content, Mapping):
+        return False
+    return name in content or any(_has_key(value, name) for value in content.values())

@@ -1,0 +1,145 @@
+"""Folder names: they carry every parameter that a run changed, so that no run
+overwrites another."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from oer_pipeline.orchestration.asked import Asked, Parameters, Presets
+
+NOT_IN_NAMES = frozenset(
+    {
+        "suite",
+        "quality",
+        "method",
+        "seeds",
+        "checkpoint_seconds",
+        "force",
+        "compare",
+        "transfer_evaluation",
+        "judging",
+    }
+)
+"""Parameters that make no other cell, or are its folder's name themselves."""
+DATA_SCOPE = ("collection", "data_seed", "order_seed")
+"""What changes the data: it is told by the suite's folder."""
+MODEL_SCOPE = ("dynamics", "accelerator", "precision")
+"""What changes the transition models: it is told by the quality's folder."""
+NOT_OF_CELLS = NOT_IN_NAMES.union(DATA_SCOPE, MODEL_SCOPE)
+"""What a cell's folder does not tell."""
+LONGEST_NAME = 60
+
+Changed = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Folders:
+    """Names of the folders that a run's results lie in.
+
+    Attributes:
+        suite: of the data.
+        quality: of the data set and the transition models, below the suite.
+        cell: of the method, below the quality.
+        compared: cells that the comparison pipeline puts side by side.
+        comparison: of the page that does so, below the quality.
+    """
+
+    suite: str
+    quality: str
+    cell: str
+    compared: tuple[str, ...]
+    comparison: str
+
+
+def folders_of(
+    asked: Asked,
+    quality: str,
+    compare: Sequence[str],
+    base: Parameters,
+    runtime: Parameters,
+    methods: Presets,
+) -> Folders:
+    """The names.
+
+    Args:
+        asked: the run's parameters.
+        quality: the one in force.
+        compare: methods of the comparison.
+        base: the files' parameters.
+        runtime: the command line's.
+        methods: presets by name.
+    """
+    changed = _out_of(asked.changed, NOT_IN_NAMES)
+    of_data = _in_scope(changed, DATA_SCOPE)
+    of_models = _in_scope(changed, MODEL_SCOPE)
+    compared = []
+    for method in compare:
+        other = Asked.of(method, base, runtime, methods)
+        compared.append(_cell_folder(other))
+    return Folders(
+        suite=folder_name(asked["suite"], of_data),
+        quality=folder_name(quality, of_models),
+        cell=_cell_folder(asked),
+        compared=tuple(compared),
+        comparison=_comparison_folder(base, runtime),
+    )
+
+
+def folder_name(stem: str, changed: Mapping[str, Any]) -> str:
+    """`stem-name=value-...`; what is long, or no file name, becomes a hash."""
+    if not changed:
+        return stem
+    told = []
+    for name in sorted(changed):
+        told.append(f"{name}={changed[name]}")
+    suffix = "-".join(told)
+    if len(suffix) > LONGEST_NAME or not _is_plain(suffix):
+        hashed = hashlib.sha256(suffix.encode())
+        suffix = hashed.hexdigest()[:10]
+    return f"{stem}-{suffix}"
+
+
+def _is_plain(text: str) -> bool:
+    return all(letter.isalnum() or letter in "-=._+" for letter in text)
+
+
+def _cell_folder(asked: Asked) -> str:
+    """What is changed of the method's preset, but for what the folders above tell."""
+    changed = _out_of(asked.changed, NOT_OF_CELLS)
+    in_force = _in_force(changed, asked["learner"])
+    return folder_name(asked.method, in_force)
+
+
+def _comparison_folder(base: Parameters, runtime: Parameters) -> str:
+    """What is changed of the defaults for all of its cells, and which they are."""
+    asked = Asked.of("", base, runtime, {"": {}})
+    changed = _out_of(asked.changed, NOT_OF_CELLS)
+    if "compare" in asked.changed:
+        changed["compare"] = asked["compare"]
+    return folder_name("comparison", changed)
+
+
+def _group(name: str) -> str:
+    return name.partition(".")[0]
+
+
+def _in_scope(changed: Parameters, scope: Collection[str]) -> Changed:
+    return {k: v for k, v in changed.items() if _group(k) in scope}
+
+
+def _out_of(changed: Parameters, scope: Collection[str]) -> Changed:
+    return {k: v for k, v in changed.items() if _group(k) not in scope}
+
+
+def _in_force(changed: Parameters, learner: Parameters) -> Changed:
+    """Without the options of learners and bases that are not in force."""
+    in_force = {"learners": learner["name"], "bases": learner["base"]}
+    kept = {}
+    for name, value in changed.items():
+        group, *rest = name.split(".")
+        if group not in in_force or rest[0] == in_force[group]:
+            kept[name] = value
+    return kept

@@ -1,0 +1,120 @@
+"""All that leans on the insides of Kedro and kedro-mlflow: what their documentation
+does not promise. DVC is used by its files alone.
+
+Each is checked in tests/orchestration/test_internals.py, which fails when a version
+changes it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from kedro.framework.context import KedroContext
+from kedro.framework.project import pipelines
+from kedro.framework.session import KedroSession
+from kedro.io import AbstractDataset, CatalogProtocol
+from kedro.pipeline import Pipeline
+from kedro.pipeline.node import Node
+from kedro.runner import SequentialRunner
+from kedro.runner.task import Task
+from pluggy import PluginManager
+
+with warnings.catch_warnings(record=True):
+    # mlflow warns of a class of kedro-mlflow's, past every filter
+    from kedro_mlflow.framework.hooks.mlflow_hook import MlflowHook
+
+__all__ = ["MlflowHook"]
+
+Catalog = CatalogProtocol[Any, Any]
+
+
+def runtime_parameters(text: str) -> dict[str, Any]:
+    """`a=1,b.c=x` as `kedro run --params` reads it."""
+    import click
+    from kedro.framework.cli.project import run
+
+    [option] = [parameter for parameter in run.params if parameter.name == "params"]
+    return dict(option.process_value(click.Context(run), text))
+
+
+def offer_pipelines(made: Mapping[str, Pipeline]) -> None:
+    """Make these the pipelines that Kedro runs and shows from now on.
+
+    Kedro has one registry per process, which it fills by a function without arguments;
+    without a module to call, it keeps what it is given.
+    """
+    pipelines.configure(None)
+    for name, pipeline in made.items():
+        pipelines[name] = pipeline
+
+
+class CatalogContext(KedroContext):
+    """A context that adds datasets which no file describes to its catalog."""
+
+    def added_datasets(self) -> Mapping[str, AbstractDataset[Any, Any]]:
+        """Name -> dataset; a name that the files have keeps what they say."""
+        return {}
+
+    def _get_catalog(self, *args: Any, **kwargs: Any) -> Catalog:
+        catalog: Catalog = super()._get_catalog(*args, **kwargs)
+        for name, dataset in self.added_datasets().items():
+            if name not in catalog:
+                catalog[name] = dataset
+        return catalog
+
+
+def asked_parameters(context: KedroContext) -> dict[str, Any]:
+    """What the command line says, for a context."""
+    return context._runtime_params or {}
+
+
+def project_of(session: KedroSession) -> Path:
+    """The project's folder."""
+    return session._project_path
+
+
+class NodeRunner(SequentialRunner):
+    """A runner of one node after the other, which a subclass chooses."""
+
+    def run_nodes(
+        self,
+        pipeline: Pipeline,
+        catalog: Catalog,
+        hooks: PluginManager | None,
+        run_id: str | None,
+    ) -> None:
+        """Run what has to run of the pipeline."""
+        raise NotImplementedError
+
+    def run_node(
+        self,
+        node: Node,
+        catalog: Catalog,
+        hooks: PluginManager | None,
+        run_id: str | None,
+    ) -> None:
+        """Load, run and save, with the hooks of a node."""
+        Task(node, catalog, False, hook_manager=hooks, run_id=run_id).execute()
+
+    def _run(
+        self,
+        pipeline: Pipeline,
+        catalog: Catalog,
+        hook_manager: PluginManager | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        self.run_nodes(pipeline, catalog, hook_manager, run_id)
+
+
+def local_file(dataset: Any) -> Path | None:
+    """Where a stock dataset of Kedro's keeps its one file on this machine; None where
+    it has none, lies elsewhere, or has versions."""
+    if getattr(dataset, "_version", None) is not None:
+        return None
+    if getattr(dataset, "_protocol", "file") != "file":
+        return None
+    place = getattr(dataset, "_filepath", None)
+    return None if place is None else Path(str(place))

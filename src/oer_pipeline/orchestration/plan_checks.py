@@ -1,0 +1,253 @@
+"""What of a run's parameters is refused before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf
+from typing import Any
+
+from oer_pipeline.common.checks import MOST_EPISODES, MOST_ROWS, whole
+from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.orchestration.asked import Asked, known_name
+from oer_pipeline.orchestration.chosen import (
+    BaseChoice,
+    Chosen,
+    Judging,
+    LearnerChoice,
+    SelectorChoice,
+    base_choice,
+    learner_choice,
+    selector_choice,
+)
+from oer_pipeline.orchestration.classes import check_own, own_module
+from oer_pipeline.suites.behaviour_data import kinds_of
+from oer_pipeline.suites.suite import Suite, Task
+from oer_pipeline.trajectories.exchange.source import Source
+from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
+
+LARGEST_SEED = 10**18
+ACCELERATORS = ("cpu", "gpu", "auto")
+PRECISIONS = ("highest", "high", "medium")
+
+
+def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
+    """Refuse sizes and settings that a later stage would stumble over.
+
+    Raises:
+        ConfigurationError: names the parameter, its value and what would be right.
+    """
+    from oer_pipeline.dynamics.settings import DynamicsSettings
+    from oer_pipeline.learners.settings import LearnerSettings
+
+    LearnerSettings(**asked["learner"])
+    DynamicsSettings(**asked["dynamics"])
+    action = asked["replay"]["target_action"]
+    known_name("replay.target_action", action, ("policy", "data"))
+    interval = asked["checkpoint_seconds"]
+    if not 0.0 <= interval < inf:
+        raise ConfigurationError(
+            f"parameter checkpoint_seconds is {interval}; it takes a number of seconds,"
+            " 0 or more"
+        )
+    whole("parameter data_seed", asked["data_seed"], 0, LARGEST_SEED)
+    collected = any(task.source is None for task in tasks)
+    transitions = asked["collection"]["transitions"]
+    least = 2 * suite.horizon if collected else 0
+    whole("parameter collection.transitions", transitions, least, MOST_ROWS)
+    rows = transitions if collected else MOST_ROWS
+    ranges = {
+        "collection.reference_episodes": (2, MOST_EPISODES),
+        "evaluation.episodes": (1, MOST_EPISODES),
+        "replay.size": (1, rows),
+    }
+    for name, (low, high) in ranges.items():
+        group, key = name.split(".")
+        whole(f"parameter {name}", asked[group][key], low, high)
+
+
+def check_hardware(asked: Asked) -> None:
+    """Refuse an accelerator or a precision that there is not."""
+    known_name("accelerator", asked["accelerator"], ACCELERATORS)
+    known_name("precision", asked["precision"], PRECISIONS)
+
+
+def checked_quality(
+    given: Any, is_asked_for: bool, suite: Suite, tasks: Sequence[Task]
+) -> str:
+    """The quality in force; a suite whose tasks are all imported has just one.
+
+    Args:
+        given: what the parameters say.
+        is_asked_for: whether the command line says so.
+        suite: the suite.
+        tasks: those of the run.
+
+    Raises:
+        ConfigurationError: no quality, or one that the suite's data cannot have.
+    """
+    if not all(task.source for task in tasks):
+        return _collected_quality(known_name("quality", given, QUALITIES), suite)
+    if is_asked_for and given != IMPORTED:
+        raise ConfigurationError(
+            f"quality is {given!r}; the data of suite {suite.name} are imported: leave"
+            " it out"
+        )
+    return IMPORTED
+
+
+def _collected_quality(quality: str, suite: Suite) -> str:
+    """The quality, which has to mean something where the suite's family has its
+    behaviours."""
+    kinds = set(kinds_of(suite.family))
+    possible = [name for name, needed in QUALITIES.items() if kinds.issuperset(needed)]
+    if quality not in possible:
+        why = (
+            f"the behaviours of suite {suite.name} are scripts, of which no training"
+            " was kept"
+        )
+        raise ConfigurationError(
+            f"quality is {quality!r}; {why}: {choices(possible, quality)}"
+        )
+    return quality
+
+
+def check_changed_options(asked: Asked) -> None:
+    """Refuse options of learners, bases and selectors that a run changes, in force or
+    not.
+
+    Only then is torch imported for it; what files say, the runner checks before any
+    work.
+    """
+    touched = set()
+    for name in asked.changed:
+        if name.count(".") > 1:
+            group, entry, *_ = name.split(".")
+            touched.add((group, entry))
+    for group, name in sorted(touched):
+        if group == "learners":
+            _make_learner_alone(learner_choice(name, asked))
+        if group == "bases":
+            _make_base(base_choice(name, asked["bases"]))
+        if group == "selectors":
+            _make_selector(selector_choice(name, asked["selectors"]))
+
+
+def check_classes(chosen: Chosen) -> None:
+    """Refuse a class that cannot be loaded, or is of another kind.
+
+    Of the classes that the run uses alone. Those of this package are looked up without
+    importing them, which would bring torch along; somebody else's are imported and
+    made.
+    """
+    learner, selector = chosen.learner, chosen.selector
+    if own_module(learner.path):
+        check_own(f"learners.{learner.name}", "learners", learner.path)
+    else:
+        _make_learner(learner)
+    if own_module(learner.base.path):
+        check_own(f"bases.{learner.base.name}", "bases", learner.base.path)
+    else:
+        _make_base(learner.base)
+    if selector is not None and own_module(selector.path):
+        check_own(f"selectors.{selector.name}", "selectors", selector.path)
+    elif selector is not None:
+        _make_selector(selector)
+
+
+def _make_learner(choice: LearnerChoice) -> None:
+    from oer_pipeline.learners.configured import configured
+
+    configured(choice.as_parameters())
+
+
+def _make_learner_alone(choice: LearnerChoice) -> None:
+    from oer_pipeline.common.loading import build
+    from oer_pipeline.learners.protocol import Learner
+
+    build(choice.path, Learner, choice.options)
+
+
+def _make_base(choice: BaseChoice) -> None:
+    from oer_pipeline.common.loading import build
+    from oer_pipeline.learners.bases.protocol import Base
+
+    build(choice.path, Base, choice.options)
+
+
+def _make_selector(choice: SelectorChoice) -> None:
+    from oer_pipeline.common.loading import build
+    from oer_pipeline.selection.protocol import Selector
+
+    build(choice.path, Selector, choice.options)  # type: ignore[type-abstract]
+
+
+def without_rewards(tasks: Sequence[Task]) -> str:
+    """The name of the first task whose data have no rewards, as far as files of
+    configuration say; or empty."""
+    for task in tasks:
+        if task.source is not None and not Source(**task.source).has_rewards:
+            return f"suite {task.suite}, task {task.index}"
+    return ""
+
+
+def check_rewards(without: str, chosen: Chosen) -> None:
+    """Refuse what would learn from rewards that are not there.
+
+    Args:
+        without: the task whose data have none.
+        chosen: what the run uses.
+    """
+    if not without:
+        return
+    from oer_pipeline.common.loading import load_class
+    from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.protocol import Learner
+
+    learner, selector = chosen.learner, chosen.selector
+    if load_class(learner.base.path, Base).needs_rewards:
+        raise ConfigurationError(
+            f"learner.base is {learner.base.name!r}; {_asks(without)}: clone them by"
+            " learner.base=bc"
+        )
+    if load_class(learner.path, Learner).needs_rewards:
+        raise ConfigurationError(
+            f"learner.name is {learner.name!r}; {_asks(without)}: choose another"
+            " learner"
+        )
+    if selector is not None and _selector_needs_rewards(selector):
+        raise ConfigurationError(
+            f"selector is {selector.name!r}; {_asks(without)}: choose another selector"
+        )
+
+
+def judged_without(without: str, judging: Judging, is_asked_for: bool) -> Judging:
+    """The judging of the selectors that do without rewards.
+
+    Args:
+        without: the task whose data have none; empty where all have.
+        judging: of all of them.
+        is_asked_for: whether the command line names them: one that asks for rewards is
+            refused then.
+    """
+    if not without:
+        return judging
+    kept = []
+    for selector in judging.selectors:
+        if not _selector_needs_rewards(selector):
+            kept.append(selector)
+        elif is_asked_for:
+            raise ConfigurationError(
+                f"judging.selectors: {selector.name!r}: {_asks(without)}: leave it out"
+            )
+    return Judging(judging.sizes, judging.shown, tuple(kept))
+
+
+def _asks(without: str) -> str:
+    return f"it asks for rewards, and the data of {without}, have none"
+
+
+def _selector_needs_rewards(selector: SelectorChoice) -> bool:
+    from oer_pipeline.common.loading import load_class
+    from oer_pipeline.selection.protocol import Selector
+
+    return load_class(selector.path, Selector).needs_rewards  # type: ignore[type-abstract]

@@ -1,0 +1,90 @@
+"""Equal facts have equal digests, in every process; anything that differs, counts."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from oer_pipeline.common.digest import digest
+
+
+@dataclass
+class Options:
+    """Of a learner, say."""
+
+    weights: list[float] = field(default_factory=lambda: [1.0])
+    share: float | None = None
+
+
+class Plain:
+    def __init__(self, **attributes: Any) -> None:
+        vars(self).update(attributes)
+
+
+class Other(Plain):
+    pass
+
+
+PAIRS = [
+    (None, 0),
+    (True, 1),
+    (1, 1.0),
+    ([1, 2], [2, 1]),
+    ([1], [1, None]),
+    ({"a": None}, {}),
+    ({"a": [1]}, {"a": [2]}),
+    ({1: "a"}, {"1": "a"}),
+    ({1, 2}, {1, 3}),
+    (Path("a/b"), "a/b"),
+    (np.zeros(2, np.float32), np.zeros(2, np.float64)),
+    (np.zeros((1, 2)), np.zeros((2, 1))),
+    (torch.zeros(2), torch.ones(2)),
+    (Options(), Options(weights=[1.0, 2.0])),
+    (Options(), Options(share=0.5)),
+    (Plain(a=[1]), Plain(a=[2])),
+    (Plain(a=1), Other(a=1)),
+    (len, max),
+]
+
+
+@pytest.mark.parametrize(("one", "other"), PAIRS)
+def test_what_differs_counts(one: Any, other: Any) -> None:
+    assert digest({"x": one}) != digest({"x": other})
+
+
+def test_equal_facts_are_equal_whatever_their_order_and_objects() -> None:
+    assert digest({"a": 1, "b": {2: 3, "c": 4}}) == digest(
+        {"b": {"c": 4, 2: 3}, "a": 1}
+    )
+    assert digest(Options()) == digest(Options())
+    assert digest([(1, 2)]) == digest(((1, 2),))
+    assert digest(torch.arange(3)) == digest(torch.arange(3))
+    assert digest({"a", "b", "c"}) == digest({"c", "b", "a"})
+
+
+def test_an_object_that_refers_to_itself_has_a_digest() -> None:
+    around = Plain(a=1)
+    around.me = around  # type: ignore[attr-defined]
+    again = Plain(a=1)
+    again.me = again  # type: ignore[attr-defined]
+    assert digest(around) == digest(again) != digest(Plain(a=1))
+
+
+def test_another_process_finds_the_same() -> None:
+    facts = {"set": {"a", "b", "c", "d"}, "list": [1.5, None], "code": len}
+    program = (
+        "from oer_pipeline.common.digest import digest\n"
+        "print(digest({'set': {'d', 'c', 'b', 'a'}, 'list': [1.5, None],"
+        " 'code': len}))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == digest(facts)

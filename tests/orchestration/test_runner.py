@@ -1,0 +1,106 @@
+"""The runner with stock datasets, and what it says of what it makes again."""
+
+from __future__ import annotations
+
+import json
+import logging
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from oer_pipeline.orchestration import libraries
+from oer_pipeline.orchestration.records import record_path
+
+CARD = "data/test/03_primary/cheetah_vel_signed/medium/task_1_card.json"
+
+
+@pytest.fixture
+def ingestion(project: Any) -> Any:
+    """A project with raw data of one task, and `ingestion(catalog entries)`."""
+    project.run("collection", tasks=1)
+
+    def run(**entries: Any) -> list[str]:
+        catalog = project.path / "conf" / "test" / "catalog.yml"
+        catalog.write_text(yaml.safe_dump(entries))
+        ran: list[str] = project.run("ingestion", tasks=1)
+        return ran
+
+    run.project = project  # type: ignore[attr-defined]
+    return run
+
+
+BOTH = ["task_1.ingest", "task_1.describe"]
+
+
+def test_a_stock_dataset_is_kept_and_made_again_like_any(ingestion: Any) -> None:
+    stock = {"task_1.card": {"type": "json.JSONDataset", "filepath": CARD}}
+    assert ingestion(**stock) == BOTH
+    assert ingestion(**stock) == []
+    card = ingestion.project.path / CARD
+    assert json.loads(record_path(card).read_text())["dataset"] == "task_1.card"
+    card.write_text(card.read_text() + " ")
+    assert ingestion(**stock) == ["task_1.ingest"]
+
+
+def test_what_lies_in_no_file_is_always_made(ingestion: Any) -> None:
+    memory = {"task_1.card": {"type": "MemoryDataset"}}
+    assert ingestion(**memory) == BOTH
+    assert ingestion(**memory) == BOTH
+    assert not (ingestion.project.path / CARD).exists()
+
+
+@pytest.fixture
+def said(caplog: pytest.LogCaptureFixture) -> Any:
+    """What the package logs, as text."""
+    logging.getLogger("kedro").propagate = True
+    caplog.set_level(logging.INFO)
+    return lambda: [record.getMessage() for record in caplog.records]
+
+
+def test_a_changed_library_is_named(
+    project: Any, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.run("collection", tasks=1)
+    here = libraries.version("mujoco")
+    monkeypatch.setattr(libraries, "version", lambda name: f"{name} of tomorrow")
+    libraries._installed.cache_clear()
+    try:
+        assert "task_1.roll_out" in project.run("collection", tasks=1)
+    finally:
+        libraries._installed.cache_clear()
+    [line] = [line for line in said() if "roll_out" in line and "again" in line]
+    assert f"made with mujoco {here}, here is mujoco of tomorrow" in line
+    assert line.endswith("; it is made again")
+
+
+def test_results_of_the_older_layout_are_made_again_by_name(
+    project: Any, said: Any
+) -> None:
+    project.run("collection", tasks=1)
+    before = project.files("data/test/01_raw")
+    for path in Path(project.path).rglob(".made/*.json"):
+        old = {"fingerprint": "a", "sha256": "b", "node": "c", "inputs": {}}
+        path.write_text(json.dumps(old))
+    assert project.run("collection", tasks=1) == [
+        "task_1.roll_out",
+        "task_1.references",
+    ]
+    again = [line for line in said() if line.endswith("it is made again")]
+    assert len(again) == 2
+    assert "its record is of an older form" in again[0]
+    assert project.files("data/test/01_raw") == before
+
+
+def test_a_changed_parameter_is_named(
+    project: Any, said: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One that is in no folder's name: a file's, not the command line's."""
+    project.run("collection", tasks=1)
+    sizes = project.path / "conf" / "test" / "parameters.yml"
+    told = yaml.safe_load(sizes.read_text())
+    told["collection"]["reference_episodes"] = 5
+    sizes.write_text(yaml.safe_dump(told))
+    project.run("collection", tasks=1)
+    assert any("collection has changed; it is made again" in line for line in said())
