@@ -13,10 +13,12 @@ import torch
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks import products
 from oer_pipeline.training import fit as training
 from oer_pipeline.training.checkpoint import Checkpoint
@@ -252,11 +254,9 @@ def test_divergence_names_the_last_good_checkpoint(
         fit(Finetune(), settings, hopeless, (), None, SEEDS, checkpoint=path)
 
     class Breaks(Finetune):
-        def after_update(self, training: TaskTraining) -> None:
+        def after_update(self, training: LearnerView) -> None:
             if training.updates > 150:
-                training.critic.buffer[1].fill_(
-                    float("nan")
-                )  # of seed 4, the second of its twins
+                training.networks["policy"].buffer[0].fill_(float("nan"))  # of seed 4
 
     with pytest.raises(DivergedError):
         interrupted(path, data, settings, 1, Breaks)

@@ -1,4 +1,4 @@
-"""What learners and bases hand to a training, held against what it takes.
+"""What learners and bases hand to a training, checked when they do.
 
 Each error is one line that names them. In updates, which are captured and replayed,
 shapes and dtypes are looked at alone; numbers where a task starts and ends.
@@ -20,25 +20,27 @@ from oer_pipeline.common.errors import ConfigurationError
 def name_of(plugin: object) -> str:
     """`learner my_package.pull:Pull`, for errors."""
     kind = "learner" if hasattr(plugin, "deployed") else "base"
-    return f"{kind} {type(plugin).__module__}:{type(plugin).__qualname__}"
+    cls = type(plugin)
+    return f"{kind} {cls.__module__}:{cls.__qualname__}"
 
 
 def check_networks(
     who: str, networks: Any, members: int, needed: Sequence[str]
 ) -> None:
-    """Named networks of named parameters, as `check_tensors` takes them.
+    """`Networks` of named parameters, as `check_tensors` takes them.
 
     Raises:
         ConfigurationError: they are not, or one of the `needed` is missing.
     """
-    wanted = f"it takes {sorted(set(needed))}"
-    if not isinstance(networks, Mapping):
-        found = type(networks).__name__
-        raise ConfigurationError(f"{who}: its networks are a {found}; {wanted}")
-    if not set(needed) <= set(networks):
-        found = str(sorted(networks))
-        raise ConfigurationError(f"{who}: its networks are {found}; {wanted}")
-    for name, parameters in networks.items():
+    trained = getattr(networks, "trained", None)
+    if not isinstance(trained, Mapping):
+        kind = type(networks).__name__
+        wanted = "it takes Networks(trained={name: parameters})"
+        raise ConfigurationError(f"{who}: its networks are a {kind}; {wanted}")
+    if not set(needed) <= set(trained):
+        wanted = f"it takes {sorted(set(needed))}"
+        raise ConfigurationError(f"{who}: its networks are {sorted(trained)}; {wanted}")
+    for name, parameters in trained.items():
         check_tensors(who, f"network {name}", parameters, members)
         if not parameters:
             raise ConfigurationError(f"{who}: its network {name} is empty")

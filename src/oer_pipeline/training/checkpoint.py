@@ -2,23 +2,19 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import sys
 import time
-from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule
+from oer_pipeline.training.recipe import recipe
 
 logger = logging.getLogger(__name__)
 
@@ -34,22 +30,24 @@ class Checkpoint(pl.Callback):
     def __init__(
         self, path: Path, training: TaskTraining, every_seconds: float = 60.0
     ) -> None:
-        self.path, self._every, self._last = path, every_seconds, time.monotonic()
-        self._recipe = _recipe(training)
+        self.path = path
+        self._every = every_seconds
+        self._last = time.monotonic()
+        self._recipe = recipe(training)
         self.update: int | None = None
         """After which update the newest checkpoint was taken."""
 
     def resume(self, module: BlockModule) -> None:
         """Put the training where its checkpoint is, if there is one."""
-        found = self._read()
-        if found is None:
+        checkpoint = self._read()
+        if checkpoint is None:
             return
-        state, history, self.update = found
-        module.task.load_state(state, self.update)
+        state, history, self.update = checkpoint
+        module.task.load_state_dict(state, self.update)
         module.restore(history)
         logger.info(
             "task %d: goes on after update %d, from %s",
-            module.task.task,
+            module.task.context.task,
             self.update,
             self.path,
         )
@@ -65,19 +63,19 @@ class Checkpoint(pl.Callback):
         from safetensors.torch import save_file
 
         columns = module.columns()
-        tensors = module.task.state() | {
-            f"history.{name}": t for name, t in columns.items()
-        }
+        tensors = module.task.state_dict()
+        for name, column in columns.items():
+            tensors[f"history.{name}"] = column
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         header = {
             "recipe": self._recipe,
             "updates": str(module.task.updates),
             "history": json.dumps(list(columns)),
         }
         with atomic_path(self.path) as temporary:
-            save_file(
-                {name: t.contiguous() for name, t in tensors.items()}, temporary, header
-            )
-        self.update, self._last = module.task.updates, time.monotonic()
+            save_file(contiguous, temporary, header)
+        self.update = module.task.updates
+        self._last = time.monotonic()
 
     def remove(self) -> None:
         """The task is done."""
@@ -108,46 +106,3 @@ class Checkpoint(pl.Callback):
                 error,
             )
             return None
-
-
-def _recipe(training: TaskTraining) -> str:
-    """A hash of what makes the training what it is, taken at its start."""
-    facts = [
-        repr(training.settings),
-        *_options(training.learner),
-        *_options(training.base),
-        training.seeds,
-        training.task,
-        torch.__version__,
-        training.device.type,
-        products.path(),
-    ]
-    digest = hashlib.sha256(json.dumps(facts).encode())
-    for code in _code(
-        {type(training.learner).__module__, type(training.base).__module__}
-    ):
-        digest.update(code)
-    for tensor in (*training.state().values(), *training.tensors_given()):
-        digest.update(tensor.cpu().numpy().tobytes())
-    return digest.hexdigest()
-
-
-def _options(told: object) -> tuple[str, dict[str, Any]]:
-    """The class of a learner or base and what it was told."""
-    options = {
-        k: v
-        for k, v in sorted(vars(told).items())
-        if isinstance(v, bool | int | float | str)
-    }
-    return type(told).__qualname__, options
-
-
-def _code(own: Collection[str]) -> Iterator[bytes]:
-    """The source of the learners, the networks and the modules of the learner and the
-    base in force."""
-    for name in sorted(sys.modules):
-        if name in own or name.startswith(
-            ("oer_pipeline.learners.", "oer_pipeline.networks.")
-        ):
-            file = sys.modules[name].__file__
-            yield Path(file).read_bytes() if file else b""

@@ -1,0 +1,72 @@
+"""What makes a training what it is, as one hash: a checkpoint of another training is
+not gone on from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Collection, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks import products
+
+PACKAGES = ("oer_pipeline.learners.", "oer_pipeline.networks.")
+"""Whose code decides what an update does."""
+
+
+def recipe(training: TaskTraining) -> str:
+    """A hash of settings, options, seeds, data, code and versions, taken at a
+    training's start."""
+    context = training.context
+    facts = [
+        repr(context.settings),
+        *_options(training.learner),
+        *_options(training.base),
+        context.seeds,
+        context.task,
+        torch.__version__,
+        context.device.type,
+        products.path(),
+    ]
+    digest = hashlib.sha256(json.dumps(facts).encode())
+    plugins = {type(training.learner).__module__, type(training.base).__module__}
+    for code in _code(plugins):
+        digest.update(code)
+    for tensor in (*training.state_dict().values(), *training.constants()):
+        digest.update(tensor.cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _options(plugin: object) -> tuple[str, dict[str, str]]:
+    """The class of a learner or base and what its object holds of its options: all but
+    what the start of a task makes, tensors and objects."""
+    options = {}
+    for name, value in sorted(vars(plugin).items()):
+        if _is_plain(value):
+            options[name] = repr(value)
+    return type(plugin).__qualname__, options
+
+
+def _is_plain(value: Any) -> bool:
+    """Whether it is what configuration may hold: null, a number, text, or lists and
+    groups of these."""
+    if isinstance(value, list | tuple):
+        return all(_is_plain(part) for part in value)
+    if isinstance(value, dict):
+        return all(_is_plain(part) for part in (*value.keys(), *value.values()))
+    return value is None or isinstance(value, bool | int | float | str)
+
+
+def _code(plugins: Collection[str]) -> Iterator[bytes]:
+    """The source of learners and networks and of the modules of the learner and the
+    base in force."""
+    for name in sorted(sys.modules):
+        if name not in plugins and not name.startswith(PACKAGES):
+            continue
+        file = sys.modules[name].__file__
+        yield Path(file).read_bytes() if file else b""
