@@ -23,7 +23,10 @@ def twin_values(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
     """Q_1 and Q_2, (M, T, B), without gradients; `critic` holds 2 M networks, a
     member's twins side by side."""
     batch = input_MBI.shape[1]
-    passed = forward(layers_of(critic), padded(_for_both(input_MBI)))
+    passed = forward(
+        layers_of(critic),
+        padded(_for_both(input_MBI)),
+    )
     value = passed.values[-1]
     rows = value.shape[1]
     return value.view(-1, 2, rows)[..., :batch]
@@ -48,7 +51,10 @@ def first_value(critic: Mapping[str, Tensor], input_MBI: Tensor) -> Tensor:
 
 
 def smoothed_action(
-    action_MBA: Tensor, noise_MBA: Tensor, scale: float, clip: float
+    action_MBA: Tensor,
+    noise_MBA: Tensor,
+    scale: float,
+    clip: float,
 ) -> Tensor:
     """Target policy smoothing: clip(a + clip(scale N(0, 1), +-clip), +-1)."""
     noise_MBA = (noise_MBA * scale).clamp(-clip, clip)
@@ -56,7 +62,10 @@ def smoothed_action(
 
 
 def bootstrapped_target(
-    reward_MB: Tensor, continues_MB: Tensor, value_MB: Tensor, discount: float
+    reward_MB: Tensor,
+    continues_MB: Tensor,
+    value_MB: Tensor,
+    discount: float,
 ) -> Tensor:
     """y = r + gamma (1 - terminal) value, (M, B), of the next state's value; a time-out
     continues."""
@@ -77,15 +86,26 @@ def critic_loss(
     """
     batch = target_MB.shape[1]
     layers = layers_of(critic)
-    passed = forward(layers, padded(_for_both(input_MBI)))
-    value_MTB = passed.values[-1][:, :batch].view(-1, 2, batch)
-    error_MTB = value_MTB - target_MB.unsqueeze(1)
+    passed = forward(
+        layers,
+        padded(_for_both(input_MBI)),
+    )
+    value = passed.values[-1][:, :batch]
+    error_MTB = value.view(-1, 2, batch) - target_MB.unsqueeze(1)
     gradient = error_MTB.view(-1, batch, 1) * (2.0 / batch)
-    backward(layers, passed, padded(gradient), layers_of(into))
+    backward(
+        layers,
+        passed,
+        padded(gradient),
+        layers_of(into),
+    )
     return error_MTB.square().sum(dim=(1, 2)) * (1.0 / batch)
 
 
-def cloning_loss(action_MBA: Tensor, target_action_MBA: Tensor) -> Tensor:
+def cloning_loss(
+    action_MBA: Tensor,
+    target_action_MBA: Tensor,
+) -> Tensor:
     """MSE over batch and action dimensions, (M,); `target_action_MBA` is a constant."""
     loss: Tensor = _Cloning.apply(action_MBA, target_action_MBA)  # type: ignore[no-untyped-call]
     return loss
@@ -105,7 +125,11 @@ def value_loss(value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
 
 class _Cloning(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, action_MBA: Tensor, target_action_MBA: Tensor) -> Tensor:
+    def forward(
+        ctx: Any,
+        action_MBA: Tensor,
+        target_action_MBA: Tensor,
+    ) -> Tensor:
         error_MBA = action_MBA - target_action_MBA
         ctx.save_for_backward(error_MBA)
         return error_MBA.square().mean(dim=(1, 2))
@@ -121,7 +145,11 @@ class _Cloning(torch.autograd.Function):
 
 class _Value(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
+    def forward(
+        ctx: Any,
+        value_MB: Tensor,
+        alpha: float,
+    ) -> tuple[Tensor, Tensor]:
         mean_M = value_MB.mean(dim=1)
         size_M = value_MB.abs().mean(dim=1)
         weight_M = -alpha / size_M

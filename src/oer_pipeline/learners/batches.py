@@ -179,7 +179,11 @@ class ReplayTable:
 
     def take(self, rows_JMB: Tensor) -> ReplayBatch:
         """What is in these rows of each buffer."""
-        picked = torch.take_along_dim(self.values, rows_JMB.unsqueeze(-1), dim=2)
+        picked = torch.take_along_dim(
+            self.values,
+            rows_JMB.unsqueeze(-1),
+            dim=2,
+        )
         action_size = picked.shape[-1] - self.observation_size
         observation, target_action = torch.split(
             picked,
@@ -264,7 +268,11 @@ class Draws:
         replay_rows = self.replay_rows
         if replay_rows is not None:
             replay_rows = replay_rows[first:last]
-        return Draws(self.rows[first:last], self.noise[first:last], replay_rows)
+        return Draws(
+            self.rows[first:last],
+            self.noise[first:last],
+            replay_rows,
+        )
 
     def clone(self) -> Draws:
         """The same in other memory."""

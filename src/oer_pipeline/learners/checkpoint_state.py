@@ -19,7 +19,12 @@ class CheckpointState:
     The counter of updates is not among them, nor what never changes.
     """
 
-    def __init__(self, state: TrainingState, learner: Learner, base: Base) -> None:
+    def __init__(
+        self,
+        state: TrainingState,
+        learner: Learner,
+        base: Base,
+    ) -> None:
         self._state = state
         self._learner = learner
         self._base = base

@@ -113,7 +113,10 @@ class TaskContext:
         return parameters
 
     def new_policy(
-        self, purpose: str, start: Parameters | None, task: int | None = None
+        self,
+        purpose: str,
+        start: Parameters | None,
+        task: int | None = None,
     ) -> Parameters:
         """A policy for one task: the trunk of `start` or a random one, and a random
         head.
@@ -135,16 +138,29 @@ class TaskContext:
         # on the CPU: a seed's initial weights are the same everywhere
         draws = generators(purpose, self.seeds, task)
         new = init_trunk(table.observation_size, hidden, draws)
-        new |= init_head(hidden[-1], table.action_size, head, draws)
+        new |= init_head(
+            hidden[-1],
+            table.action_size,
+            head,
+            draws,
+        )
         for name, tensor in (start or {}).items():
             if name in new:
                 new[name] = tensor
         if single:
-            new |= init_identity(table.observation_size, hidden[0], task, draws)
+            new |= init_identity(
+                table.observation_size,
+                hidden[0],
+                task,
+                draws,
+            )
         return self._here(new)
 
     def new_values(
-        self, purpose: str, each: int, with_action: bool = True
+        self,
+        purpose: str,
+        each: int,
+        with_action: bool = True,
     ) -> Parameters:
         """`each` fresh networks per folded member, from observations (and actions) to a
         value; `purpose` names the random numbers."""

@@ -74,7 +74,10 @@ class DualBehaviourCloning(Learner):
         return self._clone(training, step, action)
 
     def _clone(
-        self, training: LearnerView, step: Step, target_action_FBA: Tensor
+        self,
+        training: LearnerView,
+        step: Step,
+        target_action_FBA: Tensor,
     ) -> Losses:
         action, old_actions = with_replay(
             training.parameters("continual"),

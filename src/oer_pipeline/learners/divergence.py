@@ -110,7 +110,12 @@ class Watch:
             f" update {state.updates}"
         )
 
-    def _warn(self, curve: str, seeds: Sequence[int], state: TrainingState) -> None:
+    def _warn(
+        self,
+        curve: str,
+        seeds: Sequence[int],
+        state: TrainingState,
+    ) -> None:
         """Say what a curve that is not 0 means, once per seed."""
         new = [seed for seed in seeds if (curve, seed) not in self._warned]
         if not new:

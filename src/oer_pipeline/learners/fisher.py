@@ -40,7 +40,12 @@ def fisher(training: LearnerView) -> Tensor:
     [table] = training.tables
     flat = training.networks["policy"]
     parameters = training.parameters("policy")
-    draws = generators("fisher", training.seeds, training.task, training.device)
+    draws = generators(
+        "fisher",
+        training.seeds,
+        training.task,
+        training.device,
+    )
     total_MP = torch.zeros_like(flat.buffer)
     for observation_ND in torch.split(table.observation, CHUNK):
         rows = len(observation_ND)
@@ -118,7 +123,11 @@ def _forward(
     value = policy.inputs(parameters, task, observation_MBD)
     layers = []
     for name in [*names, head]:
-        output = linear(weights[f"{name}.weight"], weights[f"{name}.bias"], value)
+        output = linear(
+            weights[f"{name}.weight"],
+            weights[f"{name}.bias"],
+            value,
+        )
         if not output.requires_grad:
             output.requires_grad_()
         layers.append(_Layer(name, value, output))

@@ -71,7 +71,11 @@ class GEM(Learner):
         nearest_MP = network.gradient + added_MP
         violated_MJ = inner_MJ < 0.0
         harms_M1 = violated_MJ.any(dim=1, keepdim=True)
-        gradient_MP = torch.where(harms_M1, nearest_MP, network.gradient)
+        gradient_MP = torch.where(
+            harms_M1,
+            nearest_MP,
+            network.gradient,
+        )
         network.gradient.copy_(gradient_MP)
         return {
             "violated": violated_MJ.sum(dim=1).float(),
@@ -84,7 +88,10 @@ class GEM(Learner):
         by_task_JMP = self.copies.buffer.view(old_tasks, *network.buffer.shape)
         by_task_JMP.copy_(network.buffer)
         action = act_folded(self.copies.views, replay.observation)
-        loss = cloning_loss(action, replay.target_action.flatten(0, 1))
+        loss = cloning_loss(
+            action,
+            replay.target_action.flatten(0, 1),
+        )
         differentiate([loss], [self.copies])
         return self.copies.gradient.view_as(by_task_JMP)
 
@@ -101,13 +108,24 @@ def act_folded(parameters: Mapping[str, Tensor], observation_JMBD: Tensor) -> Te
         head = policy.head_name(parameters, task)
         weights.append(parameters[f"{head}.weight"].chunk(old_tasks)[j])
         biases.append(parameters[f"{head}.bias"].chunk(old_tasks)[j])
-        entering.append(policy.inputs(parameters, task, observation_JMBD[j]))
+        entering.append(
+            policy.inputs(
+                parameters,
+                task,
+                observation_JMBD[j],
+            )
+        )
     features = mlp(
         policy.trunk_layers(parameters, 1),
         torch.cat(entering),
         last_activation=True,
     )
-    return torch.tanh(linear(torch.cat(weights), torch.cat(biases), features))
+    output = linear(
+        torch.cat(weights),
+        torch.cat(biases),
+        features,
+    )
+    return torch.tanh(output)
 
 
 def _products(constraints_JMP: Tensor, gradient_MP: Tensor) -> tuple[Tensor, Tensor]:

@@ -52,7 +52,11 @@ class LearningWithoutForgetting(Learner):
             [batch.observation, *self._seen_by_old(batch.observation)],
         )
         rows_MB1 = batch.rows.unsqueeze(2)
-        recorded_MBC = torch.take_along_dim(self.recorded_MNC, rows_MB1, dim=1)
+        recorded_MBC = torch.take_along_dim(
+            self.recorded_MNC,
+            rows_MB1,
+            dim=1,
+        )
         targets = recorded_MBC.chunk(len(old_actions), dim=2)
         distances = []
         for old_action, target in zip(old_actions, targets, strict=True):
@@ -68,7 +72,10 @@ class LearningWithoutForgetting(Learner):
     def _seen_by_old(self, observation_MBD: Tensor) -> list[Tensor]:
         """Observations of the new task as each old head standardises them, (M, B, D)
         each."""
-        return [observation_MBD * scale + shift for scale, shift in self.maps]
+        seen = []
+        for scale, shift in self.maps:
+            seen.append(observation_MBD * scale + shift)
+        return seen
 
     @torch.no_grad()
     def _record(self, training: LearnerView) -> Tensor:
@@ -79,7 +86,11 @@ class LearningWithoutForgetting(Learner):
         recorded = []
         for rows_ND in torch.split(table.observation, CHUNK):
             observation = rows_ND.expand(len(training.seeds), -1, -1).contiguous()
-            actions = act_each(parameters, old, self._seen_by_old(observation))
+            actions = act_each(
+                parameters,
+                old,
+                self._seen_by_old(observation),
+            )
             recorded.append(torch.cat(actions, dim=2))
         return torch.cat(recorded, dim=1)
 
@@ -89,9 +100,10 @@ def _between(
 ) -> tuple[Tensor, Tensor]:
     """Scale and shift (D,) that take observations from one standardisation to
     another."""
-    spread = end.std.astype(np.float64) + EPSILON
-    scale = (start.std.astype(np.float64) + EPSILON) / spread
-    shift = (start.mean.astype(np.float64) - end.mean) / spread
+    start_std = start.std.astype(np.float64) + EPSILON
+    end_std = end.std.astype(np.float64) + EPSILON
+    scale = start_std / end_std
+    shift = (start.mean.astype(np.float64) - end.mean) / end_std
     return _on(device, scale), _on(device, shift)
 
 

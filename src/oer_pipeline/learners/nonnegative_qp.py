@@ -57,7 +57,11 @@ def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
     size_M1 = linear.abs().amax(dim=1, keepdim=True).clamp_min(NOTHING)
     lengths_MJJ = length_MJ.unsqueeze(1) * length_MJ.unsqueeze(2)
     unit = gram_MJJ / lengths_MJJ
-    identity = torch.eye(variables, dtype=unit.dtype, device=unit.device)
+    identity = torch.eye(
+        variables,
+        dtype=unit.dtype,
+        device=unit.device,
+    )
     unit = unit + RIDGE * identity
     constants = (linear / size_M1).unsqueeze(2)
     tableau = torch.cat((unit, constants), dim=2)
@@ -77,9 +81,20 @@ def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
         free_MJ = free_MJ ^ chosen_MJ
         negative_MJ = _negative(tableau)
     unsolved_M = negative_MJ.any(dim=1)
-    minimum_MJ = torch.where(free_MJ, tableau[:, :, -1], 0.0).clamp_min(0.0)
-    found_MJ = torch.where(unsolved_M.unsqueeze(1), point_MJ, minimum_MJ)
-    return Solution(found_MJ * size_M1 / length_MJ, unsolved_M)
+    minimum_MJ = torch.where(
+        free_MJ,
+        tableau[:, :, -1],
+        0.0,
+    )
+    found_MJ = torch.where(
+        unsolved_M.unsqueeze(1),
+        point_MJ,
+        minimum_MJ.clamp_min(0.0),
+    )
+    return Solution(
+        multipliers=found_MJ * size_M1 / length_MJ,
+        unsolved=unsolved_M,
+    )
 
 
 def _negative(tableau_MJK: Tensor) -> Tensor:
@@ -104,8 +119,11 @@ def _towards_minimum(
         free_MJ: which variables are free.
     """
     below = negative_MJ & free_MJ
-    share = point_MJ / (point_MJ - value_MJ)
-    share = torch.where(below, share, torch.inf)
+    share = torch.where(
+        below,
+        point_MJ / (point_MJ - value_MJ),
+        torch.inf,
+    )
     way_M1 = share.amin(dim=1, keepdim=True).clamp_max(1.0)
     moved = point_MJ + way_M1 * (value_MJ - point_MJ)
     meets_zero = below & (share == way_M1)
@@ -131,12 +149,18 @@ def _exchanged(tableau_MJK: Tensor, chosen_MJ: Tensor) -> Tensor:
     """
     is_row = chosen_MJ.unsqueeze(2)
     is_column = torch.nn.functional.pad(chosen_MJ, (0, 1)).unsqueeze(1)
-    old_M1K = torch.where(is_row, tableau_MJK, 0.0).sum(dim=1, keepdim=True)
-    factor_MJ1 = torch.where(is_column, tableau_MJK, 0.0).sum(dim=2, keepdim=True)
-    pivot_M11 = torch.where(is_column, old_M1K, 0.0).sum(dim=2, keepdim=True)
+    old_MJK = torch.where(is_row, tableau_MJK, 0.0)
+    old_M1K = old_MJK.sum(dim=1, keepdim=True)
+    factor_MJK = torch.where(is_column, tableau_MJK, 0.0)
+    factor_MJ1 = factor_MJK.sum(dim=2, keepdim=True)
+    pivot_M1K = torch.where(is_column, old_M1K, 0.0)
+    pivot_M11 = pivot_M1K.sum(dim=2, keepdim=True)
     new_M1K = torch.where(is_column, 1.0, -old_M1K) / pivot_M11
     others = torch.where(is_column, 0.0, tableau_MJK)
     others = others + factor_MJ1 * new_M1K
-    changed = torch.where(is_row, new_M1K, others)
-    chooses_M11 = chosen_MJ.any(dim=1)[:, None, None]
-    return torch.where(chooses_M11, changed, tableau_MJK)
+    chooses_M = chosen_MJ.any(dim=1)
+    return torch.where(
+        chooses_M[:, None, None],
+        torch.where(is_row, new_M1K, others),
+        tableau_MJK,
+    )

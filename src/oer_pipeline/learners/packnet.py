@@ -88,7 +88,9 @@ class PackNet(Learner):
         self._kept = self._share_of(training.task)
         # What has no owner is the newest task's: heads, one-hot inputs, first biases.
         self._owner_MP = torch.full_like(
-            policy.buffer, training.task, dtype=torch.int16
+            policy.buffer,
+            training.task,
+            dtype=torch.int16,
         )
         self._owners: Parameters = {}
         for name, owner_MIO in policy.unflatten(self._owner_MP).items():
@@ -109,7 +111,12 @@ class PackNet(Learner):
         policy = training.networks["policy"]
         for name, owner_MIO in self._owners.items():
             weight_MIO = policy.constants[name.removeprefix(OWNER)]
-            release(weight_MIO, owner_MIO, training.task, self._kept)
+            release(
+                weight_MIO,
+                owner_MIO,
+                training.task,
+                self._kept,
+            )
         released_MP = self._owner_MP > training.task
         for network in (policy, training.target_policy):
             network.buffer.masked_fill_(released_MP, 0.0)
@@ -147,7 +154,12 @@ class PackNet(Learner):
 
 
 @torch.no_grad()
-def release(weight_MIO: Tensor, owner_MIO: Tensor, task: int, share: float) -> None:
+def release(
+    weight_MIO: Tensor,
+    owner_MIO: Tensor,
+    task: int,
+    share: float,
+) -> None:
     """Give the smallest weights of `task` to the next one, in `owner_MIO`, in place.
 
     Of each member's weights that `task` owns, `share` stays its own, at least one; of
@@ -161,7 +173,11 @@ def release(weight_MIO: Tensor, owner_MIO: Tensor, task: int, share: float) -> N
     ranked_MW = magnitude_MW.argsort(dim=1, descending=True, stable=True)
     released_MR = ranked_MW[:, kept:count]
     # A member's weights lie side by side, so that this is a view.
-    owner_MIO.view(len(owner_MIO), -1).scatter_(1, released_MR, task + 1)
+    owner_MIO.view(len(owner_MIO), -1).scatter_(
+        1,
+        released_MR,
+        task + 1,
+    )
 
 
 def free_share(parameters: Parameters, task: int) -> float:

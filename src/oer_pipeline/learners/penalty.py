@@ -35,16 +35,22 @@ class QuadraticPenalty:
         moved = policy.buffer - self.anchor
         pull = self.importance * moved
         policy.gradient.add_(pull, alpha=self.weight)
-        return {"penalty": 0.5 * self.weight * (pull * moved).sum(dim=1)}
+        quadratic = (pull * moved).sum(dim=1)
+        return {"penalty": 0.5 * self.weight * quadratic}
 
 
-def laid_out(policy: FlatParameters, parts: Mapping[str, Tensor]) -> Tensor:
+def laid_out(
+    policy: FlatParameters,
+    parts: Mapping[str, Tensor],
+) -> Tensor:
     """Tensors by the names of the policy's parameters as one (M, P); 0 where there is
     none."""
     every = []
     for name, view in policy.views.items():
-        part = parts.get(name)
-        every.append(torch.zeros_like(view) if part is None else part)
+        if name in parts:
+            every.append(parts[name])
+        else:
+            every.append(torch.zeros_like(view))
     return policy.flatten(every)
 
 
@@ -59,7 +65,11 @@ def recalled(training: LearnerView, what: str) -> Tensor:
     return laid_out(training.networks["policy"], parts)
 
 
-def to_keep(training: LearnerView, what: str, values_MP: Tensor) -> Parameters:
+def to_keep(
+    training: LearnerView,
+    what: str,
+    values_MP: Tensor,
+) -> Parameters:
     """The inverse of `recalled`: by parameter name, so that the policy may grow in
     between."""
     parts = training.networks["policy"].unflatten(values_MP)

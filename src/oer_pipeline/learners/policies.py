@@ -110,7 +110,10 @@ class Policies:
         return tuple(tensors)
 
     def _act(
-        self, parameters: Parameters, task: int, observation_MBD: FloatArray
+        self,
+        parameters: Parameters,
+        task: int,
+        observation_MBD: FloatArray,
     ) -> FloatArray:
         standardise = self.standardisers[task - 1]
         standardised = torch.from_numpy(standardise(observation_MBD))

@@ -126,7 +126,10 @@ class ReplayedUpdates:
         try:
             with self._state.without_number():
                 replay = self._capture(
-                    period, list(state.values()), self._device, "updates"
+                    period,
+                    list(state.values()),
+                    self._device,
+                    "updates",
                 )
             self._state.updates = first
             # what was made of values while recording would show
@@ -137,7 +140,12 @@ class ReplayedUpdates:
         self._memory = memory
         self._replay = replay
 
-    def _check(self, period: Work, replay: Work, state: dict[str, Tensor]) -> None:
+    def _check(
+        self,
+        period: Work,
+        replay: Work,
+        state: dict[str, Tensor],
+    ) -> None:
         first = self._state.updates
 
         def losses_of(work: Work) -> Losses:

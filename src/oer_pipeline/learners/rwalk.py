@@ -123,7 +123,12 @@ def _noise(training: LearnerView) -> Tensor:
     A row keeps its noise for the task; rows are many, and independent of one another.
     """
     [table] = training.tables
-    draws = generators("rwalk", training.seeds, training.task, training.device)
+    draws = generators(
+        "rwalk",
+        training.seeds,
+        training.task,
+        training.device,
+    )
     return standard_normal((len(table), table.action_size), draws)
 
 

@@ -56,7 +56,11 @@ class LearnerSettings:
             known("learner." + name, getattr(self, name), get_args(kind))
         whole("learner.updates", self.updates, 1, MOST_UPDATES)
         whole("learner.batch_size", self.batch_size, 1, LARGEST_BATCH)
-        object.__setattr__(self, "hidden", layers("learner.hidden", self.hidden))
+        object.__setattr__(
+            self,
+            "hidden",
+            layers("learner.hidden", self.hidden),
+        )
         activations("learner", self.batch_size, self.hidden)
         between(
             "learner.learning_rate",

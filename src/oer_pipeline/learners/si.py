@@ -51,14 +51,16 @@ class SynapticIntelligence(Learner):
         return self._penalty.add(policy)
 
     def after_update(self, training: LearnerView) -> None:
-        change = training.networks["policy"].buffer - self._before
+        theta = training.networks["policy"].buffer
+        change = theta - self._before
         self._path.addcmul_(self._gradient, change, value=-1.0)
 
     def running(self) -> dict[str, Tensor]:
         return {"path": self._path}
 
     def finish(self, training: LearnerView) -> dict[str, Tensor]:
-        change = training.networks["policy"].buffer - self._penalty.anchor
+        theta = training.networks["policy"].buffer
+        change = theta - self._penalty.anchor
         per_distance = self._path / (change.square() + self._damping)
         importance = self._penalty.importance + per_distance
         return to_keep(training, "importance", importance.relu())

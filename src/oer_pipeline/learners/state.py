@@ -42,7 +42,12 @@ class TrainingState:
     - `updates`: how many are done.
     """
 
-    def __init__(self, context: TaskContext, networks: Networks, learning: str) -> None:
+    def __init__(
+        self,
+        context: TaskContext,
+        networks: Networks,
+        learning: str,
+    ) -> None:
         rate = context.settings.learning_rate
         self.networks: dict[str, FlatParameters] = {}
         self.optimisers: dict[str, Adam] = {}
@@ -57,7 +62,12 @@ class TrainingState:
         self.generators = {
             "batch": _of_all_tasks("batch", context),
             "target_noise": _of_all_tasks("target_noise", context),
-            "replay": generators("replay", context.seeds, context.task, context.device),
+            "replay": generators(
+                "replay",
+                context.seeds,
+                context.task,
+                context.device,
+            ),
         }
         self.updates = 0
         self.counts = True
@@ -80,5 +90,10 @@ class TrainingState:
 def _of_all_tasks(purpose: str, context: TaskContext) -> list[torch.Generator]:
     found = []
     for task in context.tasks:
-        found += generators(purpose, context.seeds, task, context.device)
+        found += generators(
+            purpose,
+            context.seeds,
+            task,
+            context.device,
+        )
     return found

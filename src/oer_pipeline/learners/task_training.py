@@ -199,7 +199,12 @@ class TaskTraining:
         for name, view in self.state.critic.views.items():
             critic[name] = view[-2 * members :]  # of the newest task
         kept = learner.finish(self.view)
-        answers.check_tensors(answers.name_of(learner), "finish", kept, members)
+        answers.check_tensors(
+            answers.name_of(learner),
+            "finish",
+            kept,
+            members,
+        )
         return Policies(
             deployed=_settled(deployed),
             task=task,
@@ -235,13 +240,22 @@ class TaskTraining:
 
     def _further_columns(self, data: Trajectories) -> FloatArray:
         columns = self.base.further_columns(data)
-        answers.check_columns(answers.name_of(self.base), columns, len(data))
+        answers.check_columns(
+            answers.name_of(self.base),
+            columns,
+            len(data),
+        )
         return columns
 
     def _base_losses(self, step: Step, action_FBA: Tensor) -> Losses:
         losses = self.base.losses(self.base_view, step, action_FBA)
         who = answers.name_of(self.base)
-        answers.check_losses(who, losses, len(self.context.seeds), "losses")
+        answers.check_losses(
+            who,
+            losses,
+            len(self.context.seeds),
+            "losses",
+        )
         return losses
 
 

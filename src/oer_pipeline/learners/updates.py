@@ -80,63 +80,131 @@ class Updates:
         The targets stand still until then, so all updates' target values come from one
         pass.
         """
+        state = self._state
+        view = self._base_view
+        updates, folded, batch_size = draws.rows.shape
         batches = take(self._tables, draws.rows)
-        targets = self._base.targets(self._base_view, batches, draws.noise)
-        _, folded, batch_size = draws.rows.shape
-        answers.check_targets(self._base_name, targets, len(draws), folded, batch_size)
-        for k, batch in enumerate(batches.split(len(draws))):
-            self._state.updates += 1
-            losses = self._base.update_values(self._base_view, batch, targets[k])
-            self._check_losses(self._base_name, losses, "update_values")
-            if self._state.updates % self.policy_delay == 0:
-                losses |= self._of_policies(self._step(draws, k, batch))
+        targets = self._base.targets(
+            view,
+            batches,
+            draws.noise,
+        )
+        answers.check_targets(
+            self._base_name,
+            targets,
+            updates,
+            folded,
+            batch_size,
+        )
+        for k, batch in enumerate(batches.split(updates)):
+            state.updates += 1
+            losses = self._base.update_values(
+                view,
+                batch,
+                targets[k],
+            )
+            self._check(
+                self._base_name,
+                losses,
+                "update_values",
+            )
+            if state.updates % self.policy_delay == 0:
+                step = self._step(draws, k, batch)
+                losses |= self._of_policies(step)
             yield losses
 
     def _of_policies(self, step: Step) -> Losses:
         state = self._state
-        losses = self._learner.losses(self._learner_view, step)
-        self._check_losses(self._learner_name, losses, "losses")
+        learner = self._learner
+        view = self._learner_view
+        losses = learner.losses(view, step)
+        self._check(
+            self._learner_name,
+            losses,
+            "losses",
+        )
         answers.check_reached(self._learner_name, losses)
-        differentiate(list(losses.values()), list(state.networks.values()))
-        curves = self._learner.on_gradient(self._learner_view, step)
+        differentiate(
+            list(losses.values()),
+            list(state.networks.values()),
+        )
+        curves = learner.on_gradient(view, step)
         if curves is None:
             curves = {}
-        self._check_losses(self._learner_name, curves, "on_gradient")
+        self._check(
+            self._learner_name,
+            curves,
+            "on_gradient",
+        )
         for optimiser in state.optimisers.values():
             optimiser.step()
-        self._learner.after_update(self._learner_view)
-        rate = self._settings.polyak
-        state.target_critic.polyak_(state.critic, rate)
-        state.target_policy.polyak_(state.networks[self._learner.learning], rate)
+        learner.after_update(view)
+        self._move_targets()
         return _descended_first(losses) | _detached(curves)
+
+    def _move_targets(self) -> None:
+        state = self._state
+        rate = self._settings.polyak
+        policy = state.networks[self._learner.learning]
+        state.target_critic.polyak_(state.critic, rate)
+        state.target_policy.polyak_(policy, rate)
 
     def _of_deployed(self, draws: Draws) -> Iterator[Losses]:
         """Of the deployed network alone."""
+        state = self._state
         name = self._learner.deployed
-        for k, batch in enumerate(take(self._tables, draws.rows).split(len(draws))):
-            self._state.updates += 1
+        batches = take(self._tables, draws.rows)
+        for k, batch in enumerate(batches.split(len(draws))):
+            state.updates += 1
             step = self._step(draws, k, batch)
             losses = self._learner.extra_losses(self._learner_view, step)
-            self._check_losses(self._learner_name, losses, "extra_losses")
+            self._check(
+                self._learner_name,
+                losses,
+                "extra_losses",
+            )
             answers.check_reached(self._learner_name, losses)
-            differentiate(list(losses.values()), [self._state.networks[name]])
-            self._state.optimisers[name].step()
+            differentiate(
+                list(losses.values()),
+                [state.networks[name]],
+            )
+            state.optimisers[name].step()
             yield _detached(losses)
 
-    def _step(self, draws: Draws, k: int, batch: Batch) -> Step:
+    def _step(
+        self,
+        draws: Draws,
+        k: int,
+        batch: Batch,
+    ) -> Step:
         if self._replay is None or draws.replay_rows is None:
             return Step(batch)
         return Step(batch, self._replay.take(draws.replay_rows[k]))
 
-    def _check_losses(self, who: str, losses: Losses, where: str) -> None:
-        answers.check_losses(who, losses, self._members, where)
+    def _check(
+        self,
+        who: str,
+        losses: Losses,
+        where: str,
+    ) -> None:
+        answers.check_losses(
+            who,
+            losses,
+            self._members,
+            where,
+        )
 
 
 def _descended_first(losses: Losses) -> Losses:
     """The losses, then the curves among them."""
-    curves = {name: loss for name, loss in losses.items() if not loss.requires_grad}
-    descended = {name: loss for name, loss in losses.items() if loss.requires_grad}
-    return _detached(descended | curves)
+    descended: Losses = {}
+    curves: Losses = {}
+    for name, loss in losses.items():
+        if loss.requires_grad:
+            descended[name] = loss.detach()
+        else:
+            curves[name] = loss
+    return descended | curves
 
 
 def _detached(losses: Losses) -> Losses:

@@ -121,7 +121,10 @@ class BaseView:
         return self._context.per_member(loss_F)
 
     def new_values(
-        self, purpose: str, each: int, with_action: bool = True
+        self,
+        purpose: str,
+        each: int,
+        with_action: bool = True,
     ) -> Parameters:
         """`each` fresh networks per folded member, from observations (and actions) to a
         value; `purpose` names the random numbers."""

@@ -46,16 +46,18 @@ class Standardiser:
     def of(cls, observation: FloatArray) -> Standardiser:
         """The statistics of observations (N, D), computed in float64."""
         wide = observation.astype(np.float64)
-        mean = wide.mean(axis=0)
-        std = wide.std(axis=0)
-        return cls(mean.astype(np.float32), std.astype(np.float32))
+        return cls(
+            mean=wide.mean(axis=0).astype(np.float32),
+            std=wide.std(axis=0).astype(np.float32),
+        )
 
     @classmethod
     def identity(cls, size: int) -> Standardiser:
         """Leaves observations (..., size) as they are."""
-        mean = np.zeros(size, np.float32)
-        std = np.full(size, 1.0 - EPSILON, np.float32)
-        return cls(mean, std)
+        return cls(
+            mean=np.zeros(size, np.float32),
+            std=np.full(size, 1.0 - EPSILON, np.float32),
+        )
 
     def __call__(self, observation: FloatArray) -> FloatArray:
         """Standardised observations (..., D), float32."""
@@ -73,7 +75,10 @@ def init_trunk(
 
 
 def init_head(
-    features: int, actions: int, head: int | str, generators: Sequence[torch.Generator]
+    features: int,
+    actions: int,
+    head: int | str,
+    generators: Sequence[torch.Generator],
 ) -> Parameters:
     """A fresh head, `head.{head}.weight|bias`; head `SHARED` serves every task."""
     weight, bias = init_linear(features, actions, generators)
@@ -84,7 +89,10 @@ def init_head(
 
 
 def init_identity(
-    observation: int, width: int, task: int, generators: Sequence[torch.Generator]
+    observation: int,
+    width: int,
+    task: int,
+    generators: Sequence[torch.Generator],
 ) -> Parameters:
     """First-layer weights (M, 1, H) of task `task`'s one-hot input, `identity.{task}`:
     a single head tells tasks by it.
@@ -210,7 +218,8 @@ def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) ->
     last = depth(layers)
     layers[f"{last}.weight"] = parameters[f"{name}.weight"]
     layers[f"{last}.bias"] = parameters[f"{name}.bias"]
-    return torch.tanh(mlp(layers, inputs(parameters, task, observation_MBD)))
+    entering = inputs(parameters, task, observation_MBD)
+    return torch.tanh(mlp(layers, entering))
 
 
 def act_each(
@@ -232,7 +241,8 @@ def act_each(
         torch.cat(entering, dim=1),
         last_activation=True,
     )
+    parts = torch.split(features, sizes, dim=1)
     actions = []
-    for task, part in zip(tasks, torch.split(features, sizes, dim=1), strict=True):
+    for task, part in zip(tasks, parts, strict=True):
         actions.append(head(parameters, task, part))
     return actions

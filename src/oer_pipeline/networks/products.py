@@ -159,7 +159,12 @@ def products(
     if not by_member and _faster_turned(columns):
         bias_MC1 = None if bias_M1C is None else bias_M1C.mT
         turned_MCR = aligned(a_MRK, columns, rows)
-        _batched(b_MKC.mT, a_MRK.mT, bias_MC1, turned_MCR)
+        _batched(
+            b_MKC.mT,
+            a_MRK.mT,
+            bias_MC1,
+            turned_MCR,
+        )
         return turned_MCR.mT if out_MRC is None else out_MRC.copy_(turned_MCR.mT)
     if out_MRC is None:
         out_MRC = aligned(a_MRK, rows, columns)
@@ -183,7 +188,10 @@ def aligned(like: Tensor, rows: int, columns: int) -> Tensor:
 
 
 def _batched(
-    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor | None
+    a_MRK: Tensor,
+    b_MKC: Tensor,
+    bias_M1C: Tensor | None,
+    out_MRC: Tensor | None,
 ) -> Tensor:
     if bias_M1C is None:
         return torch.bmm(a_MRK, b_MKC, out=out_MRC)
@@ -191,14 +199,22 @@ def _batched(
 
 
 def _one_by_one(
-    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor
+    a_MRK: Tensor,
+    b_MKC: Tensor,
+    bias_M1C: Tensor | None,
+    out_MRC: Tensor,
 ) -> Tensor:
     with _library(a_MRK[0], b_MKC[0]):
         for member, out_RC in enumerate(out_MRC):
             if bias_M1C is None:
                 torch.mm(a_MRK[member], b_MKC[member], out=out_RC)
             else:
-                torch.addmm(bias_M1C[member], a_MRK[member], b_MKC[member], out=out_RC)
+                torch.addmm(
+                    bias_M1C[member],
+                    a_MRK[member],
+                    b_MKC[member],
+                    out=out_RC,
+                )
     return out_MRC
 
 

@@ -10,7 +10,10 @@ import torch
 
 
 def generator(
-    purpose: str, seed: int, task: int, device: torch.device | str = "cpu"
+    purpose: str,
+    seed: int,
+    task: int,
+    device: torch.device | str = "cpu",
 ) -> torch.Generator:
     """A generator that is a function of (purpose, seed, task) alone, on `device`."""
     key = f"{purpose}/{seed}/{task}"
@@ -20,7 +23,10 @@ def generator(
 
 
 def generators(
-    purpose: str, seeds: Sequence[int], task: int, device: torch.device | str = "cpu"
+    purpose: str,
+    seeds: Sequence[int],
+    task: int,
+    device: torch.device | str = "cpu",
 ) -> list[torch.Generator]:
     """One generator per seed."""
     return [generator(purpose, seed, task, device) for seed in seeds]

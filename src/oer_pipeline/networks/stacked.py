@@ -124,7 +124,11 @@ def layers_of(parameters: Mapping[str, Tensor]) -> list[Layer]:
 
 def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     """x W + b per member, (M, B, O)."""
-    return _through([Layer(weight, bias)], x_MBI, last_activation=False)
+    return _through(
+        [Layer(weight, bias)],
+        x_MBI,
+        last_activation=False,
+    )
 
 
 def mlp(
@@ -282,12 +286,25 @@ def backward(
         place = None if into is None else into[k]
         normal = passed.normals[k]
         if last_activation or k < last:
-            gradient = _before_relu(gradient, passed.values[k + 1], in_place=k < last)
+            gradient = _before_relu(
+                gradient,
+                passed.values[k + 1],
+                in_place=k < last,
+            )
         if normal is not None:
             gradient = _before_normal(layer, normal, gradient, place)
         if place is not None:
-            products(passed.values[k].mT, gradient, out_MRC=place.weight)
-            torch.sum(gradient, dim=1, keepdim=True, out=place.bias)
+            products(
+                passed.values[k].mT,
+                gradient,
+                out_MRC=place.weight,
+            )
+            torch.sum(
+                gradient,
+                dim=1,
+                keepdim=True,
+                out=place.bias,
+            )
         if k > 0 or of_input:
             gradient = products(gradient, layer.weight.mT)
     return gradient if of_input else None
@@ -333,14 +350,27 @@ def _normalised(before_MBH: Tensor) -> Normal:
 
 
 def _before_normal(
-    layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Layer | None
+    layer: Layer,
+    normal: Normal,
+    gradient_MBH: Tensor,
+    into: Layer | None,
 ) -> Tensor:
     """From the gradient after scale and shift theirs and that of what was
     normalised."""
     if into is not None:
         of_scale = gradient_MBH * normal.after
-        torch.sum(of_scale, dim=1, keepdim=True, out=into.scale)
-        torch.sum(gradient_MBH, dim=1, keepdim=True, out=into.shift)
+        torch.sum(
+            of_scale,
+            dim=1,
+            keepdim=True,
+            out=into.scale,
+        )
+        torch.sum(
+            gradient_MBH,
+            dim=1,
+            keepdim=True,
+            out=into.shift,
+        )
     assert layer.scale is not None
     scaled = gradient_MBH * layer.scale
     before: Tensor

@@ -28,7 +28,10 @@ class Checkpoint(pl.Callback):
     """
 
     def __init__(
-        self, path: Path, training: TaskTraining, every_seconds: float = 60.0
+        self,
+        path: Path,
+        training: TaskTraining,
+        every_seconds: float = 60.0,
     ) -> None:
         self.path = path
         self._every = every_seconds

@@ -38,7 +38,11 @@ class BlockModule(pl.LightningModule):
         """The history by columns: `update` (blocks,), each loss (blocks, M), NaN in a
         block that had none."""
         context = self.task.context
-        missing_M = torch.full((len(context.seeds),), torch.nan, device=context.device)
+        missing_M = torch.full(
+            (len(context.seeds),),
+            torch.nan,
+            device=context.device,
+        )
         updates = []
         names: dict[str, None] = {}
         for update, losses in self.history:
@@ -64,6 +68,9 @@ class BlockModule(pl.LightningModule):
         """None: optimisation is the task's."""
 
     def transfer_batch_to_device(
-        self, batch: Any, device: Any, dataloader_idx: int
+        self,
+        batch: Any,
+        device: Any,
+        dataloader_idx: int,
     ) -> Any:
         return batch

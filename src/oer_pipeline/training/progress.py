@@ -16,7 +16,11 @@ class Progress(pl.Callback):
     before."""
 
     def __init__(
-        self, title: str, updates: int, done: int = 0, every_seconds: float = 10.0
+        self,
+        title: str,
+        updates: int,
+        done: int = 0,
+        every_seconds: float = 10.0,
     ) -> None:
         self._title = title
         self._updates = updates

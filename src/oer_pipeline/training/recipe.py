@@ -34,10 +34,14 @@ def recipe(training: TaskTraining) -> str:
         products.path(),
     ]
     digest = hashlib.sha256(json.dumps(facts).encode())
-    plugins = {type(training.learner).__module__, type(training.base).__module__}
+    plugins = {
+        type(training.learner).__module__,
+        type(training.base).__module__,
+    }
     for code in _code(plugins):
         digest.update(code)
-    for tensor in (*training.state_dict().values(), *training.constants()):
+    tensors = [*training.state_dict().values(), *training.constants()]
+    for tensor in tensors:
         digest.update(tensor.cpu().numpy().tobytes())
     return digest.hexdigest()
 
@@ -55,10 +59,10 @@ def _options(plugin: object) -> tuple[str, dict[str, str]]:
 def _is_plain(value: Any) -> bool:
     """Whether it is what configuration may hold: null, a number, text, or lists and
     groups of these."""
+    if isinstance(value, dict):
+        return _is_plain(list(value.keys())) and _is_plain(list(value.values()))
     if isinstance(value, list | tuple):
         return all(_is_plain(part) for part in value)
-    if isinstance(value, dict):
-        return all(_is_plain(part) for part in (*value.keys(), *value.values()))
     return value is None or isinstance(value, bool | int | float | str)
 
 

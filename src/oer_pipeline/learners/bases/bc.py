@@ -16,6 +16,11 @@ class BehaviourCloning(Base):
 
     needs_rewards = False
 
-    def losses(self, training: BaseView, step: Step, action_FBA: Tensor) -> Losses:
+    def losses(
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         behaviour = cloning_loss(action_FBA, step.batch.action)
         return {"behaviour": training.per_member(behaviour)}

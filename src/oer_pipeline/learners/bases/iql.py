@@ -53,7 +53,10 @@ class IQL(Base):
 
     @torch.no_grad()
     def targets(
-        self, training: BaseView, batches: Batch, noise_KFBA: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        noise_KFBA: Tensor,
     ) -> Sequence[Tensor | None]:
         """min_i Q'_i(s, a) of each minibatch, (F, B)."""
         critic = training.target_critic.constants
@@ -61,7 +64,10 @@ class IQL(Base):
         return value.chunk(len(noise_KFBA), dim=1)
 
     def update_values(
-        self, training: BaseView, batch: Batch, target_FB: Tensor | None
+        self,
+        training: BaseView,
+        batch: Batch,
+        target_FB: Tensor | None,
     ) -> Losses:
         assert target_FB is not None
         self._target_FB = target_FB
@@ -86,7 +92,12 @@ class IQL(Base):
             "expectile": training.per_member(loss.detach()),
         }
 
-    def losses(self, training: BaseView, step: Step, action_FBA: Tensor) -> Losses:
+    def losses(
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         """The advantage is that of the values as they have just been updated."""
         batch = step.batch
         with torch.no_grad():

@@ -51,19 +51,30 @@ class Base:
         """At the task's start, once policies and critics are there."""
 
     def targets(
-        self, training: BaseView, batches: Batch, noise_KFBA: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        noise_KFBA: Tensor,
     ) -> Sequence[Tensor | None]:
         """Of each of K minibatches, which lie one after another in `batches`, what its
         update of the values takes from targets, (F, B)."""
         return [None] * len(noise_KFBA)
 
     def update_values(
-        self, training: BaseView, batch: Batch, target_FB: Tensor | None
+        self,
+        training: BaseView,
+        batch: Batch,
+        target_FB: Tensor | None,
     ) -> Losses:
         """One update of critics and whatever else has values; its named losses (M,)."""
         return {}
 
-    def losses(self, training: BaseView, step: Step, action_FBA: Tensor) -> Losses:
+    def losses(
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         """What the policy that learns descends with its actions on the batch: named
         losses (M,); what depends on no network is a curve."""
         raise NotImplementedError

@@ -47,7 +47,10 @@ class ReBRAC(TD3BC):
         return np.concatenate(columns, axis=1, dtype=np.float32)
 
     def next_value(
-        self, training: BaseView, batches: Batch, next_action: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        next_action: Tensor,
     ) -> Tensor:
         actions = next_action.shape[-1]
         of_data, has_next = torch.split(batches.further, [actions, 1], dim=-1)
@@ -55,7 +58,12 @@ class ReBRAC(TD3BC):
         penalty = self._critic_weight * (distance * has_next.squeeze(-1))
         return super().next_value(training, batches, next_action) - penalty
 
-    def losses(self, training: BaseView, step: Step, action_FBA: Tensor) -> Losses:
+    def losses(
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         batch = step.batch
         entering = torch.cat((batch.observation, action_FBA), dim=-1)
         value = least_value(training.critic.constants, entering)

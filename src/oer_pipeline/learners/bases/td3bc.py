@@ -33,7 +33,10 @@ class TD3BC(Base):
 
     @torch.no_grad()
     def targets(
-        self, training: BaseView, batches: Batch, noise_KFBA: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        noise_KFBA: Tensor,
     ) -> Sequence[Tensor | None]:
         next_action = self.next_action(training, batches, noise_KFBA)
         next_value = self.next_value(training, batches, next_action)
@@ -46,7 +49,10 @@ class TD3BC(Base):
         return target.chunk(len(noise_KFBA), dim=1)
 
     def next_action(
-        self, training: BaseView, batches: Batch, noise_KFBA: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        noise_KFBA: Tensor,
     ) -> Tensor:
         """a' of all minibatches, (F, K B, A)."""
         settings = training.settings
@@ -59,20 +65,31 @@ class TD3BC(Base):
         )
 
     def next_value(
-        self, training: BaseView, batches: Batch, next_action: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        next_action: Tensor,
     ) -> Tensor:
         """min_i Q'_i(s', a'), (F, K B)."""
         entering = torch.cat((batches.next_observation, next_action), dim=-1)
         return twin_values(training.target_critic.constants, entering).amin(dim=1)
 
     def update_values(
-        self, training: BaseView, batch: Batch, target_FB: Tensor | None
+        self,
+        training: BaseView,
+        batch: Batch,
+        target_FB: Tensor | None,
     ) -> Losses:
         assert target_FB is not None
         loss = training.descend_critic(batch.observation_action, target_FB)
         return {"critic": loss}
 
-    def losses(self, training: BaseView, step: Step, action_FBA: Tensor) -> Losses:
+    def losses(
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         batch = step.batch
         entering = torch.cat((batch.observation, action_FBA), dim=-1)
         value = first_value(training.critic.constants, entering)

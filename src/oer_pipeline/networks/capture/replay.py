@@ -29,7 +29,10 @@ Work = Callable[[], Result]
 
 
 def captured(
-    work: Work[Result], state: Sequence[Tensor], device: torch.device, what: str
+    work: Work[Result],
+    state: Sequence[Tensor],
+    device: torch.device,
+    what: str,
 ) -> Work[Result] | None:
     """A replay of `work`, which leaves its results in the same tensors each time; None,
     and one line in the log, where it cannot be replayed.
@@ -65,8 +68,11 @@ def differences(
     wanted = _outcome(work, state, exact)
     found = _outcome(replay, state, exact)
     same = _same_bits if exact else _close
-    names = dict.fromkeys([*wanted, *found])
-    return [name for name in names if not same(wanted.get(name), found.get(name))]
+    different = []
+    for name in dict.fromkeys([*wanted, *found]):
+        if not same(wanted.get(name), found.get(name)):
+            different.append(name)
+    return different
 
 
 def _outcome(

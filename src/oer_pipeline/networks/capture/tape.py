@@ -80,7 +80,11 @@ class _NoValues(TorchFunctionMode):
     """Refuses what hands values out without a kernel."""
 
     def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+        self,
+        func: Any,
+        types: Any,
+        args: Any = (),
+        kwargs: Any = None,
     ) -> Any:
         if func in (Tensor.numpy, Tensor.tolist, Tensor.__array__):
             raise NotReplayableError("the work asks for a tensor's values")
@@ -124,7 +128,12 @@ class Tape:
     def __exit__(self, *error: Any) -> None:
         self._mode.__exit__(*error)
 
-    def record(self, kernel: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    def record(
+        self,
+        kernel: Any,
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+    ) -> Any:
         """Perform a kernel and write it down."""
         _refuse(kernel, args)
         result = kernel(*args, **kwargs)
@@ -258,11 +267,19 @@ def _played(
         if not call.creates:
             yield call.kernel, args, kwargs
         elif torch_internals.name(call.kernel) not in EMPTY:
-            yield _into(call.kernel, args, kwargs, tensors(result))
+            yield _into(
+                call.kernel,
+                args,
+                kwargs,
+                tensors(result),
+            )
 
 
 def _into(
-    kernel: Any, args: Any, kwargs: Any, results: list[Tensor]
+    kernel: Any,
+    args: Any,
+    kwargs: Any,
+    results: list[Tensor],
 ) -> tuple[Any, Any, Any]:
     """The call with its results written into those of the recording."""
     variant = _out_variant(kernel)

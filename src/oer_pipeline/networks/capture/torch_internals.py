@@ -71,7 +71,11 @@ def intercepting(handle: Handle) -> AbstractContextManager[Any]:
             return False
 
         def __torch_dispatch__(
-            self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+            self,
+            func: Any,
+            types: Any,
+            args: Any = (),
+            kwargs: Any = None,
         ) -> Any:
             return handle(func, args, kwargs or {})
 
