@@ -329,13 +329,13 @@ def test_dbc_of_weight_0_clones_and_replays_nothing(tasks: Any) -> None:
 # What the configuration says of options -----------------------------------------------
 
 
-def test_the_configuration_knows_whether_a_learner_replays_or_learns_together(
+def test_its_class_says_whether_a_learner_replays_or_learns_together(
     configured: Any,
 ) -> None:
+    """The plan looks at the class alone, without making the learner."""
     learner = configured.kind(**configured.options)
-    assert {
-        flag: getattr(learner, flag) for flag in configured.flags
-    } == configured.flags
+    assert learner.replays == configured.kind.replays
+    assert learner.together == configured.kind.together
 
 
 def test_options_said_to_act_later_leave_the_first_task_alone(

@@ -5,8 +5,11 @@ from __future__ import annotations
 
 import logging
 import math
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -16,6 +19,7 @@ from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.view import LearnerView
@@ -152,7 +156,7 @@ def interrupted(
     data: Trajectories,
     settings: LearnerSettings,
     after: int,
-    kind: type = Finetune,
+    kind: Callable[[], Learner] = Finetune,
 ) -> None:
     """Train with a checkpoint after every block, and stop in block `after`, before it
     is kept."""
@@ -200,6 +204,47 @@ def test_another_trainings_checkpoint_is_not_taken_up(
         kind = DualBehaviourCloning
     kept = fit(kind(), settings, data, (), None, seeds, checkpoint=path)
     assert same(kept.policies, fit(kind(), settings, data, (), None, seeds).policies)
+
+
+class Weighing(Finetune):
+    """Has options of the kinds that a configuration holds."""
+
+    def __init__(
+        self,
+        layers: Sequence[int] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        self.layers = layers
+        self.weights = weights
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({"layers": [1, 2]}, {"layers": [1, 3]}),
+        ({"layers": [1, 2]}, {"layers": None}),
+        ({"layers": None}, {"layers": [0]}),
+        ({"layers": (1, 2)}, {"layers": (2, 1)}),
+        ({"weights": {"trunk": 0.5}}, {"weights": {"trunk": 0.6}}),
+        ({"weights": {"trunk": 0.5}}, {"weights": {"head": 0.5}}),
+    ],
+)
+def test_a_checkpoint_of_other_options_is_not_taken_up(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    before: dict[str, Any],
+    after: dict[str, Any],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    path = tmp_path / "task_1.safetensors"
+    caplog.set_level(logging.INFO, logger=training.__package__)
+    goes_on = "goes on after update 100"
+    for options, taken_up in ((after, False), (before, True)):
+        interrupted(path, data, settings, 1, partial(Weighing, **before))
+        fit(Weighing(**options), settings, data, (), None, SEEDS, checkpoint=path)
+        assert any(goes_on in message for message in caplog.messages) == taken_up
+        caplog.clear()
 
 
 @pytest.mark.parametrize("same_products", [True, False])

@@ -32,6 +32,7 @@ class DualBehaviourCloning(Learner):
     alone at the task's end.
     """
 
+    replays = True
     learning = "task"
     deployed = "continual"
 

@@ -15,6 +15,8 @@ class ExperienceReplay(Learner):
     With a weight of 0 nothing is drawn from the buffers: fine-tuning.
     """
 
+    replays = True
+
     def __init__(self, replay_weight: float = 1.0) -> None:
         at_least("er: replay_weight", replay_weight, 0.0)
         self.weight = replay_weight

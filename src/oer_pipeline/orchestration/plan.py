@@ -17,7 +17,7 @@ from typing import Any
 
 from oer_pipeline.common.checks import MOST_EPISODES, MOST_ROWS, layers, whole
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError, choices
-from oer_pipeline.orchestration.classes import check_own, own_module
+from oer_pipeline.orchestration.classes import check_own, class_says, own_module
 from oer_pipeline.suites.behaviour import behaviour_path
 from oer_pipeline.suites.behaviour_data import kinds_of
 from oer_pipeline.suites.suite import Suite, Task
@@ -681,10 +681,14 @@ def _learner(
     tasks of the run.
     """
     entry = _entry("learners", name, known)
-    fixed = {"name": name, "class": entry.pop("class")}
-    fixed |= {
-        flag: _flag(f"learners.{name}", flag, entry) for flag in ("replays", "together")
-    }
+    path = entry.pop("class")
+    fixed = {"name": name, "class": path}
+    for flag in ("replays", "together"):
+        if flag in entry:
+            wrong = f"learners.{name}.{flag} is {entry[flag]!r}"
+            right = f"leave it out, the class says {flag} = True where it is so"
+            raise ConfigurationError(f"{wrong}; {right} ({path})")
+        fixed[flag] = class_says(path, flag)
     later = entry.pop("later", [])
     entry.pop("tuned", None)  # which option tuning is about; grids read it
     if "tasks" in entry:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import torch
 from torch import Tensor
-from torch.utils import _pytree, _python_dispatch
+from torch.utils import _python_dispatch, _pytree
 
 from oer_pipeline.networks.capture import torch_internals
 from oer_pipeline.networks.capture.replay import captured, differences

@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pandas as pd
-    from torch import Tensor
 
+    from oer_pipeline.common.types import Weights
     from oer_pipeline.trajectories.table import Trajectories
-
-    Weights = tuple[dict[str, Tensor], dict[str, Any]]
 
 logger = logging.getLogger(__name__)
 
