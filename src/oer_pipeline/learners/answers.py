@@ -39,7 +39,7 @@ def check_networks(
     if not isinstance(trained, Mapping):
         raise _refused(
             who,
-            f"its networks are {_shown(networks)}",
+            f"its networks are {_kind(networks)}",
             "it takes Networks(trained={name: parameters})",
         )
     if not set(needed) <= set(trained):
@@ -73,7 +73,7 @@ def check_tensors(
     if not isinstance(tensors, Mapping):
         raise _refused(
             who,
-            f"its {what} is {_shown(tensors)}",
+            f"its {what} is {_kind(tensors)}",
             "it takes tensors by name",
         )
     for name, tensor in tensors.items():
@@ -102,7 +102,7 @@ def check_losses(
     if not isinstance(losses, Mapping):
         raise _refused(
             who,
-            f"{where} gave {_shown(losses)}",
+            f"{where} gave {_kind(losses)}",
             "it takes losses by name",
         )
     for name, loss in losses.items():
@@ -146,7 +146,7 @@ def check_targets(
     if not is_sequence or len(targets) != updates:
         raise _refused(
             who,
-            f"targets gave {len(targets) if is_sequence else _shown(targets)}",
+            f"targets gave {len(targets) if is_sequence else _kind(targets)}",
             f"it takes one of each of {updates} minibatches",
         )
     for target in targets:
@@ -206,8 +206,12 @@ def _is_of_members(tensor: Any, members: int) -> bool:
     return tensor.dtype == torch.float32 and tensor.shape[:1] == (members,)
 
 
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
 def _shown(value: Any) -> str:
     if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}"
+        return _kind(value)
     dtype = str(value.dtype).removeprefix("torch.")
     return f"{dtype} of shape {tuple(value.shape)}"
