@@ -32,18 +32,18 @@ class CheckpointState:
     def tensors(self) -> dict[str, Tensor]:
         """The tensors that updates change, themselves."""
         state = self._state
-        found = {
+        tensors = {
             "target_critic": state.target_critic.buffer,
             "target_policy": state.target_policy.buffer,
         }
-        found |= _optimised("critic", state.critic, state.critic_optimiser)
+        tensors |= _optimised("critic", state.critic, state.critic_optimiser)
         for name, network in state.networks.items():
-            found |= _optimised(name, network, state.optimisers[name])
+            tensors |= _optimised(name, network, state.optimisers[name])
         for name, tensor in self._base.running().items():
-            found[f"base.{name}"] = tensor
+            tensors[f"base.{name}"] = tensor
         for name, tensor in self._learner.running().items():
-            found[f"learner.{name}"] = tensor
-        return found
+            tensors[f"learner.{name}"] = tensor
+        return tensors
 
     def take(self) -> dict[str, Tensor]:
         """Copies on the CPU, the generators' states among them."""
@@ -60,17 +60,17 @@ class CheckpointState:
             generator.set_state(copies[name])
 
     def _generators(self) -> dict[str, torch.Generator]:
-        found = {}
+        named = {}
         for purpose, generators in self._state.generators.items():
             for number, generator in enumerate(generators):
-                found[f"{purpose}.{number}"] = generator
-        return found
+                named[f"{purpose}.{number}"] = generator
+        return named
 
 
 def _optimised(
     name: str, network: FlatParameters, optimiser: Adam
 ) -> dict[str, Tensor]:
-    found = {name: network.buffer}
+    tensors = {name: network.buffer}
     for part, tensor in optimiser.state.items():
-        found[f"{name}.adam_{part}"] = tensor
-    return found
+        tensors[f"{name}.adam_{part}"] = tensor
+    return tensors

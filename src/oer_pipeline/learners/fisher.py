@@ -91,14 +91,14 @@ def squared_gradients(
         padded(direction_MBA),
     )
     rows = observation_MBD.shape[1]
-    found: Parameters = {}
+    mean: Parameters = {}
     for layer, delta in zip(layers, deltas, strict=True):
         squares = delta.square() / rows
         squared_input = layer.input.detach().square()
-        found[f"{layer.name}.weight"] = products(squared_input.mT, squares)
-        found[f"{layer.name}.bias"] = squares.sum(dim=1, keepdim=True)
-    _part_identities(found, policy.identities(parameters))
-    return found
+        mean[f"{layer.name}.weight"] = products(squared_input.mT, squares)
+        mean[f"{layer.name}.bias"] = squares.sum(dim=1, keepdim=True)
+    _part_identities(mean, policy.identities(parameters))
+    return mean
 
 
 class _Layer(NamedTuple):
@@ -135,13 +135,13 @@ def _forward(
     return layers
 
 
-def _part_identities(found: Parameters, tasks: list[int]) -> None:
+def _part_identities(mean: Parameters, tasks: list[int]) -> None:
     """Give the first layer's last rows their own names, as the policy holds its one-hot
     inputs, in place."""
     if not tasks:
         return
-    weight = found["trunk.0.weight"]
+    weight = mean["trunk.0.weight"]
     observation = weight.shape[1] - len(tasks)
-    found["trunk.0.weight"] = weight[:, :observation]
+    mean["trunk.0.weight"] = weight[:, :observation]
     for row, task in enumerate(tasks, start=observation):
-        found[f"{IDENTITY}{task}"] = weight[:, row : row + 1]
+        mean[f"{IDENTITY}{task}"] = weight[:, row : row + 1]

@@ -21,7 +21,7 @@ NOTHING = 1e-30
 
 
 class Solution(NamedTuple):
-    """What `solve` found."""
+    """The answer of `solve`."""
 
     multipliers: Tensor  # (M, J) float64, never negative
     unsolved: Tensor  # (M,) bool: pivots ran out, the multipliers are not the optimum

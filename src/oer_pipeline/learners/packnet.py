@@ -201,8 +201,8 @@ def _known_owner(before: Policies, name: str) -> Tensor:
         ConfigurationError: another learner has learned them.
     """
     if name not in before.deployed:
-        found = f"the policies after task {before.tasks} hold no {name}"
-        raise ConfigurationError(f"packnet: {found}; learn every task with packnet")
+        missing = f"the policies after task {before.tasks} hold no {name}"
+        raise ConfigurationError(f"packnet: {missing}; learn every task with packnet")
     return before.deployed[name]
 
 

@@ -88,12 +88,12 @@ class TrainingState:
 
 
 def _of_all_tasks(purpose: str, context: TaskContext) -> list[torch.Generator]:
-    found = []
+    draws = []
     for task in context.tasks:
-        found += generators(
+        draws += generators(
             purpose,
             context.seeds,
             task,
             context.device,
         )
-    return found
+    return draws

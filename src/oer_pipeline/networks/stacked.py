@@ -405,7 +405,7 @@ def detached(parameters: Mapping[str, Tensor]) -> Parameters:
 def take_members(
     parameters: Mapping[str, Tensor], members: Sequence[int]
 ) -> Parameters:
-    """The given members, in the given order."""
+    """These members, in this order."""
     return {name: tensor[list(members)] for name, tensor in parameters.items()}
 
 

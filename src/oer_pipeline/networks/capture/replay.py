@@ -65,12 +65,12 @@ def differences(
     Both begin where `state` is now, and leave it so. They are performed once if the
     bits have to be the same (on a CPU), twice if they have to be `CLOSE` (on a GPU).
     """
-    wanted = _outcome(work, state, exact)
-    found = _outcome(replay, state, exact)
+    performed = _outcome(work, state, exact)
+    replayed = _outcome(replay, state, exact)
     same = _same_bits if exact else _close
     different = []
-    for name in dict.fromkeys([*wanted, *found]):
-        if not same(wanted.get(name), found.get(name)):
+    for name in dict.fromkeys([*performed, *replayed]):
+        if not same(performed.get(name), replayed.get(name)):
             different.append(name)
     return different
 

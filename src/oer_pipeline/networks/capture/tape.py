@@ -96,7 +96,7 @@ class _Call(NamedTuple):
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
     result: Any
-    creates: bool  # its results, instead of writing where it is told
+    creates: bool  # its results, instead of writing into arguments
     onednn: bool  # whether float32 products went to oneDNN
 
     def tensors(self) -> list[Tensor]:
@@ -300,7 +300,7 @@ def _into(
 
 
 class _OutVariant(NamedTuple):
-    """An overload that writes its results where it is told."""
+    """An overload that writes its results into arguments."""
 
     kernel: Any
     places: list[str]  # arguments that say where

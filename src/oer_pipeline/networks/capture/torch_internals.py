@@ -123,11 +123,11 @@ def writes(kernel: Any) -> bool:
 def arguments(kernel: Any, places: bool = False) -> dict[str, str]:
     """Names and types of a kernel's arguments; of `places` for results, or without
     them."""
-    found = {}
+    types = {}
     for argument in kernel._schema.arguments:
         if argument.is_out == places:
-            found[argument.name] = str(argument.type)
-    return found
+            types[argument.name] = str(argument.type)
+    return types
 
 
 def results(kernel: Any) -> list[str]:
