@@ -27,8 +27,8 @@ from benchmarks.updates_per_second import PAGE
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks.capture.tape import Tape
 from oer_pipeline.networks.products import WIDE, by_onednn, path
-from oer_pipeline.networks.tape import Tape
 from oer_pipeline.reports.document_blocks import rewrite
 
 UPDATES, BATCH, HIDDEN = 600, 256, (256, 256)

@@ -98,7 +98,7 @@ def measure(
             LEARNERS[learner][0], size, old_tasks, members, device, graph
         )
         training.block(
-            training.settings.policy_delay
+            training.context.settings.policy_delay
         )  # captured here, where it is replayed
         works[graph] = partial(_perform, training)
     updates = _enough(works[True], clock, QUICK_SHORTEST if quick else SHORTEST)

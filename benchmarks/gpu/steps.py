@@ -24,6 +24,7 @@ from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import seconds
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.networks.flat import fused_adam_
 
 Result = dict[str, Any]
 REPLAYS = 20
@@ -83,11 +84,10 @@ def _replays_against_eager(name: str, device: str, tiny: bool) -> Result:
     states = []
     for graph in (False, True):
         training = _training(learner, old_tasks, 2, device, graph, tiny)
-        training.block(REPLAYS * training.settings.policy_delay)
-        states.append(training.state())
-    graph_of = training._graph
+        training.block(REPLAYS * training.context.settings.policy_delay)
+        states.append(training.state_dict())
     return {
-        "captured": graph_of is not None and graph_of._captured is not None,
+        "captured": training.replayed is not None and training.replayed.replays,
         "largest_difference": _largest_difference(*states),
     }
 
@@ -102,7 +102,7 @@ def tests(device: str, tiny: bool) -> Result:
         "-q",
         "-p",
         "no:cacheprovider",
-        "tests/learners/test_graphs.py",
+        "tests/learners/test_replayed_updates.py",
     ]
     alone = {
         **os.environ,
@@ -171,17 +171,14 @@ def adam_in_slices(device: str, tiny: bool) -> Result:
     steps = torch.ones((), device=device)
 
     def step(parts: list[list[Tensor]]) -> None:
-        torch._fused_adam_(
-            *parts,
-            [],
-            [steps] * len(parts[0]),
-            lr=3e-4,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=0.0,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
+        parameters, gradients, means, squares = parts
+        fused_adam_(
+            parameters,
+            gradients,
+            means,
+            squares,
+            [steps] * len(parameters),
+            learning_rate=3e-4,
         )
 
     repeats = 10 if tiny else 500
@@ -220,11 +217,15 @@ def checkpoint(device: str, tiny: bool) -> Result:
     trainings = [_training(learner, old_tasks, 2, device, True, tiny) for _ in range(2)]
     first, second = trainings
     first.block(50)
-    state = first.state()
+    state = first.state_dict()
     first.block(50)
-    second.load_state(_through_a_file(state), 50)
+    second.load_state_dict(_through_a_file(state), 50)
     second.block(50)
-    return {"largest_difference": _largest_difference(first.state(), second.state())}
+    return {
+        "largest_difference": _largest_difference(
+            first.state_dict(), second.state_dict()
+        )
+    }
 
 
 def _through_a_file(state: dict[str, Tensor]) -> dict[str, Tensor]:

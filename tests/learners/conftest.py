@@ -157,7 +157,6 @@ class Configured(NamedTuple):
     kind: type[Learner]
     options: dict[str, Any]
     later: tuple[str, ...]  # options that act from the second task on
-    flags: dict[str, bool]  # what the plan is told of the class
 
 
 def configuration() -> dict[str, dict[str, Any]]:
@@ -178,10 +177,7 @@ def configured(request: pytest.FixtureRequest) -> Configured:
     module, _, name = entry.pop("class").partition(":")
     later = tuple(entry.pop("later", ()))
     entry.pop("tuned", None)
-    flags = {flag: entry.pop(flag, False) for flag in ("replays", "together")}
-    return Configured(
-        request.param, getattr(import_module(module), name), entry, later, flags
-    )
+    return Configured(request.param, getattr(import_module(module), name), entry, later)
 
 
 @pytest.fixture(scope="session")

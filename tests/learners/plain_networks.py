@@ -95,8 +95,10 @@ def plain_critic(
 def plain_value(training: TaskTraining, member: int) -> nn.Module:
     """IQL's V with the weights that `member` has now."""
     [value] = training.base.networks()
-    normalised = training.settings.critic_norm == "layer"
-    network = nn.Sequential(*layers((5, *training.settings.hidden, 1), normalised))
+    normalised = training.context.settings.critic_norm == "layer"
+    network = nn.Sequential(
+        *layers((5, *training.context.settings.hidden, 1), normalised)
+    )
     for i, layer in enumerate(linears(network)):
         load(
             layer, value.views[f"{i}.weight"][member], value.views[f"{i}.bias"][member]
@@ -129,24 +131,28 @@ def plain_agent(
     training: TaskTraining, member: int, actor: Actor | None = None
 ) -> TD3BC:
     """The plain agent of the base in force, with the weights that `member` has now."""
-    s = training.settings
+    s = training.context.settings
     constants = plain_constants(s)
     if actor is None:
-        actor = plain_actor(training.parameters("policy"), member, s)
-    critic = plain_critic(training.critic.views, member, s)
+        actor = plain_actor(training.state.parameters("policy"), member, s)
+    critic = plain_critic(training.state.critic.views, member, s)
     if s.base == "iql":
         return PlainIQL(
-            actor, critic, plain_value(training, member), training.task, constants
+            actor,
+            critic,
+            plain_value(training, member),
+            training.context.task,
+            constants,
         )
     kind = PlainReBRAC if s.base == "rebrac" else TD3BC
-    return kind(actor, critic, training.task, constants)
+    return kind(actor, critic, training.context.task, constants)
 
 
 def with_next(
     batch: PlainBatch, tasks: Any, training: TaskTraining, draws: Draws, member: int
 ) -> PlainBatch:
     """The minibatch with the next actions of its rows."""
-    data, rows = tasks.data(training.task), draws.index[0, member].numpy()
+    data, rows = tasks.data(training.context.task), draws.rows[0, member].numpy()
     following = np.minimum(rows + 1, len(data) - 1)
     has_next = (following > rows) & (data.episode[following] == data.episode[rows])
     return batch._replace(
@@ -160,23 +166,25 @@ class Minibatches:
     gathered from the raw arrays."""
 
     def __init__(self, tasks: Any, training: TaskTraining) -> None:
-        self._data, self._training = tasks.data(training.task), training
-        self._old = [tasks.data(j) for j in range(1, training.task)]
-        self._buffers = tasks.buffers(training.task, SEEDS)
-        self._generators = {p: generators(p, SEEDS, training.task) for p in PURPOSES}
+        self._data, self._training = tasks.data(training.context.task), training
+        self._old = [tasks.data(j) for j in range(1, training.context.task)]
+        self._buffers = tasks.buffers(training.context.task, SEEDS)
+        self._generators = {
+            p: generators(p, SEEDS, training.context.task) for p in PURPOSES
+        }
 
     def draw(self, updates: int = 1) -> Draws:
         training = self._training
         return Draws.of(
             updates,
-            training.settings.batch_size,
-            training.tables,
-            training._replay,
+            training.context.settings.batch_size,
+            training.context.tables,
+            training.replay,
             self._generators,
         )
 
     def batch(self, draws: Draws, member: int) -> PlainBatch:
-        rows, data = draws.index[0, member].numpy(), self._data
+        rows, data = draws.rows[0, member].numpy(), self._data
         return PlainBatch(
             standardised(data.observation[rows], data),
             torch.from_numpy(data.action[rows]),
@@ -186,13 +194,13 @@ class Minibatches:
         )
 
     def replayed(self, draws: Draws, member: int) -> list[tuple[Tensor, Tensor]]:
-        if draws.replay is None:
+        if draws.replay_rows is None:
             return []
         pairs = []
         for j, (old, by_member) in enumerate(
             zip(self._old, self._buffers, strict=True)
         ):
-            rows, buffer = draws.replay[0, j, member].numpy(), by_member[member]
+            rows, buffer = draws.replay_rows[0, j, member].numpy(), by_member[member]
             wanted = torch.from_numpy(buffer.target_action[rows])
             pairs.append((standardised(buffer.observation[rows], old), wanted))
         return pairs

@@ -10,13 +10,14 @@ import pytest
 import torch
 from torch import Tensor
 
+from oer_pipeline.learners.actor_critic import cloning_loss
 from oer_pipeline.learners.agem import AGEM
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss
 from oer_pipeline.networks import policy
 
 Same = Callable[[Policies, Policies], bool]
@@ -28,15 +29,14 @@ def at_task(tasks: Any, task: int, heads: str = "multi") -> tuple[TaskTraining, 
     training.block(6)
     rows = torch.arange(16).expand(len(SEEDS), -1)
     return training, Step(
-        training.tables[0].take(rows),
-        rows,
-        training._replay.take(rows.expand(task - 1, -1, -1)),
+        training.context.tables[0].take(rows),
+        training.replay.take(rows.expand(task - 1, -1, -1)),
     )
 
 
 def reference(training: TaskTraining, step: Step) -> Tensor:
     """g_ref (M, P), one old task at a time."""
-    network, found = training.networks["policy"], []
+    network, found = training.state.networks["policy"], []
     for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
         gradients = torch.autograd.grad(
@@ -58,10 +58,13 @@ def gradients(reference_MP: Tensor) -> Tensor:
     return noise + torch.tensor([[-3.0], [-0.2], [0.1]]) * reference_MP
 
 
-def projected(training: TaskTraining, step: Step, gradient: Tensor) -> Tensor:
-    training.networks["policy"].gradient.copy_(gradient)
-    training.learner.on_gradient(training, step)
-    return training.networks["policy"].gradient
+def projected(
+    training: TaskTraining, step: Step, gradient: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What becomes of a gradient, and the curves."""
+    training.state.networks["policy"].gradient.copy_(gradient)
+    curves = training.learner.on_gradient(training.view, step)
+    return training.state.networks["policy"].gradient, curves
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])
@@ -69,10 +72,10 @@ def test_closed_form_and_orthogonality(tasks: Any, heads: str) -> None:
     training, step = at_task(tasks, 3, heads)
     ref = reference(training, step)
     before = gradients(ref)
-    after = projected(training, step, before)
+    after, curves = projected(training, step, before)
     inner = (before * ref).sum(dim=1, keepdim=True)
     wanted = before - inner / ref.square().sum(dim=1, keepdim=True) * ref
-    assert training.watched["violated"].tolist() == [1.0, 1.0, 0.0]
+    assert curves["violated"].tolist() == [1.0, 1.0, 0.0]
     torch.testing.assert_close(after[:2], wanted[:2], rtol=1e-4, atol=1e-6)
     assert (
         (after * ref).sum(dim=1)[:2].abs()
@@ -85,12 +88,12 @@ def test_with_one_old_task_it_is_gem_without_margin(tasks: Any) -> None:
     training, step = at_task(tasks, 2)
     before = gradients(reference(training, step))
     gem = GEM(margin=0.0)
-    gem.start(training)
-    after = projected(training, step, before).clone()
-    training.networks["policy"].gradient.copy_(before)
-    gem.on_gradient(training, step)
+    gem.start(training.view)
+    after = projected(training, step, before)[0].clone()
+    training.state.networks["policy"].gradient.copy_(before)
+    gem.on_gradient(training.view, step)
     torch.testing.assert_close(
-        training.networks["policy"].gradient, after, rtol=1e-5, atol=1e-6
+        training.state.networks["policy"].gradient, after, rtol=1e-5, atol=1e-6
     )
 
 

@@ -13,9 +13,13 @@ import torch
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.bases.bc import BehaviourCloning
 from oer_pipeline.learners.bases.protocol import Base
+from oer_pipeline.learners.context import TaskContext
+from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.learners.state import Networks
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from tests.learners.conftest import make_data
 
 SETTINGS = LearnerSettings(updates=4, batch_size=8, hidden=(8, 8))
@@ -36,10 +40,10 @@ def train(learner: Learner, base: Base, graphs: bool) -> None:
 
 
 def bad_network(change: Callable[[torch.Tensor], Any]) -> Callable[..., Any]:
-    def networks(self: Any, training: TaskTraining) -> Any:
-        policy = training.continued("policy")
+    def networks(self: Any, context: TaskContext) -> Networks:
+        policy = context.continued("policy")
         name = next(iter(policy))
-        return {"policy": {**policy, name: change(policy[name])}}
+        return Networks({"policy": {**policy, name: change(policy[name])}})
 
     return networks
 
@@ -77,12 +81,20 @@ OF_LEARNERS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
         r"none of its losses \['loss'\] depends on a network",
     ),
     "no networks": (
-        {"networks": lambda self, t: {}},
+        {"networks": lambda self, context: Networks({})},
         r"its networks are \[\]; it takes \['policy'\]",
     ),
     "an empty network": (
-        {"networks": lambda self, t: {"policy": {}}},
+        {"networks": lambda self, context: Networks({"policy": {}})},
         "its network policy is empty",
+    ),
+    "networks without their class": (
+        {"networks": lambda self, context: {"policy": context.continued("policy")}},
+        r"its networks are a dict; it takes Networks\(trained={name: parameters}\)",
+    ),
+    "a curve for all seeds": (
+        {"on_gradient": lambda self, t, s: {"size": torch.zeros(())}},
+        r"on_gradient gave size as float32 of shape \(\)",
     ),
     "a network for one seed": (
         {"networks": bad_network(lambda part: part[:1])},
@@ -196,7 +208,7 @@ def test_what_is_right_passes() -> None:
 
 
 def test_a_loss_that_is_not_finite_is_named_with_its_curve_and_seed() -> None:
-    def losses(self: Any, training: TaskTraining, step: Any) -> dict[str, torch.Tensor]:
+    def losses(self: Any, training: LearnerView, step: Any) -> dict[str, torch.Tensor]:
         poisoned = torch.tensor([0.0, torch.nan])
         return Learner.losses(self, training, step) | {"own": poisoned}
 
@@ -210,7 +222,7 @@ def test_a_loss_that_is_not_finite_is_named_with_its_curve_and_seed() -> None:
 def test_weights_that_the_last_update_spoiled_are_not_handed_on() -> None:
     """The losses of the last update are those before its step."""
 
-    def on_gradient(self: Any, training: TaskTraining, step: Any) -> None:
+    def on_gradient(self: Any, training: LearnerView, step: Any) -> None:
         if training.updates == SETTINGS.updates:
             training.networks["policy"].gradient[0] = torch.nan
 

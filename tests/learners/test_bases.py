@@ -20,9 +20,9 @@ from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.bases.rebrac import ReBRAC
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
-from oer_pipeline.learners.graphs import Graph
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import BaseView
 from tests.learners.plain_networks import (
     CLOSE,
     SEEDS,
@@ -66,14 +66,19 @@ def test_updates_are_those_of_plain_networks(
                 )
     for m, agent in enumerate(agents):
         compare_weights(
-            plain_actor(training.networks["policy"].views, m, training.settings),
+            plain_actor(
+                training.state.networks["policy"].views, m, training.context.settings
+            ),
             agent.actor,
         )
         compare_weights(
-            plain_critic(training.critic.views, m, training.settings), agent.critic
+            plain_critic(training.state.critic.views, m, training.context.settings),
+            agent.critic,
         )
         compare_weights(
-            plain_critic(training.target_critic.views, m, training.settings),
+            plain_critic(
+                training.state.target_critic.views, m, training.context.settings
+            ),
             agent.critic_target,
         )
         if isinstance(agent, PlainIQL):
@@ -103,7 +108,7 @@ def test_every_learner_works_on_every_base(
     def trained(seeds: tuple[int, ...], replayed: bool) -> Policies:
         training: TaskTraining = tasks.learner(kind, 2, seeds, settings, **options)
         if replayed:
-            training._graph = Graph(training)
+            training.replay_updates()
         training.block(9)
         training.block(6)
         return training.result()
@@ -120,14 +125,16 @@ def test_an_interrupted_training_goes_on(tasks: Any, base: str) -> None:
         tasks.learner(DualBehaviourCloning, 2, SEEDS, settings) for _ in range(2)
     )
     whole.block(15)
-    state = whole.state()
+    state = whole.state_dict()
     whole.block(10)
     parts.block(3)
-    parts.load_state(state, 15)
+    parts.load_state_dict(state, 15)
     parts.block(10)
-    again = parts.state()
+    again = parts.state_dict()
     assert [
-        name for name, tensor in whole.state().items() if not tensor.equal(again[name])
+        name
+        for name, tensor in whole.state_dict().items()
+        if not tensor.equal(again[name])
     ] == []
 
 
@@ -172,7 +179,7 @@ def test_it_learns_what_the_data_pay_for(tasks: Any, base: str) -> None:
 def test_a_base_of_ones_own_is_an_object(tasks: Any) -> None:
     class Standing(Base):
         def losses(
-            self, training: TaskTraining, step: Any, action_FBA: Tensor
+            self, training: BaseView, step: Any, action_FBA: Tensor
         ) -> dict[str, Tensor]:
             return {"still": training.per_member(action_FBA.square().mean(dim=(1, 2)))}
 

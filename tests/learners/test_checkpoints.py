@@ -15,6 +15,7 @@ from oer_pipeline.datasets import SafetensorsDataset, TableDataset
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.training.fit import Trained, fit
 from oer_pipeline.training.hardware import Hardware
 from oer_pipeline.training.module import BlockModule
@@ -43,17 +44,17 @@ def test_an_interrupted_training_is_that_of_one_go(
     training = start(tasks, configured, before)
     training.block(37)
     training.result()  # changes nothing
-    save_file(training.state(), tmp_path / "state.safetensors")
+    save_file(training.state_dict(), tmp_path / "state.safetensors")
     losses = training.block(20)
 
     resumed = start(tasks, configured, before)
     resumed.block(4)  # what is loaded replaces what is there
-    resumed.load_state(load_file(tmp_path / "state.safetensors"), 37)
+    resumed.load_state_dict(load_file(tmp_path / "state.safetensors"), 37)
     again = resumed.block(20)
     assert resumed.updates == training.updates == 57
     assert losses.keys() == again.keys()
     assert all(loss.equal(again[name]) for name, loss in losses.items())
-    found, wanted = resumed.state(), training.state()
+    found, wanted = resumed.state_dict(), training.state_dict()
     assert found.keys() == wanted.keys()
     assert [
         name for name, tensor in wanted.items() if not tensor.equal(found[name])
@@ -67,13 +68,13 @@ def test_an_interrupted_training_is_that_of_one_go(
 
 def test_a_state_is_settled_while_training_goes_on(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
-    state = training.state()
+    state = training.state_dict()
     copies = {name: tensor.clone() for name, tensor in state.items()}
     training.block(4)
     assert all(tensor.equal(copies[name]) for name, tensor in state.items())
     moved = {
         name
-        for name, tensor in training.state().items()
+        for name, tensor in training.state_dict().items()
         if not tensor.equal(copies[name])
     }
     assert moved == set(state)  # generators included: nothing in it is idle
@@ -83,11 +84,11 @@ def test_a_state_is_settled_while_training_goes_on(tasks: Any) -> None:
 def test_every_generator_goes_on_where_it_was(tasks: Any, purpose: str) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
     training.block(3)
-    state = training.state()
-    wanted = [g.initial_seed() for g in training._generators[purpose]]
+    state = training.state_dict()
+    wanted = [g.initial_seed() for g in training.state.generators[purpose]]
     training.block(3)
-    training.load_state(state, 3)
-    found = training._generators[purpose]
+    training.load_state_dict(state, 3)
+    found = training.state.generators[purpose]
     assert [g.initial_seed() for g in found] == wanted
     assert all(
         g.get_state().equal(state[f"{purpose}.{m}"]) for m, g in enumerate(found)
@@ -158,7 +159,7 @@ def test_the_interval_between_checkpoints_is_the_callers(
     path, seen = tmp_path / "task_1.safetensors", []
 
     class Looks(DualBehaviourCloning):
-        def after_update(self, training: TaskTraining) -> None:
+        def after_update(self, training: LearnerView) -> None:
             if training.updates > 150:
                 seen.append(path.is_file())
 

@@ -11,12 +11,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.ewc import EWC
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.fisher import fisher
 from oer_pipeline.learners.online_ewc import OnlineEWC
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.rwalk import RiemannianWalk
 from oer_pipeline.learners.si import SynapticIntelligence
 from oer_pipeline.learners.task_training import TaskTraining
@@ -44,7 +45,9 @@ def learned(
             kind, task, SEEDS, replace(tasks.settings, heads=heads), policies, **options
         )
         training.block(20)
-        fishers.append(training.networks["policy"].unflatten(fisher(training)))
+        fishers.append(
+            training.state.networks["policy"].unflatten(fisher(training.view))
+        )
         policies = training.result()
         weights.append(policies.deployed)
     assert policies is not None
@@ -54,7 +57,7 @@ def learned(
 def moved(training: TaskTraining) -> dict[str, Tensor]:
     """Push the weights somewhere and clear the gradient; the weights, ready for
     autograd."""
-    policy = training.networks["policy"]
+    policy = training.state.networks["policy"]
     policy.buffer.add_(0.1 * torch.randn_like(policy.buffer))
     policy.gradient.zero_()
     return {
@@ -65,17 +68,20 @@ def moved(training: TaskTraining) -> dict[str, Tensor]:
 
 def assert_gradient(
     training: TaskTraining, theta: dict[str, Tensor], value: Tensor
-) -> None:
+) -> dict[str, Tensor]:
     """What `on_gradient` adds is the gradient of `value` at `theta`; 0 for what has no
-    part in it."""
-    training.learner.on_gradient(training, STEP)
+    part in it. Its curves."""
+    curves = training.learner.on_gradient(training.view, STEP)
     wanted = torch.autograd.grad(
         value, list(theta.values()), allow_unused=True, materialize_grads=True
     )
-    found = training.networks["policy"].unflatten(training.networks["policy"].gradient)
+    found = training.state.networks["policy"].unflatten(
+        training.state.networks["policy"].gradient
+    )
     for name, gradient in zip(theta, wanted, strict=True):
         torch.testing.assert_close(found[name], gradient, atol=1e-6, rtol=1e-4)
     assert any(gradient.any() for gradient in wanted)
+    return curves  # type: ignore[no-any-return]
 
 
 def quadratic(
@@ -104,8 +110,8 @@ def test_ewc_is_the_sum_over_tasks_of_their_own_quadratics(
         value = sum(
             quadratic(f, theta, w, 1.5) for f, w in zip(fishers, weights, strict=True)
         )
-        assert_gradient(training, theta, value)  # type: ignore[arg-type]
-        shown.append(training.watched["penalty"].sum())
+        curves = assert_gradient(training, theta, value)  # type: ignore[arg-type]
+        shown.append(curves["penalty"].sum())
         explicit.append(value.detach())  # type: ignore[union-attr]
     # the curve leaves out a constant
     torch.testing.assert_close(
@@ -189,7 +195,7 @@ def test_a_large_weight_holds_what_matters(tasks: Any, kind: type[Learner]) -> N
     for penalty in (0.0, 1e6):
         training = tasks.learner(kind, 2, SEEDS, None, before, penalty=penalty)
         training.block(120)
-        policy = training.networks["policy"]
+        policy = training.state.networks["policy"]
         measure = training.learner._penalty
         drift.append(
             (measure.importance * (policy.buffer - measure.anchor).square()).sum(dim=1)
@@ -205,7 +211,7 @@ def test_goes_on_where_it_was_interrupted(
     before = tasks.before(kind, 2, SEEDS, tasks.settings)
     whole, resumed = (tasks.learner(kind, 2, SEEDS, None, before) for _ in range(2))
     whole.block(20)
-    resumed.load_state(whole.state(), whole.updates)
+    resumed.load_state_dict(whole.state_dict(), whole.updates)
     for training in (whole, resumed):
         training.block(20)
     assert same(whole.result(), resumed.result())

@@ -155,18 +155,18 @@ def test_fisher_is_that_of_all_rows(
     monkeypatch.setattr(module, "CHUNK", chunk)
     settings = replace(tasks.settings, heads=heads)
     training = tasks.learner(OnlineEWC, 2, SEEDS, settings)
-    [table] = training.tables
-    observation = table.rows[:, :5].expand(len(SEEDS), -1, -1)
+    [table] = training.context.tables
+    observation = table.observation.expand(len(SEEDS), -1, -1)
     noise = torch.stack(
         [
             torch.randn(len(table), 2, generator=generator("fisher", seed, 2))
             for seed in SEEDS
         ]
     )
-    policy = training.networks["policy"]
+    policy = training.state.networks["policy"]
     assert_equal_to_brute_force(
-        policy.unflatten(fisher(training)),
-        training.parameters("policy"),
+        policy.unflatten(fisher(training.view)),
+        training.state.parameters("policy"),
         2,
         observation,
         noise,
@@ -175,7 +175,7 @@ def test_fisher_is_that_of_all_rows(
 
 def test_old_heads_have_no_fisher(tasks: Any) -> None:
     training = tasks.learner(OnlineEWC, 2)
-    found = training.networks["policy"].unflatten(fisher(training))
+    found = training.state.networks["policy"].unflatten(fisher(training.view))
     assert not found["head.1.weight"].any()
     assert found["head.2.bias"].all()
 

@@ -42,7 +42,7 @@ def test_later_tasks_train_their_head_alone(tasks: Any) -> None:
     second = tasks.learner(FrozenTrunk, 2, previous=first)
     start = {
         name: view.detach().clone()
-        for name, view in second.networks["policy"].views.items()
+        for name, view in second.state.networks["policy"].views.items()
     }
     after = trained(second)
     assert set(start) == {"head.2.weight", "head.2.bias"}
@@ -61,7 +61,7 @@ def test_the_head_learns_what_fine_tuning_would_teach_it_first(tasks: Any) -> No
     for kind in (FrozenTrunk, Finetune):
         training = tasks.learner(kind, 2, previous=first)
         training.block(2)
-        network = training.networks["policy"]
+        network = training.state.networks["policy"]
         gradients.append(network.unflatten(network.gradient))
     for name in ("head.2.weight", "head.2.bias"):
         assert gradients[0][name].equal(gradients[1][name])
@@ -72,7 +72,7 @@ def test_a_single_head_goes_on_with_the_new_input(tasks: Any) -> None:
     settings = replace(tasks.settings, heads="single")
     first = trained(tasks.learner(FrozenTrunk, settings=settings))
     second = tasks.learner(FrozenTrunk, 2, settings=settings, previous=first)
-    row = second.networks["policy"].views["identity.2"].detach().clone()
+    row = second.state.networks["policy"].views["identity.2"].detach().clone()
     after = trained(second)
     assert changed(first, after) == {"head.shared.weight", "head.shared.bias"}
     assert not after.deployed["identity.2"].equal(row)
@@ -84,9 +84,9 @@ def test_targets_and_checkpoints_hold_what_moves(tasks: Any, same: Same) -> None
         tasks.learner(FrozenTrunk, 2, previous=first) for _ in range(3)
     )
     part.block(15)
-    rest.load_state(part.state(), part.updates)
+    rest.load_state_dict(part.state_dict(), part.updates)
     assert same(trained(rest, 15), trained(whole, 15 + 15))
-    assert torch.isfinite(whole.target_policy.buffer).all()
+    assert torch.isfinite(whole.state.target_policy.buffer).all()
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])

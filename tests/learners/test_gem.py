@@ -14,12 +14,12 @@ from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners import nonnegative_qp
+from oer_pipeline.learners.actor_critic import cloning_loss
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss
 from oer_pipeline.networks import policy
 
 Same = Callable[[Policies, Policies], bool]
@@ -35,15 +35,14 @@ def at_task_3(
     training.block(6)
     rows = torch.arange(16).expand(len(SEEDS), -1)
     return training, Step(
-        training.tables[0].take(rows),
-        rows,
-        training._replay.take(rows.expand(2, -1, -1)),
+        training.context.tables[0].take(rows),
+        training.replay.take(rows.expand(2, -1, -1)),
     )
 
 
 def constraints_one_by_one(training: TaskTraining, step: Step) -> Tensor:
     """(J, M, P)"""
-    network, found = training.networks["policy"], []
+    network, found = training.state.networks["policy"], []
     for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
         gradients = torch.autograd.grad(
@@ -66,17 +65,22 @@ def harmful(constraints_JMP: Tensor) -> Tensor:
     return own + noise * own.norm(dim=1, keepdim=True) / noise.norm(dim=1, keepdim=True)
 
 
-def projected(training: TaskTraining, step: Step, gradient: Tensor) -> Tensor:
-    training.networks["policy"].gradient.copy_(gradient)
-    training.learner.on_gradient(training, step)
-    return training.networks["policy"].gradient
+def projected(
+    training: TaskTraining, step: Step, gradient: Tensor
+) -> tuple[Tensor, dict[str, Tensor]]:
+    """What becomes of a gradient, and the curves."""
+    training.state.networks["policy"].gradient.copy_(gradient)
+    curves = training.learner.on_gradient(training.view, step)
+    return training.state.networks["policy"].gradient, curves
 
 
 @pytest.mark.parametrize("heads", ["multi", "single"])
 def test_constraints_are_each_old_tasks_own_gradient(tasks: Any, heads: str) -> None:
     training, step = at_task_3(tasks, heads)
     wanted = constraints_one_by_one(training, step)
-    found = training.learner._constraints(training.networks["policy"], step.replay)
+    found = training.learner._constraints(
+        training.state.networks["policy"], step.replay
+    )
     torch.testing.assert_close(found, wanted, rtol=1e-5, atol=1e-7)
     assert (wanted.norm(dim=2) > 1e-3).all()
 
@@ -87,9 +91,9 @@ def test_the_nearest_gradient_that_harms_no_old_task(tasks: Any, heads: str) -> 
     constraints = constraints_one_by_one(training, step)
     before = harmful(constraints)
     inner = (constraints * before).sum(dim=2)
-    after = projected(training, step, before)
-    assert training.watched["violated"].tolist() == (inner < 0.0).sum(dim=0).tolist()
-    assert training.watched["violated"][[0, 2]].tolist() == [2.0, 0.0]
+    after, curves = projected(training, step, before)
+    assert curves["violated"].tolist() == (inner < 0.0).sum(dim=0).tolist()
+    assert curves["violated"][[0, 2]].tolist() == [2.0, 0.0]
     length = constraints.norm(dim=2) * after.norm(dim=1)
     assert ((constraints * after).sum(dim=2) >= -1e-5 * length).all()
     for m in range(len(SEEDS)):
@@ -107,17 +111,17 @@ def test_the_nearest_gradient_that_harms_no_old_task(tasks: Any, heads: str) -> 
 def test_what_harms_nothing_stays_bit_for_bit(tasks: Any) -> None:
     training, step = at_task_3(tasks, margin=0.5)
     before = harmful(constraints_one_by_one(training, step))
-    after = projected(training, step, before)
+    after, _ = projected(training, step, before)
     assert after[2].equal(before[2])
     assert not any(after[m].equal(before[m]) for m in (0, 1))
 
 
 def test_the_margin_descends_old_losses_too(tasks: Any) -> None:
     (plain, step), (wide, _) = at_task_3(tasks), at_task_3(tasks, margin=0.7)
-    wide.networks["policy"].buffer.copy_(plain.networks["policy"].buffer)
+    wide.state.networks["policy"].buffer.copy_(plain.state.networks["policy"].buffer)
     constraints = constraints_one_by_one(plain, step)
     before = harmful(constraints)
-    added = projected(wide, step, before) - projected(plain, step, before)
+    added = projected(wide, step, before)[0] - projected(plain, step, before)[0]
     torch.testing.assert_close(
         added[:2], 0.7 * constraints.sum(dim=0)[:2], rtol=1e-4, atol=1e-6
     )

@@ -13,13 +13,16 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.er import ExperienceReplay
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks.policy import Standardiser
 
 Same = Callable[[Policies, Policies], bool]
@@ -42,9 +45,9 @@ def trained(training: TaskTraining, updates: int = 40) -> Policies:
 def step(training: TaskTraining) -> Step:
     """What an update on the first 16 rows of everything sees."""
     rows = torch.arange(16).expand(len(SEEDS), -1)
-    assert training._replay is not None
-    replay = training._replay.take(rows.expand(training.task - 1, -1, -1))
-    return Step(training.tables[0].take(rows), rows, replay)
+    assert training.replay is not None
+    replay = training.replay.take(rows.expand(training.context.task - 1, -1, -1))
+    return Step(training.context.tables[0].take(rows), replay)
 
 
 @pytest.mark.parametrize("kind", [Finetune, ExperienceReplay])
@@ -52,7 +55,7 @@ def test_a_later_task_goes_on_with_the_trunk_and_the_old_heads_and_adds_a_new_he
     tasks: Any, kind: type[Learner]
 ) -> None:
     previous = tasks.before(kind, 2, SEEDS, tasks.settings)
-    views = tasks.learner(kind, 2, previous=previous).networks["policy"].views
+    views = tasks.learner(kind, 2, previous=previous).state.networks["policy"].views
     assert set(views) == {*previous.deployed, "head.2.weight", "head.2.bias"}
     assert all(p.equal(views[name]) for name, p in previous.deployed.items())
     assert not views["head.2.weight"].equal(views["head.1.weight"])
@@ -63,11 +66,15 @@ def test_critics_start_afresh_and_targets_as_copies(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2, previous=previous)
     first = tasks.learner(DualBehaviourCloning, 1)
     for name, before in previous.critic.items():
-        assert not training.critic.views[name].equal(before)
-        assert not training.critic.views[name].equal(first.critic.views[name])
-    assert training.target_critic.buffer.equal(training.critic.buffer)
-    assert training.target_policy.buffer.equal(training.networks["task"].buffer)
-    weight = training.critic.views["0.weight"]
+        assert not training.state.critic.views[name].equal(before)
+        assert not training.state.critic.views[name].equal(
+            first.state.critic.views[name]
+        )
+    assert training.state.target_critic.buffer.equal(training.state.critic.buffer)
+    assert training.state.target_policy.buffer.equal(
+        training.state.networks["task"].buffer
+    )
+    weight = training.state.critic.views["0.weight"]
     assert not weight[0].equal(weight[1])  # twins differ
 
 
@@ -77,11 +84,13 @@ def test_where_the_task_policys_trunk_starts(tasks: Any, start: str) -> None:
     training = tasks.learner(
         DualBehaviourCloning, 2, SEEDS, previous=previous, trunk_start=start
     )
-    found = trunk(training.networks["task"].views)
+    found = trunk(training.state.networks["task"].views)
     assert equal(found, trunk(previous.deployed)) == (start == "continual")
     assert equal(found, trunk(previous.task)) == (start == "self")
-    assert "head.1.weight" not in training.networks["task"].views
-    assert equal(trunk(training.networks["continual"].views), trunk(previous.deployed))
+    assert "head.1.weight" not in training.state.networks["task"].views
+    assert equal(
+        trunk(training.state.networks["continual"].views), trunk(previous.deployed)
+    )
 
 
 @pytest.mark.parametrize(
@@ -120,14 +129,15 @@ def test_no_loss_reaches_the_other_policy(
     tasks: Any,
 ) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
-    losses = training.learner.losses(training, step(training))
-    assert set(losses) == {"behaviour", "value", "clone", "replay"}
+    losses = training.learner.losses(training.view, step(training))
+    assert set(losses) == {"behaviour", "value", "q", "clone", "replay"}
+    assert not losses.pop("q").requires_grad
     reaches = {
         "task": {"behaviour", "value"},
         "continual": {"clone", "replay"},
     }
     for network, wanted in reaches.items():
-        views = list(training.networks[network].views.values())
+        views = list(training.state.networks[network].views.values())
         for name, loss in losses.items():
             gradients = torch.autograd.grad(
                 loss.sum(), views, retain_graph=True, allow_unused=True
@@ -139,8 +149,8 @@ def test_no_loss_reaches_the_other_policy(
 
 def test_replay_reaches_every_old_head_and_not_the_new_one(tasks: Any) -> None:
     training = tasks.learner(ExperienceReplay, 3)
-    views = training.networks["policy"].views
-    loss = training.learner.losses(training, step(training))["replay"]
+    views = training.state.networks["policy"].views
+    loss = training.learner.losses(training.view, step(training))["replay"]
     gradients = torch.autograd.grad(
         loss.sum(), list(views.values()), materialize_grads=True
     )
@@ -191,10 +201,10 @@ def test_bc_has_no_use_for_rewards_or_critics(tasks: Any) -> None:
     rich, blind = (
         TaskTraining(Finetune(), settings, d, (), None, SEEDS) for d in (data, poor)
     )
-    before = rich.critic.buffer.clone()
+    before = rich.state.critic.buffer.clone()
     assert set(rich.block(20)) == {"behaviour"}
     blind.block(20)
-    assert rich.critic.buffer.equal(before)
+    assert rich.state.critic.buffer.equal(before)
     assert equal(
         list(rich.result().deployed.values()), list(blind.result().deployed.values())
     )
@@ -238,7 +248,9 @@ def test_training_that_diverges_names_task_and_seed(tasks: Any) -> None:
 
 def test_only_the_seed_that_diverged_is_named(tasks: Any) -> None:
     training = tasks.learner(Finetune)
-    training.critic.views["0.weight"].data[2].fill_(torch.inf)  # seed 1's first twin
+    training.state.critic.views["0.weight"].data[2].fill_(
+        torch.inf
+    )  # seed 1's first twin
     with pytest.raises(DivergedError, match=r"seed\(s\) \[1\] are"):
         training.block(2)
 
@@ -282,10 +294,10 @@ class Pausing(Finetune):
     def __init__(self, after: int | None) -> None:
         self.after, self.noted = after, []
 
-    def pause_after(self, training: TaskTraining) -> int | None:
+    def pause_after(self, training: LearnerView) -> int | None:
         return self.after
 
-    def on_pause(self, training: TaskTraining) -> None:
+    def on_pause(self, training: LearnerView) -> None:
         self.noted.append(training.updates)
         training.networks["policy"].buffer.mul_(0.5)
 
@@ -301,7 +313,7 @@ def test_a_pause_comes_once_wherever_blocks_begin_and_end(
         for length in lengths:
             training.block(length)
         assert training.learner.noted == [7]
-        results.append(training.networks["policy"].buffer)
+        results.append(training.state.networks["policy"].buffer)
     assert all(buffer.equal(results[0]) for buffer in results)
 
 
@@ -310,7 +322,9 @@ def test_without_a_pause_or_before_it_nothing_comes(tasks: Any) -> None:
         training = tasks.learner(Pausing, after=after)
         training.block(8)
         assert training.learner.noted == []
-    training.load_state(training.state(), 100)  # the pause is behind what is loaded
+    training.load_state_dict(
+        training.state_dict(), 100
+    )  # the pause is behind what is loaded
     training.block(4)
     assert training.learner.noted == []
 

@@ -13,10 +13,10 @@ import torch
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners import lwf
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.lwf import LearningWithoutForgetting
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.settings import LearnerSettings
 
 Same = Callable[[Policies, Policies], bool]
@@ -70,8 +70,8 @@ def test_the_loss_by_hand(tasks: Any, heads: str, statistics: str) -> None:
             for m in range(3)
         ]
     )
-    step = Step(training.tables[0].take(rows), rows, None)
-    losses = training.learner.losses(training, step)
+    step = Step(training.context.tables[0].take(rows))
+    losses = training.learner.losses(training.view, step)
     moved = said(training.result(), tasks) - said(before, tasks)
     picked = np.take_along_axis(moved, rows.numpy()[:, :, None], axis=1)
     assert losses["distillation"].shape == (3,)
@@ -80,9 +80,11 @@ def test_the_loss_by_hand(tasks: Any, heads: str, statistics: str) -> None:
         axis=(1, 2)
     )  # heads are equally wide: the mean of their means
     np.testing.assert_allclose(losses["distillation"].detach(), wanted, rtol=1e-3)
-    plain.networks["policy"].buffer.copy_(training.networks["policy"].buffer)
-    plain.critic.buffer.copy_(training.critic.buffer)
-    ordinary = plain.learner.losses(plain, step)
+    plain.state.networks["policy"].buffer.copy_(
+        training.state.networks["policy"].buffer
+    )
+    plain.state.critic.buffer.copy_(training.state.critic.buffer)
+    ordinary = plain.learner.losses(plain.view, step)
     assert set(losses) == {*ordinary, "distillation"}
     for name, value in ordinary.items():
         torch.testing.assert_close(losses[name], value)

@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 
-from oer_pipeline.learners.batches import Batch, take
+from oer_pipeline.learners.actor_critic import cloning_loss, first_value, value_loss
+from oer_pipeline.learners.batches import Batch, Step, take
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.multitask import Multitask
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss, first_value, value_loss
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.flat import differentiate
 from oer_pipeline.networks.policy import Standardiser
@@ -44,17 +43,17 @@ def of_task(training: TaskTraining, batch: Batch, task: int) -> torch.Tensor:
     critics."""
     own, network = (
         slice((task - 1) * MEMBERS, task * MEMBERS),
-        training.networks["policy"],
+        training.state.networks["policy"],
     )
     critic = {
         name: view[2 * own.start : 2 * own.stop].detach()
-        for name, view in training.critic.views.items()
+        for name, view in training.state.critic.views.items()
     }
     observation = batch.observation[own]
     action = policy.act(network.views, task, observation)
     value, _ = value_loss(
         first_value(critic, torch.cat((observation, action), dim=-1)),
-        training.settings.alpha,
+        training.context.settings.alpha,
     )
     loss = (value + cloning_loss(action, batch.action[own])).sum()
     return network.flatten(
@@ -67,13 +66,13 @@ def test_several_tasks_give_the_mean_of_their_gradients(tasks: Any, heads: str) 
     training = tasks.learner(Multitask, 3, SEEDS, replace(tasks.settings, heads=heads))
     training.block(6)
     rows = torch.arange(16).expand(3 * MEMBERS, -1)
-    batch = take(training.tables, rows[None])
+    batch = take(training.context.tables, rows[None])
     separately = torch.stack(
         [of_task(training, batch, task) for task in (1, 2, 3)]
     ).mean(dim=0)
-    losses = training.learner.losses(training, Step(batch, rows, None))
+    losses = training.learner.losses(training.view, Step(batch))
     assert all(loss.shape == (MEMBERS,) for loss in losses.values())
-    network = training.networks["policy"]
+    network = training.state.networks["policy"]
     differentiate(list(losses.values()), [network])
     torch.testing.assert_close(network.gradient, separately, rtol=1e-4, atol=1e-7)
     assert (separately.norm(dim=1) > 1e-3).all()
@@ -82,14 +81,14 @@ def test_several_tasks_give_the_mean_of_their_gradients(tasks: Any, heads: str) 
 def test_critics_belong_to_tasks(tasks: Any) -> None:
     together, alone = tasks.learner(Multitask, 3), tasks.learner(Finetune, 2)
     second = slice(2 * MEMBERS, 4 * MEMBERS)
-    assert together.critic.buffer[second].equal(alone.critic.buffer)
+    assert together.state.critic.buffer[second].equal(alone.state.critic.buffer)
 
 
 def test_every_task_has_its_head_and_statistics(tasks: Any) -> None:
     training = tasks.learner(Multitask, 3)
     before = {
         name: view.detach().clone()
-        for name, view in training.networks["policy"].views.items()
+        for name, view in training.state.networks["policy"].views.items()
     }
     training.block(20)
     result = training.result()

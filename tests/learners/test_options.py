@@ -13,13 +13,15 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.divergence import EXPLODED, DivergedError
 from oer_pipeline.learners.er import ExperienceReplay
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import EXPLODED, DivergedError, TaskTraining
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.policy import Standardiser
 
@@ -84,7 +86,9 @@ def test_a_new_task_adds_an_input_and_keeps_trunk_and_head(
     settings = changed(tasks, heads="single")
     previous = tasks.before(kind, 3, SEEDS, settings)
     views = (
-        tasks.learner(kind, 3, SEEDS, settings, previous).networks[kind.deployed].views
+        tasks.learner(kind, 3, SEEDS, settings, previous)
+        .state.networks[kind.deployed]
+        .views
     )
     assert set(views) == {*previous.deployed, "identity.3"}
     assert all(p.equal(views[name]) for name, p in previous.deployed.items())
@@ -101,10 +105,10 @@ def test_replayed_tasks_see_their_own_id(tasks: Any) -> None:
         ExperienceReplay, 3, settings=changed(tasks, heads="single")
     )
     rows = torch.arange(16).expand(2, 3, -1)
-    replay = training._replay.take(rows)
-    step = Step(training.tables[0].take(rows[0]), rows[0], replay)
-    found = training.learner.losses(training, step)["replay"]
-    parameters = training.parameters("policy")
+    replay = training.replay.take(rows)
+    step = Step(training.context.tables[0].take(rows[0]), replay)
+    found = training.learner.losses(training.view, step)["replay"]
+    parameters = training.state.parameters("policy")
     wanted = [
         np.square(
             by_hand(parameters, j, replay.observation[j - 1].numpy())
@@ -115,7 +119,7 @@ def test_replayed_tasks_see_their_own_id(tasks: Any) -> None:
     np.testing.assert_allclose(
         found.detach().numpy(), np.mean(wanted, axis=(0, 2, 3)), rtol=1e-5
     )
-    views = training.networks["policy"].views
+    views = training.state.networks["policy"].views
     gradients = torch.autograd.grad(
         found.sum(), list(views.values()), materialize_grads=True
     )
@@ -134,7 +138,7 @@ def test_the_task_policy_of_a_single_head_starts_with_head_and_trunk_of_the_same
     training = tasks.learner(
         DualBehaviourCloning, 2, SEEDS, settings, previous, trunk_start=start
     )
-    views = training.networks["task"].views
+    views = training.state.networks["task"].views
     sources = {"continual": previous.deployed, "self": previous.task, "fresh": {}}
     for name in (
         "trunk.0.weight",
@@ -172,23 +176,23 @@ def test_everything_sees_observations_by_the_chosen_statistics(
             (observation - source.mean(axis=0)) / (source.std(axis=0) + 1e-3)
         )
 
-    every = training.tables[0].take(torch.arange(len(data[2]))[None])
+    every = training.context.tables[0].take(torch.arange(len(data[2]))[None])
     np.testing.assert_allclose(every.observation[0], seen(3, data[2]), atol=1e-5)
     np.testing.assert_allclose(
         every.next_observation[0], seen(3, tasks.data(3).next_observation), atol=1e-5
     )
-    if training._replay is not None:
+    if training.replay is not None:
         for j, members in enumerate(tasks.buffers(3, SEEDS)):
             size = len(members[0])
             for m, buffer in enumerate(members):
-                rows = training._replay.rows[j, m, :size, :5]
+                rows = training.replay.values[j, m, :size, :5]
                 np.testing.assert_allclose(
                     rows, seen(j + 1, buffer.observation), atol=1e-5
                 )
     policies = training.result()
     raw = np.stack([data[2][:7]] * 3)
     for task in (1, 2, 3):
-        deployed = training.parameters(kind.deployed)
+        deployed = training.state.parameters(kind.deployed)
         entering = torch.from_numpy(seen(task, raw).astype(np.float32))
         wanted = policy.act(deployed, task, entering).detach()
         np.testing.assert_allclose(
@@ -209,7 +213,7 @@ def test_of_the_first_task_statistics_are_frozen_whatever_comes(tasks: Any) -> N
 def test_no_statistics_leave_observations_bit_for_bit(tasks: Any) -> None:
     training = tasks.learner(Finetune, settings=changed(tasks, statistics="none"))
     np.testing.assert_array_equal(
-        training.tables[0].rows[:, :5].numpy(), tasks.data(1).observation
+        training.context.tables[0].observation.numpy(), tasks.data(1).observation
     )
 
 
@@ -229,10 +233,10 @@ def test_the_tail_moves_the_continual_policy_alone(tasks: Any, same: Same) -> No
     assert (training.length, plain.length) == (16, 10)
     wanted, found = plain.block(10), training.block(10)
     assert all(loss.equal(found[name]) for name, loss in wanted.items())
-    before = training.state()
+    before = training.state_dict()
     losses = training.block(6)
     assert set(losses) == {"clone", "replay"}
-    after = training.state()
+    after = training.state_dict()
     moved = {name for name, tensor in after.items() if not tensor.equal(before[name])}
     draws = {
         f"{purpose}.{m}"
@@ -259,9 +263,9 @@ def test_the_tail_clones_on_every_update_and_comes_closer(tasks: Any) -> None:
     settings = changed(tasks, updates=4, learning_rate=3e-3)
     training = tasks.learner(DualBehaviourCloning, 1, SEEDS, settings, clone_tail=200)
     training.block(4)
-    before = training.state()["continual.adam_steps"]
+    before = training.state_dict()["continual.adam_steps"]
     first, *_, last = [training.block(20)["clone"] for _ in range(10)]
-    assert training.state()["continual.adam_steps"] - before == 200
+    assert training.state_dict()["continual.adam_steps"] - before == 200
     assert (last < 0.5 * first).all()
 
 
@@ -277,8 +281,8 @@ def test_a_block_may_reach_into_the_tail(tasks: Any) -> None:
     split.block(7)
     split.block(4)
     assert all(
-        p.equal(split.networks["continual"].views[n])
-        for n, p in whole.networks["continual"].views.items()
+        p.equal(split.state.networks["continual"].views[n])
+        for n, p in whole.state.networks["continual"].views.items()
     )
 
 
@@ -317,7 +321,7 @@ def test_er_of_weight_0_is_finetuning_bit_for_bit(
 
 def test_dbc_of_weight_0_clones_and_replays_nothing(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2, replay_weight=0.0)
-    assert training._replay is None
+    assert training.replay is None
     assert "replay" not in training.block(4)
     assert "clone" in training.block(4)
 
@@ -325,13 +329,13 @@ def test_dbc_of_weight_0_clones_and_replays_nothing(tasks: Any) -> None:
 # What the configuration says of options -----------------------------------------------
 
 
-def test_the_configuration_knows_whether_a_learner_replays_or_learns_together(
+def test_its_class_says_whether_a_learner_replays_or_learns_together(
     configured: Any,
 ) -> None:
+    """The plan looks at the class alone, without making the learner."""
     learner = configured.kind(**configured.options)
-    assert {
-        flag: getattr(learner, flag) for flag in configured.flags
-    } == configured.flags
+    assert learner.replays == configured.kind.replays
+    assert learner.together == configured.kind.together
 
 
 def test_options_said_to_act_later_leave_the_first_task_alone(
@@ -415,7 +419,7 @@ def largest(tasks: Any, task: int, discount: float) -> float:
 def test_exploding_values_name_task_seed_and_update(tasks: Any) -> None:
     training = tasks.learner(Finetune, 2)
     training.block(4)
-    bias = training.critic.views["2.bias"].data
+    bias = training.state.critic.views["2.bias"].data
     bias[2] += 1.1 * largest(tasks, 2, 0.9)  # seed 1's first twin
     with pytest.raises(
         DivergedError,
@@ -432,7 +436,7 @@ def test_large_values_that_a_return_can_have_are_no_explosion(
     tasks: Any, sign: int
 ) -> None:
     training = tasks.learner(Finetune, 2)
-    bias = training.critic.views["2.bias"].data
+    bias = training.state.critic.views["2.bias"].data
     bias += sign * 0.5 * largest(tasks, 2, 0.9)
     training.block(2)
     bias += sign * largest(tasks, 2, 0.9)
@@ -450,7 +454,7 @@ def test_tiny_rewards_are_no_explosion(tasks: Any, reward: float) -> None:
 
 def test_what_is_not_finite_is_named_before_what_exploded(tasks: Any) -> None:
     training = tasks.learner(Finetune, 1)
-    bias = training.critic.views["2.bias"].data
+    bias = training.state.critic.views["2.bias"].data
     bias[0] = torch.nan
     bias[4] += 10 * largest(tasks, 1, 0.9)
     with pytest.raises(

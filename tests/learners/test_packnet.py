@@ -19,7 +19,6 @@ from benchmarks.plain import TD3BC, Actor
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.learners.bases.built_in import BUILT_IN
 from oer_pipeline.learners.finetune import Finetune
-from oer_pipeline.learners.graphs import Graph
 from oer_pipeline.learners.packnet import PackNet, free_share, release
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.settings import LearnerSettings
@@ -62,8 +61,10 @@ def begun(
     seeds: tuple[int, ...] = SEEDS,
     **options: Any,
 ) -> TaskTraining:
-    told, at = ALL | options, (task, seeds, settings, previous)
-    training: TaskTraining = tasks.learner(PackNet, *at, **told)
+    options = ALL | options
+    training: TaskTraining = tasks.learner(
+        PackNet, task, seeds, settings, previous, **options
+    )
     return training
 
 
@@ -111,11 +112,11 @@ class ToldTheTask(Actor):
 
 
 def plain_policy(training: TaskTraining, member: int) -> Actor:
-    parameters, s = training.parameters("policy"), training.settings
+    parameters, s = training.state.parameters("policy"), training.context.settings
     if s.heads == "multi":
         return plain_actor(parameters, member, s)
-    actor = ToldTheTask(5, 2, s.hidden, training.task)
-    rows = [parameters[f"identity.{j}"] for j in range(1, training.task + 1)]
+    actor = ToldTheTask(5, 2, s.hidden, training.context.task)
+    rows = [parameters[f"identity.{j}"] for j in range(1, training.context.task + 1)]
     first = torch.cat([parameters["trunk.0.weight"], *rows], dim=1)
     weights = {"trunk.0": first, "trunk.1": parameters["trunk.1.weight"]}
     weights["head.shared"] = parameters["head.shared.weight"]
@@ -189,7 +190,7 @@ def test_it_is_packnet_on_plain_networks(tasks: Any, base: str, heads: str) -> N
         previous = training.result()
         for m, agent in enumerate(agents):
             compare_weights(plain_policy(training, m), agent.actor)
-            critic = plain_critic(training.critic.views, m, settings)
+            critic = plain_critic(training.state.critic.views, m, settings)
             compare_weights(critic, agent.critic)
             compare_targets(training, agent, m)
             found = [owner[m].T.float() for owner in owners(previous).values()]
@@ -200,9 +201,9 @@ def test_it_is_packnet_on_plain_networks(tasks: Any, base: str, heads: str) -> N
 
 def compare_targets(training: TaskTraining, agent: TD3BC, member: int) -> None:
     """The target policy, in what the policy trains."""
-    online = training.networks["policy"].buffer
+    online = training.state.networks["policy"].buffer
     kept = online.clone()
-    online.copy_(training.target_policy.buffer)
+    online.copy_(training.state.target_policy.buffer)
     try:
         compare_weights(plain_policy(training, member), agent.actor_target)
     finally:
@@ -269,7 +270,9 @@ def test_a_task_moves_its_own_weights_and_no_others(tasks: Any, heads: str) -> N
 
 def test_biases_learn_with_the_first_task_while_it_retrains_too(tasks: Any) -> None:
     training = begun(tasks, 1, short(tasks), None)
-    biases = [training.networks["policy"].views[f"trunk.{i}.bias"] for i in (0, 1)]
+    biases = [
+        training.state.networks["policy"].views[f"trunk.{i}.bias"] for i in (0, 1)
+    ]
     seen = [[b.detach().clone() for b in biases]]
     for length in (PAUSE, UPDATES - PAUSE):
         training.block(length)
@@ -333,20 +336,20 @@ def test_pruning_takes_every_layers_smallest_and_starts_afresh(tasks: Any) -> No
     training, twin = (begun(tasks, 1, settings, None, retrain=r) for r in (0.3, 0.0))
     training.block(PAUSE)
     twin.block(PAUSE)  # it would prune at the end
-    for name, owner in training.owners.items():
-        before = twin.networks["policy"].views[name.removeprefix("owner.")].abs()
+    for name, owner in training.learner.owners().items():
+        before = twin.state.networks["policy"].views[name.removeprefix("owner.")].abs()
         for m in range(len(SEEDS)):
             kept, gone = (before[m][owner[m] == j].detach() for j in (1, 2))
             assert kept.min() >= gone.max()
     released = training.learner.running()["owner"] == 2
     assert 0.4 < released.float().mean() < 0.7
-    for network in (training.networks["policy"], training.target_policy):
+    for network in (training.state.networks["policy"], training.state.target_policy):
         assert not network.buffer[released].any()
-    state = training.state()
+    state = training.state_dict()
     assert not any(state[f"policy.adam_{p}"].any() for p in ("mean", "square", "steps"))
     assert state["critic.adam_steps"] == PAUSE
     training.block(2)
-    assert training.state()["policy.adam_steps"] == 1
+    assert training.state_dict()["policy.adam_steps"] == 1
 
 
 def test_the_last_of_all_tasks_prunes_nothing(tasks: Any, same: Same) -> None:
@@ -355,7 +358,7 @@ def test_the_last_of_all_tasks_prunes_nothing(tasks: Any, same: Same) -> None:
     results = []
     for retrain in (0.3, 0.9):
         training = begun(tasks, 3, settings, left[-1], retrain=retrain)
-        assert training.learner.pause_after(training) is None
+        assert training.learner.pause_after(training.view) is None
         training.block(UPDATES)
         results.append(training.result())
     assert same(*results)
@@ -366,15 +369,17 @@ def test_the_first_task_is_fine_tuning_until_it_prunes(tasks: Any) -> None:
     plain = tasks.learner(Finetune, 1, SEEDS, short(tasks))
     for training in (ours, plain):
         training.block(PAUSE - 1)
-    assert ours.networks["policy"].buffer.equal(plain.networks["policy"].buffer)
-    assert ours.critic.buffer.equal(plain.critic.buffer)
+    assert ours.state.networks["policy"].buffer.equal(
+        plain.state.networks["policy"].buffer
+    )
+    assert ours.state.critic.buffer.equal(plain.state.critic.buffer)
 
 
 def test_retraining_is_part_of_the_tasks_updates(tasks: Any) -> None:
     for updates, retrain, pause in ((20, 0.3, 14), (20, 0.0, 20), (1, 0.9, 1)):
         settings = replace(tasks.settings, updates=updates)
         training = begun(tasks, 1, settings, None, retrain=retrain)
-        assert training.learner.pause_after(training) == pause
+        assert training.learner.pause_after(training.view) == pause
         assert training.length == updates
         training.block(updates)
         released = training.result().deployed["owner.trunk.0.weight"] == 2
@@ -411,12 +416,12 @@ def test_replayed_before_and_after_pruning_it_is_eager(
     eager, *others = (begun(tasks, 2, settings, first) for _ in range(4))
     eager.block(UPDATES)
     for other, lengths in zip(others, ((20,), (14, 6), (3, 4, 10, 3)), strict=True):
-        other._graph = Graph(other)
+        other.replay_updates()
         for length in lengths:
             other.block(length)
-        assert other._graph._captured is not None
+        assert other.replayed.replays
         assert same(other.result(), eager.result())
-        state, wanted = other.state(), eager.state()
+        state, wanted = other.state_dict(), eager.state_dict()
         assert [n for n, t in wanted.items() if not t.equal(state[n])] == []
 
 
@@ -433,10 +438,10 @@ def test_goes_on_where_it_was_interrupted(
     [first] = learned(tasks, settings, 1)
     whole, rest = (begun(tasks, 2, settings, first) for _ in range(2))
     whole.block(interrupted)
-    save_file(whole.state(), tmp_path / "state.safetensors")
+    save_file(whole.state_dict(), tmp_path / "state.safetensors")
     whole.block(UPDATES - interrupted)
     rest.block(UPDATES - 1)  # what is loaded replaces what is there, masks included
-    rest.load_state(load_file(tmp_path / "state.safetensors"), interrupted)
+    rest.load_state_dict(load_file(tmp_path / "state.safetensors"), interrupted)
     rest.block(UPDATES - interrupted)
     assert same(rest.result(), whole.result())
 

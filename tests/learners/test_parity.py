@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from benchmarks.plain import TD3BC, PlainBatch, PlainDBC, PlainER
-from oer_pipeline.learners import td3bc
+from oer_pipeline.learners import actor_critic
 from oer_pipeline.learners.batches import Draws
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.er import ExperienceReplay
@@ -38,19 +38,23 @@ KINDS = [Finetune, ExperienceReplay, DualBehaviourCloning]
 
 def plain(training: TaskTraining, member: int, replay_weight: float) -> TD3BC:
     """The plain agent with the weights that `member` has now."""
-    s, kind = training.settings, type(training.learner)
+    s, kind = training.context.settings, type(training.learner)
     constants = replace(plain_constants(s), replay_weight=replay_weight)
     networks = {
         name: plain_actor(flat.views, member, s)
-        for name, flat in training.networks.items()
+        for name, flat in training.state.networks.items()
     }
-    critic = plain_critic(training.critic.views, member, s)
+    critic = plain_critic(training.state.critic.views, member, s)
     if kind is DualBehaviourCloning:
         return PlainDBC(
-            networks["task"], critic, networks["continual"], training.task, constants
+            networks["task"],
+            critic,
+            networks["continual"],
+            training.context.task,
+            constants,
         )
     return (TD3BC if kind is Finetune else PlainER)(
-        networks["policy"], critic, training.task, constants
+        networks["policy"], critic, training.context.task, constants
     )
 
 
@@ -162,7 +166,7 @@ def test_a_block_is_as_many_updates_of_plain_networks(
 
 def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None:
     """Adam does not mind their scale, so that weights alone would not show it."""
-    s = training.settings
+    s = training.context.settings
 
     def compare(found: nn.Module, wanted: nn.Module) -> None:
         for (name, p), (_, q) in zip(
@@ -180,15 +184,19 @@ def compare_gradients(training: TaskTraining, agent: TD3BC, member: int) -> None
         training.updates % s.policy_delay
     ):  # else the plain critic's are those of the policy's loss as well
         if s.base == "td3bc":
-            compare(plain_critic(gradients(training.critic), member, s), agent.critic)
+            compare(
+                plain_critic(gradients(training.state.critic), member, s), agent.critic
+            )
         return
     compare(
-        plain_actor(gradients(training.networks[training.learner.learning]), member, s),
+        plain_actor(
+            gradients(training.state.networks[training.learner.learning]), member, s
+        ),
         agent.actor,
     )
     if isinstance(agent, PlainDBC):
         compare(
-            plain_actor(gradients(training.networks["continual"]), member, s),
+            plain_actor(gradients(training.state.networks["continual"]), member, s),
             agent.continual,
         )
 
@@ -197,18 +205,20 @@ def compare_targets(
     training: TaskTraining, agent: TD3BC, batch: PlainBatch, draws: Draws, member: int
 ) -> None:
     """y of a fresh minibatch under the target networks as they are now."""
-    s, ours = training.settings, training.tables[0].take(draws.index[0])
+    s, ours = training.context.settings, training.context.tables[0].take(draws.rows[0])
     proposed = policy.act(
-        training.target_policy.constants, training.task, ours.next_observation
+        training.state.target_policy.constants,
+        training.context.task,
+        ours.next_observation,
     )
-    action = td3bc.smoothed_action(
+    action = actor_critic.smoothed_action(
         proposed, draws.noise[0], s.target_noise, s.target_noise_clip
     )
-    value = td3bc.twin_values(
-        training.target_critic.constants,
+    value = actor_critic.twin_values(
+        training.state.target_critic.constants,
         torch.cat((ours.next_observation, action), dim=-1),
     )
-    y = td3bc.bootstrapped_target(
+    y = actor_critic.bootstrapped_target(
         ours.reward, ours.continues, value.amin(dim=1), s.discount
     )
     torch.testing.assert_close(
@@ -217,21 +227,23 @@ def compare_targets(
 
 
 def compare_networks(training: TaskTraining, agent: TD3BC, member: int) -> None:
-    s = training.settings
+    s = training.context.settings
     compare_weights(
-        plain_actor(training.networks[training.learner.learning].views, member, s),
+        plain_actor(
+            training.state.networks[training.learner.learning].views, member, s
+        ),
         agent.actor,
     )
     compare_weights(
-        plain_actor(training.target_policy.views, member, s), agent.actor_target
+        plain_actor(training.state.target_policy.views, member, s), agent.actor_target
     )
-    compare_weights(plain_critic(training.critic.views, member, s), agent.critic)
+    compare_weights(plain_critic(training.state.critic.views, member, s), agent.critic)
     compare_weights(
-        plain_critic(training.target_critic.views, member, s), agent.critic_target
+        plain_critic(training.state.target_critic.views, member, s), agent.critic_target
     )
     if isinstance(agent, PlainDBC):
         compare_weights(
-            plain_actor(training.networks["continual"].views, member, s),
+            plain_actor(training.state.networks["continual"].views, member, s),
             agent.continual,
         )
 
@@ -240,7 +252,7 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
     training = tasks.learner(Finetune)
     data = tasks.data(1)
     continues = (
-        training.tables[0]
+        training.context.tables[0]
         .take(torch.arange(len(data))[None])
         .continues[0]
         .bool()
@@ -249,7 +261,7 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
     assert data.timeout.any()
     assert data.terminal.any()
     np.testing.assert_array_equal(continues, ~data.terminal)
-    y = td3bc.bootstrapped_target(
+    y = actor_critic.bootstrapped_target(
         torch.ones(1, 2), torch.tensor([[1.0, 0.0]]), torch.tensor([[3.0, 4.0]]), 0.5
     )
     assert y.tolist() == [[2.5, 1.0]]
@@ -258,16 +270,16 @@ def test_a_timeout_bootstraps_and_a_terminal_state_does_not(tasks: Any) -> None:
 def test_policies_and_targets_move_at_every_second_update_only(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
     watched = [
-        *training.networks.values(),
-        training.target_policy,
-        training.target_critic,
+        *training.state.networks.values(),
+        training.state.target_policy,
+        training.state.target_critic,
     ]
     moved = []
     for _ in range(4):
         before = [w.buffer.clone() for w in watched]
-        critic = training.critic.buffer.clone()
+        critic = training.state.critic.buffer.clone()
         training.block(1)
-        assert not critic.equal(training.critic.buffer)
+        assert not critic.equal(training.state.critic.buffer)
         moved.append(
             [not b.equal(w.buffer) for b, w in zip(before, watched, strict=True)]
         )

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.fisher import squared_gradients
-from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.rwalk import RiemannianWalk
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks.randomness import generator
 
 SEEDS = (0, 7)
@@ -42,10 +43,12 @@ def walk(
 
     `before`: steps that the Fisher has seen already.
     """
-    policy, [table] = training.networks["policy"], training.tables
+    policy, [table] = training.state.networks["policy"], training.context.tables
     noise = torch.stack(
         [
-            torch.randn(len(table), 2, generator=generator("rwalk", s, training.task))
+            torch.randn(
+                len(table), 2, generator=generator("rwalk", s, training.context.task)
+            )
             for s in SEEDS
         ]
     )
@@ -59,17 +62,20 @@ def walk(
         own_noise = torch.stack([noise[m, rows[m]] for m in range(len(SEEDS))])
         batch = table.take(rows)
         found = squared_gradients(
-            training.parameters("policy"), training.task, batch.observation, own_noise
+            training.state.parameters("policy"),
+            training.context.task,
+            batch.observation,
+            own_noise,
         )
         squares = arrays(found)
         gradient, move = (
             torch.randn_like(policy.buffer) * scale for scale in (1.0, 0.1)
         )
         policy.gradient.copy_(gradient)
-        training.learner.on_gradient(training, Step(batch, rows, None))
+        training.learner.on_gradient(training.view, Step(batch))
         was = arrays(policy.views)
         policy.buffer.add_(move)
-        training.learner.after_update(training)
+        training.learner.after_update(training.view)
         after, slope = arrays(policy.views), arrays(policy.unflatten(gradient))
         seen = 1 - DECAY ** (before + k + 1)
         distance = {}
@@ -108,11 +114,11 @@ def test_fisher_and_score_of_a_path(tasks: Any) -> None:
 class Beside(RiemannianWalk):
     """Sums what the score would be without the Fisher: the gains alone."""
 
-    def start(self, training: TaskTraining) -> None:
+    def start(self, training: LearnerView) -> None:
         super().start(training)
         self.gains = torch.zeros_like(self._score)
 
-    def after_update(self, training: TaskTraining) -> None:
+    def after_update(self, training: LearnerView) -> None:
         super().after_update(training)
         moved = training.networks["policy"].buffer - self._before
         self.gains.add_((-self._gradient * moved).relu())
@@ -139,16 +145,16 @@ def test_weights_that_do_not_exist_do_not_count_in_the_mean(tasks: Any) -> None:
     over their number."""
     training = tasks.learner(RiemannianWalk, 1, SEEDS, damping=2.0)
     policy, rows = (
-        training.networks["policy"],
+        training.state.networks["policy"],
         torch.zeros(len(SEEDS), 16, dtype=torch.int64),
     )
     assert policy.buffer.shape[1] > policy.size
     policy.gradient.fill_(-1.0)
     training.learner.on_gradient(
-        training, Step(training.tables[0].take(rows), rows, None)
+        training.view, Step(training.context.tables[0].take(rows))
     )
     policy.views["head.1.bias"].data[:, 0, 0] += 1e-3
-    training.learner.after_update(training)
+    training.learner.after_update(training.view)
     found = policy.unflatten(training.learner._score)["head.1.bias"][:, 0, 0]
     fisher = policy.unflatten(training.learner._fisher)["head.1.bias"][:, 0, 0] / 0.02
     distance = 0.5 * fisher * 1e-6
@@ -160,11 +166,11 @@ def test_weights_that_do_not_exist_do_not_count_in_the_mean(tasks: Any) -> None:
 def test_a_step_that_goes_nowhere_scores_nothing(tasks: Any) -> None:
     training = tasks.learner(RiemannianWalk, 1, SEEDS)
     rows = torch.zeros(len(SEEDS), 16, dtype=torch.int64)
-    training.networks["policy"].gradient.fill_(-1.0)
+    training.state.networks["policy"].gradient.fill_(-1.0)
     training.learner.on_gradient(
-        training, Step(training.tables[0].take(rows), rows, None)
+        training.view, Step(training.context.tables[0].take(rows))
     )
-    training.learner.after_update(training)
+    training.learner.after_update(training.view)
     assert not training.learner._score.any()
 
 
@@ -197,11 +203,11 @@ def test_penalty_is_that_of_fisher_and_score_in_zero_to_one(tasks: Any) -> None:
     fisher, score = walk(first, 4, {})
     policies = first.result()
     second = tasks.learner(RiemannianWalk, 2, SEEDS, None, policies, penalty=3.0)
-    policy = second.networks["policy"]
+    policy = second.state.networks["policy"]
     policy.buffer.add_(0.1)
     policy.gradient.zero_()
     rows = torch.zeros(len(SEEDS), 16, dtype=torch.int64)
-    second.learner.on_gradient(second, Step(second.tables[0].take(rows), rows, None))
+    second.learner.on_gradient(second.view, Step(second.context.tables[0].take(rows)))
     found = arrays(policy.unflatten(policy.gradient))
     for m in range(len(SEEDS)):
         highest = [
@@ -220,13 +226,13 @@ def test_real_training_scores_every_weight_that_moves(tasks: Any) -> None:
     training = tasks.learner(RiemannianWalk, 2, SEEDS)
     began = {
         name: view.detach().clone()
-        for name, view in training.networks["policy"].views.items()
+        for name, view in training.state.networks["policy"].views.items()
     }
     training.block(60)
     kept = training.result().kept
     assert all((part >= 0).all() for part in kept.values())
     for name in ("trunk.0.weight", "head.2.weight"):
-        moved = training.networks["policy"].views[name].detach() != began[name]
+        moved = training.state.networks["policy"].views[name].detach() != began[name]
         assert moved.any()
         assert (kept[f"score.{name}"][moved] > 0).float().mean() > 0.9
 

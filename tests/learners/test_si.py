@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Step
 from oer_pipeline.learners.si import SynapticIntelligence
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 
 SEEDS = (0, 7)
 CURVATURE, GOAL = 3.0, 0.5
@@ -23,7 +24,7 @@ CURVATURE, GOAL = 3.0, 0.5
 class OnAQuadratic(SynapticIntelligence):
     """L_pi replaced by CURVATURE / 2 sum_i (theta_i - GOAL)^2."""
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         parts = [
             (view - GOAL).square().sum(dim=(1, 2))
             for view in training.networks["policy"].views.values()
@@ -51,7 +52,7 @@ def loss(theta_MP: Tensor) -> Tensor:
 
 def inside(training: TaskTraining) -> Tensor:
     """Which entries of the buffer are parameters and not padding, (M, P)."""
-    policy = training.networks["policy"]
+    policy = training.state.networks["policy"]
     return policy.flatten(
         [torch.ones_like(view) for view in policy.views.values()]
     ).bool()
@@ -59,9 +60,9 @@ def inside(training: TaskTraining) -> Tensor:
 
 def test_path_integral_is_the_decrease_of_the_loss_weight_by_weight(start: Any) -> None:
     training = start()
-    before = training.networks["policy"].buffer.clone()
+    before = training.state.networks["policy"].buffer.clone()
     training.block(200)
-    after, real = training.networks["policy"].buffer, inside(training)
+    after, real = training.state.networks["policy"].buffer, inside(training)
     decrease = loss(before) - loss(after)
     path = training.learner.running()["path"]
     assert decrease[real].abs().mean() > 0.1
@@ -74,18 +75,18 @@ def test_path_integral_is_the_decrease_of_the_loss_weight_by_weight(start: Any) 
 
 def test_importance_adds_up_over_tasks(start: Any) -> None:
     first = start(damping=0.2)
-    began = first.networks["policy"].buffer.clone()
+    began = first.state.networks["policy"].buffer.clone()
     first.block(50)
     policies = first.result()
-    change = (first.networks["policy"].buffer - began).square()
-    one = first.networks["policy"].unflatten(
+    change = (first.state.networks["policy"].buffer - began).square()
+    one = first.state.networks["policy"].unflatten(
         (first.learner.running()["path"] / (change + 0.2)).relu()
     )
     second = start(policies, damping=0.2)
-    began = second.networks["policy"].buffer.clone()
+    began = second.state.networks["policy"].buffer.clone()
     second.block(50)
-    change = (second.networks["policy"].buffer - began).square()
-    two = second.networks["policy"].unflatten(
+    change = (second.state.networks["policy"].buffer - began).square()
+    two = second.state.networks["policy"].unflatten(
         second.learner.running()["path"] / (change + 0.2)
     )
     kept = second.result().kept
@@ -108,7 +109,7 @@ def test_the_gradient_integrated_is_without_the_penalty(start: Any) -> None:
     first = start()
     first.block(20)
     training = start(first.result(), penalty=100.0)
-    policy, real = training.networks["policy"], inside(training)
+    policy, real = training.state.networks["policy"], inside(training)
     policy.buffer.add_(0.1 * real)  # nearer to the goal
     path = torch.zeros_like(policy.buffer)
     for _ in range(30):
@@ -126,10 +127,10 @@ def test_penalty_has_no_half(start: Any) -> None:
     first.block(20)
     policies = first.result()
     training = start(policies, penalty=3.0)
-    policy = training.networks["policy"]
+    policy = training.state.networks["policy"]
     policy.buffer.add_(0.1 * inside(training))
     policy.gradient.zero_()
-    training.learner.on_gradient(training, None)
+    curves = training.learner.on_gradient(training.view, None)
     found = policy.unflatten(policy.gradient)
     for name, anchor in policies.deployed.items():
         wanted = (
@@ -140,7 +141,7 @@ def test_penalty_has_no_half(start: Any) -> None:
         )
         torch.testing.assert_close(found[name], wanted)
     value = sum(0.5 * 0.1 * found[name].sum(dim=(1, 2)) for name in policies.deployed)
-    torch.testing.assert_close(training.watched["penalty"], value, rtol=1e-4, atol=0.0)
+    torch.testing.assert_close(curves["penalty"], value, rtol=1e-4, atol=0.0)
     assert not found["head.2.weight"].any()
 
 

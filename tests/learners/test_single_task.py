@@ -10,11 +10,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.single_task import SingleTask
+from oer_pipeline.learners.state import Networks
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks.stacked import Parameters
 
 Same = Callable[[Policies, Policies], bool]
 SEEDS = (0, 1, 7)
@@ -24,8 +25,8 @@ WHERE = np.random.default_rng(0).standard_normal((len(SEEDS), 20, 5)).astype(np.
 class Scratch(Learner):
     """TD3+BC from random weights, with nothing of the tasks before."""
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        return {"policy": training.new_policy("policy", None)}
+    def networks(self, context: TaskContext) -> Networks:
+        return Networks({"policy": context.new_policy("policy", None)})
 
 
 def trained(training: TaskTraining, updates: int = 30) -> Policies:

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.networks import products
+from oer_pipeline.networks.capture.tape import taped
 from oer_pipeline.networks.products import (
     aligned,
     error_in_roundings,
@@ -18,7 +19,6 @@ from oer_pipeline.networks.products import (
     onednn_asked,
     path,
 )
-from oer_pipeline.networks.tape import taped
 
 SHAPES = [
     (256, 256, 256),  # rows, inner dimension, columns: layers of default and paper size

@@ -34,6 +34,11 @@ class Plain(Learner):
 
 
 class Greedy(Learner):
+    def __init__(self):
+        self.replays = True
+
+
+class Replaying(Learner):
     replays = True
 
 
@@ -48,9 +53,10 @@ CONFIGURATION = {
     "learners": {
         "plain": {"class": "theirs_here:Plain"},
         "greedy": {"class": "theirs_here:Greedy"},
+        "replaying": {"class": "theirs_here:Replaying"},
         "no_learner": {"class": "theirs_here:First"},
         "no_class": {"name": "Plain"},
-        "shouting": {"class": "theirs_here:Plain", "replays": "yes!"},
+        "shouting": {"class": "theirs_here:Plain", "replays": True},
     },
     "bases": {
         "copying": {"class": "theirs_here:Copying"},
@@ -110,13 +116,13 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
         {"learner": {"name": "no_class"}},
         r"learners\.no_class is .*a group with class",
     ),
-    "a flag that is none": (
+    "a flag beside the class": (
         {"learner": {"name": "shouting"}},
-        r"learners\.shouting\.replays is 'yes!'; it takes true",
+        r"learners\.shouting\.replays is True; leave it out, the class says",
     ),
-    "a missing flag": (
+    "a flag that the class does not say": (
         {"learner": {"name": "greedy"}},
-        r"learners\.greedy: theirs_here:Greedy needs replays: true",
+        r"learners\.greedy: theirs_here:Greedy wants replays.*replays = True in the",
     ),
     "no base": (
         {"learner": {"base": "no_base"}},
@@ -150,6 +156,16 @@ def test_classes_that_a_run_does_not_use_are_not_imported(
     assert made.selector is None
     plans_of(["method=oer,selector=first"], "test")
     assert "theirs_here" in sys.modules
+
+
+def test_a_learners_class_alone_says_that_it_replays(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    furnish(project)
+    monkeypatch.chdir(project.path)
+    plain, replaying = plans_of(["method=plain", "method=replaying"], "test")
+    assert plain.selector is None
+    assert replaying.selector is not None
 
 
 def test_a_selectors_wrong_answer_stops_the_run_by_name(resumed: Any) -> None:

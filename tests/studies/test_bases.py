@@ -300,20 +300,18 @@ def test_trials_are_kept_and_done_again_when_they_are_others(
 def test_a_trial_that_diverges_says_so_and_ends(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from oer_pipeline.learners.task_training import TaskTraining
+    from oer_pipeline.learners.state import TrainingState
 
-    monkeypatch.setattr(
-        TaskTraining, "_start_critic", _broken(TaskTraining._start_critic)
-    )
+    monkeypatch.setattr(TrainingState, "__init__", _broken(TrainingState.__init__))
     result = perform(trial)
     assert "not finite" in result["diverged"]
     assert result["returns"] == {"0": [], "1": []}
 
 
 def _broken(start: Any) -> Any:
-    def with_nan(training: Any) -> None:
-        start(training)
-        training.critic.buffer[0].fill_(float("nan"))
+    def with_nan(state: Any, *arguments: Any) -> None:
+        start(state, *arguments)
+        state.critic.buffer[0].fill_(float("nan"))
 
     return with_nan
 

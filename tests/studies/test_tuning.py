@@ -14,9 +14,10 @@ import pytest
 import yaml
 
 from benchmarks.made_up import trajectories
+from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.orchestration.configuration import parameters_of, with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import tuning

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.types import Weights
 from oer_pipeline.datasets.documents import encoded
 from oer_pipeline.datasets.file import FileDataset
 
@@ -19,7 +20,7 @@ class SafetensorsDataset(FileDataset):
     """(tensors by name, header) as safetensors; the header is JSON under the key
     `header`. Loads to the CPU."""
 
-    def read(self, path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    def read(self, path: Path) -> Weights:
         import safetensors
 
         try:

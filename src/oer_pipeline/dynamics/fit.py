@@ -7,7 +7,6 @@ vary.
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -28,14 +27,11 @@ from oer_pipeline.dynamics.network import (
 )
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
-from oer_pipeline.networks.capture import captured
+from oer_pipeline.networks.capture.replay import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members
-from oer_pipeline.networks.tape import NotTapeableError
 from oer_pipeline.trajectories.table import Trajectories
-
-logger = logging.getLogger(__name__)
 
 Progress = Callable[[str], None]
 Samples = tuple[Tensor, Tensor]
@@ -235,9 +231,11 @@ def train(
         differentiate([loss], [network])
         optimiser.step()
 
-    update = step
+    descend: Callable[[], None] | None = None
     if graphs:
-        update = _replayed(step, [network.buffer, *optimiser.state.values()], device)
+        state = [network.buffer, *optimiser.state.values()]
+        descend = captured(step, state, device, "updates of the transition model")
+    update = descend or step
     epoch = 0
     running = True
     while running and epoch < settings.max_epochs:
@@ -254,24 +252,6 @@ def train(
         losses = f"held-out losses {best.loss.tolist()}"
         raise DataError(f"training diverged: {losses}; lower learning_rate")
     return best, epoch
-
-
-def _replayed(
-    step: Callable[[], None],
-    state: Sequence[Tensor],
-    device: torch.device,
-) -> Callable[[], None]:
-    """The step captured, or as it is where it cannot be replayed, with `state` as it
-    was before."""
-    before = [tensor.clone() for tensor in state]
-    replay = step
-    try:
-        replay = captured(step, device)
-    except NotTapeableError as error:
-        logger.info("updates of the transition model are not replayed: %s", error)
-    for tensor, old in zip(state, before, strict=True):
-        tensor.copy_(old)
-    return replay
 
 
 def _lowest(

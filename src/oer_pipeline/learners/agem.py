@@ -1,13 +1,19 @@
 """Averaged GEM (Chaudhry et al. 2019; method, section 7): no step that harms the old
-tasks on average."""
+tasks on average.
+
+Shapes: M members, P parameters of the policy.
+"""
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.batches import ReplayBatch, Step
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.replay import replay_losses
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView, Losses
+from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.networks.policy import act_each
 
 
@@ -21,24 +27,29 @@ class AGEM(Learner):
 
     replays = True
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses | None:
         if step.replay is None:
-            return
-        network, old = training.networks["policy"], list(step.replay.observation)
-        loss_M = replay_losses(
-            act_each(network.views, range(1, len(old) + 1), old), step.replay
-        ).mean(dim=0)
-        parts = torch.autograd.grad(
-            loss_M.sum(), list(network.views.values()), materialize_grads=True
-        )
-        gradient, reference_MP = (
-            network.gradient.double(),
-            network.flatten(parts).double(),
-        )
-        inner_M1 = (gradient * reference_MP).sum(dim=1, keepdim=True)
-        projected = (
-            gradient
-            - inner_M1 / reference_MP.square().sum(dim=1, keepdim=True) * reference_MP
-        )
-        network.gradient.copy_(torch.where(inner_M1 < 0.0, projected, gradient))
-        training.watched["violated"] = (inner_M1 < 0.0).float().squeeze(1)
+            return None
+        policy = training.networks["policy"]
+        gradient_MP = policy.gradient.double()
+        reference_MP = _reference(policy, step.replay).double()
+        inner_M1 = (gradient_MP * reference_MP).sum(dim=1, keepdim=True)
+        length_M1 = reference_MP.square().sum(dim=1, keepdim=True)
+        projected_MP = gradient_MP - inner_M1 / length_M1 * reference_MP
+        harms_M1 = inner_M1 < 0.0
+        policy.gradient.copy_(torch.where(harms_M1, projected_MP, gradient_MP))
+        return {"violated": harms_M1.float().squeeze(1)}
+
+
+def _reference(policy: FlatParameters, replay: ReplayBatch) -> Tensor:
+    """g_ref, (M, P)."""
+    observations = list(replay.observation)
+    tasks = range(1, len(observations) + 1)
+    actions = act_each(policy.views, tasks, observations)
+    loss_M = replay_losses(actions, replay).mean(dim=0)
+    parts = torch.autograd.grad(
+        loss_M.sum(),
+        list(policy.views.values()),
+        materialize_grads=True,
+    )
+    return policy.flatten(parts)

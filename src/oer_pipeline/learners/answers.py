@@ -1,4 +1,4 @@
-"""What learners and bases hand to a training, held against what it takes.
+"""What learners and bases hand to a training, checked when they do.
 
 Each error is one line that names them. In updates, which are captured and replayed,
 shapes and dtypes are looked at alone; numbers where a task starts and ends.
@@ -20,63 +20,99 @@ from oer_pipeline.common.errors import ConfigurationError
 def name_of(plugin: object) -> str:
     """`learner my_package.pull:Pull`, for errors."""
     kind = "learner" if hasattr(plugin, "deployed") else "base"
-    return f"{kind} {type(plugin).__module__}:{type(plugin).__qualname__}"
+    cls = type(plugin)
+    return f"{kind} {cls.__module__}:{cls.__qualname__}"
 
 
 def check_networks(
-    who: str, networks: Any, members: int, needed: Sequence[str]
+    who: str,
+    networks: Any,
+    members: int,
+    needed: Sequence[str],
 ) -> None:
-    """Named networks of named parameters, as `check_tensors` takes them.
+    """`Networks` of named parameters, as `check_tensors` takes them.
 
     Raises:
         ConfigurationError: they are not, or one of the `needed` is missing.
     """
-    wanted = f"it takes {sorted(set(needed))}"
-    if not isinstance(networks, Mapping):
-        found = type(networks).__name__
-        raise ConfigurationError(f"{who}: its networks are a {found}; {wanted}")
-    if not set(needed) <= set(networks):
-        found = str(sorted(networks))
-        raise ConfigurationError(f"{who}: its networks are {found}; {wanted}")
-    for name, parameters in networks.items():
-        check_tensors(who, f"network {name}", parameters, members)
+    trained = getattr(networks, "trained", None)
+    if not isinstance(trained, Mapping):
+        raise _refused(
+            who,
+            f"its networks are {_kind(networks)}",
+            "it takes Networks(trained={name: parameters})",
+        )
+    if not set(needed) <= set(trained):
+        raise _refused(
+            who,
+            f"its networks are {sorted(trained)}",
+            f"it takes {sorted(set(needed))}",
+        )
+    for name, parameters in trained.items():
+        check_tensors(
+            who,
+            f"network {name}",
+            parameters,
+            members,
+        )
         if not parameters:
             raise ConfigurationError(f"{who}: its network {name} is empty")
 
 
-def check_tensors(who: str, what: str, tensors: Any, members: int) -> None:
+def check_tensors(
+    who: str,
+    what: str,
+    tensors: Any,
+    members: int,
+) -> None:
     """Named float32 tensors, finite, with a leading axis of the members (M, ...).
 
     Raises:
         ConfigurationError: they are not.
     """
     if not isinstance(tensors, Mapping):
-        found = f"its {what} is a {type(tensors).__name__}"
-        raise ConfigurationError(f"{who}: {found}; it takes tensors by name")
-    wanted = f"it takes float32 of shape ({members}, ...), a part for each seed"
+        raise _refused(
+            who,
+            f"its {what} is {_kind(tensors)}",
+            "it takes tensors by name",
+        )
     for name, tensor in tensors.items():
         where = f"{name} in its {what}"
         if not _is_of_members(tensor, members):
-            raise ConfigurationError(f"{who}: {where} is {_shown(tensor)}; {wanted}")
+            raise _refused(
+                who,
+                f"{where} is {_shown(tensor)}",
+                f"it takes float32 of shape ({members}, ...), a part for each seed",
+            )
         if not bool(tensor.isfinite().all()):
             raise ConfigurationError(f"{who}: {where} is not finite")
 
 
-def check_losses(who: str, losses: Any, members: int, where: str) -> None:
+def check_losses(
+    who: str,
+    losses: Any,
+    members: int,
+    where: str,
+) -> None:
     """Named losses (M,), one value for each member. Cheap: it runs in updates.
 
     Raises:
         ConfigurationError: they are not.
     """
     if not isinstance(losses, Mapping):
-        found = f"{where} gave a {type(losses).__name__}"
-        raise ConfigurationError(f"{who}: {found}; it takes losses by name")
+        raise _refused(
+            who,
+            f"{where} gave {_kind(losses)}",
+            "it takes losses by name",
+        )
     for name, loss in losses.items():
         if isinstance(loss, Tensor) and loss.shape == (members,):
             continue
-        wanted = f"it takes float32 of shape ({members},), a loss for each seed"
-        found = f"{where} gave {name} as {_shown(loss)}"
-        raise ConfigurationError(f"{who}: {found}; {wanted}")
+        raise _refused(
+            who,
+            f"{where} gave {name} as {_shown(loss)}",
+            f"it takes float32 of shape ({members},), a loss for each seed",
+        )
 
 
 def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
@@ -85,32 +121,44 @@ def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
     Raises:
         ConfigurationError: there is none.
     """
-    if not any(loss.requires_grad for loss in losses.values()):
-        found = f"none of its losses {sorted(losses)} depends on a network"
-        raise ConfigurationError(f"{who}: {found}; one has to")
+    if any(loss.requires_grad for loss in losses.values()):
+        return
+    raise _refused(
+        who,
+        f"none of its losses {sorted(losses)} depends on a network",
+        "one has to",
+    )
 
 
 def check_targets(
-    who: str, targets: Any, updates: int, folded: int, batch: int
+    who: str,
+    targets: Any,
+    updates: int,
+    folded: int,
+    batch: int,
 ) -> None:
     """For each update None or (F, B).
 
     Raises:
         ConfigurationError: it is something else.
     """
-    found = f"a {type(targets).__name__}"
-    if isinstance(targets, Sequence):
-        found = str(len(targets))
-    if found != str(updates):
-        wanted = f"it takes one of each of {updates} minibatches"
-        raise ConfigurationError(f"{who}: targets gave {found}; {wanted}")
+    is_sequence = isinstance(targets, Sequence)
+    if not is_sequence or len(targets) != updates:
+        raise _refused(
+            who,
+            f"targets gave {len(targets) if is_sequence else _kind(targets)}",
+            f"it takes one of each of {updates} minibatches",
+        )
     for target in targets:
         if target is None:
             continue
-        if not isinstance(target, Tensor) or target.shape != (folded, batch):
-            wanted = f"it takes None or shape ({folded}, {batch})"
-            found = f"targets gave {_shown(target)}"
-            raise ConfigurationError(f"{who}: {found}; {wanted}")
+        if isinstance(target, Tensor) and target.shape == (folded, batch):
+            continue
+        raise _refused(
+            who,
+            f"targets gave {_shown(target)}",
+            f"it takes None or shape ({folded}, {batch})",
+        )
 
 
 def check_columns(who: str, columns: Any, rows: int) -> None:
@@ -119,16 +167,18 @@ def check_columns(who: str, columns: Any, rows: int) -> None:
     Raises:
         ConfigurationError: it is something else.
     """
-    given = np.asarray(columns)
-    if given.ndim != 2 or len(given) != rows or given.dtype.kind != "f":
-        found = f"further_columns gave {given.dtype} of shape {given.shape}"
-        wanted = f"it takes float32 of shape ({rows}, C)"
-        raise ConfigurationError(f"{who}: {found}; {wanted}")
-    odd = np.flatnonzero(~np.isfinite(given).all(axis=1))
-    if len(odd):
-        raise ConfigurationError(
-            f"{who}: further_columns is not finite in row {odd[0]}"
+    values = np.asarray(columns)
+    is_table = values.ndim == 2 and values.dtype.kind == "f"
+    if not is_table or len(values) != rows:
+        raise _refused(
+            who,
+            f"further_columns gave {values.dtype} of shape {values.shape}",
+            f"it takes float32 of shape ({rows}, C)",
         )
+    is_finite = np.isfinite(values).all(axis=1)
+    if not is_finite.all():
+        row = np.flatnonzero(~is_finite)[0]
+        raise ConfigurationError(f"{who}: further_columns is not finite in row {row}")
 
 
 def check_delay(who: str, delay: Any) -> None:
@@ -137,9 +187,17 @@ def check_delay(who: str, delay: Any) -> None:
     Raises:
         ConfigurationError: it is none.
     """
-    if isinstance(delay, bool) or not isinstance(delay, int) or delay < 1:
-        wanted = "it takes a number of updates, 1 or more"
-        raise ConfigurationError(f"{who}: policy_delay gave {delay!r}; {wanted}")
+    is_number = isinstance(delay, int) and not isinstance(delay, bool)
+    if not is_number or delay < 1:
+        raise _refused(
+            who,
+            f"policy_delay gave {delay!r}",
+            "it takes a number of updates, 1 or more",
+        )
+
+
+def _refused(who: str, what: str, wanted: str) -> ConfigurationError:
+    return ConfigurationError(f"{who}: {what}; {wanted}")
 
 
 def _is_of_members(tensor: Any, members: int) -> bool:
@@ -148,8 +206,12 @@ def _is_of_members(tensor: Any, members: int) -> bool:
     return tensor.dtype == torch.float32 and tensor.shape[:1] == (members,)
 
 
+def _kind(value: Any) -> str:
+    return f"a {type(value).__name__}"
+
+
 def _shown(value: Any) -> str:
     if not isinstance(value, Tensor):
-        return f"a {type(value).__name__}"
+        return _kind(value)
     dtype = str(value.dtype).removeprefix("torch.")
     return f"{dtype} of shape {tuple(value.shape)}"

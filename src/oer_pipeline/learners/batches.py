@@ -1,8 +1,12 @@
 """A task's data and the replay buffers as device-resident tables, and the draws of a
 block of updates.
 
+A minibatch's way: `Draws.rows` says which rows of the table, `take` gathers them all in
+one `Batch`, `Batch.split` gives each update's own, and a `Step` is what the losses see.
+
 Shapes: N rows, M members, F members times the tasks learned at once, B batch, K updates
-of a block, J old tasks, D observation, A action.
+of a block, J old tasks, S rows of the largest buffer, D observation, A action, C
+further columns.
 """
 
 from __future__ import annotations
@@ -24,18 +28,19 @@ from oer_pipeline.trajectories.table import Trajectories
 class Batch(NamedTuple):
     """A minibatch of standardised observations and the rest as recorded."""
 
-    observation_action: Tensor  # (M, B, D + A): what a critic sees
-    observation: Tensor  # (M, B, D) of it
-    action: Tensor  # (M, B, A) of it
-    next_observation: Tensor  # (M, B, D)
-    reward: Tensor  # (M, B)
-    continues: Tensor  # (M, B) 1 - terminal
-    further: Tensor  # (M, B, C) what the base learner wants of each row beside them
+    observation_action: Tensor  # (F, B, D + A): what a critic sees
+    observation: Tensor  # (F, B, D) of it
+    action: Tensor  # (F, B, A) of it
+    next_observation: Tensor  # (F, B, D)
+    reward: Tensor  # (F, B)
+    continues: Tensor  # (F, B) 1 - terminal
+    further: Tensor  # (F, B, C) what the base learner wants of each row beside them
+    rows: Tensor  # (F, B) where they are in D_n
 
     def split(self, batches: int) -> list[Batch]:
         """So many minibatches that lie one after another."""
-        columns = (column.chunk(batches, dim=1) for column in self)
-        return [Batch(*column) for column in zip(*columns, strict=True)]
+        columns = [column.chunk(batches, dim=1) for column in self]
+        return [Batch(*parts) for parts in zip(*columns, strict=True)]
 
 
 class ReplayBatch(NamedTuple):
@@ -45,12 +50,19 @@ class ReplayBatch(NamedTuple):
     target_action: Tensor  # (J, M, B, A)
 
 
+class Step(NamedTuple):
+    """What one update of the policies sees."""
+
+    batch: Batch  # of the task being learned
+    replay: ReplayBatch | None = None  # of every old task, for learners that replay
+
+
 @dataclass(frozen=True)
 class TaskTable:
     """D_n, standardised with its head's statistics, on the device; shared by all
     members."""
 
-    rows: Tensor  # (N, 2 D + A + 2 + C)
+    values: Tensor  # (N, 2 D + A + 2 + C)
     observation_size: int
     action_size: int
 
@@ -65,12 +77,12 @@ class TaskTable:
         """Gathering one row brings a whole transition, and the row's `further` columns
         (N, C).
 
-        The reward is NaN where the data have none.
+        The reward is NaN where the data have none: what is made of it spoils a training
+        at once.
         """
-        absent = np.full(
-            len(data), np.nan, np.float32
-        )  # what is made of it spoils a training at once
-        reward = absent if data.reward is None else data.reward
+        reward = data.reward
+        if reward is None:
+            reward = np.full(len(data), np.nan, np.float32)
         columns = (
             standardise(data.observation),
             data.action,
@@ -79,34 +91,51 @@ class TaskTable:
             1.0 - data.terminal[:, None],
             further,
         )
-        table = np.concatenate(columns, axis=1, dtype=np.float32)
+        values = np.concatenate(columns, axis=1, dtype=np.float32)
         return cls(
-            torch.from_numpy(table).to(device),
-            data.observation.shape[1],
-            data.action.shape[1],
+            values=torch.from_numpy(values).to(device),
+            observation_size=data.observation.shape[1],
+            action_size=data.action.shape[1],
         )
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.values)
 
-    def take(self, index_MB: Tensor) -> Batch:
-        """The transitions at row numbers."""
-        picked = self.rows.index_select(0, index_MB.flatten()).view(*index_MB.shape, -1)
-        both_size = self.observation_size + self.action_size
-        further_size = picked.shape[-1] - both_size - self.observation_size - 2
-        sizes = [both_size, self.observation_size, 2, further_size]
-        both, next_observation, rest, further = torch.split(picked, sizes, dim=-1)
+    @property
+    def observation(self) -> Tensor:
+        """All observations, (N, D)."""
+        return self.values[:, : self.observation_size]
+
+    def take(self, rows_FB: Tensor) -> Batch:
+        """The transitions in these rows."""
+        picked = self.values.index_select(0, rows_FB.flatten())
+        picked = picked.view(*rows_FB.shape, -1)
+        observation_action_size = self.observation_size + self.action_size
+        known = observation_action_size + self.observation_size + 2
+        observation_action, next_observation, rest, further = torch.split(
+            picked,
+            [
+                observation_action_size,
+                self.observation_size,
+                2,
+                picked.shape[-1] - known,
+            ],
+            dim=-1,
+        )
         observation, action = torch.split(
-            both, [self.observation_size, self.action_size], dim=-1
+            observation_action,
+            [self.observation_size, self.action_size],
+            dim=-1,
         )
         return Batch(
-            both,
-            observation,
-            action,
-            next_observation,
-            rest[..., 0],
-            rest[..., 1],
-            further,
+            observation_action=observation_action,
+            observation=observation,
+            action=action,
+            next_observation=next_observation,
+            reward=rest[..., 0],
+            continues=rest[..., 1],
+            further=further,
+            rows=rows_FB,
         )
 
 
@@ -115,7 +144,7 @@ class ReplayTable:
     """The buffers of J old tasks for M members, each standardised with its own head's
     statistics."""
 
-    rows: Tensor  # (J, M, S, D + A), S the largest buffer
+    values: Tensor  # (J, M, S, D + A)
     sizes: tuple[int, ...]  # rows in use per old task
     observation_size: int
 
@@ -134,63 +163,72 @@ class ReplayTable:
         if not buffers:
             return None
         tables: list[FloatArray] = []
-        for j, (members, standardise) in enumerate(
-            zip(buffers, standardisers, strict=True), start=1
-        ):
-            sizes = {len(b) for b in members}
-            if len(sizes) > 1:
-                raise ValueError(
-                    f"buffers of task {j} differ in size between members:"
-                    f" {sorted(sizes)}"
-                )
-            tables.append(
-                np.stack(
-                    [
-                        np.concatenate(
-                            (standardise(b.observation), b.target_action), axis=1
-                        )
-                        for b in members
-                    ]
-                )
-            )
-        largest = max(t.shape[1] for t in tables)
-        padded = [
-            np.pad(t, ((0, 0), (0, largest - t.shape[1]), (0, 0))) for t in tables
-        ]
-        rows = torch.from_numpy(np.stack(padded).astype(np.float32)).to(device)
+        for members, standardise in zip(buffers, standardisers, strict=True):
+            tables.append(_buffers_of_task(members, standardise, len(tables) + 1))
+        sizes = tuple(table.shape[1] for table in tables)
+        padded = []
+        for table, size in zip(tables, sizes, strict=True):
+            spare = max(sizes) - size
+            padded.append(np.pad(table, ((0, 0), (0, spare), (0, 0))))
+        values = np.stack(padded).astype(np.float32)
         return cls(
-            rows, tuple(t.shape[1] for t in tables), buffers[0][0].observation.shape[1]
+            values=torch.from_numpy(values).to(device),
+            sizes=sizes,
+            observation_size=buffers[0][0].observation.shape[1],
         )
 
-    def take(self, index_JMB: Tensor) -> ReplayBatch:
-        """Rows at (J, M, B) positions inside each buffer."""
-        picked = torch.take_along_dim(self.rows, index_JMB.unsqueeze(-1), dim=2)
-        width = picked.shape[-1] - self.observation_size
-        observation, action = torch.split(
-            picked, [self.observation_size, width], dim=-1
+    def take(self, rows_JMB: Tensor) -> ReplayBatch:
+        """What is in these rows of each buffer."""
+        picked = torch.take_along_dim(
+            self.values,
+            rows_JMB.unsqueeze(-1),
+            dim=2,
         )
-        return ReplayBatch(observation, action)
+        action_size = picked.shape[-1] - self.observation_size
+        observation, target_action = torch.split(
+            picked,
+            [self.observation_size, action_size],
+            dim=-1,
+        )
+        return ReplayBatch(observation, target_action)
 
 
-def take(tables: Sequence[TaskTable], index_KFB: Tensor) -> Batch:
+def _buffers_of_task(
+    members: Sequence[ReplayBuffer], standardise: Standardiser, task: int
+) -> FloatArray:
+    """All members' buffers of one task, (M, rows, D + A)."""
+    sizes = {len(buffer) for buffer in members}
+    if len(sizes) > 1:
+        raise ValueError(
+            f"buffers of task {task} differ in size between members: {sorted(sizes)}"
+        )
+    tables = []
+    for buffer in members:
+        columns = (standardise(buffer.observation), buffer.target_action)
+        tables.append(np.concatenate(columns, axis=1))
+    return np.stack(tables)
+
+
+def take(tables: Sequence[TaskTable], rows_KFB: Tensor) -> Batch:
     """K minibatches one after another, (F, K B), of each table's rows for its own part
     of the folded members."""
-    parts = index_KFB.transpose(0, 1).flatten(1).chunk(len(tables))
-    taken = [table.take(own) for table, own in zip(tables, parts, strict=True)]
-    return (
-        taken[0]
-        if len(taken) == 1
-        else Batch(*(torch.cat(columns) for columns in zip(*taken, strict=True)))
-    )
+    rows = rows_KFB.transpose(0, 1).flatten(1)
+    batches = []
+    for table, part in zip(tables, rows.chunk(len(tables)), strict=True):
+        batches.append(table.take(part))
+    if len(batches) == 1:
+        return batches[0]
+    columns = zip(*batches, strict=True)
+    return Batch(*(torch.cat(parts) for parts in columns))
 
 
 @dataclass(frozen=True)
 class Draws:
     """All randomness of K updates, each member's from its own generators."""
 
-    index: Tensor  # (K, F, B)
-    noise: Tensor  # (K, F, B, A)
-    replay: Tensor | None  # (K, J, M, B)
+    rows: Tensor  # (K, F, B) of the task's table
+    noise: Tensor  # (K, F, B, A) standard normal
+    replay_rows: Tensor | None  # (K, J, M, B) of the buffers
 
     @classmethod
     def of(
@@ -203,57 +241,79 @@ class Draws:
     ) -> Draws:
         """Draw for `updates` updates; `generators` holds `batch` and `target_noise`, F
         each, and `replay`, M."""
-        shape, actions = (updates, batch_size), tables[0].action_size
-
-        def integers(high: int, g: torch.Generator) -> Tensor:
-            return torch.randint(high, shape, generator=g, device=g.device)
-
+        shape = (updates, batch_size)
         members = len(generators["batch"]) // len(tables)
-        index = [
-            integers(len(tables[f // members]), g)
-            for f, g in enumerate(generators["batch"])
-        ]
-        noise = [
-            torch.randn((*shape, actions), generator=g, device=g.device)
-            for g in generators["target_noise"]
-        ]
-        stacked = torch.stack(index, dim=1), torch.stack(noise, dim=1)
-        if replay is None:
-            return cls(*stacked, None)
-        per_member = [
-            torch.stack([integers(s, g) for s in replay.sizes], dim=1)
-            for g in generators["replay"]
-        ]
-        return cls(*stacked, torch.stack(per_member, dim=2))
+        rows = []
+        for number, generator in enumerate(generators["batch"]):
+            table = tables[number // members]
+            rows.append(_integers(len(table), shape, generator))
+        noise = []
+        for generator in generators["target_noise"]:
+            noise.append(_normal((*shape, tables[0].action_size), generator))
+        replay_rows = None
+        if replay is not None:
+            replay_rows = _replay_rows(replay.sizes, shape, generators["replay"])
+        return cls(
+            rows=torch.stack(rows, dim=1),
+            noise=torch.stack(noise, dim=1),
+            replay_rows=replay_rows,
+        )
 
     def __len__(self) -> int:
-        return len(self.index)
+        return len(self.rows)
 
     def part(self, first: int, updates: int) -> Draws:
         """The draws of `updates` updates from the `first` on, sharing memory."""
-        own = slice(first, first + updates)
+        last = first + updates
+        replay_rows = self.replay_rows
+        if replay_rows is not None:
+            replay_rows = replay_rows[first:last]
         return Draws(
-            self.index[own],
-            self.noise[own],
-            None if self.replay is None else self.replay[own],
+            self.rows[first:last],
+            self.noise[first:last],
+            replay_rows,
         )
 
     def clone(self) -> Draws:
-        """The same in memory of its own."""
-        return Draws(
-            self.index.clone(),
-            self.noise.clone(),
-            None if self.replay is None else self.replay.clone(),
-        )
+        """The same in other memory."""
+        replay_rows = self.replay_rows
+        if replay_rows is not None:
+            replay_rows = replay_rows.clone()
+        return Draws(self.rows.clone(), self.noise.clone(), replay_rows)
 
     def altered(self) -> Draws:
         """Other rows and other noise, as good as drawn."""
-        replay = None if self.replay is None else self.replay // 2
-        return Draws(self.index // 2, -self.noise, replay)
+        replay_rows = self.replay_rows
+        if replay_rows is not None:
+            replay_rows = replay_rows // 2
+        return Draws(self.rows // 2, -self.noise, replay_rows)
 
     def copy_(self, other: Draws) -> None:
         """Take over the values of as many draws."""
-        self.index.copy_(other.index)
+        self.rows.copy_(other.rows)
         self.noise.copy_(other.noise)
-        if self.replay is not None and other.replay is not None:
-            self.replay.copy_(other.replay)
+        if self.replay_rows is not None and other.replay_rows is not None:
+            self.replay_rows.copy_(other.replay_rows)
+
+
+def _integers(high: int, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """From 0 to below `high`."""
+    return torch.randint(high, shape, generator=generator, device=generator.device)
+
+
+def _normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    return torch.randn(shape, generator=generator, device=generator.device)
+
+
+def _replay_rows(
+    sizes: Sequence[int],
+    shape: tuple[int, int],
+    generators: Sequence[torch.Generator],
+) -> Tensor:
+    """(K, J, M, B) of buffers of these sizes; a member draws for one task after
+    another."""
+    by_member = []
+    for generator in generators:
+        rows = [_integers(size, shape, generator) for size in sizes]
+        by_member.append(torch.stack(rows, dim=1))
+    return torch.stack(by_member, dim=2)

@@ -17,9 +17,11 @@ def configured(chosen: Mapping[str, Any]) -> Learner:
         ConfigurationError: as `loading.build`; it wants what its configuration does not
             give it.
     """
-    learner = build(chosen["class"], Learner, chosen["options"])
+    path = chosen["class"]
+    learner = build(path, Learner, chosen["options"])
     for flag in ("replays", "together"):
         if getattr(learner, flag) and not chosen[flag]:
-            where, wants = f"learners.{chosen['name']}", f"needs {flag}: true beside it"
-            raise ConfigurationError(f"{where}: {chosen['class']} {wants}")
+            cause = f"{path} wants {flag}, and its class does not say so"
+            right = f"write {flag} = True in the class"
+            raise ConfigurationError(f"learners.{chosen['name']}: {cause}; {right}")
     return learner

@@ -1,5 +1,8 @@
 """Dual behaviour cloning: one policy learns the new task, another clones it and the
-buffers (method, section 4)."""
+buffers (method, section 4).
+
+Shapes: F folded members, B batch, A action.
+"""
 
 from __future__ import annotations
 
@@ -8,11 +11,13 @@ from typing import Literal, get_args
 from torch import Tensor
 
 from oer_pipeline.common.checks import MOST_UPDATES, at_least, known, whole
-from oer_pipeline.learners.protocol import Learner, Step
+from oer_pipeline.learners.actor_critic import cloning_loss
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.context import TaskContext
+from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.replay import replay_losses, with_replay
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss
-from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.learners.state import Networks
+from oer_pipeline.learners.view import LearnerView, Losses
 
 TrunkStart = Literal["continual", "self", "fresh"]
 
@@ -27,7 +32,9 @@ class DualBehaviourCloning(Learner):
     alone at the task's end.
     """
 
-    learning, deployed = "task", "continual"
+    replays = True
+    learning = "task"
+    deployed = "continual"
 
     def __init__(
         self,
@@ -38,41 +45,48 @@ class DualBehaviourCloning(Learner):
         at_least("er_dbc: replay_weight", replay_weight, 0.0)
         whole("er_dbc: clone_tail", clone_tail, 0, MOST_UPDATES)
         known("er_dbc: trunk_start", trunk_start, get_args(TrunkStart))
-        self.weight, self.replays = replay_weight, replay_weight > 0.0
-        self.trunk_start, self.extra_updates = trunk_start, clone_tail
+        self.weight = replay_weight
+        self.replays = replay_weight > 0.0
+        self.trunk_start = trunk_start
+        self.extra_updates = clone_tail
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        before = training.previous
-        trunks = (
-            {}
-            if before is None
-            else {"continual": before.deployed, "self": before.task, "fresh": None}
-        )
-        return {
-            "task": training.new_policy("policy", trunks.get(self.trunk_start)),
-            "continual": training.continued("continual"),
-        }
-
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        action = training.act(training.parameters("task"), step.batch.observation)
-        return training.base_losses(step, action) | self._clone(
-            training, step, action.detach()
+    def networks(self, context: TaskContext) -> Networks:
+        start = None
+        if context.previous is not None and self.trunk_start == "continual":
+            start = context.previous.deployed
+        if context.previous is not None and self.trunk_start == "self":
+            start = context.previous.task
+        return Networks(
+            {
+                "task": context.new_policy("policy", start),
+                "continual": context.continued("continual"),
+            }
         )
 
-    def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        action = training.act(
-            training.networks["task"].constants, step.batch.observation
-        )
+    def losses(self, training: LearnerView, step: Step) -> Losses:
+        policy = training.parameters("task")
+        action = training.act(policy, step.batch.observation)
+        losses = training.base_losses(step, action)
+        return losses | self._clone(training, step, action.detach())
+
+    def extra_losses(self, training: LearnerView, step: Step) -> Losses:
+        policy = training.networks["task"].constants
+        action = training.act(policy, step.batch.observation)
         return self._clone(training, step, action)
 
     def _clone(
-        self, training: TaskTraining, step: Step, wanted_MBA: Tensor
-    ) -> dict[str, Tensor]:
-        observation = step.batch.observation
-        clone, old = with_replay(
-            training.parameters("continual"), training.task, observation, step.replay
+        self,
+        training: LearnerView,
+        step: Step,
+        target_action_FBA: Tensor,
+    ) -> Losses:
+        action, old_actions = with_replay(
+            training.parameters("continual"),
+            training.task,
+            step,
         )
-        losses = {"clone": cloning_loss(clone, wanted_MBA)}
+        losses = {"clone": cloning_loss(action, target_action_FBA)}
         if step.replay is not None:
-            losses["replay"] = self.weight * replay_losses(old, step.replay).mean(dim=0)
+            replay = replay_losses(old_actions, step.replay).mean(dim=0)
+            losses["replay"] = self.weight * replay
         return losses

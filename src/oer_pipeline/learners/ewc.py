@@ -7,10 +7,11 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.fisher import fisher
 from oer_pipeline.learners.penalty import QuadraticPenalty, recalled, to_keep
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 
 
 class EWC(Learner):
@@ -28,19 +29,20 @@ class EWC(Learner):
         at_least("ewc: penalty", penalty, 0.0)
         self._weight = penalty
 
-    def start(self, training: TaskTraining) -> None:
+    def start(self, training: LearnerView) -> None:
         self._penalty = QuadraticPenalty(
-            self._weight, recalled(training, "fisher"), recalled(training, "anchor")
+            weight=self._weight,
+            importance=recalled(training, "fisher"),
+            anchor=recalled(training, "anchor"),
         )
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
-        self._penalty.add(training)
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses:
+        return self._penalty.add(training.networks["policy"])
 
-    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
+    def finish(self, training: LearnerView) -> dict[str, Tensor]:
+        theta = training.networks["policy"].buffer
         new = fisher(training)
         total = self._penalty.importance + new
         share = new / total.clamp_min(torch.finfo(total.dtype).tiny)
-        anchor = torch.lerp(
-            self._penalty.anchor, training.networks["policy"].buffer, share
-        )
+        anchor = torch.lerp(self._penalty.anchor, theta, share)
         return to_keep(training, "fisher", total) | to_keep(training, "anchor", anchor)

@@ -11,14 +11,16 @@ Shapes: M members, B rows, D observation, A action, P parameters of the policy a
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from oer_pipeline.learners.penalty import laid_out
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks import policy
+from oer_pipeline.networks.policy import IDENTITY
 from oer_pipeline.networks.products import products
 from oer_pipeline.networks.randomness import generators
 from oer_pipeline.networks.stacked import Parameters, detached, linear, padded
@@ -27,28 +29,44 @@ CHUNK = 4_096
 """Rows of D_n at a time; bounds the memory that the Fisher takes."""
 
 
-def fisher(training: TaskTraining) -> Tensor:
+def fisher(training: LearnerView) -> Tensor:
     """The diagonal Fisher information of the policy on D_n, (M, P); 0 where the newest
     task's action does not reach.
 
     The policy is deterministic, so it is taken for N(pi(s), I) (method, section 7):
     grad log N(a; pi(s), I) = sum_k (a - pi(s))_k grad pi_k(s), a drawn from the policy,
-    hence a - pi(s) standard normal. One draw a row.
+    hence a - pi(s) standard normal. One draw per row.
     """
-    flat, [table] = training.networks["policy"], training.tables
+    [table] = training.tables
+    flat = training.networks["policy"]
     parameters = training.parameters("policy")
-    own = generators("fisher", training.seeds, training.task, training.device)
+    draws = generators(
+        "fisher",
+        training.seeds,
+        training.task,
+        training.device,
+    )
     total_MP = torch.zeros_like(flat.buffer)
-    for rows in torch.split(table.rows[:, : table.observation_size], CHUNK):
-        shape = (len(rows), table.action_size)
-        noise_MBA = torch.stack(
-            [torch.randn(shape, generator=g, device=g.device) for g in own]
-        )
+    for observation_ND in torch.split(table.observation, CHUNK):
+        rows = len(observation_ND)
         squares = squared_gradients(
-            parameters, training.task, rows.repeat(len(own), 1, 1), noise_MBA
+            parameters,
+            training.task,
+            observation_ND.repeat(len(draws), 1, 1),
+            standard_normal((rows, table.action_size), draws),
         )
-        total_MP.add_(laid_out(flat, squares), alpha=len(rows) / len(table))
+        total_MP.add_(laid_out(flat, squares), alpha=rows / len(table))
     return total_MP
+
+
+def standard_normal(
+    shape: tuple[int, int], generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Draws (M, *shape), a generator per member."""
+    draws = []
+    for generator in generators:
+        draws.append(torch.randn(shape, generator=generator, device=generator.device))
+    return torch.stack(draws)
 
 
 def squared_gradients(
@@ -63,52 +81,67 @@ def squared_gradients(
     Of a policy with the shared trunk `trunk.*`. Named and shaped as the parameters;
     those absent have gradient 0.
     """
-    layers, values, outputs, action_MBA = _forward(
-        parameters, task, padded(observation_MBD)
-    )
+    layers = _forward(parameters, task, padded(observation_MBD))
+    action_MBA = layers[-1].output.tanh()
     # A row's action depends on no other row: the gradient of the sum over rows is each
     # row's own. Padding has none.
-    deltas = torch.autograd.grad(action_MBA, outputs, padded(direction_MBA))
-    rows, found = observation_MBD.shape[1], Parameters()
-    for layer, value, delta in zip(layers, values, deltas, strict=True):
+    deltas = torch.autograd.grad(
+        action_MBA,
+        [layer.output for layer in layers],
+        padded(direction_MBA),
+    )
+    rows = observation_MBD.shape[1]
+    mean: Parameters = {}
+    for layer, delta in zip(layers, deltas, strict=True):
         squares = delta.square() / rows
-        found[f"{layer}.weight"] = products(value.detach().square().mT, squares)
-        found[f"{layer}.bias"] = squares.sum(dim=1, keepdim=True)
-    return _apart(found, policy.identities(parameters))
+        squared_input = layer.input.detach().square()
+        mean[f"{layer.name}.weight"] = products(squared_input.mT, squares)
+        mean[f"{layer.name}.bias"] = squares.sum(dim=1, keepdim=True)
+    _part_identities(mean, policy.identities(parameters))
+    return mean
+
+
+class _Layer(NamedTuple):
+    """A layer's name, and what went through it; the graph of gradients starts at
+    outputs."""
+
+    name: str
+    input: Tensor
+    output: Tensor  # before activation
 
 
 def _forward(
     parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor
-) -> tuple[list[str], list[Tensor], list[Tensor], Tensor]:
-    """The layers' names, their inputs and outputs before activation, and the actions;
-    the graph starts at outputs."""
+) -> list[_Layer]:
+    """The layers that task `task`'s action goes through, the head last."""
     trunk = policy.trunk_layers(detached(parameters), task)
-    layers = [f"trunk.{i}" for i in range(len(trunk) // 2)]
-    head = policy.head_name(parameters, task)
     weights = {f"trunk.{name}": p for name, p in trunk.items()}
-    weights |= {
-        name: parameters[name].detach() for name in (f"{head}.weight", f"{head}.bias")
-    }
-    value, values, outputs = policy.inputs(parameters, task, observation_MBD), [], []
-    for layer in [*layers, head]:
-        output = linear(weights[f"{layer}.weight"], weights[f"{layer}.bias"], value)
-        values.append(value)
-        outputs.append(output if output.requires_grad else output.requires_grad_())
+    head = policy.head_name(parameters, task)
+    for part in ("weight", "bias"):
+        weights[f"{head}.{part}"] = parameters[f"{head}.{part}"].detach()
+    names = [f"trunk.{i}" for i in range(len(trunk) // 2)]
+    value = policy.inputs(parameters, task, observation_MBD)
+    layers = []
+    for name in [*names, head]:
+        output = linear(
+            weights[f"{name}.weight"],
+            weights[f"{name}.bias"],
+            value,
+        )
+        if not output.requires_grad:
+            output.requires_grad_()
+        layers.append(_Layer(name, value, output))
         value = output.relu()
-    return [*layers, head], values, outputs, outputs[-1].tanh()
+    return layers
 
 
-def _apart(found: Parameters, identities: list[int]) -> Parameters:
-    """The first layer's last rows under their own names, as the policy holds its
-    one-hot inputs."""
-    if not identities:
-        return found
-    observation = found["trunk.0.weight"].shape[1] - len(identities)
-    first, *rows = torch.split(
-        found["trunk.0.weight"], [observation, *(1 for _ in identities)], dim=1
-    )
-    return (
-        found
-        | {"trunk.0.weight": first}
-        | {f"identity.{j}": row for j, row in zip(identities, rows, strict=True)}
-    )
+def _part_identities(mean: Parameters, tasks: list[int]) -> None:
+    """Give the first layer's last rows their own names, as the policy holds its one-hot
+    inputs, in place."""
+    if not tasks:
+        return
+    weight = mean["trunk.0.weight"]
+    observation = weight.shape[1] - len(tasks)
+    mean["trunk.0.weight"] = weight[:, :observation]
+    for row, task in enumerate(tasks, start=observation):
+        mean[f"{IDENTITY}{task}"] = weight[:, row : row + 1]

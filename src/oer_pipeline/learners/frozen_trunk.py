@@ -3,9 +3,9 @@ than a head has."""
 
 from __future__ import annotations
 
+from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.learners.state import Networks
 
 
 class FrozenTrunk(Learner):
@@ -17,17 +17,13 @@ class FrozenTrunk(Learner):
     forgotten in the head.
     """
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        whole = training.continued("policy")
-        if training.previous is None:
-            return {"policy": whole}
-        new = training.new_policy("policy", whole)
-        trained = {
-            name: tensor
-            for name, tensor in new.items()
-            if not name.startswith("trunk.")
-        }
-        training.fixed = {
-            name: tensor for name, tensor in whole.items() if name not in trained
-        }
-        return {"policy": trained}
+    def networks(self, context: TaskContext) -> Networks:
+        policy = context.continued("policy")
+        if context.previous is None:
+            return Networks({"policy": policy})
+        trained = {}
+        for name, tensor in context.new_policy("policy", policy).items():
+            if not name.startswith("trunk."):
+                trained[name] = tensor
+        fixed = {name: p for name, p in policy.items() if name not in trained}
+        return Networks({"policy": trained}, fixed)

@@ -14,10 +14,10 @@ from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners import nonnegative_qp
-from oer_pipeline.learners.batches import ReplayBatch
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss
+from oer_pipeline.learners.actor_critic import cloning_loss
+from oer_pipeline.learners.batches import ReplayBatch, Step
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.flat import FlatParameters, differentiate
 from oer_pipeline.networks.stacked import Parameters, linear, mlp
@@ -49,72 +49,91 @@ class GEM(Learner):
         at_least("gem: margin", margin, 0.0)
         self.margin = margin
 
-    def start(self, training: TaskTraining) -> None:
-        if training.task > 1:
-            views = training.networks["policy"].views
-            self.copies = FlatParameters(
-                {
-                    n: p.detach().repeat(training.task - 1, 1, 1)
-                    for n, p in views.items()
-                }
-            )
-
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
-        if step.replay is None:
+    def start(self, training: LearnerView) -> None:
+        old_tasks = training.task - 1
+        if old_tasks == 0:
             return
+        copies: Parameters = {}
+        for name, view in training.networks["policy"].views.items():
+            copies[name] = view.detach().repeat(old_tasks, 1, 1)
+        self.copies = FlatParameters(copies)
+
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses | None:
+        if step.replay is None:
+            return None
         network = training.networks["policy"]
         constraints_JMP = self._constraints(network, step.replay)
         gram_MJJ, inner_MJ = _products(constraints_JMP, network.gradient)
-        found = nonnegative_qp.solve(gram_MJJ, inner_MJ)
-        multipliers_MJ = (found.multipliers + self.margin).float()
-        nearest = network.gradient + (
-            multipliers_MJ.T.unsqueeze(2) * constraints_JMP
-        ).sum(dim=0)
+        solution = nonnegative_qp.solve(gram_MJJ, inner_MJ)
+        multipliers_MJ = (solution.multipliers + self.margin).float()
+        multipliers_JM1 = multipliers_MJ.T.unsqueeze(2)
+        added_MP = (multipliers_JM1 * constraints_JMP).sum(dim=0)
+        nearest_MP = network.gradient + added_MP
         violated_MJ = inner_MJ < 0.0
-        network.gradient.copy_(
-            torch.where(violated_MJ.any(dim=1, keepdim=True), nearest, network.gradient)
+        harms_M1 = violated_MJ.any(dim=1, keepdim=True)
+        gradient_MP = torch.where(
+            harms_M1,
+            nearest_MP,
+            network.gradient,
         )
-        training.watched["violated"] = violated_MJ.sum(dim=1).float()
-        training.watched["unsolved"] = found.unsolved.float()
+        network.gradient.copy_(gradient_MP)
+        return {
+            "violated": violated_MJ.sum(dim=1).float(),
+            "unsolved": solution.unsolved.float(),
+        }
 
     def _constraints(self, network: FlatParameters, replay: ReplayBatch) -> Tensor:
         """g_j of every old task, (J, M, P), from one pass of J copies of the policy."""
-        by_task_JMP = self.copies.buffer.view(
-            len(replay.observation), *network.buffer.shape
-        )
+        old_tasks = len(replay.observation)
+        by_task_JMP = self.copies.buffer.view(old_tasks, *network.buffer.shape)
         by_task_JMP.copy_(network.buffer)
         action = act_folded(self.copies.views, replay.observation)
-        differentiate(
-            [cloning_loss(action, replay.target_action.flatten(0, 1))], [self.copies]
+        loss = cloning_loss(
+            action,
+            replay.target_action.flatten(0, 1),
         )
+        differentiate([loss], [self.copies])
         return self.copies.gradient.view_as(by_task_JMP)
 
 
-def act_folded(parameters: Parameters, observation_JMBD: Tensor) -> Tensor:
+def act_folded(parameters: Mapping[str, Tensor], observation_JMBD: Tensor) -> Tensor:
     """Old task j's actions by the j-th of J copies of M policies, (J M, B, A);
     `parameters` are (J M, ...) each."""
-    tasks = range(1, len(observation_JMBD) + 1)
-
-    def own(tensor: Tensor, task: int) -> Tensor:
-        return tensor.chunk(len(tasks))[task - 1]
-
-    heads = {task: policy.head_name(parameters, task) for task in tasks}
-    weight, bias = (
-        torch.cat([own(parameters[f"{heads[j]}.{p}"], j) for j in tasks])
-        for p in ("weight", "bias")
+    old_tasks = len(observation_JMBD)
+    weights = []
+    biases = []
+    entering = []
+    for j in range(old_tasks):
+        task = j + 1
+        head = policy.head_name(parameters, task)
+        weights.append(parameters[f"{head}.weight"].chunk(old_tasks)[j])
+        biases.append(parameters[f"{head}.bias"].chunk(old_tasks)[j])
+        entering.append(
+            policy.inputs(
+                parameters,
+                task,
+                observation_JMBD[j],
+            )
+        )
+    features = mlp(
+        policy.trunk_layers(parameters, 1),
+        torch.cat(entering),
+        last_activation=True,
     )
-    entering = torch.cat(
-        [policy.inputs(parameters, j, observation_JMBD[j - 1]) for j in tasks]
+    output = linear(
+        torch.cat(weights),
+        torch.cat(biases),
+        features,
     )
-    features = mlp(policy.trunk_layers(parameters, 1), entering, last_activation=True)
-    return torch.tanh(linear(weight, bias, features))
+    return torch.tanh(output)
 
 
 def _products(constraints_JMP: Tensor, gradient_MP: Tensor) -> tuple[Tensor, Tensor]:
     """G G^T (M, J, J) and G g (M, J) in float64, row by row: a matrix product would mix
     members' bits."""
     rows_KMP = torch.cat((constraints_JMP, gradient_MP.unsqueeze(0))).double()
-    products_MJK = torch.stack(
-        [(rows_KMP * row_MP).sum(dim=2).T for row_MP in rows_KMP[:-1]], dim=1
-    )
+    products = []
+    for row_MP in rows_KMP[:-1]:
+        products.append((rows_KMP * row_MP).sum(dim=2).T)
+    products_MJK = torch.stack(products, dim=1)
     return products_MJK[:, :, :-1], products_MJK[:, :, -1]

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
 from oer_pipeline.common.standardisation import EPSILON
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.learners.td3bc import cloning_loss
+from oer_pipeline.common.types import FloatArray
+from oer_pipeline.learners.actor_critic import cloning_loss
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks.policy import Standardiser, act_each
 from oer_pipeline.networks.stacked import ROWS
 
@@ -35,32 +37,34 @@ class LearningWithoutForgetting(Learner):
         at_least("lwf: distillation_weight", distillation_weight, 0.0)
         self.weight = distillation_weight
 
-    def start(self, training: TaskTraining) -> None:
+    def start(self, training: LearnerView) -> None:
         *old, new = training.standardisers
         self.maps = [_between(new, head, training.device) for head in old]
         if self._distils:
             self.recorded_MNC = self._record(training)
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> Losses:
         if not self._distils:
             return super().losses(training, step)
-        observation = step.batch.observation
-        tasks = [training.task, *range(1, training.task)]
-        action, *old = act_each(
+        batch = step.batch
+        action, *old_actions = act_each(
             training.parameters("policy"),
-            tasks,
-            [observation, *self._seen_by_old(observation)],
+            [training.task, *range(1, training.task)],
+            [batch.observation, *self._seen_by_old(batch.observation)],
         )
-        recorded = torch.take_along_dim(
-            self.recorded_MNC, step.rows.unsqueeze(2), dim=1
+        rows_MB1 = batch.rows.unsqueeze(2)
+        recorded_MBC = torch.take_along_dim(
+            self.recorded_MNC,
+            rows_MB1,
+            dim=1,
         )
-        wanted = recorded.chunk(len(old), dim=2)
-        distances_JM = torch.stack(
-            [cloning_loss(a, w) for a, w in zip(old, wanted, strict=True)]
-        )
-        return training.base_losses(step, action) | {
-            "distillation": self.weight * distances_JM.mean(dim=0)
-        }
+        targets = recorded_MBC.chunk(len(old_actions), dim=2)
+        distances = []
+        for old_action, target in zip(old_actions, targets, strict=True):
+            distances.append(cloning_loss(old_action, target))
+        distance_M = torch.stack(distances).mean(dim=0)
+        losses = training.base_losses(step, action)
+        return losses | {"distillation": self.weight * distance_M}
 
     @property
     def _distils(self) -> bool:
@@ -69,27 +73,27 @@ class LearningWithoutForgetting(Learner):
     def _seen_by_old(self, observation_MBD: Tensor) -> list[Tensor]:
         """Observations of the new task as each old head standardises them, (M, B, D)
         each."""
-        return [observation_MBD * scale + shift for scale, shift in self.maps]
+        seen = []
+        for scale, shift in self.maps:
+            seen.append(observation_MBD * scale + shift)
+        return seen
 
-    def _record(self, training: TaskTraining) -> Tensor:
+    @torch.no_grad()
+    def _record(self, training: LearnerView) -> Tensor:
         """The old heads' actions on D_n, (M, N, J A), heads side by side."""
-        parameters, [table] = training.networks["policy"].constants, training.tables
+        [table] = training.tables
+        parameters = training.networks["policy"].constants
         old = range(1, training.task)
-
-        def actions(rows_ND: Tensor) -> Tensor:
+        recorded = []
+        for rows_ND in torch.split(table.observation, CHUNK):
             observation = rows_ND.expand(len(training.seeds), -1, -1).contiguous()
-            return torch.cat(
-                act_each(parameters, old, self._seen_by_old(observation)), dim=2
+            actions = act_each(
+                parameters,
+                old,
+                self._seen_by_old(observation),
             )
-
-        with torch.no_grad():
-            return torch.cat(
-                [
-                    actions(r)
-                    for r in torch.split(table.rows[:, : table.observation_size], CHUNK)
-                ],
-                dim=1,
-            )
+            recorded.append(torch.cat(actions, dim=2))
+        return torch.cat(recorded, dim=1)
 
 
 def _between(
@@ -97,9 +101,12 @@ def _between(
 ) -> tuple[Tensor, Tensor]:
     """Scale and shift (D,) that take observations from one standardisation to
     another."""
-    spread = end.std.astype(np.float64) + EPSILON
-    scale = (start.std.astype(np.float64) + EPSILON) / spread
-    shift = (start.mean.astype(np.float64) - end.mean) / spread
-    return torch.from_numpy(scale).float().to(device), torch.from_numpy(
-        shift
-    ).float().to(device)
+    start_std = start.std.astype(np.float64) + EPSILON
+    end_std = end.std.astype(np.float64) + EPSILON
+    scale = start_std / end_std
+    shift = (start.mean.astype(np.float64) - end.mean) / end_std
+    return _on(device, scale), _on(device, shift)
+
+
+def _on(device: torch.device, values: FloatArray) -> Tensor:
+    return torch.from_numpy(values).float().to(device)

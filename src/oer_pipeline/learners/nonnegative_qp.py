@@ -21,7 +21,7 @@ NOTHING = 1e-30
 
 
 class Solution(NamedTuple):
-    """What `solve` found."""
+    """The answer of `solve`."""
 
     multipliers: Tensor  # (M, J) float64, never negative
     unsolved: Tensor  # (M,) bool: pivots ran out, the multipliers are not the optimum
@@ -51,34 +51,57 @@ def solve(gram_MJJ: Tensor, linear_MJ: Tensor) -> Solution:
         gram_MJJ: H, float64.
         linear_MJ: q, float64.
     """
-    tasks = linear_MJ.shape[1]
+    variables = linear_MJ.shape[1]
     length_MJ = gram_MJJ.diagonal(dim1=1, dim2=2).sqrt().clamp_min(NOTHING)
     linear = linear_MJ / length_MJ
     size_M1 = linear.abs().amax(dim=1, keepdim=True).clamp_min(NOTHING)
-    unit = gram_MJJ / (length_MJ.unsqueeze(1) * length_MJ.unsqueeze(2))
-    unit = unit + RIDGE * torch.eye(tasks, dtype=unit.dtype, device=unit.device)
-    tableau = torch.cat((unit, (linear / size_M1).unsqueeze(2)), dim=2)
+    lengths_MJJ = length_MJ.unsqueeze(1) * length_MJ.unsqueeze(2)
+    unit = gram_MJJ / lengths_MJJ
+    identity = torch.eye(
+        variables,
+        dtype=unit.dtype,
+        device=unit.device,
+    )
+    unit = unit + RIDGE * identity
+    constants = (linear / size_M1).unsqueeze(2)
+    tableau = torch.cat((unit, constants), dim=2)
     free_MJ = torch.zeros_like(linear, dtype=torch.bool)
     point_MJ = torch.zeros_like(linear)
-    negative = _negative(tableau)
-    for _ in range(most_pivots(tasks)):
-        if negative.device.type == "cpu" and not negative.any():
+    negative_MJ = _negative(tableau)
+    for _ in range(most_pivots(variables)):
+        if negative_MJ.device.type == "cpu" and not negative_MJ.any():
             break
-        value_MJ = tableau[:, :, -1]
-        point_MJ, chosen_MJ = _towards_minimum(point_MJ, value_MJ, negative, free_MJ)
+        point_MJ, chosen_MJ = _towards_minimum(
+            point_MJ,
+            tableau[:, :, -1],
+            negative_MJ,
+            free_MJ,
+        )
         tableau = _exchanged(tableau, chosen_MJ)
         free_MJ = free_MJ ^ chosen_MJ
-        negative = _negative(tableau)
-    unsolved_M = negative.any(dim=1)
-    minimum = torch.where(free_MJ, tableau[:, :, -1], 0.0).clamp_min(0.0)
-    found = torch.where(unsolved_M.unsqueeze(1), point_MJ, minimum)
-    return Solution(found * size_M1 / length_MJ, unsolved_M)
+        negative_MJ = _negative(tableau)
+    unsolved_M = negative_MJ.any(dim=1)
+    minimum_MJ = torch.where(
+        free_MJ,
+        tableau[:, :, -1],
+        0.0,
+    )
+    found_MJ = torch.where(
+        unsolved_M.unsqueeze(1),
+        point_MJ,
+        minimum_MJ.clamp_min(0.0),
+    )
+    return Solution(
+        multipliers=found_MJ * size_M1 / length_MJ,
+        unsolved=unsolved_M,
+    )
 
 
 def _negative(tableau_MJK: Tensor) -> Tensor:
     """Where a free variable's value or a held one's slope is negative, (M, J)."""
     value = tableau_MJK[:, :, -1]
-    return value < -SMALL * value.abs().amax(dim=1, keepdim=True)
+    largest = value.abs().amax(dim=1, keepdim=True)
+    return value < -SMALL * largest
 
 
 def _towards_minimum(
@@ -96,14 +119,25 @@ def _towards_minimum(
         free_MJ: which variables are free.
     """
     below = negative_MJ & free_MJ
-    share = torch.where(below, point_MJ / (point_MJ - value_MJ), torch.inf)
+    share = torch.where(
+        below,
+        point_MJ / (point_MJ - value_MJ),
+        torch.inf,
+    )
     way_M1 = share.amin(dim=1, keepdim=True).clamp_max(1.0)
     moved = point_MJ + way_M1 * (value_MJ - point_MJ)
     meets_zero = below & (share == way_M1)
-    point = torch.where(free_MJ & ~meets_zero, moved, 0.0).clamp_min(0.0)
-    steepest = negative_MJ & (value_MJ == value_MJ.amin(dim=1, keepdim=True))
-    chosen = torch.where(below.any(dim=1, keepdim=True), meets_zero, steepest)
-    return point, chosen & (chosen.cumsum(dim=1) == 1)
+    stays_free = free_MJ & ~meets_zero
+    point = torch.where(stays_free, moved, 0.0).clamp_min(0.0)
+    least_M1 = value_MJ.amin(dim=1, keepdim=True)
+    steepest = negative_MJ & (value_MJ == least_M1)
+    chosen = torch.where(
+        below.any(dim=1, keepdim=True),
+        meets_zero,
+        steepest,
+    )
+    is_first = chosen.cumsum(dim=1) == 1
+    return point, chosen & is_first
 
 
 def _exchanged(tableau_MJK: Tensor, chosen_MJ: Tensor) -> Tensor:
@@ -113,14 +147,20 @@ def _exchanged(tableau_MJK: Tensor, chosen_MJ: Tensor) -> Tensor:
     Row i reads y_i = sum_k T_ik x_k + c_i. For x_i it is x_i = (y_i - sum_{k != i} T_ik
     x_k - c_i) / T_ii.
     """
-    row, column = (
-        chosen_MJ.unsqueeze(2),
-        torch.nn.functional.pad(chosen_MJ, (0, 1)).unsqueeze(1),
+    is_row = chosen_MJ.unsqueeze(2)
+    is_column = torch.nn.functional.pad(chosen_MJ, (0, 1)).unsqueeze(1)
+    old_MJK = torch.where(is_row, tableau_MJK, 0.0)
+    old_M1K = old_MJK.sum(dim=1, keepdim=True)
+    factor_MJK = torch.where(is_column, tableau_MJK, 0.0)
+    factor_MJ1 = factor_MJK.sum(dim=2, keepdim=True)
+    pivot_M1K = torch.where(is_column, old_M1K, 0.0)
+    pivot_M11 = pivot_M1K.sum(dim=2, keepdim=True)
+    new_M1K = torch.where(is_column, 1.0, -old_M1K) / pivot_M11
+    others = torch.where(is_column, 0.0, tableau_MJK)
+    others = others + factor_MJ1 * new_M1K
+    chooses_M = chosen_MJ.any(dim=1)
+    return torch.where(
+        chooses_M[:, None, None],
+        torch.where(is_row, new_M1K, others),
+        tableau_MJK,
     )
-    old_M1K = torch.where(row, tableau_MJK, 0.0).sum(dim=1, keepdim=True)
-    factor_MJ1 = torch.where(column, tableau_MJK, 0.0).sum(dim=2, keepdim=True)
-    pivot_M11 = torch.where(column, old_M1K, 0.0).sum(dim=2, keepdim=True)
-    new_M1K = torch.where(column, 1.0, -old_M1K) / pivot_M11
-    others = torch.where(column, 0.0, tableau_MJK) + factor_MJ1 * new_M1K
-    changed = torch.where(row, new_M1K, others)
-    return torch.where(chosen_MJ.any(dim=1)[:, None, None], changed, tableau_MJK)

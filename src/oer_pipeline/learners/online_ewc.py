@@ -6,10 +6,11 @@ from __future__ import annotations
 from torch import Tensor
 
 from oer_pipeline.common.checks import at_least, between
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.fisher import fisher
 from oer_pipeline.learners.penalty import QuadraticPenalty, recalled, to_keep
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 
 
 class OnlineEWC(Learner):
@@ -25,18 +26,20 @@ class OnlineEWC(Learner):
     def __init__(self, penalty: float = 1.0, decay: float = 0.95) -> None:
         at_least("online_ewc: penalty", penalty, 0.0)
         between("online_ewc: decay", decay, 0.0, 1.0)
-        self._weight, self._decay = penalty, decay
+        self._weight = penalty
+        self._decay = decay
 
-    def start(self, training: TaskTraining) -> None:
-        anchor = training.networks[
-            "policy"
-        ].buffer.clone()  # the task starts where the last one ended
+    def start(self, training: LearnerView) -> None:
+        policy = training.networks["policy"]  # as the last task left it
         self._penalty = QuadraticPenalty(
-            self._weight, self._decay * recalled(training, "fisher"), anchor
+            weight=self._weight,
+            importance=self._decay * recalled(training, "fisher"),
+            anchor=policy.buffer.clone(),
         )
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
-        self._penalty.add(training)
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses:
+        return self._penalty.add(training.networks["policy"])
 
-    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
-        return to_keep(training, "fisher", self._penalty.importance + fisher(training))
+    def finish(self, training: LearnerView) -> dict[str, Tensor]:
+        total = self._penalty.importance + fisher(training)
+        return to_keep(training, "fisher", total)

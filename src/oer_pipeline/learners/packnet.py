@@ -14,9 +14,12 @@ from torch import Tensor
 
 from oer_pipeline.common.checks import between, whole
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.state import Networks
+from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks.policy import OWNER, SHARED
 from oer_pipeline.networks.stacked import Parameters
 
@@ -65,43 +68,55 @@ class PackNet(Learner):
         if tasks is not None:
             whole("packnet: tasks", tasks, 1, MOST_TASKS)
         between("packnet: retrain", retrain, 0.0, 1.0, high_excluded=True)
-        self._share, self._retrain, self._tasks = share, retrain, tasks
+        self._share = share
+        self._retrain = retrain
+        self._tasks = tasks
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        every = training.continued("policy")
-        new = training.new_policy("policy", every)
-        first = training.previous is None
-        trained = {n: p for n, p in new.items() if first or not _is_frozen(n)}
-        for name, tensor in every.items():
+    def networks(self, context: TaskContext) -> Networks:
+        policy = context.continued("policy")
+        trained = context.new_policy("policy", policy)
+        if context.previous is not None:
+            trained = {n: p for n, p in trained.items() if not _is_frozen(n)}
+        fixed = {}
+        for name, tensor in policy.items():
             if name not in trained and not name.startswith(OWNER):
-                training.fixed[name] = tensor
-        return {"policy": trained}
+                fixed[name] = tensor
+        return Networks({"policy": trained}, fixed)
 
-    def start(self, training: TaskTraining) -> None:
-        self._kept = self._share_of(training.task)
+    def start(self, training: LearnerView) -> None:
         policy = training.networks["policy"]
+        self._kept = self._share_of(training.task)
         # What has no owner is the newest task's: heads, one-hot inputs, first biases.
-        task = training.task
-        self._owner_MP = torch.full_like(policy.buffer, task, dtype=torch.int16)
+        self._owner_MP = torch.full_like(
+            policy.buffer,
+            training.task,
+            dtype=torch.int16,
+        )
+        self._owners: Parameters = {}
         for name, owner_MIO in policy.unflatten(self._owner_MP).items():
             if not _has_owners(name):
                 continue
-            training.owners[OWNER + name] = owner_MIO
+            self._owners[OWNER + name] = owner_MIO
             if training.previous is not None:
                 owner_MIO.copy_(_known_owner(training.previous, OWNER + name))
 
-    def pause_after(self, training: TaskTraining) -> int | None:
+    def pause_after(self, training: LearnerView) -> int | None:
         if self._kept == 1.0:
             return None
         updates = training.settings.updates
         return max(1, updates - round(self._retrain * updates))
 
-    def on_pause(self, training: TaskTraining) -> None:
+    def on_pause(self, training: LearnerView) -> None:
         """Prune: release the smallest free weights of every layer."""
         policy = training.networks["policy"]
-        for name, owner_MIO in training.owners.items():
+        for name, owner_MIO in self._owners.items():
             weight_MIO = policy.constants[name.removeprefix(OWNER)]
-            release(weight_MIO, owner_MIO, training.task, self._kept)
+            release(
+                weight_MIO,
+                owner_MIO,
+                training.task,
+                self._kept,
+            )
         released_MP = self._owner_MP > training.task
         for network in (policy, training.target_policy):
             network.buffer.masked_fill_(released_MP, 0.0)
@@ -110,13 +125,16 @@ class PackNet(Learner):
             "task %d: pruned after update %d; %.1f %% of the shared weights are free",
             training.task,
             training.updates,
-            100.0 * free_share(training.owners, training.task),
+            100.0 * free_share(self._owners, training.task),
         )
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+    def on_gradient(self, training: LearnerView, step: Step) -> None:
         """A frozen weight's gradient is 0, and so are Adam's moments: it stays."""
         frozen_MP = self._owner_MP != training.task
         training.networks["policy"].gradient.masked_fill_(frozen_MP, 0.0)
+
+    def owners(self) -> Parameters:
+        return self._owners
 
     def running(self) -> dict[str, Tensor]:
         return {"owner": self._owner_MP}
@@ -136,20 +154,30 @@ class PackNet(Learner):
 
 
 @torch.no_grad()
-def release(weight_MIO: Tensor, owner_MIO: Tensor, task: int, share: float) -> None:
+def release(
+    weight_MIO: Tensor,
+    owner_MIO: Tensor,
+    task: int,
+    share: float,
+) -> None:
     """Give the smallest weights of `task` to the next one, in `owner_MIO`, in place.
 
     Of each member's weights that `task` owns, `share` stays its own, at least one; of
     weights of equal magnitude the first.
     """
-    own_MW = (owner_MIO == task).flatten(1)
-    count = int(own_MW[0].sum())  # the same for all members: ranks decide, not values
+    is_owned_MW = (owner_MIO == task).flatten(1)
+    # the same for all members: ranks decide, not values
+    count = int(is_owned_MW[0].sum())
     kept = max(1, round(share * count))
-    magnitude_MW = weight_MIO.abs().flatten(1).masked_fill(~own_MW, -1.0)
+    magnitude_MW = weight_MIO.abs().flatten(1).masked_fill(~is_owned_MW, -1.0)
     ranked_MW = magnitude_MW.argsort(dim=1, descending=True, stable=True)
     released_MR = ranked_MW[:, kept:count]
     # A member's weights lie side by side, so that this is a view.
-    owner_MIO.view(len(owner_MIO), -1).scatter_(1, released_MR, task + 1)
+    owner_MIO.view(len(owner_MIO), -1).scatter_(
+        1,
+        released_MR,
+        task + 1,
+    )
 
 
 def free_share(parameters: Parameters, task: int) -> float:
@@ -157,9 +185,13 @@ def free_share(parameters: Parameters, task: int) -> float:
 
     `parameters` with their owners, (M, I, O) each: those of a deployed policy.
     """
-    owners = [p for name, p in parameters.items() if name.startswith(OWNER)]
-    free = sum(int((owner_MIO > task).sum()) for owner_MIO in owners)
-    return free / sum(owner_MIO.numel() for owner_MIO in owners)
+    free = 0
+    weights = 0
+    for name, owner_MIO in parameters.items():
+        if name.startswith(OWNER):
+            free += int((owner_MIO > task).sum())
+            weights += owner_MIO.numel()
+    return free / weights
 
 
 def _known_owner(before: Policies, name: str) -> Tensor:
@@ -169,8 +201,8 @@ def _known_owner(before: Policies, name: str) -> Tensor:
         ConfigurationError: another learner has learned them.
     """
     if name not in before.deployed:
-        found = f"the policies after task {before.tasks} hold no {name}"
-        raise ConfigurationError(f"packnet: {found}; learn every task with packnet")
+        missing = f"the policies after task {before.tasks} hold no {name}"
+        raise ConfigurationError(f"packnet: {missing}; learn every task with packnet")
     return before.deployed[name]
 
 

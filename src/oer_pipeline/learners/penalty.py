@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.networks.stacked import Parameters
 
@@ -29,40 +29,48 @@ class QuadraticPenalty:
     importance: Tensor  # (M, P)
     anchor: Tensor  # (M, P)
 
-    def add(self, training: TaskTraining) -> None:
-        """Add the gradient to the policy's, in place; the value (M,) becomes the curve
+    def add(self, policy: FlatParameters) -> Losses:
+        """Add the gradient to the policy's, in place; the value (M,) as the curve
         `penalty`."""
-        policy = training.networks["policy"]
         moved = policy.buffer - self.anchor
         pull = self.importance * moved
         policy.gradient.add_(pull, alpha=self.weight)
-        training.watched["penalty"] = 0.5 * self.weight * (pull * moved).sum(dim=1)
+        quadratic = (pull * moved).sum(dim=1)
+        return {"penalty": 0.5 * self.weight * quadratic}
 
 
-def laid_out(policy: FlatParameters, parts: Mapping[str, Tensor]) -> Tensor:
+def laid_out(
+    policy: FlatParameters,
+    parts: Mapping[str, Tensor],
+) -> Tensor:
     """Tensors by the names of the policy's parameters as one (M, P); 0 where there is
     none."""
-    return policy.flatten(
-        [parts.get(name, torch.zeros_like(view)) for name, view in policy.views.items()]
-    )
+    every = []
+    for name, view in policy.views.items():
+        if name in parts:
+            every.append(parts[name])
+        else:
+            every.append(torch.zeros_like(view))
+    return policy.flatten(every)
 
 
-def recalled(training: TaskTraining, what: str) -> Tensor:
+def recalled(training: LearnerView, what: str) -> Tensor:
     """What the tasks before kept as `what`, (M, P); 0 for parameters that are new: a
     head, a one-hot input's row."""
     prefix = f"{what}."
-    parts = {
-        name.removeprefix(prefix): part
-        for name, part in training.kept.items()
-        if name.startswith(prefix)
-    }
+    parts: Parameters = {}
+    for name, part in training.kept.items():
+        if name.startswith(prefix):
+            parts[name.removeprefix(prefix)] = part
     return laid_out(training.networks["policy"], parts)
 
 
-def to_keep(training: TaskTraining, what: str, values_MP: Tensor) -> Parameters:
+def to_keep(
+    training: LearnerView,
+    what: str,
+    values_MP: Tensor,
+) -> Parameters:
     """The inverse of `recalled`: by parameter name, so that the policy may grow in
     between."""
-    return {
-        f"{what}.{name}": part
-        for name, part in training.networks["policy"].unflatten(values_MP).items()
-    }
+    parts = training.networks["policy"].unflatten(values_MP)
+    return {f"{what}.{name}": part for name, part in parts.items()}

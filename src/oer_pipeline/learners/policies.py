@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.learners.td3bc import twin_values
+from oer_pipeline.learners.actor_critic import twin_values
 from oer_pipeline.networks import policy
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.networks.stacked import (
@@ -37,9 +37,8 @@ class Policies:
     task: Parameters | None  # None when the learner has a single policy
     critic: Parameters  # 2 M networks, a member's twins side by side
     standardisers: tuple[Standardiser, ...]
-    kept: Parameters = field(
-        default_factory=dict
-    )  # what the learner keeps for later tasks, (M, ...) each
+    # what the learner keeps for later tasks, (M, ...) each
+    kept: Parameters = field(default_factory=dict)
 
     @property
     def tasks(self) -> int:
@@ -58,11 +57,7 @@ class Policies:
     def task_action(self, observation_MBD: FloatArray) -> FloatArray:
         """Actions (M, B, A) of pi_n, the policy that learned the newest task, for raw
         observations."""
-        return self._act(
-            self.deployed if self.task is None else self.task,
-            self.tasks,
-            observation_MBD,
-        )
+        return self._act(self._newest, self.tasks, observation_MBD)
 
     def act_as_learned(self, observation_BD: FloatArray) -> FloatArray:
         """Actions (B, A) of a lone member's pi_n: what a selector asks."""
@@ -72,49 +67,56 @@ class Policies:
         self, observation_BD: FloatArray, action_BA: FloatArray
     ) -> FloatArray:
         """A lone member's Q(s, a) (B,) of the newest task, the mean of its twins."""
-        values_MTB = twin_values(
-            self.critic, torch.cat(self._tensors(observation_BD, action_BA), dim=-1)
-        )
+        entering = torch.cat(self._tensors(observation_BD, action_BA), dim=-1)
+        values_MTB = twin_values(self.critic, entering)
         return np.asarray(values_MTB[0].mean(dim=0).numpy())
 
     def policy_features(self, observation_BD: FloatArray) -> FloatArray:
         """Features (B, H) of a lone member's pi_n before its head."""
         [standardised] = self._tensors(observation_BD)
-        parameters = self.deployed if self.task is None else self.task
         with torch.inference_mode():
-            return np.asarray(
-                policy.trunk(parameters, self.tasks, standardised)[0].numpy()
-            )
+            features = policy.trunk(self._newest, self.tasks, standardised)
+            return np.asarray(features[0].numpy())
 
     def critic_features(self, observation_BD: FloatArray) -> FloatArray:
         """Features (B, H) of a lone member's first critic at (s, pi_n(s)), before its
         last layer."""
-        inputs = torch.cat(
-            self._tensors(observation_BD, self.act_as_learned(observation_BD)), dim=-1
-        )
+        action_BA = self.act_as_learned(observation_BD)
+        entering = torch.cat(self._tensors(observation_BD, action_BA), dim=-1)
         last = f"{depth(self.critic) - 1}."
-        first = {
-            name: tensor[:1]
-            for name, tensor in self.critic.items()
-            if not name.startswith(last)
-        }
+        first: Parameters = {}
+        for name, tensor in self.critic.items():
+            if not name.startswith(last):
+                first[name] = tensor[:1]
         with torch.inference_mode():
-            return np.asarray(mlp(first, inputs, last_activation=True)[0].numpy())
+            features = mlp(first, entering, last_activation=True)
+            return np.asarray(features[0].numpy())
+
+    @property
+    def _newest(self) -> Parameters:
+        """The parameters of pi_n."""
+        return self.deployed if self.task is None else self.task
 
     def _tensors(
         self, observation_BD: FloatArray, *others: FloatArray
     ) -> tuple[Tensor, ...]:
         """The observations, standardised for the newest task, and other arrays, each
         with a member axis (1, B, .)."""
-        standardised = torch.from_numpy(self.standardisers[-1](observation_BD[None]))
-        return standardised, *(
-            torch.from_numpy(np.asarray(other, np.float32))[None] for other in others
-        )
+        standardise = self.standardisers[-1]
+        tensors = [torch.from_numpy(standardise(observation_BD[None]))]
+        for other in others:
+            wide = np.asarray(other, np.float32)
+            tensors.append(torch.from_numpy(wide)[None])
+        return tuple(tensors)
 
     def _act(
-        self, parameters: Parameters, task: int, observation_MBD: FloatArray
+        self,
+        parameters: Parameters,
+        task: int,
+        observation_MBD: FloatArray,
     ) -> FloatArray:
-        standardised = torch.from_numpy(self.standardisers[task - 1](observation_MBD))
+        standardise = self.standardisers[task - 1]
+        standardised = torch.from_numpy(standardise(observation_MBD))
         with torch.inference_mode():
             return np.asarray(policy.act(parameters, task, standardised).numpy())
 
@@ -134,13 +136,13 @@ class Policies:
     def stack(cls, members: Sequence[Policies]) -> Policies:
         """Members side by side; they share the standardisers (the data are the same for
         all seeds)."""
-        tasks = [m.task for m in members if m.task is not None]
+        tasks = [member.task for member in members if member.task is not None]
         return cls(
-            stack_members([m.deployed for m in members]),
-            stack_members(tasks) if tasks else None,
-            stack_members([m.critic for m in members]),
-            members[0].standardisers,
-            stack_members([m.kept for m in members]),
+            deployed=stack_members([member.deployed for member in members]),
+            task=stack_members(tasks) if tasks else None,
+            critic=stack_members([member.critic for member in members]),
+            standardisers=members[0].standardisers,
+            kept=stack_members([member.kept for member in members]),
         )
 
     def tensors(self) -> dict[str, Tensor]:
@@ -151,11 +153,10 @@ class Policies:
             "critic": self.critic,
             "kept": self.kept,
         }
-        named = {
-            f"{group}/{name}": t.cpu()
-            for group, ps in groups.items()
-            for name, t in detached(ps).items()
-        }
+        named: dict[str, Tensor] = {}
+        for group, parameters in groups.items():
+            for name, tensor in detached(parameters).items():
+                named[f"{group}/{name}"] = tensor.cpu()
         for head, standardiser in enumerate(self.standardisers, start=1):
             named[f"observation/{head}.mean"] = torch.from_numpy(standardiser.mean)
             named[f"observation/{head}.std"] = torch.from_numpy(standardiser.std)
@@ -170,25 +171,25 @@ class Policies:
         cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
     ) -> Policies:
         """The inverse of `tensors` and `header`."""
-
-        def group(name: str) -> Parameters:
-            return {
-                key.removeprefix(f"{name}/"): t
-                for key, t in tensors.items()
-                if key.startswith(f"{name}/")
-            }
-
-        observation = group("observation")
-        standardisers = tuple(
-            Standardiser(
-                observation[f"{head}.mean"].numpy(), observation[f"{head}.std"].numpy()
-            )
-            for head in range(1, int(header["tasks"]) + 1)
-        )
+        standardisers = []
+        for head in range(1, int(header["tasks"]) + 1):
+            mean = tensors[f"observation/{head}.mean"].numpy()
+            std = tensors[f"observation/{head}.std"].numpy()
+            standardisers.append(Standardiser(mean, std))
         return cls(
-            group("deployed"),
-            group("task") or None,
-            group("critic"),
-            standardisers,
-            group("kept"),
+            deployed=_group("deployed", tensors),
+            task=_group("task", tensors) or None,
+            critic=_group("critic", tensors),
+            standardisers=tuple(standardisers),
+            kept=_group("kept", tensors),
         )
+
+
+def _group(name: str, tensors: Mapping[str, Tensor]) -> Parameters:
+    """The tensors of one group, without its name."""
+    prefix = f"{name}/"
+    group: Parameters = {}
+    for key, tensor in tensors.items():
+        if key.startswith(prefix):
+            group[key.removeprefix(prefix)] = tensor
+    return group

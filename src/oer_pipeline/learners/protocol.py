@@ -1,37 +1,26 @@
 """How a continual learner protects what it knows: the places in a task's training where
 it may step in.
 
-Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for
-multitask), B batch, P parameters.
+Shapes: M members, P parameters.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import ClassVar
 
 from torch import Tensor
 
-from oer_pipeline.learners.batches import Batch, ReplayBatch
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.context import TaskContext
+from oer_pipeline.learners.state import Networks
+from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks.stacked import Parameters
-
-if TYPE_CHECKING:
-    from oer_pipeline.learners.task_training import TaskTraining
-
-
-class Step(NamedTuple):
-    """What one policy update sees."""
-
-    batch: Batch  # of the task being learned, (F, B, .)
-    rows: Tensor  # (F, B): where the batch is in D_n
-    replay: (
-        ReplayBatch | None
-    )  # one batch of every old task's buffer, for learners that replay
 
 
 class Learner:
-    """Learns the new task by TD3+BC and protects nothing; subclasses override what they
-    do differently.
+    """Learns the new task by its base learner and protects nothing; subclasses override
+    what they do differently.
 
     One object serves one task: `networks`, `start`, then for every policy update
     `losses`, `on_gradient` and `after_update`, then `finish`; in between, where
@@ -49,7 +38,7 @@ class Learner:
     needs_rewards: bool = False
     """Whether it asks for rewards itself, whatever the base learner asks for."""
     learning: str = "policy"
-    """The network that learns the new task by TD3+BC."""
+    """The network that learns the new task by the base learner."""
     deployed: str = "policy"
     """The network that is deployed."""
     extra_updates: int = 0
@@ -57,41 +46,36 @@ class Learner:
     ought_to_be_zero: ClassVar[Mapping[str, str]] = {}
     """Curves of which training warns where they are not 0: name -> what that means."""
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        """At the task's start: the networks to train, by name. What they use but do not
-        train: `training.fixed`."""
-        return {"policy": training.continued("policy")}
+    def networks(self, context: TaskContext) -> Networks:
+        """At the task's start: what is trained, and what that uses untrained."""
+        return Networks({"policy": context.continued("policy")})
 
-    def start(self, training: TaskTraining) -> None:
-        """At the task's start, once the networks are there.
+    def start(self, training: LearnerView) -> None:
+        """At the task's start, once the networks are there."""
 
-        Where weights have owners (`networks.policy`), `training.owners` are their
-        numbers by name, (M, ...) each: stored with what is deployed, not looked at
-        here.
-        """
+    def losses(self, training: LearnerView, step: Step) -> Losses:
+        """Named losses (M,) whose sum the networks descend; what depends on no network
+        is a curve."""
+        policy = training.parameters("policy")
+        return training.base_losses(step, training.act(policy, step.batch.observation))
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
-        """Named losses (M,) whose sum the networks descend."""
-        return training.base_losses(
-            step, training.act(training.parameters("policy"), step.batch.observation)
-        )
-
-    def extra_losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def extra_losses(self, training: LearnerView, step: Step) -> Losses:
         """What the deployed network descends in the extra updates."""
         raise NotImplementedError
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses | None:
         """Change `training.networks[...].gradient` (M, P) in place, before the
-        optimiser steps."""
+        optimiser steps; returns further curves (M,), if there are any."""
+        return None
 
-    def after_update(self, training: TaskTraining) -> None:
+    def after_update(self, training: LearnerView) -> None:
         """After the optimiser stepped."""
 
-    def pause_after(self, training: TaskTraining) -> int | None:
+    def pause_after(self, training: LearnerView) -> int | None:
         """After which update (from 1) `on_pause` comes; None: never."""
         return None
 
-    def on_pause(self, training: TaskTraining) -> None:
+    def on_pause(self, training: LearnerView) -> None:
         """Once, between two updates: no part of what is replayed.
 
         It may ask for values; what it changes, it changes in place.
@@ -102,6 +86,11 @@ class Learner:
         into them."""
         return {}
 
-    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
+    def owners(self) -> Parameters:
+        """Where weights have owners (`networks.policy`), their numbers by name, (M,
+        ...) each: stored with what is deployed."""
+        return {}
+
+    def finish(self, training: LearnerView) -> dict[str, Tensor]:
         """At the task's end: what to keep for later tasks, (M, ...) each."""
         return {}

@@ -11,10 +11,11 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.checks import at_least, between
-from oer_pipeline.learners.fisher import squared_gradients
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.fisher import squared_gradients, standard_normal
 from oer_pipeline.learners.penalty import QuadraticPenalty, laid_out, recalled, to_keep
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks.randomness import generators
 
 
@@ -30,15 +31,15 @@ class RiemannianWalk(Learner):
     - s sums max(0, - g_i d theta_i) / (d_i + damping mean_j d_j) over steps, where
       d_i = 1/2 F_i (d theta_i)^2 is the distance and g the gradient of L_pi alone. A
       step is one update here (the authors' is 50). Their epsilon is a constant, 0.001
-          in
-      their code; distances of a policy are 1e-12 to 1e-8 a step, so that it would leave
-      nothing of them. `damping` is a share of the step's mean distance over the
-          member's
-      weights instead. At 1 a weight of the mean distance keeps half of its score.
+      in their code; distances of a policy are 1e-12 to 1e-8 per step, so that it would
+      leave nothing of them. `damping` is a share of the step's mean distance over the
+      member's weights instead. At 1 a weight of the mean distance keeps half of its
+      score.
     - At a task's end s = (s_old + s_new) / 2; a parameter's first score stands as it
-    is. - In the penalty F and s are each divided by the member's largest, into [0, 1].
-    The paper also subtracts the least,
-      which is 0: new parameters, of which each task has some, have no importance yet.
+      is.
+    - In the penalty F and s are each divided by the member's largest, into [0, 1]. The
+      paper also subtracts the least, which is 0: new parameters, of which each task has
+      some, have no importance yet.
     """
 
     def __init__(
@@ -50,40 +51,44 @@ class RiemannianWalk(Learner):
         at_least("rwalk: penalty", penalty, 0.0)
         between("rwalk: decay", decay, 0.0, 0.9999)  # at 1 the Fisher would stay 0
         between("rwalk: damping", damping, 1e-6, 1e6)
-        self._weight, self._decay, self._damping = penalty, decay, damping
+        self._weight = penalty
+        self._decay = decay
+        self._damping = damping
 
-    def start(self, training: TaskTraining) -> None:
-        policy = training.networks["policy"]
+    def start(self, training: LearnerView) -> None:
+        theta = training.networks["policy"].buffer
         self._fisher = recalled(training, "fisher")
-        self._seen_M1 = policy.buffer.new_zeros(len(training.seeds), 1)
+        self._seen_M1 = theta.new_zeros(len(training.seeds), 1)
         if "seen" in training.kept:
             self._seen_M1.copy_(training.kept["seen"])
-        self._score, self._gradient, self._before = (
-            torch.zeros_like(policy.buffer) for _ in range(3)
+        self._score = torch.zeros_like(theta)
+        self._gradient = torch.zeros_like(theta)
+        self._before = torch.zeros_like(theta)
+        score = recalled(training, "score")
+        self._penalty = QuadraticPenalty(
+            weight=2.0 * self._weight,  # the paper's quadratic has no 1/2
+            importance=_to_one(self._fisher) + _to_one(score),
+            anchor=theta.clone(),
         )
-        importance = _to_one(self._fisher) + _to_one(recalled(training, "score"))
-        twice = 2.0 * self._weight  # the paper's quadratic has no 1/2
-        self._penalty = QuadraticPenalty(twice, importance, policy.buffer.clone())
         self._noise_MNA = _noise(training)
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses:
         policy = training.networks["policy"]
-        noise_MBA = torch.take_along_dim(
-            self._noise_MNA, step.rows.unsqueeze(-1), dim=1
-        )
+        batch = step.batch
+        rows_MB1 = batch.rows.unsqueeze(-1)
         squares = squared_gradients(
             training.parameters("policy"),
             training.task,
-            step.batch.observation,
-            noise_MBA,
+            batch.observation,
+            torch.take_along_dim(self._noise_MNA, rows_MB1, dim=1),
         )
         self._fisher.lerp_(laid_out(policy, squares), 1.0 - self._decay)
         self._seen_M1.mul_(self._decay).add_(1.0 - self._decay)
         self._gradient.copy_(policy.gradient)
         self._before.copy_(policy.buffer)
-        self._penalty.add(training)
+        return self._penalty.add(policy)
 
-    def after_update(self, training: TaskTraining) -> None:
+    def after_update(self, training: LearnerView) -> None:
         policy = training.networks["policy"]
         moved = policy.buffer - self._before
         gain = (-self._gradient * moved).relu()
@@ -102,36 +107,32 @@ class RiemannianWalk(Learner):
             "score": self._score,
         }
 
-    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
-        new = to_keep(training, "score", self._score)
-        old = training.kept
-        score = {
-            name: 0.5 * (old[name] + part) if name in old else part
-            for name, part in new.items()
-        }
-        return (
-            to_keep(training, "fisher", self._fisher) | score | {"seen": self._seen_M1}
-        )
+    def finish(self, training: LearnerView) -> dict[str, Tensor]:
+        kept = to_keep(training, "fisher", self._fisher)
+        for name, score in to_keep(training, "score", self._score).items():
+            old = training.kept.get(name)
+            kept[name] = score if old is None else 0.5 * (old + score)
+        kept["seen"] = self._seen_M1
+        return kept
 
 
-def _noise(training: TaskTraining) -> Tensor:
+def _noise(training: LearnerView) -> Tensor:
     """a - pi(s) of the Fisher for every row of D_n, (M, N, A), drawn at once: a CUDA
     graph draws nothing itself.
 
     A row keeps its noise for the task; rows are many, and independent of one another.
     """
     [table] = training.tables
-    own = generators("rwalk", training.seeds, training.task, training.device)
-    return torch.stack(
-        [
-            torch.randn((len(table), table.action_size), generator=g, device=g.device)
-            for g in own
-        ]
+    draws = generators(
+        "rwalk",
+        training.seeds,
+        training.task,
+        training.device,
     )
+    return standard_normal((len(table), table.action_size), draws)
 
 
 def _to_one(values_MP: Tensor) -> Tensor:
     """Divided by each member's largest; zeros stay zeros."""
-    return values_MP / values_MP.amax(dim=1, keepdim=True).clamp_min(
-        torch.finfo(values_MP.dtype).tiny
-    )
+    largest_M1 = values_MP.amax(dim=1, keepdim=True)
+    return values_MP / largest_M1.clamp_min(torch.finfo(values_MP.dtype).tiny)

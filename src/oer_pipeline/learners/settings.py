@@ -1,5 +1,5 @@
-"""What every learner is told; the defaults are the paper's (method, section 2). Options
-of one learner are its own."""
+"""The settings that all learners share; the defaults are the paper's (method, section
+2). Options of one learner are arguments of its class."""
 
 from __future__ import annotations
 
@@ -28,9 +28,8 @@ class LearnerSettings:
 
     name: str = "er_dbc"
     base: str = "td3bc"  # how the newest task is learned: see learners/bases
-    heads: Heads = (
-        "multi"  # a head per task, or one that is told the task by a one-hot input
-    )
+    # multi: a head per task; single: one, with the task as a one-hot input
+    heads: Heads = "multi"
     # whose observation statistics a head sees: its own task's, the first's, nobody's
     statistics: Statistics = "task"
     updates: int = 150_000
@@ -57,10 +56,18 @@ class LearnerSettings:
             known("learner." + name, getattr(self, name), get_args(kind))
         whole("learner.updates", self.updates, 1, MOST_UPDATES)
         whole("learner.batch_size", self.batch_size, 1, LARGEST_BATCH)
-        object.__setattr__(self, "hidden", layers("learner.hidden", self.hidden))
+        object.__setattr__(
+            self,
+            "hidden",
+            layers("learner.hidden", self.hidden),
+        )
         activations("learner", self.batch_size, self.hidden)
         between(
-            "learner.learning_rate", self.learning_rate, 0.0, 1.0, low_excluded=True
+            "learner.learning_rate",
+            self.learning_rate,
+            0.0,
+            1.0,
+            low_excluded=True,
         )
         between("learner.discount", self.discount, 0.0, 1.0, high_excluded=True)
         between("learner.polyak", self.polyak, 0.0, 1.0, low_excluded=True)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.penalty import QuadraticPenalty, recalled, to_keep
-from oer_pipeline.learners.protocol import Learner, Step
-from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.view import LearnerView, Losses
 
 
 class SynapticIntelligence(Learner):
@@ -29,37 +30,37 @@ class SynapticIntelligence(Learner):
     def __init__(self, penalty: float = 1.0, damping: float = 0.1) -> None:
         at_least("si: penalty", penalty, 0.0)
         at_least("si: damping", damping, 1e-8)
-        self._weight, self._damping = penalty, damping
+        self._weight = penalty
+        self._damping = damping
 
-    def start(self, training: TaskTraining) -> None:
-        policy = training.networks["policy"]
-        twice = 2.0 * self._weight  # the paper's quadratic has no 1/2
+    def start(self, training: LearnerView) -> None:
+        theta = training.networks["policy"].buffer
         self._penalty = QuadraticPenalty(
-            twice, recalled(training, "importance"), policy.buffer.clone()
+            weight=2.0 * self._weight,  # the paper's quadratic has no 1/2
+            importance=recalled(training, "importance"),
+            anchor=theta.clone(),
         )
-        self._path, self._gradient, self._before = (
-            torch.zeros_like(policy.buffer) for _ in range(3)
-        )
+        self._path = torch.zeros_like(theta)
+        self._gradient = torch.zeros_like(theta)
+        self._before = torch.zeros_like(theta)
 
-    def on_gradient(self, training: TaskTraining, step: Step) -> None:
+    def on_gradient(self, training: LearnerView, step: Step) -> Losses:
         policy = training.networks["policy"]
         self._gradient.copy_(policy.gradient)
         self._before.copy_(policy.buffer)
-        self._penalty.add(training)
+        return self._penalty.add(policy)
 
-    def after_update(self, training: TaskTraining) -> None:
-        self._path.addcmul_(
-            self._gradient,
-            training.networks["policy"].buffer - self._before,
-            value=-1.0,
-        )
+    def after_update(self, training: LearnerView) -> None:
+        theta = training.networks["policy"].buffer
+        change = theta - self._before
+        self._path.addcmul_(self._gradient, change, value=-1.0)
 
     def running(self) -> dict[str, Tensor]:
         return {"path": self._path}
 
-    def finish(self, training: TaskTraining) -> dict[str, Tensor]:
-        moved = training.networks["policy"].buffer - self._penalty.anchor
-        importance = self._penalty.importance + self._path / (
-            moved.square() + self._damping
-        )
+    def finish(self, training: LearnerView) -> dict[str, Tensor]:
+        theta = training.networks["policy"].buffer
+        change = theta - self._penalty.anchor
+        per_distance = self._path / (change.square() + self._damping)
+        importance = self._penalty.importance + per_distance
         return to_keep(training, "importance", importance.relu())

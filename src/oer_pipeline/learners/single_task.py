@@ -3,31 +3,30 @@ transfer (method, sections 7, 8)."""
 
 from __future__ import annotations
 
+from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks.policy import SHARED, own_trunk
-from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.learners.state import Networks
+from oer_pipeline.networks.policy import IDENTITY, SHARED, own_trunk
 
 
 class SingleTask(Learner):
-    """L = L_pi(D_n) in a network of the task's own; those of old tasks are deployed
+    """L = L_pi(D_n) in a network of the task alone; those of old tasks are deployed
     beside it, untouched.
 
     With `heads: single` just the same: a network with one task needs no one-hot input
     to tell it from others.
     """
 
-    def networks(self, training: TaskTraining) -> dict[str, Parameters]:
-        if training.previous is not None:
-            training.fixed = {
-                n: p.to(training.device) for n, p in training.previous.deployed.items()
-            }
-        new = own_trunk(training.new_policy("policy", None), training.task)
-        head = f"head.{training.task}."
-        return {
-            "policy": {
-                name.replace(f"head.{SHARED}.", head): tensor
-                for name, tensor in new.items()
-                if not name.startswith("identity.")
-            }
-        }
+    def networks(self, context: TaskContext) -> Networks:
+        fixed = {}
+        if context.previous is not None:
+            for name, tensor in context.previous.deployed.items():
+                fixed[name] = tensor.to(context.device)
+        shared_head = f"head.{SHARED}."
+        head = f"head.{context.task}."
+        fresh = own_trunk(context.new_policy("policy", None), context.task)
+        trained = {}
+        for name, tensor in fresh.items():
+            if not name.startswith(IDENTITY):
+                trained[name.replace(shared_head, head)] = tensor
+        return Networks({"policy": trained}, fixed)

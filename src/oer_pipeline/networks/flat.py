@@ -5,6 +5,8 @@ Each member's share is padded to whole vector registers. Element-wise kernels tr
 last few elements of a tensor in scalar code that rounds differently; with padding no
 parameter ever is among them, and a member's bits do not depend on how many members
 there are.
+
+Shapes: M members, P parameters of one member, padding included.
 """
 
 from __future__ import annotations
@@ -25,30 +27,29 @@ class FlatParameters:
 
     `views` are its named parts, `constants` the same without gradients; both share the
     buffer (M, P). `gradients` are the parts of `gradient`, (M, P) too, in the same
-    order. `one` is a one on the buffer's device.
+    order. `size` counts one member's parameters, padding left out. `one` is a one on
+    the buffer's device.
     """
 
     def __init__(self, parameters: Mapping[str, Tensor]) -> None:
-        shapes = {name: tensor.shape for name, tensor in parameters.items()}
-        self._sizes = {name: tensor[0].numel() for name, tensor in parameters.items()}
+        self._shapes: dict[str, torch.Size] = {}
+        self.size = 0
+        width = 0
+        for name, tensor in parameters.items():
+            size = tensor[0].numel()
+            self._shapes[name] = tensor.shape
+            self.size += size
+            width += _padded(size)
         first = next(iter(parameters.values()))
-        width = sum(_padded(size) for size in self._sizes.values())
-        self.buffer = torch.zeros(first.shape[0], width, device=first.device)
-        self.gradient = torch.zeros_like(self.buffer)
         self.one = torch.ones((), device=first.device)
-        self.constants = _parts(self.buffer, shapes)
-        self.views: Parameters = {
-            name: part.detach().requires_grad_()
-            for name, part in self.constants.items()
-        }
-        self.gradients = _parts(self.gradient, shapes)
+        self.buffer = torch.zeros(len(first), width, device=first.device)
+        self.gradient = torch.zeros_like(self.buffer)
+        self.constants = self.unflatten(self.buffer)
+        self.gradients = self.unflatten(self.gradient)
+        self.views: Parameters = {}
         for name, part in self.constants.items():
+            self.views[name] = part.detach().requires_grad_()
             part.copy_(parameters[name].detach())
-
-    @property
-    def size(self) -> int:
-        """Parameters of one member, padding left out."""
-        return sum(self._sizes.values())
 
     def collect(self, gradients: list[Tensor]) -> None:
         """Put one gradient per view into `gradient`."""
@@ -56,15 +57,21 @@ class FlatParameters:
 
     def flatten(self, parts: Iterable[Tensor]) -> Tensor:
         """One tensor per view, laid out as the buffer is, (M, P); padding is zero."""
-        out = torch.zeros_like(self.buffer)
-        for place, part in zip(self.unflatten(out).values(), parts, strict=True):
+        flat = torch.zeros_like(self.buffer)
+        for place, part in zip(self.unflatten(flat).values(), parts, strict=True):
             place.copy_(part)
-        return out
+        return flat
 
     def unflatten(self, flat: Tensor) -> Parameters:
         """The named parts of a tensor that is laid out as the buffer is, sharing its
         memory."""
-        return _parts(flat, {name: view.shape for name, view in self.views.items()})
+        parts: Parameters = {}
+        offset = 0
+        for name, shape in self._shapes.items():
+            size = shape[1:].numel()
+            parts[name] = flat[:, offset : offset + size].view(shape)
+            offset += _padded(size)
+        return parts
 
     def copy(self) -> FlatParameters:
         """A twin with its own buffer: how targets start."""
@@ -82,7 +89,8 @@ class Adam:
     """
 
     def __init__(self, network: FlatParameters, learning_rate: float) -> None:
-        self._network, self._learning_rate = network, learning_rate
+        self._network = network
+        self._learning_rate = learning_rate
         self.state = {
             "mean": torch.zeros_like(network.buffer),
             "square": torch.zeros_like(network.buffer),
@@ -97,43 +105,70 @@ class Adam:
     def step(self) -> None:
         """One step down `network.gradient`."""
         self.state["steps"].add_(1.0)
-        torch._fused_adam_(
+        fused_adam_(
             [self._network.buffer],
             [self._network.gradient],
             [self.state["mean"]],
             [self.state["square"]],
-            [],
             [self.state["steps"]],
-            lr=self._learning_rate,
-            beta1=0.9,
-            beta2=0.999,
-            weight_decay=0.0,
-            eps=1e-8,
-            amsgrad=False,
-            maximize=False,
+            self._learning_rate,
         )
+
+
+def fused_adam_(
+    parameters: list[Tensor],
+    gradients: list[Tensor],
+    means: list[Tensor],
+    squares: list[Tensor],
+    steps: list[Tensor],
+    learning_rate: float,
+) -> None:
+    """One Adam step of every tensor in one kernel, in place.
+
+    Args:
+        parameters: what steps.
+        gradients: where down is, shaped as the parameters.
+        means: moving averages of the gradients.
+        squares: moving averages of their squares.
+        steps: how many steps there were, this one counted, () each.
+        learning_rate: the step's size.
+    """
+    torch._fused_adam_(
+        parameters,
+        gradients,
+        means,
+        squares,
+        [],
+        steps,
+        lr=learning_rate,
+        beta1=0.9,
+        beta2=0.999,
+        weight_decay=0.0,
+        eps=1e-8,
+        amsgrad=False,
+        maximize=False,
+    )
 
 
 def differentiate(losses: Sequence[Tensor], networks: Sequence[FlatParameters]) -> None:
     """Each network's `gradient` of the sum of all losses' elements; zero where none
     reaches."""
-    views = [view for network in networks for view in network.views.values()]
+    views: list[Tensor] = []
+    for network in networks:
+        views += network.views.values()
     reaching = [loss for loss in losses if loss.requires_grad]
     ones = [networks[0].one.expand_as(loss) for loss in reaching]
-    gradients = iter(torch.autograd.grad(reaching, views, ones, materialize_grads=True))
+    gradients = torch.autograd.grad(
+        reaching,
+        views,
+        ones,
+        materialize_grads=True,
+    )
+    first = 0
     for network in networks:
-        network.collect([next(gradients) for _ in network.views])
-
-
-def _parts(flat: Tensor, shapes: Mapping[str, torch.Size]) -> Parameters:
-    """Views of (M, P), each part's share padded."""
-    parts: Parameters = {}
-    offset = 0
-    for name, shape in shapes.items():
-        size = shape[1:].numel()
-        parts[name] = flat[:, offset : offset + size].view(shape)
-        offset += _padded(size)
-    return parts
+        last = first + len(network.views)
+        network.collect(list(gradients[first:last]))
+        first = last
 
 
 def _padded(size: int) -> int:

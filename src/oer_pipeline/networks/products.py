@@ -82,25 +82,19 @@ def _against_onednn() -> str:
         return "this build of torch lacks oneDNN"
     draws = torch.Generator().manual_seed(0)
     for rows, inner, columns in CHECKED:
-        a, turned_a = (
-            torch.randn(*size, generator=draws)
-            for size in ((rows, inner), (inner, rows))
-        )
-        b, turned_b = (
-            torch.randn(*size, generator=draws)
-            for size in ((inner, columns), (columns, inner))
-        )
-        for left, right in (
-            (a, b),
-            (turned_a.T, b),
-            (a, turned_b.T),
-        ):  # forward, of weights, of inputs
+        a = torch.randn(rows, inner, generator=draws)
+        turned_a = torch.randn(inner, rows, generator=draws)
+        b = torch.randn(inner, columns, generator=draws)
+        turned_b = torch.randn(columns, inner, generator=draws)
+        forward = (a, b)
+        of_weights = (turned_a.T, b)
+        of_inputs = (a, turned_b.T)
+        for left, right in (forward, of_weights, of_inputs):
             error = error_in_roundings(by_onednn(left, right), left, right)
             if not error <= TOLERANCE:
-                shape = f"{rows} x {inner} x {columns}"
                 return (
-                    f"oneDNN's {shape} errs by {error:.3g} sqrt(K) round-offs, over"
-                    f" {TOLERANCE:g}"
+                    f"oneDNN's {rows} x {inner} x {columns} errs by {error:.3g} sqrt(K)"
+                    f" round-offs, over {TOLERANCE:g}"
                 )
     return ""
 
@@ -159,32 +153,45 @@ def products(
     """
     if a_MRK.device.type != "cpu":
         return _batched(a_MRK, b_MKC, bias_M1C, out_MRC)
-    rows, columns = a_MRK.shape[1], b_MKC.shape[2]
-    one_by_one = _has_a_vector(a_MRK[0], b_MKC[0]) or _goes_to_onednn(
-        a_MRK[0], b_MKC[0]
-    )
-    if not one_by_one and _faster_turned(columns):
+    rows = a_MRK.shape[1]
+    columns = b_MKC.shape[2]
+    by_member = _by_member(a_MRK[0], b_MKC[0])
+    if not by_member and _faster_turned(columns):
         bias_MC1 = None if bias_M1C is None else bias_M1C.mT
-        turned_MCR = _batched(
-            b_MKC.mT, a_MRK.mT, bias_MC1, aligned(a_MRK, columns, rows)
+        turned_MCR = aligned(a_MRK, columns, rows)
+        _batched(
+            b_MKC.mT,
+            a_MRK.mT,
+            bias_MC1,
+            turned_MCR,
         )
         return turned_MCR.mT if out_MRC is None else out_MRC.copy_(turned_MCR.mT)
     if out_MRC is None:
         out_MRC = aligned(a_MRK, rows, columns)
-    return (_one_by_one if one_by_one else _batched)(a_MRK, b_MKC, bias_M1C, out_MRC)
+    if by_member:
+        return _one_by_one(a_MRK, b_MKC, bias_M1C, out_MRC)
+    return _batched(a_MRK, b_MKC, bias_M1C, out_MRC)
+
+
+def _by_member(a_RK: Tensor, b_KC: Tensor) -> bool:
+    """Whether one product per member is faster, or rounds the same as several."""
+    return _has_a_vector(a_RK, b_KC) or _goes_to_onednn(a_RK, b_KC)
 
 
 def aligned(like: Tensor, rows: int, columns: int) -> Tensor:
     """Empty, (M, rows, columns) with the members of `like`, each one's share from a
     whole vector register on."""
+    members = len(like)
     size = rows * columns
-    return like.new_empty(len(like), size + -size % REGISTER)[:, :size].view(
-        len(like), rows, columns
-    )
+    whole = size + -size % REGISTER
+    return like.new_empty(members, whole)[:, :size].view(members, rows, columns)
 
 
 def _batched(
-    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor | None
+    a_MRK: Tensor,
+    b_MKC: Tensor,
+    bias_M1C: Tensor | None,
+    out_MRC: Tensor | None,
 ) -> Tensor:
     if bias_M1C is None:
         return torch.bmm(a_MRK, b_MKC, out=out_MRC)
@@ -192,14 +199,22 @@ def _batched(
 
 
 def _one_by_one(
-    a_MRK: Tensor, b_MKC: Tensor, bias_M1C: Tensor | None, out_MRC: Tensor
+    a_MRK: Tensor,
+    b_MKC: Tensor,
+    bias_M1C: Tensor | None,
+    out_MRC: Tensor,
 ) -> Tensor:
     with _library(a_MRK[0], b_MKC[0]):
         for member, out_RC in enumerate(out_MRC):
             if bias_M1C is None:
                 torch.mm(a_MRK[member], b_MKC[member], out=out_RC)
             else:
-                torch.addmm(bias_M1C[member], a_MRK[member], b_MKC[member], out=out_RC)
+                torch.addmm(
+                    bias_M1C[member],
+                    a_MRK[member],
+                    b_MKC[member],
+                    out=out_RC,
+                )
     return out_MRC
 
 

@@ -10,17 +10,23 @@ import torch
 
 
 def generator(
-    purpose: str, seed: int, task: int, device: torch.device | str = "cpu"
+    purpose: str,
+    seed: int,
+    task: int,
+    device: torch.device | str = "cpu",
 ) -> torch.Generator:
     """A generator that is a function of (purpose, seed, task) alone, on `device`."""
-    digest = hashlib.sha256(f"{purpose}/{seed}/{task}".encode()).digest()
-    return torch.Generator(device).manual_seed(
-        int.from_bytes(digest[:8], "little") >> 1
-    )
+    key = f"{purpose}/{seed}/{task}"
+    digest = hashlib.sha256(key.encode()).digest()
+    number = int.from_bytes(digest[:8], "little")
+    return torch.Generator(device).manual_seed(number >> 1)
 
 
 def generators(
-    purpose: str, seeds: Sequence[int], task: int, device: torch.device | str = "cpu"
+    purpose: str,
+    seeds: Sequence[int],
+    task: int,
+    device: torch.device | str = "cpu",
 ) -> list[torch.Generator]:
     """One generator per seed."""
     return [generator(purpose, seed, task, device) for seed in seeds]

@@ -7,7 +7,6 @@ bit the same alone and among others (CPU, one thread); `tests/networks` holds it
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 from math import sqrt
 from typing import Any, NamedTuple
@@ -64,12 +63,19 @@ def init_linear(
     """Weight (M, inputs, outputs) and bias (M, 1, outputs), U(+-1/sqrt(inputs)) as
     torch.nn.Linear, per member."""
     bound = 1.0 / sqrt(inputs)
+    weight = _uniform((inputs, outputs), bound, generators)
+    bias = _uniform((1, outputs), bound, generators)
+    return weight, bias
 
-    def uniform(*shape: int) -> Tensor:
-        draws = [torch.rand(shape, generator=g, device=g.device) for g in generators]
-        return (torch.stack(draws) * 2.0 - 1.0) * bound
 
-    return uniform(inputs, outputs), uniform(1, outputs)
+def _uniform(
+    shape: tuple[int, int], bound: float, generators: Sequence[torch.Generator]
+) -> Tensor:
+    """Numbers between -bound and bound, (M, *shape), a generator per member."""
+    draws = []
+    for generator in generators:
+        draws.append(torch.rand(shape, generator=generator, device=generator.device))
+    return (torch.stack(draws) * 2.0 - 1.0) * bound
 
 
 def init_mlp(
@@ -84,14 +90,16 @@ def init_mlp(
     between the product and ReLU.
     """
     parameters: Parameters = {}
-    for layer, (inputs, outputs) in enumerate(itertools.pairwise(sizes)):
+    last = len(sizes) - 2
+    for layer in range(len(sizes) - 1):
+        inputs = sizes[layer]
+        outputs = sizes[layer + 1]
         weight, bias = init_linear(inputs, outputs, generators)
-        parameters |= {f"{layer}.weight": weight, f"{layer}.bias": bias}
-        if normalised and layer < len(sizes) - 2:
-            parameters |= {
-                f"{layer}.scale": torch.ones_like(bias),
-                f"{layer}.shift": torch.zeros_like(bias),
-            }
+        parameters[f"{layer}.weight"] = weight
+        parameters[f"{layer}.bias"] = bias
+        if normalised and layer < last:
+            parameters[f"{layer}.scale"] = torch.ones_like(bias)
+            parameters[f"{layer}.shift"] = torch.zeros_like(bias)
     return parameters
 
 
@@ -103,17 +111,24 @@ def depth(parameters: Mapping[str, Tensor]) -> int:
 def layers_of(parameters: Mapping[str, Tensor]) -> list[Layer]:
     """An MLP's layers in turn."""
     layers = []
-    for k in range(depth(parameters)):
-        scale, shift = parameters.get(f"{k}.scale"), parameters.get(f"{k}.shift")
-        layers.append(
-            Layer(parameters[f"{k}.weight"], parameters[f"{k}.bias"], scale, shift)
+    for number in range(depth(parameters)):
+        layer = Layer(
+            weight=parameters[f"{number}.weight"],
+            bias=parameters[f"{number}.bias"],
+            scale=parameters.get(f"{number}.scale"),
+            shift=parameters.get(f"{number}.shift"),
         )
+        layers.append(layer)
     return layers
 
 
 def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
     """x W + b per member, (M, B, O)."""
-    return _through([Layer(weight, bias)], x_MBI, last_activation=False)
+    return _through(
+        [Layer(weight, bias)],
+        x_MBI,
+        last_activation=False,
+    )
 
 
 def mlp(
@@ -124,10 +139,14 @@ def mlp(
 
 
 def _through(layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool) -> Tensor:
-    rows, x_MBI = x_MBI.shape[1], padded(x_MBI)
+    rows = x_MBI.shape[1]
+    x_MBI = padded(x_MBI)
     if not torch.is_grad_enabled():
-        return forward(layers, x_MBI, last_activation).values[-1][:, :rows]
-    tensors = [tensor for layer in layers for tensor in layer]
+        passed = forward(layers, x_MBI, last_activation)
+        return passed.values[-1][:, :rows]
+    tensors: list[Tensor | None] = []
+    for layer in layers:
+        tensors += layer
     output: Tensor = _Layers.apply(x_MBI, last_activation, *tensors)  # type: ignore[no-untyped-call]
     return output[:, :rows]
 
@@ -135,7 +154,9 @@ def _through(layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool) -> T
 def padded(x_MBI: Tensor) -> Tensor:
     """With rows of zeros up to a multiple of `ROWS`."""
     spare = -x_MBI.shape[1] % ROWS
-    return torch.nn.functional.pad(x_MBI, (0, 0, 0, spare)) if spare else x_MBI
+    if spare == 0:
+        return x_MBI
+    return torch.nn.functional.pad(x_MBI, (0, 0, 0, spare))
 
 
 class _Layers(torch.autograd.Function):
@@ -162,39 +183,61 @@ class _Layers(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> Any:
         of_input, _, *of_tensors = ctx.needs_input_grad
-        parts, depth = len(Layer._fields), len(of_tensors) // len(Layer._fields)
-        tensors, rest = (
-            ctx.saved_tensors[: parts * depth],
-            ctx.saved_tensors[parts * depth :],
+        parameters = len(of_tensors)
+        layers = _grouped(ctx.saved_tensors[:parameters])
+        rest = ctx.saved_tensors[parameters:]
+        values = len(layers) + 1
+        passed = Passed(
+            values=list(rest[:values]),
+            normals=_unflat(rest[values:]),
         )
-        layers, values = _grouped(tensors), list(rest[: depth + 1])
-        passed = Passed(values, _unflat(rest[depth + 1 :]))
-        into = [_gradients_like(layer) for layer in layers] if any(of_tensors) else None
-        found = backward(layers, passed, gradient, into, ctx.last_activation, of_input)
-        of_parameters = (
-            [None] * len(of_tensors)
-            if into is None
-            else [tensor for layer in into for tensor in layer]
+        into = None
+        if any(of_tensors):
+            into = [_gradients_like(layer) for layer in layers]
+        input_gradient = backward(
+            layers,
+            passed,
+            gradient,
+            into,
+            ctx.last_activation,
+            of_input,
         )
-        return found, None, *of_parameters
+        gradients: list[Tensor | None] = []
+        if into is None:
+            gradients = [None] * parameters
+        else:
+            for layer in into:
+                gradients += layer
+        return input_gradient, None, *gradients
 
 
 def _grouped(tensors: Sequence[Tensor | None]) -> list[Layer]:
     """Layers from all their tensors in turn."""
     parts = len(Layer._fields)
-    return [Layer(*tensors[k : k + parts]) for k in range(0, len(tensors), parts)]  # type: ignore[arg-type]
+    layers = []
+    for first in range(0, len(tensors), parts):
+        layers.append(Layer(*tensors[first : first + parts]))  # type: ignore[arg-type]
+    return layers
 
 
 def _flat(normals: Sequence[Normal | None]) -> list[Tensor | None]:
     nothing = (None,) * len(Normal._fields)
-    return [tensor for normal in normals for tensor in normal or nothing]
+    tensors: list[Tensor | None] = []
+    for normal in normals:
+        tensors += nothing if normal is None else normal
+    return tensors
 
 
 def _unflat(tensors: Sequence[Tensor | None]) -> list[Normal | None]:
     """The inverse of `_flat`."""
     parts = len(Normal._fields)
-    groups = [tensors[k : k + parts] for k in range(0, len(tensors), parts)]
-    return [None if group[0] is None else Normal(*group) for group in groups]  # type: ignore[arg-type]
+    normals: list[Normal | None] = []
+    for first in range(0, len(tensors), parts):
+        if tensors[first] is None:
+            normals.append(None)
+        else:
+            normals.append(Normal(*tensors[first : first + parts]))  # type: ignore[arg-type]
+    return normals
 
 
 def forward(
@@ -208,12 +251,11 @@ def forward(
         normal = None
         if layer.scale is not None and layer.shift is not None:
             normal = _normalised(output)
-            output = torch.mul(normal.after, layer.scale).add_(
-                layer.shift
-            )  # addcmul takes three times as long
-        passed.values.append(
-            output.relu_() if last_activation or number < len(layers) else output
-        )
+            output = torch.mul(normal.after, layer.scale)
+            output.add_(layer.shift)  # addcmul takes three times as long
+        if last_activation or number < len(layers):
+            output = output.relu_()
+        passed.values.append(output)
         passed.normals.append(normal)
     return passed
 
@@ -226,64 +268,112 @@ def backward(
     last_activation: bool = False,
     of_input: bool = False,
 ) -> Tensor | None:
-    """From the output's gradient the parameters', put `into` the tensors of layers
-    alike, and the input's, if wanted.
+    """From the output's gradient the parameters' and the input's, if wanted.
 
-    `passed` as `forward` gives it; the last value is not looked at without
-    `last_activation`.
+    Args:
+        layers: as `forward` had them.
+        passed: as `forward` gives it; the last value is not looked at without
+            `last_activation`.
+        gradient_MBO: of the output.
+        into: layers alike, whose tensors take the parameters' gradients.
+        last_activation: as `forward` had it.
+        of_input: whether the input's gradient is wanted.
     """
-    gradient, last = gradient_MBO, len(layers) - 1
+    gradient = gradient_MBO
+    last = len(layers) - 1
     for k in reversed(range(len(layers))):
-        layer, x_MBI, normal = layers[k], passed.values[k], passed.normals[k]
+        layer = layers[k]
+        place = None if into is None else into[k]
+        normal = passed.normals[k]
         if last_activation or k < last:
-            gradient = _before_relu(gradient, passed.values[k + 1], in_place=k < last)
-        if normal is not None:
-            gradient = _before_normal(
-                layer, normal, gradient, None if into is None else into[k]
+            gradient = _before_relu(
+                gradient,
+                passed.values[k + 1],
+                in_place=k < last,
             )
-        if into is not None:
-            products(x_MBI.mT, gradient, out_MRC=into[k].weight)
-            torch.sum(gradient, dim=1, keepdim=True, out=into[k].bias)
-        if k or of_input:
+        if normal is not None:
+            gradient = _before_normal(layer, normal, gradient, place)
+        if place is not None:
+            products(
+                passed.values[k].mT,
+                gradient,
+                out_MRC=place.weight,
+            )
+            torch.sum(
+                gradient,
+                dim=1,
+                keepdim=True,
+                out=place.bias,
+            )
+        if k > 0 or of_input:
             gradient = products(gradient, layer.weight.mT)
     return gradient if of_input else None
 
 
 def _gradients_like(layer: Layer) -> Layer:
     """Memory for a layer's gradients."""
-    weight = aligned(layer.weight, *layer.weight.shape[1:])
-    others = [
-        None if tensor is None else tensor.new_empty(tensor.shape)
-        for tensor in layer[1:]
-    ]
-    return Layer(weight, *others)  # type: ignore[arg-type]
+    return Layer(
+        weight=aligned(layer.weight, *layer.weight.shape[1:]),
+        bias=layer.bias.new_empty(layer.bias.shape),
+        scale=_empty_like(layer.scale),
+        shift=_empty_like(layer.shift),
+    )
+
+
+def _empty_like(tensor: Tensor | None) -> Tensor | None:
+    return None if tensor is None else tensor.new_empty(tensor.shape)
 
 
 def _normalised(before_MBH: Tensor) -> Normal:
     units = before_MBH.shape[-1]
     if before_MBH.device.type != "cpu":
         after, mean, inverse_deviation = torch.native_layer_norm(
-            before_MBH, (units,), None, None, EPSILON
+            before_MBH,
+            (units,),
+            None,
+            None,
+            EPSILON,
         )
         return Normal(before_MBH, mean, inverse_deviation, after)
     # On a CPU torch's own kernel takes twice as long as these.
     mean = before_MBH.mean(dim=-1, keepdim=True)
     centred = before_MBH - mean
     length = torch.linalg.vector_norm(centred, dim=-1, keepdim=True)
-    inverse_deviation = length.square_().mul_(1.0 / units).add_(EPSILON).rsqrt_()
-    return Normal(before_MBH, mean, inverse_deviation, centred * inverse_deviation)
+    variance = length.square_().mul_(1.0 / units)
+    inverse_deviation = variance.add_(EPSILON).rsqrt_()
+    return Normal(
+        before=before_MBH,
+        mean=mean,
+        inverse_deviation=inverse_deviation,
+        after=centred * inverse_deviation,
+    )
 
 
 def _before_normal(
-    layer: Layer, normal: Normal, gradient_MBH: Tensor, into: Layer | None
+    layer: Layer,
+    normal: Normal,
+    gradient_MBH: Tensor,
+    into: Layer | None,
 ) -> Tensor:
     """From the gradient after scale and shift theirs and that of what was
     normalised."""
     if into is not None:
-        torch.sum(gradient_MBH * normal.after, dim=1, keepdim=True, out=into.scale)
-        torch.sum(gradient_MBH, dim=1, keepdim=True, out=into.shift)
+        of_scale = gradient_MBH * normal.after
+        torch.sum(
+            of_scale,
+            dim=1,
+            keepdim=True,
+            out=into.scale,
+        )
+        torch.sum(
+            gradient_MBH,
+            dim=1,
+            keepdim=True,
+            out=into.shift,
+        )
     assert layer.scale is not None
     scaled = gradient_MBH * layer.scale
+    before: Tensor
     before, _, _ = torch.ops.aten.native_layer_norm_backward(
         scaled,
         normal.before,
@@ -294,18 +384,17 @@ def _before_normal(
         None,
         [True, False, False],
     )
-    found: Tensor = before
-    return found
+    return before
 
 
 def _before_relu(gradient: Tensor, value: Tensor, in_place: bool) -> Tensor:
+    backwards = torch.ops.aten.threshold_backward
+    before: Tensor
     if in_place:
-        passed: Tensor = torch.ops.aten.threshold_backward.grad_input(
-            gradient, value, 0, grad_input=gradient
-        )
+        before = backwards.grad_input(gradient, value, 0, grad_input=gradient)
     else:
-        passed = torch.ops.aten.threshold_backward(gradient.contiguous(), value, 0)
-    return passed
+        before = backwards(gradient.contiguous(), value, 0)
+    return before
 
 
 def detached(parameters: Mapping[str, Tensor]) -> Parameters:
@@ -316,7 +405,7 @@ def detached(parameters: Mapping[str, Tensor]) -> Parameters:
 def take_members(
     parameters: Mapping[str, Tensor], members: Sequence[int]
 ) -> Parameters:
-    """The given members, in the given order."""
+    """These members, in this order."""
     return {name: tensor[list(members)] for name, tensor in parameters.items()}
 
 

@@ -11,6 +11,7 @@ from oer_pipeline.common.checks import MOST_ROWS, whole
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import MOST_NUMBERS, parse_numbers
 from oer_pipeline.orchestration.asked import Asked, Parameters, known_name
+from oer_pipeline.orchestration.classes import class_says
 
 Told = dict[str, Any]
 """As nodes are told a choice."""
@@ -219,8 +220,8 @@ def _learner(
     where = f"learners.{name}"
     options = _entry("learners", name, known)
     path = options.pop("class")
-    replays = _flag(where, "replays", options)
-    together = _flag(where, "together", options)
+    replays = _class_says(where, path, "replays", options)
+    together = _class_says(where, path, "together", options)
     later = options.pop("later", [])
     options.pop("tuned", None)  # which option tuning is about; grids read it
     if "tasks" in options:
@@ -237,6 +238,16 @@ def _learner(
         base=base,
     )
     return learner, later
+
+
+def _class_says(where: str, path: str, flag: str, options: Parameters) -> bool:
+    """Whether a learner's class says `replays` or `together`, which is no option."""
+    if flag in options:
+        raise ConfigurationError(
+            f"{where}.{flag} is {options[flag]!r}; leave it out, the class says"
+            f" {flag} = True where it is so ({path})"
+        )
+    return class_says(path, flag)
 
 
 def _enough(name: str, given: Any, tasks: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.common.loading import build, split
+from oer_pipeline.common.loading import build, load_class, split
 from oer_pipeline.orchestration.module_files import PACKAGE, source_tree
 
 PLACES = {
@@ -49,6 +49,26 @@ def check_own(where: str, group: str, path: str) -> None:
     if fitting[-1:] != [group]:
         place = PLACES[group]
         raise ConfigurationError(f"{wrong} is none of the {group}; they lie in {place}")
+
+
+def class_says(path: str, flag: str) -> bool:
+    """Whether a learner's class says `replays` or `together`; one of this package is
+    looked up without an import.
+
+    Raises:
+        ConfigurationError: as `load_class`, of another package's class.
+    """
+    if not own_module(path):
+        from oer_pipeline.learners.protocol import Learner
+
+        return bool(getattr(load_class(path, Learner), flag))
+    module, name = split(path)
+    tree = source_tree(module)
+    for node in ast.walk(tree) if tree is not None else ():
+        if isinstance(node, ast.ClassDef) and node.name == name:
+            lines = [ast.unparse(line) for line in node.body]
+            return f"{flag} = True" in lines
+    return False
 
 
 def check_options(parameters: Any, name: str = "") -> None:

@@ -3,15 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any
 
+from oer_pipeline.common.types import Weights
 from oer_pipeline.learners.policies import Policies
-
-if TYPE_CHECKING:
-    from torch import Tensor
-
-Weights: TypeAlias = "tuple[dict[str, Tensor], dict[str, Any]]"
-"""Tensors by name, and a header."""
 
 
 def policies_by_seed(

@@ -22,7 +22,7 @@ SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 time left rests on it."""
 DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges
-(`learners.task_training.DivergedError`)."""
+(`learners.divergence.DivergedError`)."""
 
 
 @dataclass(frozen=True)

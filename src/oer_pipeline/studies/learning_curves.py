@@ -95,9 +95,10 @@ def perform(trial: Trial) -> dict[str, Any]:
     """
     from oer_pipeline.common.loading import build
     from oer_pipeline.learners.bases.protocol import Base
+    from oer_pipeline.learners.divergence import DivergedError
     from oer_pipeline.learners.finetune import Finetune
     from oer_pipeline.learners.settings import LearnerSettings
-    from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+    from oer_pipeline.learners.task_training import TaskTraining
     from oer_pipeline.suites.diverged_returns import full_returns
     from oer_pipeline.suites.evaluation import evaluate_policies
     from oer_pipeline.suites.suite import Task

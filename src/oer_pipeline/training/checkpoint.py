@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import logging
-import sys
 import time
-from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-import torch
 from torch import Tensor
 
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.digest import digest
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks import products
 from oer_pipeline.training.module import BlockModule
+from oer_pipeline.training.recipe import recipe_of
 
 logger = logging.getLogger(__name__)
 
@@ -40,24 +36,26 @@ class Checkpoint(pl.Callback):
         every_seconds: float = 60.0,
         recipe: str | None = None,
     ) -> None:
-        self.path, self._every, self._last = path, every_seconds, time.monotonic()
-        device = training.device.type
-        made_of = _recipe(training) if recipe is None else recipe
-        self._recipe = digest({"recipe": made_of, "device": device})
+        self.path = path
+        self._every = every_seconds
+        self._last = time.monotonic()
+        known = recipe_of(training) if recipe is None else recipe
+        device = training.context.device.type
+        self._recipe = digest({"recipe": known, "device": device})
         self.update: int | None = None
         """After which update the newest checkpoint was taken."""
 
     def resume(self, module: BlockModule) -> None:
         """Put the training where its checkpoint is, if there is one."""
-        found = self._read()
-        if found is None:
+        checkpoint = self._read()
+        if checkpoint is None:
             return
-        state, history, self.update = found
-        module.task.load_state(state, self.update)
+        state, history, self.update = checkpoint
+        module.task.load_state_dict(state, self.update)
         module.restore(history)
         logger.info(
             "task %d: goes on after update %d, from %s",
-            module.task.task,
+            module.task.context.task,
             self.update,
             self.path,
         )
@@ -73,19 +71,19 @@ class Checkpoint(pl.Callback):
         from safetensors.torch import save_file
 
         columns = module.columns()
-        tensors = module.task.state() | {
-            f"history.{name}": t for name, t in columns.items()
-        }
+        tensors = module.task.state_dict()
+        for name, column in columns.items():
+            tensors[f"history.{name}"] = column
+        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
         header = {
             "recipe": self._recipe,
             "updates": str(module.task.updates),
             "history": json.dumps(list(columns)),
         }
         with atomic_path(self.path) as temporary:
-            save_file(
-                {name: t.contiguous() for name, t in tensors.items()}, temporary, header
-            )
-        self.update, self._last = module.task.updates, time.monotonic()
+            save_file(contiguous, temporary, header)
+        self.update = module.task.updates
+        self._last = time.monotonic()
 
     def remove(self) -> None:
         """The task is done."""
@@ -116,37 +114,3 @@ class Checkpoint(pl.Callback):
                 error,
             )
             return None
-
-
-def _recipe(training: TaskTraining) -> str:
-    """A hash of what makes the training what it is, taken at its start: every option,
-    the data, the starting point, the code."""
-    learner, base = training.learner, training.base
-    return digest(
-        {
-            "settings": training.settings,
-            "learner": learner,
-            "base": base,
-            "seeds": training.seeds,
-            "task": training.task,
-            "torch": torch.__version__,
-            "products": products.path(),
-            "code": _code({type(learner).__module__, type(base).__module__}),
-            "state": training.state(),
-            "given": list(training.tensors_given()),
-        }
-    )
-
-
-def _code(own: Collection[str]) -> dict[str, str]:
-    """Hashes of the source of the learners, the networks and the modules of the learner
-    and the base in force."""
-    found = {}
-    for name in sorted(sys.modules):
-        if name in own or name.startswith(
-            ("oer_pipeline.learners.", "oer_pipeline.networks.")
-        ):
-            file = sys.modules[name].__file__
-            source = Path(file).read_bytes() if file else b""
-            found[name] = hashlib.sha256(source).hexdigest()
-    return found

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytorch_lightning as pl
 
 from oer_pipeline.learners.bases.protocol import Base
+from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.settings import LearnerSettings
-from oer_pipeline.learners.task_training import DivergedError, TaskTraining
+from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.training.checkpoint import Checkpoint
 from oer_pipeline.training.hardware import Hardware
 from oer_pipeline.training.module import BlockModule
@@ -64,31 +65,39 @@ def fit(
         DivergedError: names task, seed, update and the last good checkpoint.
     """
     hardware = hardware or Hardware()
-    device = hardware.device()
     task = TaskTraining(
-        learner, settings, data, buffers, previous, seeds, device, hardware.graphs, base
+        learner,
+        settings,
+        data,
+        buffers,
+        previous,
+        seeds,
+        hardware.device(),
+        hardware.graphs,
+        base,
     )
     module = BlockModule(task)
     keeper = Checkpoint(checkpoint, task, every_seconds, recipe) if checkpoint else None
     if keeper:
         keeper.resume(module)
-    title = (
-        f"train task {task.task} ({settings.name}, seeds {', '.join(map(str, seeds))})"
-    )
-    callbacks = [
-        Progress(title, task.length, task.updates),
-        *([keeper] if keeper else []),
-    ]
+    of_seeds = ", ".join(str(seed) for seed in seeds)
+    title = f"train task {task.context.task} ({settings.name}, seeds {of_seeds})"
+    callbacks: list[pl.Callback] = [Progress(title, task.length, task.updates)]
+    if keeper:
+        callbacks.append(keeper)
+    trainer = _trainer(hardware, callbacks)
+    blocks = list(_blocks(task.updates, task.length))
     try:
-        _trainer(hardware, callbacks).fit(
-            module, train_dataloaders=list(_blocks(task.updates, task.length))
-        )
+        trainer.fit(module, train_dataloaders=blocks)
     except DivergedError as error:
         raise DivergedError(f"{error}; {_last_good(keeper)}") from error
     if keeper:
         keeper.remove()
     return Trained(
-        task.result(), _curves(module, seeds), task.parameter_count(), task.length
+        policies=task.result(),
+        curves=_curves(module, seeds),
+        parameters=task.parameter_count(),
+        updates=task.length,
     )
 
 
@@ -120,13 +129,12 @@ def _trainer(hardware: Hardware, callbacks: list[pl.Callback]) -> pl.Trainer:
 def _curves(module: BlockModule, seeds: Sequence[int]) -> Curves:
     columns = module.columns()
     updates = columns.pop("update").tolist()
-    return {
-        seed: {
-            "update": updates,
-            **{name: column[:, member].tolist() for name, column in columns.items()},
-        }
-        for member, seed in enumerate(seeds)
-    }
+    curves: Curves = {}
+    for member, seed in enumerate(seeds):
+        curves[seed] = {"update": updates}
+        for name, column in columns.items():
+            curves[seed][name] = column[:, member].tolist()
+    return curves
 
 
 def _last_good(keeper: Checkpoint | None) -> str:

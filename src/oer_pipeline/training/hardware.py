@@ -35,15 +35,15 @@ class Hardware:
         Raises:
             ConfigurationError: `gpu` is asked for and there is none.
         """
-        torch.set_num_threads(
-            1
-        )  # two OpenMP threads on two busy cores make an update many times slower
+        # two OpenMP threads on two busy cores make an update many times slower
+        torch.set_num_threads(1)
         products.path()  # says in the log which products run
-        if self.accelerator == "cpu" or (
-            self.accelerator == "auto" and not torch.cuda.is_available()
-        ):
+        if self.accelerator == "cpu":
             return torch.device("cpu")
-        if not torch.cuda.is_available():
+        is_gpu_there = torch.cuda.is_available()
+        if self.accelerator == "auto" and not is_gpu_there:
+            return torch.device("cpu")
+        if not is_gpu_there:
             raise ConfigurationError(
                 f"accelerator is {self.accelerator!r}, but torch sees no GPU; set"
                 " accelerator: cpu"

@@ -1,5 +1,8 @@
 """A task's training as a Lightning module whose training step is a whole block of
-updates."""
+updates.
+
+Shapes: M members.
+"""
 
 from __future__ import annotations
 
@@ -34,35 +37,40 @@ class BlockModule(pl.LightningModule):
     def columns(self) -> dict[str, Tensor]:
         """The history by columns: `update` (blocks,), each loss (blocks, M), NaN in a
         block that had none."""
-        missing = torch.full(
-            (len(self.task.seeds),), torch.nan, device=self.task.device
+        context = self.task.context
+        missing_M = torch.full(
+            (len(context.seeds),),
+            torch.nan,
+            device=context.device,
         )
-        names = dict.fromkeys(name for _, losses in self.history for name in losses)
-        found = {
-            n: torch.stack([losses.get(n, missing) for _, losses in self.history]).cpu()
-            for n in names
-        }
-        return {
-            "update": torch.tensor([float(update) for update, _ in self.history]),
-            **found,
-        }
+        updates = []
+        names: dict[str, None] = {}
+        for update, losses in self.history:
+            updates.append(float(update))
+            names |= dict.fromkeys(losses)
+        columns = {"update": torch.tensor(updates)}
+        for name in names:
+            column = [losses.get(name, missing_M) for _, losses in self.history]
+            columns[name] = torch.stack(column).cpu()
+        return columns
 
     def restore(self, columns: Mapping[str, Tensor]) -> None:
         """The inverse of `columns`."""
-        losses = {
-            name: column.to(self.task.device)
-            for name, column in columns.items()
-            if name != "update"
-        }
-        self.history = [
-            (int(update), {name: column[k] for name, column in losses.items()})
-            for k, update in enumerate(columns["update"].tolist())
-        ]
+        device = self.task.context.device
+        on_device = {name: column.to(device) for name, column in columns.items()}
+        updates = on_device.pop("update").tolist()
+        self.history = []
+        for block, update in enumerate(updates):
+            losses = {name: column[block] for name, column in on_device.items()}
+            self.history.append((int(update), losses))
 
     def configure_optimizers(self) -> None:
         """None: optimisation is the task's."""
 
     def transfer_batch_to_device(
-        self, batch: Any, device: Any, dataloader_idx: int
+        self,
+        batch: Any,
+        device: Any,
+        dataloader_idx: int,
     ) -> Any:
         return batch

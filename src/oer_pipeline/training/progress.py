@@ -16,20 +16,24 @@ class Progress(pl.Callback):
     before."""
 
     def __init__(
-        self, title: str, updates: int, done: int = 0, every_seconds: float = 10.0
+        self,
+        title: str,
+        updates: int,
+        done: int = 0,
+        every_seconds: float = 10.0,
     ) -> None:
-        self._title, self._updates, self._first, self._every = (
-            title,
-            updates,
-            done,
-            every_seconds,
-        )
-        self._started = self._last = time.monotonic()
+        self._title = title
+        self._updates = updates
+        self._first = done
+        self._every = every_seconds
+        self._started = time.monotonic()
+        self._last = self._started
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
     ) -> None:
-        now, done = time.monotonic(), pl_module.task.updates
+        now = time.monotonic()
+        done = pl_module.task.updates
         if now - self._last < self._every and done < self._updates:
             return
         self._last = now

@@ -3,16 +3,12 @@ start."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from torch import Tensor
 
+from oer_pipeline.learners.actor_critic import cloning_loss
 from oer_pipeline.learners.bases.protocol import Base
-from oer_pipeline.learners.protocol import Step
-from oer_pipeline.learners.td3bc import cloning_loss
-
-if TYPE_CHECKING:
-    from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.view import BaseView, Losses
 
 
 class BehaviourCloning(Base):
@@ -21,10 +17,10 @@ class BehaviourCloning(Base):
     needs_rewards = False
 
     def losses(
-        self, training: TaskTraining, step: Step, action_FBA: Tensor
-    ) -> dict[str, Tensor]:
-        return {
-            "behaviour": training.per_member(
-                cloning_loss(action_FBA, step.batch.action)
-            )
-        }
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
+        behaviour = cloning_loss(action_FBA, step.batch.action)
+        return {"behaviour": training.per_member(behaviour)}

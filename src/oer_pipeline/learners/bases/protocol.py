@@ -2,27 +2,23 @@
 descends, and what targets are.
 
 Shapes: M members, F = J M folded members (J tasks learned at once, 1 but for
-multitask), B batch, D observation, A action, N rows of D_n, K minibatches between two
-moves of the targets.
+multitask), B batch, A action, N rows of D_n, C further columns, K minibatches between
+two moves of the targets.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 import numpy as np
 from torch import Tensor
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.learners.batches import Batch
-from oer_pipeline.learners.protocol import Step
+from oer_pipeline.learners.batches import Batch, Step
 from oer_pipeline.learners.settings import LearnerSettings
+from oer_pipeline.learners.view import BaseView, Losses
 from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.trajectories.table import Trajectories
-
-if TYPE_CHECKING:
-    from oer_pipeline.learners.task_training import TaskTraining
 
 
 class Base:
@@ -30,9 +26,9 @@ class Base:
     are `__init__`'s arguments.
 
     Every training has twin critics and their targets (`training.critic`,
-    `training.target_critic`) and a target policy (`training.target_policy`): selectors
-    ask the critics, whatever the base. Methods do tensor work only, the same in every
-    update, and change in place what they keep: updates are captured once and replayed.
+    `training.target_critic`) and a target policy: selectors ask the critics, whatever
+    the base. Methods do tensor work only, the same in every update, and change in place
+    what they keep: updates are captured once and replayed.
     """
 
     needs_rewards: bool = True
@@ -51,27 +47,36 @@ class Base:
         `Batch.further`."""
         return np.zeros((len(data), 0), np.float32)
 
-    def start(self, training: TaskTraining) -> None:
+    def start(self, training: BaseView) -> None:
         """At the task's start, once policies and critics are there."""
 
     def targets(
-        self, training: TaskTraining, together: Batch, noise_KFBA: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        noise_KFBA: Tensor,
     ) -> Sequence[Tensor | None]:
-        """Of each of K minibatches, which lie one after another, what its update of the
-        values takes from targets."""
+        """Of each of K minibatches, which lie one after another in `batches`, what its
+        update of the values takes from targets, (F, B)."""
         return [None] * len(noise_KFBA)
 
     def update_values(
-        self, training: TaskTraining, batch: Batch, target: Tensor | None
-    ) -> dict[str, Tensor]:
+        self,
+        training: BaseView,
+        batch: Batch,
+        target_FB: Tensor | None,
+    ) -> Losses:
         """One update of critics and whatever else has values; its named losses (M,)."""
         return {}
 
     def losses(
-        self, training: TaskTraining, step: Step, action_FBA: Tensor
-    ) -> dict[str, Tensor]:
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
         """What the policy that learns descends with its actions on the batch: named
-        losses (M,)."""
+        losses (M,); what depends on no network is a curve."""
         raise NotImplementedError
 
     def running(self) -> dict[str, Tensor]:

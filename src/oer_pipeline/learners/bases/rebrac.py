@@ -1,12 +1,10 @@
 """ReBRAC (Tarasov et al. 2023, "Revisiting the Minimalist Approach to Offline
 Reinforcement Learning").
 
-Shapes: M members, F folded members, B batch, A action, N rows of D_n, K minibatches.
+Shapes: F folded members, B batch, A action, N rows of D_n, K minibatches.
 """
 
 from __future__ import annotations
-
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,14 +12,11 @@ from torch import Tensor
 
 from oer_pipeline.common.checks import at_least
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.learners.actor_critic import cloning_loss, least_value, value_loss
 from oer_pipeline.learners.bases.td3bc import TD3BC
-from oer_pipeline.learners.batches import Batch
-from oer_pipeline.learners.protocol import Step
-from oer_pipeline.learners.td3bc import cloning_loss, least_value, value_loss
+from oer_pipeline.learners.batches import Batch, Step
+from oer_pipeline.learners.view import BaseView, Losses
 from oer_pipeline.trajectories.table import Trajectories
-
-if TYPE_CHECKING:
-    from oer_pipeline.learners.task_training import TaskTraining
 
 
 class ReBRAC(TD3BC):
@@ -40,38 +35,44 @@ class ReBRAC(TD3BC):
     def __init__(self, actor_weight: float = 0.1, critic_weight: float = 0.01) -> None:
         at_least("rebrac: actor_weight", actor_weight, 0.0)
         at_least("rebrac: critic_weight", critic_weight, 0.0)
-        self._actor_weight, self._critic_weight = actor_weight, critic_weight
+        self._actor_weight = actor_weight
+        self._critic_weight = critic_weight
 
     def further_columns(self, data: Trajectories) -> FloatArray:
         """The next row's action and whether there is one, (N, A + 1)."""
         has_next = np.zeros(len(data), np.bool_)
         has_next[:-1] = data.episode[:-1] == data.episode[1:]
         next_action = np.roll(data.action, -1, axis=0)
-        return np.concatenate(
-            (next_action, has_next[:, None]), axis=1, dtype=np.float32
-        )
+        columns = (next_action, has_next[:, None])
+        return np.concatenate(columns, axis=1, dtype=np.float32)
 
     def next_value(
-        self, training: TaskTraining, together: Batch, next_action: Tensor
+        self,
+        training: BaseView,
+        batches: Batch,
+        next_action: Tensor,
     ) -> Tensor:
         actions = next_action.shape[-1]
-        of_data, has_next = torch.split(together.further, [actions, 1], dim=-1)
-        distance = (next_action - of_data).square().sum(dim=-1) * has_next.squeeze(-1)
-        return (
-            super().next_value(training, together, next_action)
-            - self._critic_weight * distance
-        )
+        of_data, has_next = torch.split(batches.further, [actions, 1], dim=-1)
+        distance = (next_action - of_data).square().sum(dim=-1)
+        penalty = self._critic_weight * (distance * has_next.squeeze(-1))
+        return super().next_value(training, batches, next_action) - penalty
 
     def losses(
-        self, training: TaskTraining, step: Step, action_FBA: Tensor
-    ) -> dict[str, Tensor]:
-        entering = torch.cat((step.batch.observation, action_FBA), dim=-1)
-        loss, mean = value_loss(least_value(training.critic.constants, entering), 1.0)
-        training.watched["q"] = training.per_member(mean)
+        self,
+        training: BaseView,
+        step: Step,
+        action_FBA: Tensor,
+    ) -> Losses:
+        batch = step.batch
+        entering = torch.cat((batch.observation, action_FBA), dim=-1)
+        value = least_value(training.critic.constants, entering)
+        loss, mean = value_loss(value, 1.0)
         # The paper's distance is a sum over action dimensions, a mean over the batch.
-        distance = cloning_loss(action_FBA, step.batch.action) * action_FBA.shape[-1]
+        distance = cloning_loss(action_FBA, batch.action) * action_FBA.shape[-1]
         behaviour = self._actor_weight * distance
         return {
             "behaviour": training.per_member(behaviour),
             "value": training.per_member(loss),
+            "q": training.per_member(mean),
         }

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import pandas as pd
 
-    from oer_pipeline.pipelines.weights import Weights
+    from oer_pipeline.common.types import Weights
     from oer_pipeline.trajectories.buffer import ReplayBuffer
     from oer_pipeline.trajectories.table import Trajectories
 

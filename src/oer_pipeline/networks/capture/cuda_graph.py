@@ -1,9 +1,4 @@
-"""Work captured once and replayed: as a CUDA graph on a GPU, as a tape of kernels on a
-CPU.
-
-The work has to depend on tensors alone, to change them in place and to leave its
-results in tensors; a replay reads and writes the same memory.
-"""
+"""Work as a CUDA graph: one launch instead of some hundred kernels."""
 
 from __future__ import annotations
 
@@ -14,44 +9,21 @@ from typing import TypeVar
 
 import torch
 
-from oer_pipeline.networks.tape import NotTapeableError, taped
+from oer_pipeline.networks.capture.errors import NotReplayableError
 
 WARM_UP = 3
-"""How often the work is performed before a CUDA graph's capture: CUDA's libraries
-prepare themselves meanwhile."""
+"""How often the work is performed before the capture: CUDA's libraries prepare
+themselves meanwhile."""
 
 Result = TypeVar("Result")
 Work = Callable[[], Result]
-
-
-def captured(work: Work[Result], device: torch.device) -> Work[Result]:
-    """A replay of `work`, which leaves its results in the same tensors each time.
-
-    Capturing performs the work, once on a CPU and `WARM_UP` times on a GPU: whoever
-    minds that puts state back.
-
-    Raises:
-        NotTapeableError: the work does what a replay cannot repeat.
-    """
-    return cuda_capture(work) if device.type == "cuda" else tape_capture(work)
-
-
-def tape_capture(work: Work[Result]) -> Work[Result]:
-    """`work` as a tape of kernels; performs it once.
-
-    Raises:
-        NotTapeableError: see `Tape`.
-    """
-    replay = taped(work)
-    replay()
-    return replay
 
 
 def cuda_capture(work: Work[Result]) -> Work[Result]:
     """`work` as a CUDA graph; performs it `WARM_UP` times.
 
     Raises:
-        NotTapeableError: the work waits for the device. It shows in the last warm-up,
+        NotReplayableError: the work waits for the device. It shows in the last warm-up,
             while nothing is captured yet: a capture that fails leaves its stream
             unusable.
     """
@@ -81,7 +53,7 @@ def cuda_capture(work: Work[Result]) -> Work[Result]:
 
 @contextmanager
 def _waiting_refused() -> Iterator[None]:
-    """A context in which work that waits for the device raises NotTapeableError."""
+    """A context in which work that waits for the device raises NotReplayableError."""
     before = torch.cuda.get_sync_debug_mode()
     torch.cuda.set_sync_debug_mode("error")
     try:
@@ -89,6 +61,6 @@ def _waiting_refused() -> Iterator[None]:
     except RuntimeError as error:
         if "synchroniz" not in str(error):
             raise
-        raise NotTapeableError(f"the work waits for the device ({error})") from error
+        raise NotReplayableError(f"the work waits for the device ({error})") from error
     finally:
         torch.cuda.set_sync_debug_mode(before)

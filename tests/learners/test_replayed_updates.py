@@ -13,15 +13,15 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common.errors import OERError
-from oer_pipeline.learners.batches import Draws
+from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
-from oer_pipeline.learners.graphs import Graph, Work
-from oer_pipeline.learners.protocol import Step
+from oer_pipeline.learners.replayed_updates import Work
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.networks import tape
-from oer_pipeline.networks.capture import tape_capture
+from oer_pipeline.learners.view import LearnerView
+from oer_pipeline.networks.capture import tape
+from oer_pipeline.networks.capture.replay import captured
 
 SEEDS = (0, 1, 7)
 LENGTHS = (3, 1, 10, 2, 13)  # blocks start and end inside a period
@@ -31,16 +31,14 @@ class AtOnce(tape.Tape):
     """Answers yes where the program asks for a value: for a loop that goes on to its
     end on a GPU."""
 
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
-        if func is torch.ops.aten._local_scalar_dense.default:
+    def record(self, kernel: Any, args: Any, kwargs: Any) -> Any:
+        if kernel is torch.ops.aten._local_scalar_dense.default:
             return True
-        return super().__torch_dispatch__(func, types, args, kwargs)
+        return super().record(kernel, args, kwargs)
 
 
 def graphed(training: TaskTraining) -> TaskTraining:
-    training._graph = Graph(training)
+    training.replay_updates()
     return training
 
 
@@ -53,7 +51,7 @@ def compare(eager: TaskTraining, other: TaskTraining, lengths: Sequence[int]) ->
             name for name, loss in wanted.items() if not loss.equal(found[name])
         ] == []
         assert eager.updates == other.updates
-        state, again = eager.state(), other.state()
+        state, again = eager.state_dict(), other.state_dict()
         assert [
             name for name, tensor in state.items() if not tensor.equal(again[name])
         ] == []
@@ -74,8 +72,8 @@ def test_a_replayed_period_is_the_eager_one(
         tasks.learner(kind, 3, SEEDS, None, previous, **options) for _ in range(2)
     )
     compare(eager, graphed(other), LENGTHS)
-    assert other._graph is not None
-    assert other._graph._captured is not None
+    assert other.replayed is not None
+    assert other.replayed.replays
     kept, again = eager.result().tensors(), other.result().tensors()
     assert [
         name for name, tensor in kept.items() if not tensor.equal(again[name])
@@ -126,14 +124,14 @@ def test_whole_periods_are_replayed_and_nothing_else(tasks: Any) -> None:
     training = tasks.learner(Finetune, settings=replace(tasks.settings, policy_delay=3))
     replayed = []
 
-    def capture(work: Work) -> Work:
+    def capture(work: Work, *_: Any) -> Work:
         def noting() -> list[dict[str, Tensor]]:
             replayed.append(training.updates)
             return work()
 
         return noting
 
-    training._graph = Graph(training, capture)
+    training.replay_updates(capture)
     for length in (2, 5, 7):  # updates 1 to 2, 3 to 7, 8 to 14
         training.block(length)
     assert replayed == [3, 3, 9]  # the first time to compare it with the eager period
@@ -152,22 +150,22 @@ def test_losses_hold_until_the_next_are_asked_for(tasks: Any) -> None:
 def test_draws_are_read_from_the_graphs_own_memory(tasks: Any) -> None:
     training = tasks.learner(DualBehaviourCloning, 2)
     draws = [
-        Draws.of(2, 16, training.tables, training._replay, training._generators),
-        Draws.of(2, 16, training.tables, training._replay, training._generators),
+        training.draw(2),
+        training.draw(2),
     ]
     kept = [d.clone() for d in draws]
-    graph = Graph(training)
+    graphed(training)
     for d in draws:
-        list(graph.perform(d))
+        list(training.replayed.perform(d))
     for d, wanted in zip(draws, kept, strict=True):
-        assert d.index.equal(wanted.index)
+        assert d.rows.equal(wanted.rows)
         assert d.noise.equal(wanted.noise)
-        assert d.replay is not None
-        assert d.replay.equal(wanted.replay)
+        assert d.replay_rows is not None
+        assert d.replay_rows.equal(wanted.replay_rows)
 
 
 class Scheduled(Finetune):
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         weight = 0.5 if training.updates > training.settings.updates // 2 else 1.0
         return {
             name: loss * weight for name, loss in super().losses(training, step).items()
@@ -177,8 +175,8 @@ class Scheduled(Finetune):
 def test_a_learner_that_asks_for_the_updates_number_runs_eagerly(tasks: Any) -> None:
     eager, other = (tasks.learner(Scheduled) for _ in range(2))
     compare(eager, graphed(other), LENGTHS)
-    assert other._graph is not None
-    assert other._graph._captured is None
+    assert other.replayed is not None
+    assert not other.replayed.replays
 
 
 def test_what_a_tape_cannot_hold_runs_eagerly(tasks: Any) -> None:
@@ -186,15 +184,15 @@ def test_what_a_tape_cannot_hold_runs_eagerly(tasks: Any) -> None:
     previous = tasks.before(GEM, 3, SEEDS, tasks.settings)
     eager, other = (tasks.learner(GEM, 3, SEEDS, None, previous) for _ in range(2))
     compare(eager, graphed(other), LENGTHS)
-    assert other._graph is not None
-    assert other._graph._captured is None
+    assert other.replayed is not None
+    assert not other.replayed.replays
 
 
 class Counting(Finetune):
     def __init__(self) -> None:
         self.count = 0
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         self.count += 1
         return {
             name: loss * self.count
@@ -206,7 +204,7 @@ class Rebinding(Finetune):
     def __init__(self) -> None:
         self.sum = torch.zeros(())
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         self.sum = self.sum + 1.0
         return super().losses(training, step) | {
             "sum": self.sum.expand(len(training.seeds))
@@ -217,7 +215,7 @@ class CountingAndAsking(Counting):
     """Runs eagerly, where its count would be right but for the recording that was given
     up."""
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         losses = super().losses(training, step)
         assert losses["behaviour"].sum().item() >= 0.0
         return losses
@@ -226,7 +224,7 @@ class CountingAndAsking(Counting):
 class Remembering(Finetune):
     """Makes a constant of a value, without a kernel."""
 
-    def losses(self, training: TaskTraining, step: Step) -> dict[str, Tensor]:
+    def losses(self, training: LearnerView, step: Step) -> dict[str, Tensor]:
         losses = super().losses(training, step)
         return losses | {
             "largest": losses["behaviour"] * 0.0 + _without_asking(losses["behaviour"])
@@ -255,8 +253,10 @@ def as_on_a_gpu(
     """With a capture that is held against eager updates as a CUDA graph is; each replay
     does something `further`."""
 
-    def capture(work: Work) -> Work:
-        replay = tape_capture(work)
+    def capture(work: Work, *how: Any) -> Work | None:
+        replay = captured(work, *how)
+        if replay is None:
+            return None
 
         def replay_and_more() -> list[dict[str, Tensor]]:
             losses = replay()
@@ -266,14 +266,15 @@ def as_on_a_gpu(
 
         return replay_and_more
 
-    training._graph = Graph(training, capture)
-    training._graph._exact = False
+    training.replay_updates(capture)
+    assert training.replayed is not None
+    training.replayed._exact = False
     return training
 
 
 def off_by(error: float) -> Callable[[TaskTraining], None]:
     def move(training: TaskTraining) -> None:
-        training.critic.buffer[:, 0].add_(error)
+        training.state.critic.buffer[:, 0].add_(error)
 
     return move
 

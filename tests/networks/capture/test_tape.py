@@ -8,7 +8,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from oer_pipeline.networks.tape import NotTapeableError, Tape, _memory, taped
+from oer_pipeline.networks.capture.errors import NotReplayableError
+from oer_pipeline.networks.capture.tape import Tape, _memory, taped
 
 
 def test_the_first_call_performs_the_work_once() -> None:
@@ -43,7 +44,7 @@ def test_it_refuses_what_would_not_change_when_played(
     work: Callable[[Tensor], object], message: str
 ) -> None:
     values = torch.arange(4.0)
-    with pytest.raises(NotTapeableError, match=message):
+    with pytest.raises(NotReplayableError, match=message):
         taped(lambda: work(values))()
 
 
