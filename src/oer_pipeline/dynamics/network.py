@@ -90,8 +90,9 @@ def _softplus(x: Tensor) -> Tensor:
     """log(1 + e^x) from parts whose rounding does not depend on an element's place;
     torch's own rounds tails otherwise, so that a member would differ alone and among
     others."""
-    tail = torch.exp(-x.abs())
-    return torch.relu(x) + torch.log1p(tail)
+    # relu first: the order of these two decides how their gradients are added up.
+    above = torch.relu(x)
+    return above + torch.log1p(torch.exp(-x.abs()))
 
 
 def negative_log_likelihood(
