@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
-from oer_pipeline.reports.document_blocks import rewrite
 from torch import Tensor
 
 from benchmarks.figure import describe
@@ -35,6 +34,7 @@ from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.networks.stacked import Parameters
+from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.trajectories.table import Trajectories
 
 MEMBERS = (1, 4, 16)
