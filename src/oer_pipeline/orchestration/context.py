@@ -66,6 +66,26 @@ def tuned_of(env: str | None) -> dict[str, Any]:
     return _tuned(_loader(Path.cwd(), env))
 
 
+def behaviours_of(env: str | None) -> dict[str, Any]:
+    """How behaviour policies are trained, `{family: {algorithm, settings}}`."""
+    return dict(_loader(Path.cwd(), env)["behaviours"] or {})
+
+
+def loader_of(env: str | None, runtime: Mapping[str, Any]) -> OmegaConfigLoader:
+    """Kedro's reader of the configuration of the project in the working directory.
+
+    Raises:
+        ConfigurationError: an unknown environment.
+    """
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    _check_environment(Path.cwd() / "conf", env or "local")
+    loader = _loader(Path.cwd(), env)
+    loader.runtime_params = dict(runtime)
+    return loader
+
+
 def parameters_of(text: str) -> dict[str, Any]:
     """`a=1,b.c=x` as `kedro run --params` reads it."""
     import click

@@ -2,8 +2,7 @@
 that were not collected.
 
 Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside
-the behaviours, and `python -m oer_pipeline.reports.behaviour_table` shows them beside
-the data.
+the behaviours, and `kedro behaviours --table` shows them beside the data.
 """
 
 from __future__ import annotations
@@ -58,10 +57,8 @@ def record_of(
     found = {}
     for trial in trials:
         result = results[trial.name]
-        returns, success = (
-            [values[-1] for values in result[what].values()]
-            for what in ("returns", "success")
-        )
+        returns = _last(result["returns"])
+        success = _last(result["success"])
         task = str(trial.place["parameters"]["env_name"])
         found[task] = {
             "return": sum(returns) / len(returns),
@@ -70,6 +67,11 @@ def record_of(
             "updates": UPDATES,
         }
     return found
+
+
+def _last(values: Mapping[str, Sequence[float]]) -> list[float]:
+    """Of each seed's values the last one."""
+    return [of_seed[-1] for of_seed in values.values()]
 
 
 def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
@@ -84,7 +86,9 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
     root = Path(data_root(None))
     with workers(jobs, scheduler) as client:
         run_all([job_of(suite, plan) for suite, plan in plans.items()], client)
-        trials = [trial for plan in plans.values() for trial in clones_of(plan, root)]
+        trials = []
+        for plan in plans.values():
+            trials += clones_of(plan, root)
         results = perform_all(
             trials, root / "08_reporting" / "learning_curves", client, say
         )

@@ -22,6 +22,7 @@ from oer_pipeline.orchestration.fingerprints import LIBRARIES, code_hash
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.processor import float32_products
 from oer_pipeline.orchestration.records import file_sha256
+from oer_pipeline.studies.places import data_file
 
 if TYPE_CHECKING:
     from oer_pipeline.common.types import FloatArray
@@ -62,13 +63,6 @@ def trials_of(
     settings = {**plan.parameters["learner"], "updates": max(points)}
     found = []
     for task in plan.tasks:
-        data = (
-            root
-            / "03_primary"
-            / plan.suite_folder
-            / plan.quality
-            / f"{task.name}.parquet"
-        )
         trial = Trial(
             suite=plan.suite.name,
             quality=plan.quality,
@@ -80,7 +74,7 @@ def trials_of(
             seeds=plan.seeds,
             episodes=plan.parameters["evaluation"]["episodes"],
             points=tuple(points),
-            data=str(data),
+            data=str(data_file(root, plan, task.name)),
         )
         found.append(trial)
     return found
@@ -107,7 +101,8 @@ def perform(trial: Trial) -> dict[str, Any]:
     device = Hardware().device()
     data = read_trajectories(Path(trial.data))
     base = build(trial.base["class"], Base, trial.base["options"])
-    settings, task = LearnerSettings(**trial.settings), Task(**trial.place)
+    settings = LearnerSettings(**trial.settings)
+    task = Task(**trial.place)
     training = TaskTraining(
         Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base
     )
@@ -146,11 +141,12 @@ def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
 def fingerprint_of(trial: Trial) -> str:
     """A hash of what makes a trial's result what it is."""
     told = {name: value for name, value in asdict(trial).items() if name != "data"}
+    libraries = {name: version(name) for name in LIBRARIES}
     recipe = {
         "trial": told,
         "data": file_sha256(Path(trial.data)),
         "code": code_hash(perform, (trial.base["class"],)),
-        "libraries": {name: version(name) for name in LIBRARIES},
+        "libraries": libraries,
         "float32 products": float32_products(),
     }
     return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
@@ -187,9 +183,8 @@ def perform_all(
         document = {"fingerprint": prints[trial.name], "result": result}
         with atomic_path(files[trial.name]) as temporary:
             temporary.write_text(json.dumps(document) + "\n")
-        last = [
-            f"{returns[-1]:.0f}" if returns else "-"
-            for returns in result["returns"].values()
-        ]
+        last = []
+        for returns in result["returns"].values():
+            last.append(f"{returns[-1]:.0f}" if returns else "-")
         tell(f"{number}/{len(missing)} {trial.name}: {', '.join(last)}")
     return {trial.name: found[trial.name] or {} for trial in trials}

@@ -19,7 +19,7 @@ POLL_SECONDS = 0.25
 TELL_SECONDS = 2.0
 LINES_SHOWN = 15
 FINAL = re.compile(r"^Error: ")
-"""How `kedro run` says that a name, value or file is wrong: trying again is no use."""
+"""How a job says that a name, value or file is wrong: trying again is no use."""
 
 
 def perform(job: Job) -> Outcome:
@@ -33,7 +33,7 @@ def perform(job: Job) -> Outcome:
     log.unlink(missing_ok=True)
     started = time.monotonic()
     worker.log_event(TOPIC, {"job": job.name, "line": "starting"})
-    process = start(job.arguments, log)
+    process = start(job, log)
     try:
         _wait(process, job, log)
     finally:
