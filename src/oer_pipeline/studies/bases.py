@@ -54,7 +54,9 @@ class Study:
     variants: Mapping[str, str]
 
     def part(
-        self, suites: Sequence[str] | None, qualities: Sequence[str] | None
+        self,
+        suites: Sequence[str] | None,
+        qualities: Sequence[str] | None,
     ) -> Study:
         """The study on some of its suites and qualities; None: on all of them.
 
@@ -85,7 +87,11 @@ class Study:
                     found[suite, quality, variant] = ",".join(filter(None, parts))
         return found
 
-    def _check_beside(self, more: str, fixed: Sequence[str]) -> None:
+    def _check_beside(
+        self,
+        more: str,
+        fixed: Sequence[str],
+    ) -> None:
         """Refuse what would be of no effect, or would make variants the same."""
         said = {"suite", "quality", "compare", *_named(",".join(fixed))}
         for told in self.variants.values():
@@ -106,7 +112,9 @@ def _named(params: str) -> set[str]:
 
 
 def _some(
-    option: str, given: Sequence[str] | None, every: tuple[str, ...]
+    option: str,
+    given: Sequence[str] | None,
+    every: tuple[str, ...],
 ) -> tuple[str, ...]:
     if given is None:
         return every
@@ -165,7 +173,11 @@ def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, floa
     return found
 
 
-def verdict(curves: Curves, variant: str, point: int) -> tuple[list[str], list[str]]:
+def verdict(
+    curves: Curves,
+    variant: str,
+    point: int,
+) -> tuple[list[str], list[str]]:
     """Where a variant is below `bc` beyond noise, and where it is above it, by
     intervals paired by seed."""
     below = []
@@ -198,7 +210,11 @@ def chosen(curves: Curves, point: int) -> str | None:
     return None
 
 
-def table(curves: Curves, data_means: Means, point: int) -> str:
+def table(
+    curves: Curves,
+    data_means: Means,
+    point: int,
+) -> str:
     """Markdown: a row per suite and quality, the data beside every variant's return
     after `point` updates."""
     variants = list(dict.fromkeys(variant for _, _, variant in curves))
@@ -257,7 +273,14 @@ def jobs_of(
         given = ",".join(filter(None, parts))
         plan = of_suite[suite]
         collect = ("--pipelines=collection", *options, f"--params={given}")
-        jobs.append(Job(f"data_{suite}", collect, (), 4 * data_seconds(plan)))
+        jobs.append(
+            Job(
+                f"data_{suite}",
+                collect,
+                (),
+                4 * data_seconds(plan),
+            )
+        )
         for quality in study.qualities:
             ingest = (
                 "--pipelines=ingestion",
@@ -265,12 +288,21 @@ def jobs_of(
                 f"--params={given},quality={quality}",
             )
             jobs.append(
-                Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0)
+                Job(
+                    f"data_{suite}_{quality}",
+                    ingest,
+                    (f"data_{suite}",),
+                    15.0,
+                )
             )
     return jobs
 
 
-def conclusion(study: Study, curves: Curves, point: int) -> str:
+def conclusion(
+    study: Study,
+    curves: Curves,
+    point: int,
+) -> str:
     """What each variant's comparison with `bc` says, and the alpha that the rule
     takes."""
     title = f"after {point:,} updates"
@@ -291,7 +323,12 @@ def conclusion(study: Study, curves: Curves, point: int) -> str:
     return "\n".join(lines)
 
 
-def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[str]:
+def still_rising(
+    curves: Curves,
+    variant: str,
+    point: int,
+    last: int,
+) -> list[str]:
     """Suite and quality where a variant gains beyond its interval, paired by seed, by
     training on from `point` to `last` updates."""
     found = []
@@ -305,7 +342,11 @@ def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[st
     return found
 
 
-def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
+def convergence(
+    curves: Curves,
+    variant: str,
+    points: Sequence[int],
+) -> str:
     """Markdown: a variant's return after every number of updates, and where it still
     rises."""
     titles = [f"{variant}: suite, quality", *(f"{point:,}" for point in points)]
@@ -320,7 +361,14 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
         rows.append(row)
     text = markdown(titles, rows)
     for point in points[:-1]:
-        rising = "; ".join(still_rising(curves, variant, point, points[-1]))
+        rising = "; ".join(
+            still_rising(
+                curves,
+                variant,
+                point,
+                points[-1],
+            )
+        )
         text += (
             f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
         )
@@ -328,7 +376,12 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
     return text
 
 
-def picture(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> bytes:
+def picture(
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+) -> bytes:
     """The study's curves as PNG, a row per suite and a column per quality."""
     panels = []
     for suite in study.suites:
@@ -374,7 +427,12 @@ def parse_points(given: str) -> list[int]:
             raise ConfigurationError(
                 f"--points is {given!r}; it takes numbers such as 1000+4000"
             )
-        whole("--points: a number of updates", int(part), 1, MOST_UPDATES)
+        whole(
+            "--points: a number of updates",
+            int(part),
+            1,
+            MOST_UPDATES,
+        )
         points.add(int(part))
     return sorted(points)
 
@@ -413,29 +471,59 @@ def run_study(
     runs = study.runs(params)
     plans = dict(zip(runs, plans_of(list(runs.values()), env), strict=True))
     root = Path(data_root(env))
-    data_jobs = jobs_of(study, plans, params, [f"--env={env}"] if env else [])
+    data_jobs = jobs_of(
+        study,
+        plans,
+        params,
+        [f"--env={env}"] if env else [],
+    )
     with workers(jobs, scheduler) as client:
         run_all(data_jobs, client)
         trials = {
-            key: trials_of(plan, key[2], root, updates) for key, plan in plans.items()
+            key: trials_of(
+                plan,
+                key[2],
+                root,
+                updates,
+            )
+            for key, plan in plans.items()
         }
         every: list[Trial] = []
         for of_plan in trials.values():
             every += of_plan
         found = perform_all(
-            every, root / "08_reporting" / "learning_curves", client, say
+            every,
+            root / "08_reporting" / "learning_curves",
+            client,
+            say,
         )
     curves = {}
     for key, of_plan in trials.items():
         curves[key] = [found[trial.name] for trial in of_plan]
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
-    text = report(study, curves, means, updates)
+    text = report(
+        study,
+        curves,
+        means,
+        updates,
+    )
     if not params and env is None:
-        publish(study, curves, means, updates, text)
+        publish(
+            study,
+            curves,
+            means,
+            updates,
+            text,
+        )
     return text
 
 
-def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> str:
+def report(
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+) -> str:
     """The study's block of the page: tables of the last point, then what follows from
     them."""
     last = points[-1]
@@ -452,11 +540,20 @@ def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) ->
 
 
 def publish(
-    study: Study, curves: Curves, means: Means, points: Sequence[int], text: str
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+    text: str,
 ) -> None:
     """Write the page's block, its figure, and the numbers that both are made of."""
     written = {
-        PICTURES / _picture_name(study): picture(study, curves, means, points),
+        PICTURES / _picture_name(study): picture(
+            study,
+            curves,
+            means,
+            points,
+        ),
         RESULTS / f"base_learners_{study.block}.csv": record(curves, means).encode(),
     }
     for path, content in written.items():

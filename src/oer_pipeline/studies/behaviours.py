@@ -41,14 +41,23 @@ def suites_of(names: Sequence[str], env: str | None = None) -> list[Suite]:
     return found
 
 
-def task_of(suite: str, number: int, env: str | None = None) -> Task:
+def task_of(
+    suite: str,
+    number: int,
+    env: str | None = None,
+) -> Task:
     """A suite's task by its number, from 1.
 
     Raises:
         ConfigurationError: an unknown suite, or a number that it has no task for.
     """
     [found] = suites_of([suite], env)
-    whole(f"task of suite {suite}", number, 1, len(found.tasks))
+    whole(
+        f"task of suite {suite}",
+        number,
+        1,
+        len(found.tasks),
+    )
     return found.tasks[number - 1]
 
 
@@ -90,7 +99,11 @@ def train_behaviours(
     return str(folder)
 
 
-def _job(task: Task, folder: Path, env: str | None) -> Job:
+def _job(
+    task: Task,
+    folder: Path,
+    env: str | None,
+) -> Job:
     path = folder / behaviour_name(task.family, task.key)
     return Job(
         f"behaviours_{task.family}_{task.key}".replace("/", "_"),
@@ -101,7 +114,12 @@ def _job(task: Task, folder: Path, env: str | None) -> Job:
     )
 
 
-def train_one(suite: str, number: str, folder: str, env: str) -> None:
+def train_one(
+    suite: str,
+    number: str,
+    folder: str,
+    env: str,
+) -> None:
     """Train a task's behaviour policies and write their file: what a job calls.
 
     Raises:

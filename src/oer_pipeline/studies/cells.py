@@ -69,7 +69,11 @@ class Cells:
         return None if changed or self.grid.page is None else Path(self.grid.page)
 
 
-def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
+def cells_of(
+    grid: Grid,
+    params: str,
+    env: str | None,
+) -> Cells:
     """The grid's cells with a user's `params` (as `kedro run --params` takes them)
     beside what the grid says.
 
@@ -93,11 +97,27 @@ def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
                 " one out"
             )
         taken[place] = name
-        found.append(Cell(name, combination, told, plan))
-    return Cells(grid, tuple(found), env, params)
+        found.append(
+            Cell(
+                name,
+                combination,
+                told,
+                plan,
+            )
+        )
+    return Cells(
+        grid,
+        tuple(found),
+        env,
+        params,
+    )
 
 
-def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
+def _check_beside(
+    grid: Grid,
+    combination: Combination,
+    params: str,
+) -> None:
     """Refuse what would be of no effect, because the grid says it."""
     by_grid = {"suite", "quality", "method", "compare", *combination.parameters}
     for part in params.split(","):
@@ -110,7 +130,11 @@ def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
             )
 
 
-def _named(grid: Grid, combination: Combination, what: str) -> str:
+def _named(
+    grid: Grid,
+    combination: Combination,
+    what: str,
+) -> str:
     """`what`, a method or a comparison, with all that tells it from the grid's others:
     `ant_dir-medium-oer-size=30`."""
     parts = []
@@ -221,7 +245,14 @@ class _Jobs:
         )
         name = f"data_{plan.suite_folder}_{plan.quality}"
         place = ("data", plan.suite_folder, plan.quality)
-        return self.add(name, "ingestion", cell.params, (raw,), 15.0, place)
+        return self.add(
+            name,
+            "ingestion",
+            cell.params,
+            (raw,),
+            15.0,
+            place,
+        )
 
     def models(self, cell: Cell) -> str:
         """The transition models of the cell's data."""
@@ -229,7 +260,14 @@ class _Jobs:
         seconds = 15.0 + 45.0 * len(cell.plan.tasks)
         place = ("dynamics", *cell.data)
         waits = (self.data_set(cell),)
-        return self.add(name, "dynamics", cell.params, waits, seconds, place)
+        return self.add(
+            name,
+            "dynamics",
+            cell.params,
+            waits,
+            seconds,
+            place,
+        )
 
     def comparison(self, compared: Sequence[Cell]) -> None:
         """The page that compares cells of the same data."""
@@ -237,7 +275,14 @@ class _Jobs:
         name = _named(self._grid, compared[0].combination, "comparison")
         cells = "+".join(cell.plan.cell for cell in compared)
         place = ("comparison", *compared[0].data, cells)
-        self.add(name, "comparison", compared_params(compared), names, 10.0, place)
+        self.add(
+            name,
+            "comparison",
+            compared_params(compared),
+            names,
+            10.0,
+            place,
+        )
 
 
 def _uses_no_model(cell: Cell) -> bool:

@@ -37,12 +37,22 @@ def run_of(suite: str) -> str:
 def job_of(suite: str, plan: Plan) -> Job:
     """Collection and ingestion of a suite."""
     arguments = ("--pipelines=collection,ingestion", f"--params={run_of(suite)}")
-    return Job(f"data_{suite}", arguments, (), 4 * data_seconds(plan))
+    return Job(
+        f"data_{suite}",
+        arguments,
+        (),
+        4 * data_seconds(plan),
+    )
 
 
 def clones_of(plan: Plan, root: Path) -> list[Trial]:
     """A clone of each task's data."""
-    trials = trials_of(plan, "clone", root, [UPDATES])
+    trials = trials_of(
+        plan,
+        "clone",
+        root,
+        [UPDATES],
+    )
     return [
         replace(trial, settings={**trial.settings, "hidden": HIDDEN})
         for trial in trials
@@ -90,7 +100,10 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
         for plan in plans.values():
             trials += clones_of(plan, root)
         results = perform_all(
-            trials, root / "08_reporting" / "learning_curves", client, say
+            trials,
+            root / "08_reporting" / "learning_curves",
+            client,
+            say,
         )
     with atomic_path(CLONES) as temporary:
         temporary.write_text(

@@ -15,7 +15,11 @@ BYTES_PER_WORKER = 2 * 2**30
 SECONDS_TO_ANSWER = 10.0
 
 
-def workers_of(cores: int, memory: int, gpus: int = 0) -> int:
+def workers_of(
+    cores: int,
+    memory: int,
+    gpus: int = 0,
+) -> int:
     """How many workers a machine can take: one per GPU, else one per core; no more than
     its memory holds, of `BYTES_PER_WORKER` each."""
     return max(1, min(gpus or cores, memory // BYTES_PER_WORKER))
@@ -157,6 +161,10 @@ def visible_gpus() -> list[str]:
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     found = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     return found.stdout.split() if found.returncode == 0 else []

@@ -121,7 +121,12 @@ def run_all(jobs: Sequence[Job], client: Any) -> dict[str, Outcome]:
         SystemExit: a job failed; all others that could be run are done by then.
     """
     every = SECONDS_BETWEEN_LINES if sys.stdout.isatty() else inf
-    outcomes = run(jobs, client, say, every)
+    outcomes = run(
+        jobs,
+        client,
+        say,
+        every,
+    )
     bad = []
     for outcome in outcomes.values():
         if outcome.status in (Status.FAILED, Status.SKIPPED):

@@ -26,7 +26,10 @@ Tell = Callable[[str], None]
 
 
 def run(
-    jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0
+    jobs: Sequence[Job],
+    client: Any,
+    tell: Tell,
+    every: float = 15.0,
 ) -> dict[str, Outcome]:
     """Run every job after those that it waits for; one that fails stops only these.
 
@@ -59,7 +62,12 @@ def run(
                 outcomes[outcome.name] = outcome
                 progress.ended(outcome)
                 tell(progress.end_line(outcome))
-            _submit(jobs, client, futures, outcomes)
+            _submit(
+                jobs,
+                client,
+                futures,
+                outcomes,
+            )
             if time.monotonic() - told > every:
                 told = time.monotonic()
                 for line in progress.lines():
@@ -90,7 +98,9 @@ def _check_connected(client: Any) -> None:
 
 
 def _ended(
-    jobs: Sequence[Job], futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]
+    jobs: Sequence[Job],
+    futures: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
 ) -> list[Outcome]:
     """Outcomes of jobs that have ended since, those that can't be run any more
     included."""
@@ -138,12 +148,18 @@ def _submit(
     for job in waiting[: max(0, free)]:
         key = f"{job.name}-{time.time_ns()}"
         futures[job.name] = client.submit(
-            perform, job, key=key, retries=TRIES - 1, pure=False
+            perform,
+            job,
+            key=key,
+            retries=TRIES - 1,
+            pure=False,
         )
 
 
 def _can_run(
-    job: Job, futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]
+    job: Job,
+    futures: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
 ) -> bool:
     """Whether nothing is left to wait for, and the job has not been handed out."""
     if job.name in futures or job.name in outcomes or _stopped_by(job, outcomes):

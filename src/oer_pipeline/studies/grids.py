@@ -108,7 +108,9 @@ class Combination:
 
 
 def combinations(
-    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> list[Combination]:
     """Every combination of the grid's axes, in the order of its file, methods last but
     one.
@@ -127,13 +129,28 @@ def combinations(
     for suite, quality, method in cells:
         axes = dict(grid.parameters)
         if grid.coefficient:
-            axes[_coefficient(grid, method, methods, learners)] = grid.coefficient
+            axes[
+                _coefficient(
+                    grid,
+                    method,
+                    methods,
+                    learners,
+                )
+            ] = grid.coefficient
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
             varied = {name: chosen[name] for name in axes if len(axes[name]) > 1}
             if grid.seeds is not None:
                 chosen["seeds"] = grid.seeds
-            found.append(Combination(suite, quality, method, chosen, varied))
+            found.append(
+                Combination(
+                    suite,
+                    quality,
+                    method,
+                    chosen,
+                    varied,
+                )
+            )
     if not found:
         raise ConfigurationError(
             f"grid {grid.name} is empty: no method that it could be about"
@@ -142,7 +159,9 @@ def combinations(
 
 
 def _methods(
-    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> tuple[str, ...]:
     if grid.methods == ALL:
         return tuple(methods)
@@ -162,7 +181,9 @@ def _with_coefficient(methods: Presets, learners: Mapping[str, Any]) -> list[str
 
 
 def coefficient_of(
-    method: str, methods: Presets, learners: Mapping[str, Any]
+    method: str,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
     preset fixes it."""
@@ -177,7 +198,10 @@ def coefficient_of(
 
 
 def _coefficient(
-    grid: Grid, method: str, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    method: str,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> str:
     found = coefficient_of(method, methods, learners)
     if found is None:
@@ -194,7 +218,11 @@ def text_of(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def read(name: str, conf: Path, env: str | None) -> Grid:
+def read(
+    name: str,
+    conf: Path,
+    env: str | None,
+) -> Grid:
     """The grid called `name`, of the environment's folder or else of base.
 
     Raises:
@@ -277,7 +305,11 @@ def from_config(name: str, told: Any) -> Grid:
     )
 
 
-def _names(where: str, key: str, value: Any) -> tuple[str, ...]:
+def _names(
+    where: str,
+    key: str,
+    value: Any,
+) -> tuple[str, ...]:
     """A list of different names."""
     is_list = isinstance(value, list | tuple) and len(value) > 0
     if not is_list or not all(isinstance(name, str) for name in value):

@@ -56,7 +56,10 @@ class Trial:
 
 
 def trials_of(
-    plan: Plan, variant: str, root: Path, points: Sequence[int] = POINTS
+    plan: Plan,
+    variant: str,
+    root: Path,
+    points: Sequence[int] = POINTS,
 ) -> list[Trial]:
     """A plan's tasks with its base learner, each learned by itself as the first one."""
     chosen = plan.parameters["chosen"]["learner"]["base"]
@@ -104,7 +107,15 @@ def perform(trial: Trial) -> dict[str, Any]:
     settings = LearnerSettings(**trial.settings)
     task = Task(**trial.place)
     training = TaskTraining(
-        Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base
+        Finetune(),
+        settings,
+        data.scaled(),
+        (),
+        None,
+        trial.seeds,
+        device,
+        True,
+        base,
     )
     returns: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
     success: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
@@ -119,7 +130,11 @@ def perform(trial: Trial) -> dict[str, Any]:
             break
         act = partial(_act, policies)
         [by_member] = evaluate(
-            [task], act, len(trial.seeds), trial.episodes, "evaluation"
+            [task],
+            act,
+            len(trial.seeds),
+            trial.episodes,
+            "evaluation",
         )
         for seed, episodes in zip(trial.seeds, by_member, strict=True):
             returns[str(seed)].append(float(full_returns(task, episodes).mean()))
@@ -133,7 +148,11 @@ def perform(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
+def _act(
+    policies: Policies,
+    _: Task,
+    observation: FloatArray,
+) -> FloatArray:
     """The actions (M, E, A) of policies that have learned one task, whichever it is."""
     return policies.deployed_action(1, observation)
 
@@ -162,7 +181,10 @@ def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
 
 
 def perform_all(
-    trials: Sequence[Trial], folder: Path, client: Any, tell: Callable[[str], None]
+    trials: Sequence[Trial],
+    folder: Path,
+    client: Any,
+    tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Every trial's result, on a Dask client's workers; those that `folder` has are
     kept."""
@@ -175,7 +197,14 @@ def perform_all(
     tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
     running = {}
     for number, trial in enumerate(missing):
-        running[client.submit(perform, trial, pure=False, priority=-number)] = trial
+        running[
+            client.submit(
+                perform,
+                trial,
+                pure=False,
+                priority=-number,
+            )
+        ] = trial
     for number, future in enumerate(as_completed(running), start=1):
         trial = running[future]
         result = future.result()

@@ -15,7 +15,11 @@ OUTPUT = "07_model_output"
 REPORTS = "08_reporting"
 
 
-def cell_folder(root: Path, layer: str, plan: Plan) -> Path:
+def cell_folder(
+    root: Path,
+    layer: str,
+    plan: Plan,
+) -> Path:
     """What a cell has in one of the layers above."""
     return root / layer / plan.suite_folder / plan.quality_folder / plan.cell
 
@@ -25,22 +29,38 @@ def reports_folder(root: Path, plan: Plan) -> Path:
     return root / REPORTS / plan.suite_folder / plan.quality_folder
 
 
-def data_file(root: Path, plan: Plan, task: str) -> Path:
+def data_file(
+    root: Path,
+    plan: Plan,
+    task: str,
+) -> Path:
     """A task's data set."""
     return root / PRIMARY / plan.suite_folder / plan.quality / f"{task}.parquet"
 
 
-def card(root: Path, plan: Plan, task: str) -> dict[str, Any]:
+def card(
+    root: Path,
+    plan: Plan,
+    task: str,
+) -> dict[str, Any]:
     """A task's data card."""
     return _read(data_file(root, plan, task).with_name(f"{task}_card.json"))
 
 
-def references(root: Path, plan: Plan, task: str) -> dict[str, Any]:
+def references(
+    root: Path,
+    plan: Plan,
+    task: str,
+) -> dict[str, Any]:
     """Returns on a task of the policies that its returns are normalised by."""
     return _read(root / RAW / plan.suite_folder / task / "references.json")
 
 
-def dynamics_file(root: Path, plan: Plan, task: str) -> Path:
+def dynamics_file(
+    root: Path,
+    plan: Plan,
+    task: str,
+) -> Path:
     """A task's transition model."""
     folder = root / MODELS / plan.suite_folder / plan.quality_folder
     return folder / "dynamics" / f"{task}.safetensors"

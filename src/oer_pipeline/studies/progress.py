@@ -6,6 +6,7 @@ import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from oer_pipeline.studies.jobs import Job, Outcome, Status
 
@@ -27,6 +28,27 @@ OWN_ESTIMATE = re.compile(r", [^,]* left$")
 """The end of a training's line: it speaks of this training alone, ours of the job."""
 
 
+class Heard(NamedTuple):
+    """When a line was heard, and the share of the job that was done by then."""
+
+    at: float
+    share: float
+
+
+class Stretch(NamedTuple):
+    """Some time of a job's, and the share of the job that was done in it."""
+
+    seconds: float
+    share: float
+
+
+class Ended(NamedTuple):
+    """When a job ended, and how long it took."""
+
+    at: float
+    seconds: float
+
+
 @dataclass
 class Running:
     """A job at work: how much of it is done, and when that was heard."""
@@ -36,11 +58,14 @@ class Running:
     node: int = 1
     nodes: int = 1
     share: float = 0.0
-    heard: list[tuple[float, float]] = field(default_factory=list)
-    """Times, and the share of the job that was done by then. The first is that of the
-    first node: nodes before it were kept and took no time."""
+    heard: list[Heard] = field(default_factory=list)
+    """The first is of the first node: nodes before it were kept and took no time."""
 
-    def hear(self, line: str, now: float) -> None:
+    def hear(
+        self,
+        line: str,
+        now: float,
+    ) -> None:
         """The log's newest line; a node is a share of the job, updates one of a
         node."""
         self.line = line
@@ -51,49 +76,70 @@ class Running:
             self.nodes = int(node[2])
         within = 0.0
         if updates:
-            within = int(updates[1]) / int(updates[2])
+            done = int(updates[1])
+            within = done / int(updates[2])
         if node or updates:
             self.share = (self.node - 1 + within) / self.nodes
-            self.heard.append((now, self.share))
+            self.heard.append(Heard(now, self.share))
 
-    def recent(self, now: float) -> tuple[float, float]:
-        """Seconds until now, and the share of the job that was done in them.
+    def recent(self, now: float) -> Stretch:
+        """The last `WINDOW` of the job's time, or since before the last news.
 
-        They are the last `WINDOW` of the job's time, or reach back to before the last
-        news. Time that passes without news counts, so that a job that stands still
-        gets slower and slower.
+        Time that passes without news counts, so that a job that stands still gets
+        slower and slower.
         """
         if not self.heard:
-            return now - self.started, 0.0
-        since, share = self.heard[0]
-        window = max(LEAST_WINDOW, WINDOW * (now - since))
-        for time_heard, share_then in self.heard:
-            if time_heard <= now - window and share_then < self.share:
-                since = time_heard
-                share = share_then
-        return now - since, self.share - share
+            return Stretch(
+                seconds=now - self.started,
+                share=0.0,
+            )
+        first = self.heard[0]
+        window = WINDOW * (now - first.at)
+        latest = now - max(LEAST_WINDOW, window)
+        begin = first
+        for heard in self.heard:
+            if heard.at <= latest and heard.share < self.share:
+                begin = heard
+        return Stretch(
+            seconds=now - begin.at,
+            share=self.share - begin.share,
+        )
 
-    def left(self, now: float, expected: float) -> float:
-        """Seconds until it is done, at its recent rate; `expected` is how long such a
-        job takes as a whole, for one that has hardly begun."""
-        seconds, done = self.recent(now)
-        if min(seconds, done) > 0.0 and self.share > LEAST_SHARE:
-            return seconds * (1.0 - self.share) / done
+    def left(
+        self,
+        now: float,
+        expected: float,
+    ) -> float:
+        """Seconds until it is done, at its recent rate.
+
+        Args:
+            now: the time.
+            expected: seconds that such a job takes as a whole, for one that has hardly
+                begun.
+        """
+        recent = self.recent(now)
+        if self.share > LEAST_SHARE and min(recent) > 0.0:
+            rate = recent.share / recent.seconds
+            return (1.0 - self.share) / rate
         elapsed = now - self.started
-        return max(expected - elapsed, 0.1 * max(expected, elapsed))
+        least = 0.1 * max(expected, elapsed)
+        return max(expected - elapsed, least)
 
 
 class Progress:
     """What is known of a grid's jobs; `hear` takes what workers tell, from any
     thread."""
 
-    def __init__(self, jobs: Sequence[Job], workers: int) -> None:
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        workers: int,
+    ) -> None:
         self._jobs = {job.name: job for job in jobs}
         self._workers = workers
         self._begun = time.monotonic()
         self._running: dict[str, Running] = {}
-        self._ended: dict[str, tuple[float, float]] = {}
-        """When each job ended, and how long it took."""
+        self._ended: dict[str, Ended] = {}
 
     def hear(self, event: Mapping[str, str]) -> None:
         """A job's newest line of log; `starting` begins it, also when it is tried
@@ -110,33 +156,37 @@ class Progress:
     def ended(self, outcome: Outcome) -> None:
         """A job has ended."""
         self._running.pop(outcome.name, None)
-        self._ended[outcome.name] = (time.monotonic(), outcome.seconds)
+        self._ended[outcome.name] = Ended(
+            at=time.monotonic(),
+            seconds=outcome.seconds,
+        )
 
     def first_line(self) -> str:
         """What is about to be done."""
-        workers = f"{self._workers} worker{'s' * (self._workers != 1)}"
-        return (
-            f"{len(self._jobs)} jobs, {workers}, about {minutes(self.left())}; logs in"
-            " logs/"
-        )
+        jobs = len(self._jobs)
+        workers = "1 worker" if self._workers == 1 else f"{self._workers} workers"
+        left = minutes(self.left())
+        return f"{jobs} jobs, {workers}, about {left}; logs in logs/"
 
     def end_line(self, outcome: Outcome) -> str:
         """How a job ended."""
         text = f"{outcome.status.value}: {outcome.name}"
         if outcome.status is Status.DONE:
             return f"{text} in {minutes(outcome.seconds)}"
-        reason = outcome.reason.splitlines()[-1] if outcome.reason else ""
-        return f"{text}; {reason}"
+        reasons = outcome.reason.splitlines() or [""]
+        return f"{text}; {reasons[-1]}"
 
     def lines(self) -> list[str]:
         """A line on the whole, then one per running job."""
         now = time.monotonic()
-        done = f"{len(self._ended)} of {len(self._jobs)} done"
+        jobs = len(self._jobs)
+        ended = len(self._ended)
         gone = minutes(now - self._begun)
-        lines = [f"{done}, {gone} gone, about {minutes(self.left())} left"]
+        left = minutes(self.left())
+        lines = [f"{ended} of {jobs} done, {gone} gone, about {left} left"]
         pace = self._pace(now)
         for name, job in list(self._running.items()):
-            left = minutes(job.left(now, pace * self._jobs[name].expected))
+            left = minutes(self._left_of(name, now, pace))
             said = OWN_ESTIMATE.sub("", job.line)
             lines.append(f"  {name}: {job.share:.0%}, about {left} left; {said}")
         return lines
@@ -150,37 +200,50 @@ class Progress:
         now = time.monotonic()
         pace = self._pace(now)
         left: dict[str, float] = {}
-        for name, job in self._jobs.items():
-            expected = job.expected * pace
-            if name in self._running:
-                left[name] = self._running[name].left(now, expected)
-            elif name not in self._ended:
-                left[name] = expected
-        return max(self._longest_chain(left), sum(left.values()) / self._workers)
+        for name in self._jobs:
+            if name not in self._ended:
+                left[name] = self._left_of(name, now, pace)
+        shared = sum(left.values()) / self._workers
+        return max(self._longest_chain(left), shared)
+
+    def _left_of(
+        self,
+        name: str,
+        now: float,
+        pace: float,
+    ) -> float:
+        """Seconds until a job is done, once it has begun."""
+        expected = pace * self._jobs[name].expected
+        running = self._running.get(name)
+        if running is None:
+            return expected
+        return running.left(now, expected)
 
     def _pace(self, now: float) -> float:
         """Seconds per expected second, of ended jobs and of what running ones have
         done lately."""
         took = GUESS_SECONDS
         expected = GUESS_SECONDS
-        for name, (ended, seconds) in self._ended.items():
-            weight = 0.5 ** ((now - ended) / HALF_LIFE)
-            took += weight * seconds
+        for name, ended in self._ended.items():
+            age = now - ended.at
+            weight = 0.5 ** (age / HALF_LIFE)
+            took += weight * ended.seconds
             expected += weight * self._jobs[name].expected
         for name, job in list(self._running.items()):
-            seconds, done = job.recent(now)
-            if done > LEAST_SHARE:
-                took += seconds
-                expected += done * self._jobs[name].expected
+            recent = job.recent(now)
+            if recent.share > LEAST_SHARE:
+                took += recent.seconds
+                expected += recent.share * self._jobs[name].expected
         return took / expected
 
     def _longest_chain(self, left: Mapping[str, float]) -> float:
+        """Seconds that the jobs take that have to wait for one another."""
         ends: dict[str, float] = {}
-        for name, job in self._jobs.items():
-            if name not in left:
-                continue
-            before = [ends.get(other, 0.0) for other in job.after]
-            ends[name] = left[name] + max(before, default=0.0)
+        for name, own in left.items():
+            begins = 0.0
+            for other in self._jobs[name].after:
+                begins = max(begins, ends.get(other, 0.0))
+            ends[name] = begins + own
         return max(ends.values(), default=0.0)
 
 

@@ -127,7 +127,11 @@ def megabytes(size: int) -> str:
     return f"{size / 1e6:,.1f} MB"
 
 
-def _cells(root: Path, env: str | None, configured: Configuration) -> Iterator[Waste]:
+def _cells(
+    root: Path,
+    env: str | None,
+    configured: Configuration,
+) -> Iterator[Waste]:
     """Folders that the configuration names no more, and stale files in the others."""
     told = _told_by_grids(env)
     for place, folders in _places(root).items():
@@ -146,7 +150,13 @@ def _cells(root: Path, env: str | None, configured: Configuration) -> Iterator[W
         params = told.get(place) or params_of(place, configured)
         seeds = _seeds(folders)
         if params is not None and seeds:
-            files = _stale_files(folders, STAGES, env, params, seeds)
+            files = _stale_files(
+                folders,
+                STAGES,
+                env,
+                params,
+                seeds,
+            )
             yield from _made_otherwise(place.path, files)
 
 
@@ -210,18 +220,31 @@ def _made_otherwise(what: str, files: Sequence[Path]) -> list[Waste]:
     return [Waste(what, f"{len(different)} files {MADE_OTHERWISE}", different)]
 
 
-def _models(root: Path, env: str | None, configured: Configuration) -> Iterator[Waste]:
+def _models(
+    root: Path,
+    env: str | None,
+    configured: Configuration,
+) -> Iterator[Waste]:
     """Stale transition models."""
     method = next(iter(configured.methods))
     for folder in sorted((root / MODELS).glob("*/*/dynamics")):
         quality, suite = folder.parent.name, folder.parents[1].name
         params = params_of(Place(suite, quality, method), configured)
         if params is not None:
-            files = _stale_files([folder], ("dynamics",), env, params)
+            files = _stale_files(
+                [folder],
+                ("dynamics",),
+                env,
+                params,
+            )
             yield from _made_otherwise(f"{suite}/{quality}/dynamics", files)
 
 
-def _data(root: Path, env: str | None, configured: Configuration) -> Iterator[Waste]:
+def _data(
+    root: Path,
+    env: str | None,
+    configured: Configuration,
+) -> Iterator[Waste]:
     """Raw and primary data of suites that are no more, and stale ones."""
     method = next(iter(configured.methods))
     for layer, stage in ((RAW, "collection"), (PRIMARY, "ingestion")):
@@ -238,7 +261,12 @@ def _data(root: Path, env: str | None, configured: Configuration) -> Iterator[Wa
                 place = Place(folder.name, quality, method)
                 params = params_of(place, configured)
                 if params is not None:
-                    files += _stale_files([folder], (stage,), env, params)
+                    files += _stale_files(
+                        [folder],
+                        (stage,),
+                        env,
+                        params,
+                    )
             yield from _made_otherwise(what, files)
 
 

@@ -61,9 +61,21 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
             data = read_trajectories(data_file(root, plan, task.name))
             visits = _visits(plan, root, task.name)
             begin = (title, str(task.index))
-            found = _of_task(plan, task, data, visits, judged[task.name])
+            found = _of_task(
+                plan,
+                task,
+                data,
+                visits,
+                judged[task.name],
+            )
             rows.append((*begin, *found))
-            by_quarter = _followed(plan, data.scaled(), visits, root, task.name)
+            by_quarter = _followed(
+                plan,
+                data.scaled(),
+                visits,
+                root,
+                task.name,
+            )
             followed.append((*begin, *by_quarter))
         parts.append(f"### {title}\n")
         for key, direction in DIRECTIONS.items():
@@ -81,7 +93,11 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
     return "\n".join([markdown(titles, rows), markdown(quarters, followed), *parts])
 
 
-def _tables_of(plan: Plan, root: Path, name: str) -> list[pd.DataFrame]:
+def _tables_of(
+    plan: Plan,
+    root: Path,
+    name: str,
+) -> list[pd.DataFrame]:
     """A table of the cell's output, one per seed."""
     import pandas as pd
 
@@ -92,7 +108,11 @@ def _tables_of(plan: Plan, root: Path, name: str) -> list[pd.DataFrame]:
     return found
 
 
-def _visits(plan: Plan, root: Path, task: str) -> list[Trajectories]:
+def _visits(
+    plan: Plan,
+    root: Path,
+    task: str,
+) -> list[Trajectories]:
     """What each seed's policy of a task visits."""
     folder = cell_folder(root, OUTPUT, plan)
     found = []

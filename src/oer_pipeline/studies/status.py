@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 
 from oer_pipeline.orchestration.context import parameters_of
-from oer_pipeline.orchestration.freshness import Output, State, outputs_of
+from oer_pipeline.orchestration.freshness import State, outputs_of
 from oer_pipeline.studies.cells import Cells, jobs_of
 from oer_pipeline.studies.jobs import Job
 from oer_pipeline.studies.locks import is_held
@@ -49,16 +49,22 @@ def status_of(job: Job, env: str | None) -> JobStatus:
     """
     if job.lock and is_held(Path(job.lock)):
         return JobStatus(job.name, Stand.RUNNING)
-    names = _told(job, "--pipelines=").split(",")
-    outputs = outputs_of(names, env, parameters_of(_told(job, "--params=")))
-    states = Counter(output.state for output in outputs)
-    if states[State.STALE]:
-        return JobStatus(job.name, Stand.STALE, _first_stale(outputs))
-    there = states[State.FRESH]
-    if there < len(outputs):
-        detail = f"{there} of {len(outputs)} files" if there else ""
-        return JobStatus(job.name, Stand.MISSING, detail)
-    return JobStatus(job.name, Stand.FINISHED)
+    pipelines = _told(job, "--pipelines=")
+    parameters = parameters_of(_told(job, "--params="))
+    outputs = outputs_of(pipelines.split(","), env, parameters)
+    stale = []
+    fresh = 0
+    for output in outputs:
+        if output.state is State.STALE:
+            stale.append(output.node)
+        elif output.state is State.FRESH:
+            fresh += 1
+    if stale:
+        return JobStatus(job.name, Stand.STALE, _some(stale))
+    if fresh == len(outputs):
+        return JobStatus(job.name, Stand.FINISHED)
+    detail = f"{fresh} of {len(outputs)} files" if fresh else ""
+    return JobStatus(job.name, Stand.MISSING, detail)
 
 
 def _told(job: Job, option: str) -> str:
@@ -69,11 +75,13 @@ def _told(job: Job, option: str) -> str:
     return ""
 
 
-def _first_stale(outputs: Sequence[Output]) -> str:
-    stale = [output for output in outputs if output.state is State.STALE]
-    nodes = list(dict.fromkeys(output.node for output in stale))
-    more = f" and {len(nodes) - 1} more" if len(nodes) > 1 else ""
-    return f"{nodes[0]}{more}"
+def _some(nodes: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    different = list(dict.fromkeys(nodes))
+    more = len(different) - 1
+    if more:
+        return f"{different[0]} and {more} more"
+    return different[0]
 
 
 def statuses(cells: Cells) -> list[JobStatus]:
@@ -84,8 +92,10 @@ def statuses(cells: Cells) -> list[JobStatus]:
 def summary(found: Sequence[JobStatus]) -> str:
     """`3 of 7 finished, 1 running, 3 missing`."""
     stands = Counter(status.stand for status in found)
-    parts = [f"{stands[Stand.FINISHED]} of {len(found)} finished"]
+    finished = stands[Stand.FINISHED]
+    parts = [f"{finished} of {len(found)} finished"]
     for stand in (Stand.RUNNING, Stand.STALE, Stand.MISSING):
-        if stands[stand]:
-            parts.append(f"{stands[stand]} {stand.value}")
+        number = stands[stand]
+        if number:
+            parts.append(f"{number} {stand.value}")
     return ", ".join(parts)

@@ -62,7 +62,12 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         options[cell.plan.method] = option
         scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
     path = path_of(cells.env)
-    found = tuned(scores, options, cells.cells[0].plan, cells.params)
+    found = tuned(
+        scores,
+        options,
+        cells.cells[0].plan,
+        cells.params,
+    )
     others = {} if cells.grid.methods == TUNED else tuned_of(cells.env)
     write(path, {**others, **found})
     return f"{path.read_text(encoding='utf-8')}\nin {path}"
@@ -136,7 +141,9 @@ def tuned(
 
 
 def _entry(
-    option: str, scores: Sequence[Score], common: Mapping[str, Any]
+    option: str,
+    scores: Sequence[Score],
+    common: Mapping[str, Any],
 ) -> dict[str, Any]:
     value = chosen(scores)
     provenance = {

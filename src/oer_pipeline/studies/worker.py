@@ -44,15 +44,29 @@ def perform(job: Job) -> Outcome:
         return Outcome(job.name, Status.DONE, seconds)
     for line in lines:
         if job.excused is not None and re.search(job.excused, line):
-            return Outcome(job.name, Status.EXCUSED, seconds, line)
+            return Outcome(
+                job.name,
+                Status.EXCUSED,
+                seconds,
+                line,
+            )
     last = lines[-LINES_SHOWN:]
     if last and FINAL.search(last[-1]):
-        return Outcome(job.name, Status.FAILED, seconds, last[-1])
+        return Outcome(
+            job.name,
+            Status.FAILED,
+            seconds,
+            last[-1],
+        )
     ended = f"it ended with {process.exitcode}"
     raise JobError("\n".join([*last, f"{ended}; its whole log is {log}"]))
 
 
-def _wait(process: BaseProcess, job: Job, log: Path) -> None:
+def _wait(
+    process: BaseProcess,
+    job: Job,
+    log: Path,
+) -> None:
     """Until the process has ended; its newest line goes to whoever listens."""
     worker = get_worker()
     told = time.monotonic()
