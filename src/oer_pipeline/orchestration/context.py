@@ -67,8 +67,12 @@ def tuned_of(env: str | None) -> dict[str, Any]:
 
 
 def behaviours_of(env: str | None) -> dict[str, Any]:
-    """How behaviour policies are trained, `{family: {algorithm, settings}}`."""
-    return dict(_loader(Path.cwd(), env)["behaviours"] or {})
+    """How behaviour policies are trained, `{family: {algorithm, settings}}`.
+
+    Raises:
+        ConfigurationError: an unknown environment.
+    """
+    return dict(loader_of(env, {})["behaviours"] or {})
 
 
 def loader_of(env: str | None, runtime: Mapping[str, Any]) -> OmegaConfigLoader:
