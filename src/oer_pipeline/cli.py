@@ -184,7 +184,7 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
     \b
     Example: kedro status learners --env=test
     """
-    from oer_pipeline.studies.command import cells_named
+    from oer_pipeline.studies.cells import cells_named
     from oer_pipeline.studies.status import Stand, statuses, summary
 
     with _one_line():

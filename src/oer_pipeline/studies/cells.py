@@ -14,7 +14,13 @@ from oer_pipeline.orchestration.context import (
     parameters_of,
 )
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.studies.grids import Combination, Grid, combinations, text_of
+from oer_pipeline.studies.grids import (
+    Combination,
+    Grid,
+    combinations,
+    read,
+    text_of,
+)
 from oer_pipeline.studies.jobs import Job
 from oer_pipeline.studies.locks import path_of
 
@@ -67,6 +73,26 @@ class Cells:
         changed."""
         changed = self.params or self.env is not None
         return None if changed or self.grid.page is None else Path(self.grid.page)
+
+
+def cells_named(
+    name: str,
+    *,
+    env: str | None = None,
+    params: str = "",
+    suites: Sequence[str] | None = None,
+    qualities: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+) -> Cells:
+    """The cells of a grid, or of a part of it, of the project in the working directory.
+
+    Raises:
+        ConfigurationError: an unknown grid or a wrong one, a name that it lacks,
+            whatever `kedro run` would refuse.
+    """
+    whole = read(name, Path("conf"), env)
+    part = whole.part(suites=suites, qualities=qualities, methods=methods)
+    return cells_of(part, params, env)
 
 
 def cells_of(

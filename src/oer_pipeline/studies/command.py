@@ -9,14 +9,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
 from math import inf
-from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
+from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
 from oer_pipeline.studies.cluster import connected, dashboard
 from oer_pipeline.studies.engine import run
-from oer_pipeline.studies.grids import Grid, read
+from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import Job, Outcome, Status
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
@@ -30,26 +29,6 @@ REPORTS = {
 }
 SECONDS_BETWEEN_LINES = 15.0
 """Of progress, on a terminal; elsewhere only beginning and end of a job are told."""
-
-
-def cells_named(
-    name: str,
-    *,
-    env: str | None = None,
-    params: str = "",
-    suites: Sequence[str] | None = None,
-    qualities: Sequence[str] | None = None,
-    methods: Sequence[str] | None = None,
-) -> Cells:
-    """The cells of a grid, or of a part of it, of the project in the working directory.
-
-    Raises:
-        ConfigurationError: an unknown grid or a wrong one, a name that it lacks,
-            whatever `kedro run` would refuse.
-    """
-    whole = read(name, Path("conf"), env)
-    part = whole.part(suites=suites, qualities=qualities, methods=methods)
-    return cells_of(part, params, env)
 
 
 def run_grid(

@@ -28,6 +28,12 @@ class Place:
         """Relative to a layer."""
         return "/".join((self.suite, self.quality, self.cell))
 
+    @property
+    def is_hashed(self) -> bool:
+        """Whether the names do not say what was changed."""
+        names = (self.suite, self.quality, self.cell)
+        return any(HASHED.search(name) for name in names)
+
 
 def stem(folder: str) -> str:
     """The suite, quality or method of a folder's name."""

@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 
+LOGS = Path("logs")
+"""A file per job, `NAME.log`."""
 KEDRO_RUN = "oer_pipeline.studies.child:kedro_run"
 
 

@@ -26,10 +26,10 @@ from oer_pipeline.studies import grids
 from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.folders import Place, params_of, stem, unnamed
+from oer_pipeline.studies.jobs import LOGS
 from oer_pipeline.studies.locks import FOLDER as LOCKS
 from oer_pipeline.studies.locks import is_held
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
-from oer_pipeline.studies.worker import LOGS
 from oer_pipeline.suites.behaviour import behaviour_name
 from oer_pipeline.suites.suite import Suite
 from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
@@ -66,7 +66,7 @@ def find(env: str | None, data: bool = False) -> list[Waste]:
     the behaviour policies, too.
 
     Raises:
-        ConfigurationError: a job is at work, or a grid's file is wrong.
+        ConfigurationError: a job is at work, or an unknown environment.
     """
     if any(is_held(path) for path in LOCKS.glob("*.lock")):
         raise ConfigurationError(
@@ -133,8 +133,11 @@ def _cells(
     configured: Configuration,
 ) -> Iterator[Waste]:
     """Folders that the configuration names no more, and stale files in the others."""
-    told = _told_by_grids(env)
-    for place, folders in _places(root).items():
+    places = _places(root)
+    told: dict[Place, str] = {}
+    if any(place.is_hashed for place in places):
+        told = _told_by_grids(env)
+    for place, folders in places.items():
         special = place.cell in ("data", "dynamics")
         compares = stem(place.cell) == "comparison"
         method = next(iter(configured.methods))
@@ -165,7 +168,11 @@ def _told_by_grids(env: str | None) -> dict[Place, str]:
     conf = Path("conf")
     told = {}
     for name in grids.names(conf, env):
-        for cell in cells_of(grids.read(name, conf, env), "", env).cells:
+        try:
+            cells = cells_of(grids.read(name, conf, env), "", env).cells
+        except ConfigurationError:
+            continue  # what it has made cannot be checked, and is kept
+        for cell in cells:
             plan = cell.plan
             place = Place(plan.suite_folder, plan.quality_folder, plan.cell)
             told[place] = cell.params

@@ -86,7 +86,24 @@ def _some(nodes: Sequence[str]) -> str:
 
 def statuses(cells: Cells) -> list[JobStatus]:
     """Every job of a grid, in the order in which they are run."""
-    return [status_of(job, cells.env) for job in jobs_of(cells)]
+    found: dict[str, JobStatus] = {}
+    for job in jobs_of(cells):
+        status = status_of(job, cells.env)
+        if _told(job, "--pipelines=") == "comparison":
+            status = _compared(status, [found[name] for name in job.after])
+        found[job.name] = status
+    return list(found.values())
+
+
+def _compared(
+    comparison: JobStatus,
+    cells: Sequence[JobStatus],
+) -> JobStatus:
+    """A finished comparison of cells that are not is of what they were before."""
+    open_ = [cell.name for cell in cells if cell.stand is not Stand.FINISHED]
+    if comparison.stand is not Stand.FINISHED or not open_:
+        return comparison
+    return JobStatus(comparison.name, Stand.STALE, f"before {_some(open_)}")
 
 
 def summary(found: Sequence[JobStatus]) -> str:

@@ -10,9 +10,8 @@ from pathlib import Path
 from distributed import get_worker
 
 from oer_pipeline.studies.child import start
-from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status
+from oer_pipeline.studies.jobs import LOGS, Job, JobError, Outcome, Status
 
-LOGS = Path("logs")
 TOPIC = "oer_pipeline jobs"
 """Of the events by which a worker tells how a job goes on."""
 POLL_SECONDS = 0.25
