@@ -32,7 +32,7 @@ from oer_pipeline.selection.mbes import MBES
 from oer_pipeline.selection.protocol import Selection
 from oer_pipeline.selection.request import requests_of
 from oer_pipeline.selection.uniform import Uniform
-from oer_pipeline.suites.behaviour_training import configured_suites
+from oer_pipeline.studies.behaviours import suites_of
 from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.meta_world import FRAME
 from oer_pipeline.suites.suite import Task
@@ -57,7 +57,7 @@ DIMENSIONS = {
 def main() -> None:
     """Print the table."""
     one_thread()
-    tasks = configured_suites(["continual_world_10"])[0].tasks
+    tasks = suites_of(["continual_world_10"])[0].tasks
     titles = (
         "task",
         "distances on",

@@ -27,8 +27,8 @@ from oer_pipeline.networks.randomness import generator
 from oer_pipeline.selection.fill import fill
 from oer_pipeline.selection.protocol import SelectionRequest
 from oer_pipeline.selection.uniform import Uniform
+from oer_pipeline.studies.behaviours import suites_of
 from oer_pipeline.suites.behaviour import play
-from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.episode_table import table_from_episodes
 from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.scripted import ScriptedPolicy
@@ -47,7 +47,7 @@ SETTINGS = LearnerSettings(
 
 def measure() -> Figure:
     one_thread()
-    tasks = configured_suites(["continual_world_10"])[0].tasks
+    tasks = suites_of(["continual_world_10"])[0].tasks
     policies: Policies | None = None
     buffers: list[list[ReplayBuffer]] = []
     training, each = 0.0, []

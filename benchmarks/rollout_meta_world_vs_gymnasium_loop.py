@@ -18,8 +18,8 @@ import numpy as np
 from benchmarks.figure import Figure
 from benchmarks.made_up import one_thread
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.studies.behaviours import suites_of
 from oer_pipeline.suites.behaviour import play
-from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.meta_world import MetaWorld, simulator
 from oer_pipeline.suites.rollout import Episodes, episode_generators, rollout
 from oer_pipeline.suites.scripted import ScriptedPolicy
@@ -39,7 +39,7 @@ class Costs(NamedTuple):
 
 def measure() -> Figure:
     one_thread()
-    tasks = configured_suites(["continual_world_10"])[0].tasks
+    tasks = suites_of(["continual_world_10"])[0].tasks
     print(
         "| task | ours, us/step | Meta-World, us/step | MuJoCo alone, us/step |\n| ---"
         " | ---: | ---: | ---: |"

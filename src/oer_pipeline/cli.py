@@ -1,20 +1,27 @@
 """What this project adds to `kedro`: grids of cells, and the studies made of them.
 
-Kedro reads `cli` and `run` from here.
+Kedro reads `cli` and `run` from here. Exit statuses: 0 all is done, 1 something failed
+or is not finished, 2 what was asked for cannot be, and nothing was done.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 from kedro.framework.cli.project import run
 
-from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 
 __all__ = ["cli", "run"]
+
+FAILED = 1
+WRONG_USAGE = 2
+MOST_JOBS = 1_024
+BEHAVIOURS = Path("data/01_raw/behaviours")
 
 
 @click.group(name="oer_pipeline")
@@ -22,13 +29,79 @@ def cli() -> None:
     """Grids of cells, and the studies made of them."""
 
 
-def _workers(command: Callable[..., None]) -> Callable[..., None]:
-    """Where jobs run."""
-    options = (
+class Refused(click.ClickException):
+    """What was asked for cannot be: one line, and the exit status of wrong usage."""
+
+    exit_code = WRONG_USAGE
+
+
+@contextmanager
+def _one_line() -> Iterator[None]:
+    """The project's own errors are one line and an exit status, without a traceback."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise Refused(str(error)) from error
+    except (OERError, OSError) as error:
+        raise click.ClickException(" ".join(str(error).split())) from error
+
+
+def _number_of_jobs(
+    _: click.Context, __: click.Parameter, given: str | None
+) -> int | None:
+    if given is None:
+        return None
+    if given.isascii() and given.isdecimal() and 1 <= int(given[:5]) <= MOST_JOBS:
+        return int(given)
+    raise Refused(f"--jobs is {given!r}; it takes a number from 1 to {MOST_JOBS}")
+
+
+def _names(
+    _: click.Context, __: click.Parameter, given: str | None
+) -> list[str] | None:
+    """`a+b` as a list."""
+    return None if given is None else given.split("+")
+
+
+def _grid_names(context: click.Context, __: click.Parameter, begun: str) -> list[str]:
+    """Grids to complete what was begun to type."""
+    from oer_pipeline.studies.grids import names
+
+    known = names(Path("conf"), context.params.get("env"))
+    return [name for name in known if name.startswith(begun)]
+
+
+def _with(
+    options: Sequence[Callable[..., Any]],
+) -> Callable[[Callable[..., None]], Callable[..., None]]:
+    """A decorator that adds options to a command."""
+
+    def add(command: Callable[..., None]) -> Callable[..., None]:
+        for option in reversed(options):
+            command = option(command)
+        return command
+
+    return add
+
+
+_env = _with(
+    [click.option("--env", "-e", help="Another environment than local, such as test.")]
+)
+_params = _with(
+    [
+        click.option(
+            "--params",
+            default="",
+            help="What is left open, such as learner.updates=4000,seeds=0-4.",
+        )
+    ]
+)
+_workers = _with(
+    [
         click.option(
             "--jobs",
             "-j",
-            type=click.IntRange(1, 1_024),
+            callback=_number_of_jobs,
             help="Processes of this machine; as many as it can take without.",
         ),
         click.option(
@@ -38,28 +111,10 @@ def _workers(command: Callable[..., None]) -> Callable[..., None]:
                 " machine without."
             ),
         ),
-    )
-    return _with(options, command)
-
-
-def _told(command: Callable[..., None]) -> Callable[..., None]:
-    """What all cells are told."""
-    options = (
-        click.option(
-            "--env", "-e", help="Another environment than local, such as test."
-        ),
-        click.option(
-            "--params",
-            default="",
-            help="What is left open, such as learner.updates=4000,seeds=0-4.",
-        ),
-    )
-    return _with(options, command)
-
-
-def _parts(command: Callable[..., None]) -> Callable[..., None]:
-    """Some of the suites and qualities that there are."""
-    options = (
+    ]
+)
+_parts = _with(
+    [
         click.option(
             "--suites",
             callback=_names,
@@ -70,42 +125,34 @@ def _parts(command: Callable[..., None]) -> Callable[..., None]:
             callback=_names,
             help="Some of those that it is about, +-joined.",
         ),
-    )
-    return _with(options, command)
-
-
-def _with(
-    options: Sequence[Callable[..., Any]], command: Callable[..., None]
-) -> Callable[..., None]:
-    for option in reversed(options):
-        command = option(command)
-    return command
-
-
-def _names(
-    _: click.Context, __: click.Parameter, given: str | None
-) -> list[str] | None:
-    """`a+b` as a list."""
-    return None if given is None else given.split("+")
-
-
-@contextmanager
-def _one_line() -> Iterator[None]:
-    """The project's own errors are one line and exit status 1, without a traceback."""
-    try:
-        yield
-    except OERError as error:
-        raise click.ClickException(str(error)) from error
+    ]
+)
+_methods = _with(
+    [
+        click.option(
+            "--methods",
+            callback=_names,
+            help="Some of the grid's, such as finetune+oer.",
+        )
+    ]
+)
+_grid = click.argument("name", default="default", shell_complete=_grid_names)
+_folder = click.option(
+    "--folder",
+    type=click.Path(path_type=Path),
+    default=BEHAVIOURS,
+    show_default=True,
+    help="Of behaviour files.",
+)
 
 
 @cli.command()
-@click.argument("name", default="default")
-@_told
+@_grid
+@_env
+@_params
 @_workers
 @_parts
-@click.option(
-    "--methods", callback=_names, help="Some of the grid's, such as finetune+oer."
-)
+@_methods
 def grid(name: str, **given: Any) -> None:
     """Run a grid, conf/*/grids/NAME.yml, and print its report.
 
@@ -121,7 +168,64 @@ def grid(name: str, **given: Any) -> None:
 
 
 @cli.command()
-@_told
+@_grid
+@_env
+@_params
+@_parts
+@_methods
+@click.pass_context
+def status(context: click.Context, /, name: str, **given: Any) -> None:
+    """Say what of a grid is finished, running, stale or missing.
+
+    A line per job. The exit status is 0 if all is finished, 1 otherwise. Stale is what
+    was made by other code, parameters, libraries or inputs: `kedro grid` makes it
+    again.
+
+    \b
+    Example: kedro status learners --env=test
+    """
+    from oer_pipeline.studies.cells import cells_named
+    from oer_pipeline.studies.status import Stand, statuses, summary
+
+    with _one_line():
+        found = statuses(cells_named(name, **given))
+    for job in found:
+        click.echo(job.line)
+    click.echo(summary(found))
+    if any(job.stand is not Stand.FINISHED for job in found):
+        context.exit(FAILED)
+
+
+@cli.command()
+@_env
+@click.option("--yes", is_flag=True, help="Remove what is listed.")
+@click.option(
+    "--data", is_flag=True, help="Raw and primary data and behaviour policies, too."
+)
+def prune(env: str | None, yes: bool, data: bool) -> None:
+    """List what no run would use any more, with its size; remove it with --yes.
+
+    Folders that no suite, quality or method of the configuration names, files that were
+    made by other code, parameters, libraries or inputs, what killed runs left, logs.
+
+    \b
+    Example: kedro prune --env=test --yes
+    """
+    from oer_pipeline.studies.prune import find, listing, remove
+
+    with _one_line():
+        found = find(env, data)
+        click.echo(listing(found))
+        if yes:
+            remove(found)
+            click.echo("removed")
+        elif found:
+            click.echo("nothing was removed; --yes removes it")
+
+
+@cli.command()
+@_env
+@_params
 @_workers
 def tune(**given: Any) -> None:
     """Tune every method's coefficient: `kedro grid tuning`.
@@ -137,7 +241,8 @@ def tune(**given: Any) -> None:
 
 @cli.command()
 @click.argument("study", default="bases")
-@_told
+@_env
+@_params
 @_workers
 @_parts
 @click.option("--points", default="", help="Numbers of updates, such as 1000+4000.")
@@ -172,3 +277,88 @@ def clones(**given: Any) -> None:
 
     with _one_line():
         click.echo(run_clones(**given))
+
+
+@cli.command()
+@click.argument("suites", nargs=-1)
+@_env
+@_workers
+@_folder
+@click.option("--again", is_flag=True, help="Train also what is there, and replace it.")
+@click.option(
+    "--table",
+    is_flag=True,
+    help="Train nothing; print what the package's policies earn, as in docs/data.md.",
+)
+def behaviours(suites: tuple[str, ...], table: bool, **given: Any) -> None:
+    """Train the behaviour policies that SUITES lack: some minutes a task.
+
+    A task whose file is there is kept, so a command that was stopped goes on where it
+    was.
+
+    \b
+    Example: kedro behaviours ant_dir walker_par --jobs=2
+    """
+    with _one_line():
+        if table:
+            from oer_pipeline.reports.behaviour_table import NAMED, SCRIPTED, tables
+            from oer_pipeline.studies.behaviours import suites_of
+
+            shown = suites or (*NAMED, *SCRIPTED)
+            click.echo(tables(suites_of(shown, given["env"])), nl=False)
+            return
+        if not suites:
+            raise ConfigurationError("which suites? such as kedro behaviours ant_dir")
+        from oer_pipeline.studies.behaviours import train_behaviours
+
+        click.echo(train_behaviours(suites, **given))
+
+
+@cli.command()
+@click.argument("suite")
+@click.argument("task", type=int)
+@click.argument("stage")
+@click.argument("out", type=click.Path(path_type=Path))
+@_env
+@_folder
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the episode.")
+def film(
+    suite: str, task: int, stage: str, out: Path, env: str | None, **given: Any
+) -> None:
+    """Draw one episode of a behaviour policy into OUT, a .gif or a .png.
+
+    TASK is its number in the suite, from 1. STAGE is medium or final, or random or
+    zero, which need no behaviour file. Drawing takes EGL or a screen.
+
+    \b
+    Example: kedro film walker_par 1 final walker.gif
+    """
+    from oer_pipeline.reports.film import draw
+    from oer_pipeline.studies.behaviours import task_of
+
+    with _one_line():
+        draw(task_of(suite, task, env), stage, out, **given)
+        click.echo(out)
+
+
+@cli.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.argument("out", type=click.Path(path_type=Path))
+@click.option(
+    "--to",
+    type=click.Choice(("d4rl", "minari")),
+    help="The format, where the ending of OUT does not tell.",
+)
+def export(file: Path, out: Path, to: str | None) -> None:
+    """Write a data set or a replay buffer, FILE.parquet, in a format that others read.
+
+    OUT.hdf5 is D4RL's layout; --to=minari makes a folder that Minari reads.
+
+    \b
+    Example: kedro export data/03_primary/ant_dir/medium/task_1.parquet ant.hdf5
+    """
+    from oer_pipeline.trajectories.exchange.export import export as write
+
+    with _one_line():
+        write(file, out, to)
+        click.echo(out)

@@ -41,6 +41,7 @@ CONFIG_LOADER_ARGS: dict[str, Any] = {
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
     "config_patterns": {
-        name: [f"{name}*", f"{name}*/**"] for name in ("suites", "methods", "tuned")
+        name: [f"{name}*", f"{name}*/**"]
+        for name in ("behaviours", "suites", "methods", "tuned")
     },
 }

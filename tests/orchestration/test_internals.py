@@ -131,3 +131,9 @@ def test_only_internals_leans_on_insides() -> None:
                     assert node.module in PUBLIC, f"{path.name}: {node.module}"
                     private = [a.name for a in node.names if a.name.startswith("_")]
                     assert not private, f"{path.name}: {private}"
+
+
+def test_no_hooks_are_registered_for_a_context_that_runs_nothing() -> None:
+    manager = internals.no_hooks()
+    assert manager.get_plugins() == set()
+    assert manager.hook.after_context_created(context=None) == []

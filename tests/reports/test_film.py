@@ -4,16 +4,17 @@ only where something can draw."""
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from oer_pipeline.reports.film import Film, film, main, write_gif, write_sheet
+from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.reports.film import Film, draw, film, write_gif, write_sheet
 from oer_pipeline.suites.behaviour import GaussianPolicy, UniformPolicy, play
-from oer_pipeline.suites.suite import Suite
+from oer_pipeline.suites.suite import Suite, Task
 
 Constant = Callable[[int, int, float], GaussianPolicy]
 Counting = Callable[..., Suite]
@@ -86,36 +87,30 @@ def test_a_sheet_has_eight_moments_and_is_the_same_twice(
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
 
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (
-            ["ant_dri", "1", "zero", "a.png"],
-            "unknown suite 'ant_dri'; did you mean ant_dir",
-        ),
-        (["ant_dir", "6", "zero", "a.png"], "task is 6; suite ant_dir has 1 to 5"),
-        (
-            ["ant_dir", "1", "zero", "a.mp4"],
-            "a.mp4: cannot draw '.mp4'; choose one of .gif, .png",
-        ),
-        (["cheetah_vel_40", "38", "final", "a.png"], "no behaviour policies at"),
-    ],
-)
-def test_mistakes_are_one_line(
-    arguments: list[str], message: str, capsys: Any, monkeypatch: Any
-) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
-    assert main(arguments) == 2
-    assert capsys.readouterr().err.startswith(message)
+def cheetah() -> Task:
+    config = {"family": "cheetah_vel", "tasks": [{"target_velocity": 1.5}]}
+    return Suite.from_config("mine", {**config, "horizon": 50}).tasks[0]
 
 
-def test_the_command_draws_a_robot(
+def test_what_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
+    task = cheetah()
+    for stage, name, words in (
+        ("zero", "a.mp4", r"ending is '.mp4'; choose one of .gif, .png"),
+        ("last", "a.png", "stage is 'last'; choose one of final, medium, random"),
+    ):
+        with pytest.raises(ConfigurationError, match=words):
+            draw(task, stage, tmp_path / name, tmp_path)
+    unknown = replace(task, parameters={"target_velocity": 123.0})
+    with pytest.raises(OERError, match="no behaviour policies at"):
+        draw(unknown, "final", tmp_path / "a.png", tmp_path)
+
+
+def test_it_draws_a_robot(
     tmp_path: Path, can_draw: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if not can_draw:
         pytest.skip("neither EGL nor a screen")
-    monkeypatch.chdir(Path(__file__).parents[2])
     monkeypatch.setattr("oer_pipeline.reports.film.INTERVAL", 5.0)
-    assert main(["walker_par", "1", "zero", str(tmp_path / "a.gif")]) == 0
+    draw(cheetah(), "zero", tmp_path / "a.gif", tmp_path)
     with Image.open(tmp_path / "a.gif") as image:
         assert np.asarray(image.convert("RGB")).std() > 20

@@ -94,7 +94,7 @@ def test_what_is_wrong_is_one_line_before_any_work(
     project: Any, arguments: list[str], words: str
 ) -> None:
     done = grid(project, *arguments)
-    assert done.returncode == 1
+    assert done.returncode == 2
     [line] = done.stderr.strip().splitlines()
     assert line.startswith(words)
     assert not (project.path / "logs").exists()

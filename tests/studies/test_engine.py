@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +23,7 @@ from oer_pipeline.studies import cluster, worker
 from oer_pipeline.studies.cluster import connected, workers_of
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.jobs import Job, Status, check
+from oer_pipeline.studies.locks import is_held
 from tests.conftest import Project
 
 
@@ -85,8 +89,8 @@ def test_a_job_that_dies_is_tried_three_times(
 ) -> None:
     started: list[str] = []
 
-    def start(arguments: Sequence[str], log: Path) -> Ended:
-        [name, deadly] = arguments
+    def start(job: Job, log: Path) -> Ended:
+        [name, deadly] = job.arguments
         started.append(name)
         log.parent.mkdir(exist_ok=True)
         log.write_text("12:00:00 Node 1 of 2: train\n")
@@ -135,8 +139,8 @@ def test_no_worker_is_idle_while_a_job_could_run(
         def join(self, seconds: float) -> None:
             time.sleep(0.05)
 
-    def start(arguments: Sequence[str], log: Path) -> Lasting:
-        [name, seconds] = arguments
+    def start(job: Job, log: Path) -> Lasting:
+        [name, seconds] = job.arguments
         return Lasting(name, float(seconds))
 
     monkeypatch.chdir(tmp_path)
@@ -162,6 +166,41 @@ def test_workers_are_as_many_as_cores_memory_and_gpus_allow() -> None:
     assert workers_of(16, 8 * gibibyte) == 4
     assert workers_of(2, gibibyte) == 1
     assert workers_of(16, 64 * gibibyte, gpus=3) == 3
+    assert workers_of(16, 4 * gibibyte, gpus=3) == 2
+
+
+def test_another_function_can_be_a_job_and_its_lock_tells_that_it_runs(
+    client: Any, tmp_path: Path
+) -> None:
+    lock = tmp_path / "locks" / "a.lock"
+    module = "tests.studies.test_engine"
+    jobs = [
+        Job("right", ("2",), call=f"{module}:sleep_for", lock=str(lock)),
+        Job("wrong", ("x",), call=f"{module}:sleep_for"),
+    ]
+    held: list[bool] = []
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.2):
+            held.append(is_held(lock))
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    found = run(jobs, client, quiet)
+    done.set()
+    watcher.join()
+    assert found["right"].status is Status.DONE
+    assert found["wrong"].reason == "Error: 'x' is no number of seconds"
+    assert any(held)
+    assert not is_held(lock)
+
+
+def sleep_for(seconds: str) -> None:
+    """What a job of the test above does."""
+    if not seconds.isdecimal():
+        raise ConfigurationError(f"{seconds!r} is no number of seconds")
+    time.sleep(int(seconds))
 
 
 @pytest.mark.parametrize(
@@ -211,17 +250,12 @@ def test_workers_with_other_libraries_are_refused(
         pass
 
 
-def _grid(project: Any, *more: str) -> subprocess.Popen[str]:
-    command = [
-        sys.executable,
-        "-m",
-        "kedro",
-        "grid",
-        "default",
-        "--env=test",
-        "--jobs=2",
-        *more,
-    ]
+def _grid(
+    project: Any, *more: str, jobs: str | None = "--jobs=2"
+) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "kedro", "grid", "default", "--env=test", *more]
+    if jobs:
+        command.append(jobs)
     return subprocess.Popen(
         command,
         cwd=project.path,
@@ -292,3 +326,74 @@ def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
     for name, content in plain.files("data/test/07_model_output").items():
         if "/.made/" not in name:
             assert project.files("data/test/07_model_output")[name] == content, name
+
+
+@pytest.mark.slow
+def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
+    project: Any,
+) -> None:
+    """The scheduler is killed in the middle of a cell: the command ends in a line, and
+    the workers' jobs are gone within 5 s."""
+    more = ("--methods=finetune", "--params=learner.updates=3000,seeds=0,tasks=2")
+    log = project.path / "logs" / "finetune.log"
+    with _cluster(project.path) as (address, processes):
+        grid = _grid(project, f"--scheduler={address}", *more, jobs=None)
+        _wait_for("updates", grid, log)
+        [scheduler, worker] = processes
+        jobs = _jobs_below(worker)
+        assert jobs
+        scheduler.kill()
+        _, alive = psutil.wait_procs(jobs, timeout=5.0)
+        assert not [p for p in alive if p.status() != psutil.STATUS_ZOMBIE]
+        output, _ = grid.communicate(timeout=20)
+        assert grid.returncode == 1
+        last = output.strip().splitlines()[-1]
+        assert last.startswith(f"Error: the scheduler at {address} was lost")
+        assert "Traceback" not in output
+    with _cluster(project.path) as (address, _):
+        again = _grid(project, f"--scheduler={address}", *more, jobs=None)
+        output, _ = again.communicate(timeout=400)
+        assert again.returncode == 0, output
+    assert "going on" in log.read_text() or "from update" in log.read_text()
+
+
+@contextmanager
+def _cluster(path: Path) -> Iterator[tuple[str, list[subprocess.Popen[bytes]]]]:
+    """A scheduler and one worker, started by hand; their address and processes."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        address = f"tcp://127.0.0.1:{free.getsockname()[1]}"
+    port = address.rpartition(":")[2]
+    dask = [sys.executable, "-m", "dask"]
+    begin = [*dask, "scheduler", "--host=127.0.0.1", f"--port={port}", "--no-dashboard"]
+    work = [*dask, "worker", address, "--nthreads=1", "--memory-limit=0"]
+    started = []
+    try:
+        for command in (begin, [*work, "--no-dashboard"]):
+            process = subprocess.Popen(
+                command,
+                cwd=path,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+            started.append(process)
+        with Client(address, timeout=30) as near:
+            near.wait_for_workers(1, timeout=60)
+        yield address, started
+    finally:
+        for process in started:
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+            process.kill()
+            process.wait()
+
+
+def _jobs_below(worker: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    """What runs a job: the forked children of a worker's server."""
+    found = []
+    for process in psutil.Process(worker.pid).children(recursive=True):
+        parent = process.parent()
+        if parent is not None and "forkserver" in " ".join(parent.cmdline()):
+            found.append(process)
+    return found

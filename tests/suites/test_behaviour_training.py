@@ -5,7 +5,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,10 +18,9 @@ from oer_pipeline.suites.behaviour import BehaviourFile, GaussianPolicy, Squashe
 from oer_pipeline.suites.behaviour_training import (
     ALGORITHMS,
     Training,
-    main,
+    make,
     save,
     train,
-    train_all,
 )
 from oer_pipeline.suites.diverged_returns import worst_reward
 from oer_pipeline.suites.environment import task_env
@@ -236,49 +234,29 @@ def test_a_record_says_how_the_behaviours_came_about(
     assert record["horizon"] == 10
 
 
-@pytest.mark.parametrize(
-    "workers", ["threads", pytest.param("processes", marks=pytest.mark.slow)]
-)
-def test_what_is_there_is_kept_and_what_fails_is_named(
-    tmp_path: Path,
-    capsys: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    workers: str,
-) -> None:
-    """The second task is really trained, too short to leave the floor; starting a
-    process takes longer than that."""
-    if workers == "threads":
-        threads = lambda number, mp_context: ThreadPoolExecutor(number)  # noqa: E731
-        monkeypatch.setattr(behaviour_training, "ProcessPoolExecutor", threads)
+def test_what_fails_is_named_and_writes_nothing(tmp_path: Path) -> None:
+    """The task is really trained, too short to leave the floor."""
     config = {
         "family": "cheetah_vel",
         "horizon": 50,
-        "tasks": [{"target_velocity": v} for v in (4.4, 5.5)],
+        "tasks": [{"target_velocity": 5.5}],
     }
-    tasks = Suite.from_config("mine", config).tasks
-    kept = tmp_path / "cheetah_vel" / f"{tasks[0].key}.safetensors"
-    kept.parent.mkdir()
-    kept.write_bytes(b"kept")
-    failures = train_all(
-        [*tasks, *tasks],
-        {"cheetah_vel": Training("PPO", TINY, episodes=1)},
-        tmp_path,
-        processes=1,
-    )
-    assert len(failures) == 1
-    assert failures[0].startswith("mine task_2 (target_velocity=5.5) is untrained")
-    assert "1 tasks to train, 1 are there" in capsys.readouterr().out
-    assert [(p.name, p.read_bytes()) for p in kept.parent.iterdir()] == [
-        (kept.name, b"kept")
-    ]
+    [task] = Suite.from_config("mine", config).tasks
+    with pytest.raises(
+        DataError, match=r"mine task_1 \(target_velocity=5.5\) is untrained"
+    ):
+        make(task, Training("PPO", TINY, episodes=1), tmp_path / "x" / "y.safetensors")
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_to_do_is_done_at_once(signed: Suite, tmp_path: Path) -> None:
-    for task in signed.tasks:
-        file = tmp_path / task.family / f"{task.key}.safetensors"
-        file.parent.mkdir(exist_ok=True)
-        file.touch()
-    assert train_all(signed.tasks, {}, tmp_path, processes=1) == []
+def test_a_training_ends_in_a_file_and_a_line(
+    curve: list[float], counting: Counting, tmp_path: Path
+) -> None:
+    curve += [0.0, 6.0, 10.0]
+    path = tmp_path / "x" / "y.safetensors"
+    line = make(counting(ends=50).tasks[0], Training("PPO", TINY), path)
+    assert "final 10.0" in line
+    assert BehaviourFile.load(path).record["algorithm"] == "PPO"
 
 
 def test_settings_come_from_configuration_and_mistakes_are_named() -> None:
@@ -296,14 +274,3 @@ def test_settings_come_from_configuration_and_mistakes_are_named() -> None:
         ConfigurationError, match="unknown setting 'step' of PPO; did you mean steps"
     ):
         Training.from_config("ant_dir", {"step": 1})
-
-
-def test_an_unknown_suite_is_one_line(
-    capsys: Any,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.chdir(Path(__file__).parents[2])
-    assert main(["ant_dri"]) == 2
-    assert capsys.readouterr().err.startswith(
-        "unknown suite 'ant_dri'; did you mean ant_dir?"
-    )

@@ -22,7 +22,6 @@ from oer_pipeline.suites.behaviour import (
     play,
 )
 from oer_pipeline.suites.behaviour_data import collect, references
-from oer_pipeline.suites.behaviour_training import main
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.scripted import (
     ScriptedPolicy,
@@ -203,21 +202,15 @@ def test_a_missing_level_says_how_to_find_it(tmp_path: Path) -> None:
         load_behaviours(tmp_path / "env_name=door-lock-v3.json")
 
 
-def test_make_behaviours_finds_levels(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+def test_a_scripts_level_is_found_and_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the command does for a suite of the user's own; a file that is there is
-    kept."""
+    """What `kedro behaviours` does for a suite of the user's own."""
     from oer_pipeline.suites import behaviour_training
 
-    monkeypatch.chdir(CONF.parents[2])
-    assert main(["continual_world_3", f"--folder={tmp_path}", "--processes=1"]) == 0
-    assert "0 tasks to train, 3 are there" in capsys.readouterr().out
     path = tmp_path / "meta_world" / "x.json"
     found = {"task": {}, "returns": {"final": 1.0}, "seconds": 1}
     monkeypatch.setattr(behaviour_training.script_levels, "level", lambda task: found)
     training = behaviour_training.Training.from_config("meta_world", {})
-    assert "final 1.0" in behaviour_training._train_one(TASKS[0], training, path)
+    assert "final 1.0" in behaviour_training.make(TASKS[0], training, path)
     assert json.loads(path.read_text()) == found

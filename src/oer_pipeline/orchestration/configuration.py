@@ -103,6 +103,30 @@ def tuned_of(env: str | None) -> dict[str, Any]:
     return _tuned(_loader(Path.cwd(), env))
 
 
+def behaviours_of(env: str | None) -> dict[str, Any]:
+    """How behaviour policies are trained, `{family: {algorithm, settings}}`.
+
+    Raises:
+        ConfigurationError: an unknown environment.
+    """
+    return dict(loader_of(env, {})["behaviours"] or {})
+
+
+def loader_of(env: str | None, runtime: Mapping[str, Any]) -> OmegaConfigLoader:
+    """Kedro's reader of the configuration of the project in the working directory.
+
+    Raises:
+        ConfigurationError: an unknown environment.
+    """
+    from kedro.framework.startup import bootstrap_project
+
+    bootstrap_project(Path.cwd())
+    check_environment(Path.cwd() / "conf", env or DEFAULT_ENVIRONMENT)
+    loader = _loader(Path.cwd(), env)
+    loader.runtime_params = dict(runtime)
+    return loader
+
+
 def data_root(env: str | None) -> str:
     """Where an environment keeps its data: environments other than the default keep
     theirs apart."""

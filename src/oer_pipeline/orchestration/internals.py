@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from kedro.framework.context import KedroContext
+from kedro.framework.hooks.manager import _create_hook_manager
 from kedro.framework.project import pipelines
 from kedro.framework.session import KedroSession
 from kedro.io import AbstractDataset, CatalogProtocol
@@ -64,6 +65,11 @@ class CatalogContext(KedroContext):
             if name not in catalog:
                 catalog[name] = dataset
         return catalog
+
+
+def no_hooks() -> PluginManager:
+    """A manager of hooks with none registered, for a context that runs nothing."""
+    return _create_hook_manager()
 
 
 def asked_parameters(context: KedroContext) -> dict[str, Any]:

@@ -63,19 +63,23 @@ class Step:
         return True
 
     def recipes(self) -> dict[Member, Recipe]:
-        """Each member's; members are the seeds of outputs per seed, or None alone."""
-        takes_seeds = "seeds" in self.node.inputs
-        found = {}
-        for member in self._members():
-            has_seed = takes_seeds and member is not None
-            found[member] = recipe(
-                self.function,
-                self.parameters,
-                self._input_hashes(member),
-                seed=str(member) if has_seed else "",
-                code=self.code,
-            )
-        return found
+        """Each member's."""
+        return {member: self.recipe_of(member) for member in self.members()}
+
+    def recipe_of(self, member: Member) -> Recipe:
+        """What a member's outputs are made of.
+
+        Raises:
+            OERError: an input's file is missing.
+        """
+        has_seed = "seeds" in self.node.inputs and member is not None
+        return recipe(
+            self.function,
+            self.parameters,
+            self._input_hashes(member),
+            seed=str(member) if has_seed else "",
+            code=self.code,
+        )
 
     def outputs(self, member: Member) -> dict[str, Path]:
         """Name -> the member's file, of the outputs that lie in files."""
@@ -123,7 +127,8 @@ class Step:
             for dataset, seeds in zip(per_seed, before, strict=True):
                 dataset.seeds = seeds
 
-    def _members(self) -> list[Member]:
+    def members(self) -> list[Member]:
+        """The seeds of outputs per seed, or None alone."""
         members: set[Member] = set()
         for name in self.node.outputs:
             files = files_of(self._catalog[name])

@@ -1,22 +1,19 @@
 """What the package's behaviour policies earn and cost, as the tables of docs/data.md.
 
-`python -m oer_pipeline.reports.behaviour_table [SUITE ...]` prints them from the
-records in the behaviour files, and for scripts from what `make clones` recorded.
+`kedro behaviours --table` prints them from the records in the behaviour files, and for
+scripts from what `kedro clones` recorded.
 """
 
 from __future__ import annotations
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.errors import OERError
 from oer_pipeline.reports.table import Table
 from oer_pipeline.suites.behaviour import BehaviourFile, behaviour_path
-from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.scripted import Scripts
 from oer_pipeline.suites.suite import FAMILIES, Suite, Task
 
@@ -117,21 +114,13 @@ def _both(mean: float, success: float) -> str:
     return f"{mean:.0f}, {success:.0%}"
 
 
-def main(names: Sequence[str]) -> None:
-    """Print the tables of the suites `names`; of the named suites without any."""
-    try:
-        suites = configured_suites(names or (*NAMED, *SCRIPTED))
-        scripted = [suite for suite in suites if FAMILIES[suite.family].scripted]
-        trained = [suite for suite in suites if suite not in scripted]
-        tables = [
-            make(of)
-            for make, of in ((behaviour_table, trained), (script_table, scripted))
-            if of
-        ]
-        print("\n".join(tables), end="")
-    except OERError as error:
-        raise SystemExit(f"Error: {error}") from error
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])
+def tables(suites: Sequence[Suite]) -> str:
+    """The tables of trained and of scripted suites, of those that there are."""
+    scripted = [suite for suite in suites if FAMILIES[suite.family].scripted]
+    trained = [suite for suite in suites if suite not in scripted]
+    parts = []
+    if trained:
+        parts.append(behaviour_table(trained))
+    if scripted:
+        parts.append(script_table(scripted))
+    return "\n".join(parts)

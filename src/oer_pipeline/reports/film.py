@@ -1,17 +1,14 @@
 """Pictures of a behaviour at work: an animated GIF, or a PNG sheet of a few moments,
 for somebody to look at.
 
-`python -m oer_pipeline.reports.film SUITE TASK STAGE OUT.gif|OUT.png [--folder=FOLDER]
-[--seed=0]` draws one episode of a behaviour file's policy; STAGE is medium, final, or
-random, zero, which need no file. Drawing takes EGL or a screen.
+`kedro film SUITE TASK STAGE OUT.gif|OUT.png` draws one episode of a behaviour file's
+policy. Drawing takes EGL or a screen.
 """
 
 from __future__ import annotations
 
-import argparse
 import os
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.common.checks import known
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import (
     Acting,
@@ -28,7 +25,6 @@ from oer_pipeline.suites.behaviour import (
     ZeroPolicy,
     behaviour_path,
 )
-from oer_pipeline.suites.behaviour_training import configured_suites
 from oer_pipeline.suites.physics import Physics, State, Transition
 from oer_pipeline.suites.rollout import episode_generators, rollout
 from oer_pipeline.suites.scripted import load_behaviours
@@ -163,43 +159,26 @@ def _replace(path: Path, write: Callable[[Path], object]) -> None:
 WRITERS = {".gif": write_gif, ".png": write_sheet}
 
 
-def main(arguments: Sequence[str]) -> int:
-    """The command line; the exit status says whether there is a picture now."""
-    parser = argparse.ArgumentParser(
-        description="draw one episode of a behaviour policy"
-    )
-    parser.add_argument("suite")
-    parser.add_argument("task", type=int, help="its number in the suite, from 1")
-    parser.add_argument("stage", choices=STAGES)
-    parser.add_argument("out", type=Path, help="a .gif or a .png file")
-    parser.add_argument("--folder", type=Path, default=Path("data/01_raw/behaviours"))
-    parser.add_argument("--seed", type=int, default=0)
-    given = parser.parse_args(arguments)
-    try:
-        if given.out.suffix not in WRITERS:
-            raise ConfigurationError(
-                f"{given.out}: cannot draw {given.out.suffix!r}; {choices(WRITERS)}"
-            )
-        task = _task(given.suite, given.task)
-        made = film(task, _behaviour(task, given.stage, given.folder), given.seed)
-        title = (
-            f"{task.suite} {task.name} ({task.key}), {given.stage}: return"
-            f" {made.returns[-1]:.0f}"
-        )
-        WRITERS[given.out.suffix](made, given.out, title)
-    except OERError as error:
-        print(error, file=sys.stderr)
-        return 2
-    return 0
+def draw(task: Task, stage: str, out: Path, folder: Path, seed: int = 0) -> None:
+    """Draw one episode of a behaviour policy into a .gif or a .png file.
 
+    Args:
+        task: what it acts on.
+        stage: of `STAGES`; `random` and `zero` need no behaviour file.
+        out: the picture.
+        folder: of a project's own behaviour files.
+        seed: of the episode.
 
-def _task(suite: str, number: int) -> Task:
-    tasks = configured_suites([suite])[0].tasks
-    if not 1 <= number <= len(tasks):
-        raise ConfigurationError(
-            f"task is {number}; suite {suite} has 1 to {len(tasks)}"
-        )
-    return tasks[number - 1]
+    Raises:
+        ConfigurationError: an ending or a stage that is none.
+        DataError: no behaviour file, or one of another task.
+    """
+    known("the file's ending", out.suffix, WRITERS)
+    known("stage", stage, STAGES)
+    made = film(task, _behaviour(task, stage, folder), seed)
+    returned = f"return {made.returns[-1]:.0f}"
+    title = f"{task.suite} {task.name} ({task.key}), {stage}: {returned}"
+    WRITERS[out.suffix](made, out, title)
 
 
 def _behaviour(task: Task, stage: str, folder: Path) -> Behaviour:
@@ -208,7 +187,3 @@ def _behaviour(task: Task, stage: str, folder: Path) -> Behaviour:
     file = load_behaviours(behaviour_path(task.family, task.key, folder))
     file.check_task(task)
     return file.expert if stage == "final" else file.policies[stage]
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

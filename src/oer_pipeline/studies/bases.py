@@ -8,7 +8,6 @@ Both go on where they were stopped.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -26,12 +25,20 @@ from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
-from oer_pipeline.studies.learning_curves import POINTS, perform_all, trials_of
+from oer_pipeline.studies.learning_curves import (
+    POINTS,
+    Trial,
+    perform_all,
+    trials_of,
+)
+from oer_pipeline.studies.places import data_file, references
 
 PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
 RESULTS = Path("docs/results")
 TASKS = 2
+MIXED = ("medium_random", "medium_replay")
+"""Qualities whose data hold better and worse than they are on the mean."""
 COLUMNS = ("suite", "quality", "variant", "task", "seed", "updates", "return")
 
 
@@ -47,7 +54,9 @@ class Study:
     variants: Mapping[str, str]
 
     def part(
-        self, suites: Sequence[str] | None, qualities: Sequence[str] | None
+        self,
+        suites: Sequence[str] | None,
+        qualities: Sequence[str] | None,
     ) -> Study:
         """The study on some of its suites and qualities; None: on all of them.
 
@@ -62,25 +71,50 @@ class Study:
         )
 
     def runs(self, more: str) -> dict[tuple[str, str, str], str]:
-        """Parameters of each (suite, quality, variant); `more` are a user's own."""
+        """Parameters of each (suite, quality, variant); `more` are a user's own.
+
+        Raises:
+            ConfigurationError: `more` says what the study says itself.
+        """
+        fixed = ["method=finetune", f"tasks={TASKS}", f"seeds={self.seeds}"]
+        self._check_beside(more, fixed)
         found = {}
         for suite in self.suites:
             for quality in self.qualities:
+                data = [f"suite={suite}", f"quality={quality}"]
                 for variant, told in self.variants.items():
-                    parts = [
-                        "method=finetune",
-                        f"tasks={TASKS}",
-                        f"seeds={self.seeds}",
-                        told,
-                        more,
-                    ]
-                    parts += [f"suite={suite}", f"quality={quality}"]
+                    parts = [*fixed, told, more, *data]
                     found[suite, quality, variant] = ",".join(filter(None, parts))
         return found
 
+    def _check_beside(
+        self,
+        more: str,
+        fixed: Sequence[str],
+    ) -> None:
+        """Refuse what would be of no effect, or would make variants the same."""
+        said = {"suite", "quality", "compare", *_named(",".join(fixed))}
+        for told in self.variants.values():
+            said |= _named(told)
+        for name in _named(more):
+            if name in said:
+                raise ConfigurationError(
+                    f"study {self.block} says {name} itself; pick among its suites or"
+                    " qualities by --suites, --qualities, or write a grid of your own"
+                    " (docs/cluster.md)"
+                )
+
+
+def _named(params: str) -> set[str]:
+    """The names in what `--params` takes."""
+    names = {part.partition("=")[0].strip() for part in params.split(",")}
+    return names - {""}
+
 
 def _some(
-    option: str, given: Sequence[str] | None, every: tuple[str, ...]
+    option: str,
+    given: Sequence[str] | None,
+    every: tuple[str, ...],
 ) -> tuple[str, ...]:
     if given is None:
         return every
@@ -112,10 +146,10 @@ STUDIES = {
         variants={
             "bc": "learner.base=bc",
             "alpha_2.5_none": "learner.alpha=2.5,learner.critic_norm=none",
-            **{
-                f"alpha_{a}": f"learner.alpha={a},learner.critic_norm=layer"
-                for a in ALPHAS
-            },
+            "alpha_2.5": "learner.alpha=2.5,learner.critic_norm=layer",
+            "alpha_1.0": "learner.alpha=1.0,learner.critic_norm=layer",
+            "alpha_0.5": "learner.alpha=0.5,learner.critic_norm=layer",
+            "alpha_0.25": "learner.alpha=0.25,learner.critic_norm=layer",
         },
     ),
 }
@@ -139,10 +173,15 @@ def per_seed(results: Sequence[Mapping[str, Any]], point: int) -> dict[str, floa
     return found
 
 
-def verdict(curves: Curves, variant: str, point: int) -> tuple[list[str], list[str]]:
+def verdict(
+    curves: Curves,
+    variant: str,
+    point: int,
+) -> tuple[list[str], list[str]]:
     """Where a variant is below `bc` beyond noise, and where it is above it, by
     intervals paired by seed."""
-    below, above = [], []
+    below = []
+    above = []
     for suite, quality, name in curves:
         if name != variant:
             continue
@@ -165,38 +204,40 @@ def chosen(curves: Curves, point: int) -> str | None:
     medium_replay; None if there is none."""
     for alpha in ALPHAS:
         below, above = verdict(curves, f"alpha_{alpha}", point)
-        mixed = [
-            pair for pair in above if pair.endswith(("medium_random", "medium_replay"))
-        ]
+        mixed = [pair for pair in above if pair.endswith(MIXED)]
         if not below and len(mixed) >= 2:
             return alpha
     return None
 
 
-def table(curves: Curves, data_means: Means, point: int) -> str:
+def table(
+    curves: Curves,
+    data_means: Means,
+    point: int,
+) -> str:
     """Markdown: a row per suite and quality, the data beside every variant's return
     after `point` updates."""
     variants = list(dict.fromkeys(variant for _, _, variant in curves))
-    references = ("data", "doing nothing", "expert")
+    levels = ("data", "doing nothing", "expert")
+    pairs = dict.fromkeys((suite, quality) for suite, quality, _ in curves)
     rows = []
-    for suite, quality in dict.fromkeys(
-        (suite, quality) for suite, quality, _ in curves
-    ):
+    for suite, quality in pairs:
         means = data_means[suite, quality]
-        row = [f"{suite}, {quality}", *(f"{means[name]:.0f}" for name in references)]
+        row = [f"{suite}, {quality}"]
+        for name in levels:
+            row.append(f"{means[name]:.0f}")
         for variant in variants:
             values = per_seed(curves[suite, quality, variant], point)
             row.append(_shown(list(values.values())) if values else "diverged")
         rows.append(row)
-    return markdown(["suite, quality", *references, *variants], rows)
+    return markdown(["suite, quality", *levels, *variants], rows)
 
 
 def _shown(values: Sequence[float]) -> str:
     estimate = interval(values)
-    spread = (
-        "" if estimate.low is None else f" [{estimate.low:.0f}, {estimate.high:.0f}]"
-    )
-    return f"{estimate.mean:.0f}{spread}"
+    if estimate.low is None:
+        return f"{estimate.mean:.0f}"
+    return f"{estimate.mean:.0f} [{estimate.low:.0f}, {estimate.high:.0f}]"
 
 
 def data_means(plan: Plan, root: Path) -> dict[str, float]:
@@ -206,19 +247,12 @@ def data_means(plan: Plan, root: Path) -> dict[str, float]:
 
     found = {"data": 0.0, "doing nothing": 0.0, "expert": 0.0}
     for task in plan.tasks:
-        data = read_trajectories(
-            root
-            / "03_primary"
-            / plan.suite_folder
-            / plan.quality
-            / f"{task.name}.parquet"
-        )
-        path = root / "01_raw" / plan.suite_folder / task.name / "references.json"
-        references = json.loads(path.read_text())
+        data = read_trajectories(data_file(root, plan, task.name))
+        measured = references(root, plan, task.name)
         of_task = {
             "data": float(data.returns.mean()),
-            "doing nothing": references["zero"]["mean"],
-            "expert": references["expert"]["mean"],
+            "doing nothing": measured["zero"]["mean"],
+            "expert": measured["expert"]["mean"],
         }
         for name, value in of_task.items():
             found[name] += value / len(plan.tasks)
@@ -233,13 +267,20 @@ def jobs_of(
 ) -> list[Job]:
     """One job per suite for its raw data, then one per quality."""
     jobs = []
+    of_suite = {suite: plan for (suite, _, _), plan in plans.items()}
     for suite in study.suites:
-        given = ",".join(
-            filter(None, ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"])
-        )
-        plan = next(plan for (name, _, _), plan in plans.items() if name == suite)
+        parts = ["method=finetune", f"tasks={TASKS}", more, f"suite={suite}"]
+        given = ",".join(filter(None, parts))
+        plan = of_suite[suite]
         collect = ("--pipelines=collection", *options, f"--params={given}")
-        jobs.append(Job(f"data_{suite}", collect, (), 4 * data_seconds(plan)))
+        jobs.append(
+            Job(
+                f"data_{suite}",
+                collect,
+                (),
+                4 * data_seconds(plan),
+            )
+        )
         for quality in study.qualities:
             ingest = (
                 "--pipelines=ingestion",
@@ -247,12 +288,21 @@ def jobs_of(
                 f"--params={given},quality={quality}",
             )
             jobs.append(
-                Job(f"data_{suite}_{quality}", ingest, (f"data_{suite}",), 15.0)
+                Job(
+                    f"data_{suite}_{quality}",
+                    ingest,
+                    (f"data_{suite}",),
+                    15.0,
+                )
             )
     return jobs
 
 
-def conclusion(study: Study, curves: Curves, point: int) -> str:
+def conclusion(
+    study: Study,
+    curves: Curves,
+    point: int,
+) -> str:
     """What each variant's comparison with `bc` says, and the alpha that the rule
     takes."""
     title = f"after {point:,} updates"
@@ -273,7 +323,12 @@ def conclusion(study: Study, curves: Curves, point: int) -> str:
     return "\n".join(lines)
 
 
-def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[str]:
+def still_rising(
+    curves: Curves,
+    variant: str,
+    point: int,
+    last: int,
+) -> list[str]:
     """Suite and quality where a variant gains beyond its interval, paired by seed, by
     training on from `point` to `last` updates."""
     found = []
@@ -287,7 +342,11 @@ def still_rising(curves: Curves, variant: str, point: int, last: int) -> list[st
     return found
 
 
-def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
+def convergence(
+    curves: Curves,
+    variant: str,
+    points: Sequence[int],
+) -> str:
     """Markdown: a variant's return after every number of updates, and where it still
     rises."""
     titles = [f"{variant}: suite, quality", *(f"{point:,}" for point in points)]
@@ -302,7 +361,14 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
         rows.append(row)
     text = markdown(titles, rows)
     for point in points[:-1]:
-        rising = "; ".join(still_rising(curves, variant, point, points[-1]))
+        rising = "; ".join(
+            still_rising(
+                curves,
+                variant,
+                point,
+                points[-1],
+            )
+        )
         text += (
             f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
         )
@@ -310,7 +376,12 @@ def convergence(curves: Curves, variant: str, points: Sequence[int]) -> str:
     return text
 
 
-def picture(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> bytes:
+def picture(
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+) -> bytes:
     """The study's curves as PNG, a row per suite and a column per quality."""
     panels = []
     for suite in study.suites:
@@ -320,7 +391,8 @@ def picture(study: Study, curves: Curves, means: Means, points: Sequence[int]) -
                 results = curves[suite, quality, variant]
                 reached = [list(per_seed(results, point).values()) for point in points]
                 lines[variant] = [interval(values) for values in reached if values]
-            panels.append(Panel(f"{suite}, {quality}", lines, means[suite, quality]))
+            title = f"{suite}, {quality}"
+            panels.append(Panel(title, lines, means[suite, quality]))
     return figure(panels, len(study.qualities), points)
 
 
@@ -337,9 +409,9 @@ def record(curves: Curves, means: Means) -> str:
         for name, value in levels.items():
             rows.append((suite, quality, name, "mean", "", "", value))
     lines = [",".join(COLUMNS)]
-    for row in rows:
-        *words, value = row
-        lines.append(",".join([*map(str, words), f"{value:.3f}"]))
+    for *words, value in rows:
+        cells = [str(word) for word in words]
+        lines.append(",".join([*cells, f"{value:.3f}"]))
     return "\n".join(lines) + "\n"
 
 
@@ -355,14 +427,20 @@ def parse_points(given: str) -> list[int]:
             raise ConfigurationError(
                 f"--points is {given!r}; it takes numbers such as 1000+4000"
             )
-        whole("--points: a number of updates", int(part), 1, MOST_UPDATES)
+        whole(
+            "--points: a number of updates",
+            int(part),
+            1,
+            MOST_UPDATES,
+        )
         points.add(int(part))
     return sorted(points)
 
 
 def _scope(study: Study) -> str:
     """What the tables are of, in a sentence: a study may have been run in part."""
-    suites, qualities = ", ".join(study.suites), ", ".join(study.qualities)
+    suites = ", ".join(study.suites)
+    qualities = ", ".join(study.qualities)
     return (
         f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities:"
         f" {qualities}."
@@ -393,27 +471,59 @@ def run_study(
     runs = study.runs(params)
     plans = dict(zip(runs, plans_of(list(runs.values()), env), strict=True))
     root = Path(data_root(env))
-    data_jobs = jobs_of(study, plans, params, [f"--env={env}"] if env else [])
+    data_jobs = jobs_of(
+        study,
+        plans,
+        params,
+        [f"--env={env}"] if env else [],
+    )
     with workers(jobs, scheduler) as client:
         run_all(data_jobs, client)
         trials = {
-            key: trials_of(plan, key[2], root, updates) for key, plan in plans.items()
+            key: trials_of(
+                plan,
+                key[2],
+                root,
+                updates,
+            )
+            for key, plan in plans.items()
         }
-        every = [trial for of_plan in trials.values() for trial in of_plan]
+        every: list[Trial] = []
+        for of_plan in trials.values():
+            every += of_plan
         found = perform_all(
-            every, root / "08_reporting" / "learning_curves", client, say
+            every,
+            root / "08_reporting" / "learning_curves",
+            client,
+            say,
         )
-    curves = {
-        key: [found[trial.name] for trial in of_plan] for key, of_plan in trials.items()
-    }
+    curves = {}
+    for key, of_plan in trials.items():
+        curves[key] = [found[trial.name] for trial in of_plan]
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
-    text = report(study, curves, means, updates)
+    text = report(
+        study,
+        curves,
+        means,
+        updates,
+    )
     if not params and env is None:
-        publish(study, curves, means, updates, text)
+        publish(
+            study,
+            curves,
+            means,
+            updates,
+            text,
+        )
     return text
 
 
-def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) -> str:
+def report(
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+) -> str:
     """The study's block of the page: tables of the last point, then what follows from
     them."""
     last = points[-1]
@@ -430,11 +540,20 @@ def report(study: Study, curves: Curves, means: Means, points: Sequence[int]) ->
 
 
 def publish(
-    study: Study, curves: Curves, means: Means, points: Sequence[int], text: str
+    study: Study,
+    curves: Curves,
+    means: Means,
+    points: Sequence[int],
+    text: str,
 ) -> None:
     """Write the page's block, its figure, and the numbers that both are made of."""
     written = {
-        PICTURES / _picture_name(study): picture(study, curves, means, points),
+        PICTURES / _picture_name(study): picture(
+            study,
+            curves,
+            means,
+            points,
+        ),
         RESULTS / f"base_learners_{study.block}.csv": record(curves, means).encode(),
     }
     for path, content in written.items():

@@ -14,8 +14,15 @@ from oer_pipeline.orchestration.configuration import (
     parameters_of,
 )
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.studies.grids import Combination, Grid, combinations, text_of
+from oer_pipeline.studies.grids import (
+    Combination,
+    Grid,
+    combinations,
+    read,
+    text_of,
+)
 from oer_pipeline.studies.jobs import Job
+from oer_pipeline.studies.locks import path_of
 
 SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
@@ -68,7 +75,31 @@ class Cells:
         return None if changed or self.grid.page is None else Path(self.grid.page)
 
 
-def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
+def cells_named(
+    name: str,
+    *,
+    env: str | None = None,
+    params: str = "",
+    suites: Sequence[str] | None = None,
+    qualities: Sequence[str] | None = None,
+    methods: Sequence[str] | None = None,
+) -> Cells:
+    """The cells of a grid, or of a part of it, of the project in the working directory.
+
+    Raises:
+        ConfigurationError: an unknown grid or a wrong one, a name that it lacks,
+            whatever `kedro run` would refuse.
+    """
+    whole = read(name, Path("conf"), env)
+    part = whole.part(suites=suites, qualities=qualities, methods=methods)
+    return cells_of(part, params, env)
+
+
+def cells_of(
+    grid: Grid,
+    params: str,
+    env: str | None,
+) -> Cells:
     """The grid's cells with a user's `params` (as `kedro run --params` takes them)
     beside what the grid says.
 
@@ -92,11 +123,27 @@ def cells_of(grid: Grid, params: str, env: str | None) -> Cells:
                 " one out"
             )
         taken[place] = name
-        found.append(Cell(name, combination, told, plan))
-    return Cells(grid, tuple(found), env, params)
+        found.append(
+            Cell(
+                name,
+                combination,
+                told,
+                plan,
+            )
+        )
+    return Cells(
+        grid,
+        tuple(found),
+        env,
+        params,
+    )
 
 
-def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
+def _check_beside(
+    grid: Grid,
+    combination: Combination,
+    params: str,
+) -> None:
     """Refuse what would be of no effect, because the grid says it."""
     by_grid = {"suite", "quality", "method", "compare", *combination.parameters}
     for part in params.split(","):
@@ -109,7 +156,11 @@ def _check_beside(grid: Grid, combination: Combination, params: str) -> None:
             )
 
 
-def _named(grid: Grid, combination: Combination, what: str) -> str:
+def _named(
+    grid: Grid,
+    combination: Combination,
+    what: str,
+) -> str:
     """`what`, a method or a comparison, with all that tells it from the grid's others:
     `ant_dir-medium-oer-size=30`."""
     parts = []
@@ -140,7 +191,13 @@ def jobs_of(cells: Cells) -> list[Job]:
         if leader != cell.name:
             waits.append(leader)
         makers.add(
-            cell.name, stages, cell.params, waits, cell_seconds(cell.plan), excused
+            cell.name,
+            stages,
+            cell.params,
+            waits,
+            cell_seconds(cell.plan),
+            place=(*cell.data, cell.plan.cell),
+            excused=excused,
         )
     if cells.grid.report == "comparison":
         for compared in groups(cells):
@@ -169,6 +226,7 @@ class _Jobs:
         self.jobs: list[Job] = []
         self._names: set[str] = set()
         self._grid = cells.grid
+        self._root = str(cells.root)
         self._options = (f"--env={cells.env}",) if cells.env else ()
 
     def add(
@@ -178,17 +236,26 @@ class _Jobs:
         params: str,
         after: Sequence[str],
         seconds: float,
+        place: Sequence[str],
         excused: str | None = None,
     ) -> str:
-        """A job, unless it is there already; returns its name."""
-        if name not in self._names:
-            self._names.add(name)
-            arguments = (
-                f"--pipelines={pipelines}",
-                *self._options,
-                f"--params={params}",
-            )
-            self.jobs.append(Job(name, arguments, tuple(after), seconds, excused))
+        """A job, unless it is there already; returns its name.
+
+        `place` is what it writes, whichever grid it is in: folders below the root.
+        """
+        if name in self._names:
+            return name
+        self._names.add(name)
+        told = f"--params={params}"
+        job = Job(
+            name,
+            (f"--pipelines={pipelines}", *self._options, told),
+            after=tuple(after),
+            expected=seconds,
+            excused=excused,
+            lock=str(path_of("/".join((self._root, *place)))),
+        )
+        self.jobs.append(job)
         return name
 
     def data_set(self, cell: Cell) -> str:
@@ -200,21 +267,48 @@ class _Jobs:
             cell.params,
             (),
             data_seconds(plan),
+            place=("raw", plan.suite_folder),
         )
         name = f"data_{plan.suite_folder}_{plan.quality}"
-        return self.add(name, "ingestion", cell.params, (raw,), 15.0)
+        place = ("data", plan.suite_folder, plan.quality)
+        return self.add(
+            name,
+            "ingestion",
+            cell.params,
+            (raw,),
+            15.0,
+            place,
+        )
 
     def models(self, cell: Cell) -> str:
         """The transition models of the cell's data."""
         name = "dynamics_{}_{}".format(*cell.data)
         seconds = 15.0 + 45.0 * len(cell.plan.tasks)
-        return self.add(name, "dynamics", cell.params, (self.data_set(cell),), seconds)
+        place = ("dynamics", *cell.data)
+        waits = (self.data_set(cell),)
+        return self.add(
+            name,
+            "dynamics",
+            cell.params,
+            waits,
+            seconds,
+            place,
+        )
 
     def comparison(self, compared: Sequence[Cell]) -> None:
         """The page that compares cells of the same data."""
         names = [cell.name for cell in compared]
         name = _named(self._grid, compared[0].combination, "comparison")
-        self.add(name, "comparison", compared_params(compared), names, 10.0)
+        cells = "+".join(cell.plan.cell for cell in compared)
+        place = ("comparison", *compared[0].data, cells)
+        self.add(
+            name,
+            "comparison",
+            compared_params(compared),
+            names,
+            10.0,
+            place,
+        )
 
 
 def _uses_no_model(cell: Cell) -> bool:

@@ -1,4 +1,4 @@
-"""A `kedro run` in a process of its own that starts warm.
+"""A job in a process of its own that starts warm: a `kedro run`, or another call.
 
 A server process imports Kedro, MLflow and torch once per worker and forks for every
 run. So a run costs no imports, can be stopped, gives all its memory back, and takes
@@ -7,14 +7,18 @@ nothing with it when it crashes.
 
 from __future__ import annotations
 
+import importlib
 import multiprocessing
 import os
 import sys
 import threading
-from collections.abc import Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
+
+from oer_pipeline.common.errors import OERError
+from oer_pipeline.studies.jobs import Job
+from oer_pipeline.studies.locks import hold
 
 WARM = (
     "oer_pipeline.settings",  # first: it keeps a warning of MLflow's to itself
@@ -30,14 +34,13 @@ WARM = (
 PARENT_DIED = 75
 
 
-def start(arguments: Sequence[str], log: Path) -> BaseProcess:
-    """Start `kedro run` with these arguments in the working directory, output into
-    `log`."""
+def start(job: Job, log: Path) -> BaseProcess:
+    """Start a job in the working directory, its output into `log`."""
     log.parent.mkdir(parents=True, exist_ok=True)
     _allow_children()
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(list(WARM))
-    process = context.Process(target=_run, args=(tuple(arguments), log.absolute()))
+    process = context.Process(target=_run, args=(job, log.absolute()))
     process.start()
     return process
 
@@ -51,9 +54,20 @@ def _allow_children() -> None:
     multiprocessing.current_process()._config["daemon"] = False  # type: ignore[attr-defined]
 
 
-def _run(arguments: tuple[str, ...], log: Path) -> None:
+def _run(job: Job, log: Path) -> None:
     _follow()
     _redirect(log)
+    if job.lock:
+        hold(Path(job.lock))
+    module, _, name = job.call.partition(":")
+    try:
+        getattr(importlib.import_module(module), name)(*job.arguments)
+    except OERError as error:
+        sys.exit(f"Error: {error}")
+
+
+def kedro_run(*arguments: str) -> None:
+    """`kedro run` with these arguments, in the project of the working directory."""
     from kedro.framework.cli.utils import find_run_command
     from kedro.framework.startup import bootstrap_project
 

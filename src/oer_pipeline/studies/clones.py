@@ -2,8 +2,7 @@
 that were not collected.
 
 Behaviour cloning, 256-256, 4,000 updates a task, three seeds. The results lie beside
-the behaviours, and `python -m oer_pipeline.reports.behaviour_table` shows them beside
-the data.
+the behaviours, and `kedro behaviours --table` shows them beside the data.
 """
 
 from __future__ import annotations
@@ -38,12 +37,22 @@ def run_of(suite: str) -> str:
 def job_of(suite: str, plan: Plan) -> Job:
     """Collection and ingestion of a suite."""
     arguments = ("--pipelines=collection,ingestion", f"--params={run_of(suite)}")
-    return Job(f"data_{suite}", arguments, (), 4 * data_seconds(plan))
+    return Job(
+        f"data_{suite}",
+        arguments,
+        (),
+        4 * data_seconds(plan),
+    )
 
 
 def clones_of(plan: Plan, root: Path) -> list[Trial]:
     """A clone of each task's data."""
-    trials = trials_of(plan, "clone", root, [UPDATES])
+    trials = trials_of(
+        plan,
+        "clone",
+        root,
+        [UPDATES],
+    )
     return [
         replace(trial, settings={**trial.settings, "hidden": HIDDEN})
         for trial in trials
@@ -58,10 +67,8 @@ def record_of(
     found = {}
     for trial in trials:
         result = results[trial.name]
-        returns, success = (
-            [values[-1] for values in result[what].values()]
-            for what in ("returns", "success")
-        )
+        returns = _last(result["returns"])
+        success = _last(result["success"])
         task = str(trial.place["parameters"]["env_name"])
         found[task] = {
             "return": sum(returns) / len(returns),
@@ -70,6 +77,11 @@ def record_of(
             "updates": UPDATES,
         }
     return found
+
+
+def _last(values: Mapping[str, Sequence[float]]) -> list[float]:
+    """Of each seed's values the last one."""
+    return [of_seed[-1] for of_seed in values.values()]
 
 
 def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
@@ -84,9 +96,14 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
     root = Path(data_root(None))
     with workers(jobs, scheduler) as client:
         run_all([job_of(suite, plan) for suite, plan in plans.items()], client)
-        trials = [trial for plan in plans.values() for trial in clones_of(plan, root)]
+        trials = []
+        for plan in plans.values():
+            trials += clones_of(plan, root)
         results = perform_all(
-            trials, root / "08_reporting" / "learning_curves", client, say
+            trials,
+            root / "08_reporting" / "learning_curves",
+            client,
+            say,
         )
     with atomic_path(CLONES) as temporary:
         temporary.write_text(

@@ -17,12 +17,14 @@ LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
 """Their versions have to be the same on all workers."""
 
 
-def workers_of(cores: int, memory: int, gpus: int = 0) -> int:
-    """How many workers a machine can take: one per GPU, else as cores and memory
-    allow."""
-    if gpus:
-        return gpus
-    return max(1, min(cores, memory // BYTES_PER_WORKER))
+def workers_of(
+    cores: int,
+    memory: int,
+    gpus: int = 0,
+) -> int:
+    """How many workers a machine can take: one per GPU, else one per core; no more than
+    its memory holds, of `BYTES_PER_WORKER` each."""
+    return max(1, min(gpus or cores, memory // BYTES_PER_WORKER))
 
 
 @contextmanager
@@ -53,6 +55,14 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
     with _local(workers) as cluster, Client(cluster) as client:
         client.wait_for_workers(len(cluster.worker_spec))
         yield client
+
+
+def dashboard(client: Any) -> str | None:
+    """The address of the scheduler's page; None where it has none, because bokeh is not
+    installed there."""
+    services = client.scheduler_info(n_workers=0).get("services", {})
+    address: str | None = client.dashboard_link if "dashboard" in services else None
+    return address
 
 
 def _client_of(scheduler: str) -> Any:
@@ -114,13 +124,13 @@ def code_version() -> str:
 
 def _local(workers: int | None) -> Any:
     """A cluster of single-threaded worker processes on this machine."""
-    import psutil
+    from dask.system import CPU_COUNT
     from distributed import Nanny, Scheduler, SpecCluster
+    from distributed.system import MEMORY_LIMIT
 
     gpus = visible_gpus()
-    number = workers or workers_of(
-        os.cpu_count() or 1, psutil.virtual_memory().total, len(gpus)
-    )
+    # Dask's figures are what a container or a batch job may use of the machine.
+    number = workers or workers_of(CPU_COUNT, MEMORY_LIMIT, len(gpus))
     specification = {}
     for index in range(number):
         options: dict[str, Any] = {
@@ -151,6 +161,10 @@ def visible_gpus() -> list[str]:
         return []
     command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
     found = subprocess.run(
-        command, capture_output=True, text=True, timeout=30, check=False
+        command,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
     )
     return found.stdout.split() if found.returncode == 0 else []

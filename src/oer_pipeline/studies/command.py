@@ -8,14 +8,14 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib import import_module
-from pathlib import Path
+from math import inf
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
-from oer_pipeline.studies.cluster import connected
+from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
+from oer_pipeline.studies.cluster import connected, dashboard
 from oer_pipeline.studies.engine import run
-from oer_pipeline.studies.grids import Grid, read
+from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import Job, Outcome, Status
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
@@ -27,31 +27,32 @@ REPORTS = {
     "selectors": "oer_pipeline.studies.selectors:report",
     "tuning": "oer_pipeline.studies.tuning:report",
 }
+SECONDS_BETWEEN_LINES = 15.0
+"""Of progress, on a terminal; elsewhere only beginning and end of a job are told."""
 
 
 def run_grid(
     name: str,
     *,
-    env: str | None = None,
-    params: str = "",
     jobs: int | None = None,
     scheduler: str | None = None,
-    suites: Sequence[str] | None = None,
-    qualities: Sequence[str] | None = None,
-    methods: Sequence[str] | None = None,
+    **chosen: Any,
 ) -> str:
     """Run a grid of the project in the working directory; returns its report.
 
+    Args:
+        name: of the grid's file.
+        jobs: worker processes of this machine; None: as many as it can take.
+        scheduler: Dask's, its address or file; None: this machine.
+        chosen: as `cells_named` takes it.
+
     Raises:
-        ConfigurationError: an unknown grid or a wrong one, a name that it lacks, a
-            report that can't be loaded, whatever `kedro run` would refuse; before any
-            work.
+        ConfigurationError: as `cells_named`, or a report that can't be loaded; before
+            any work.
         SystemExit: a cell failed; all others that could be run are done by then.
     """
-    whole = read(name, Path("conf"), env)
-    grid = whole.part(suites=suites, qualities=qualities, methods=methods)
-    report = report_of(grid)
-    cells = cells_of(grid, params, env)
+    cells = cells_named(name, **chosen)
+    report = report_of(cells.grid)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     with workers(jobs, scheduler) as client:
         outcomes = run_all(jobs_of(cells), client)
@@ -59,15 +60,15 @@ def run_grid(
 
 
 def report_of(grid: Grid) -> Report:
-    """The function that makes a grid's report.
+    """The report that a grid names.
 
     Raises:
-        ConfigurationError: it can't be loaded.
+        ConfigurationError: one that can't be loaded.
     """
     path = REPORTS.get(grid.report, grid.report)
-    module, _, function = path.partition(":")
+    module, _, name = path.partition(":")
     try:
-        found: Report = getattr(import_module(module), function)
+        found: Report = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
         known = choices(REPORTS, grid.report)
         raise ConfigurationError(
@@ -85,8 +86,9 @@ def workers(jobs: int | None, scheduler: str | None) -> Iterator[Any]:
         ConfigurationError: a scheduler that can't be used.
     """
     with _ends_on_sigterm(), connected(scheduler, jobs) as client:
-        if sys.stdout.isatty():
-            say(f"workers and jobs to watch: {client.dashboard_link}")
+        address = dashboard(client)
+        if sys.stdout.isatty() and address:
+            say(f"workers and jobs to watch: {address}")
         yield client
 
 
@@ -97,9 +99,17 @@ def run_all(jobs: Sequence[Job], client: Any) -> dict[str, Outcome]:
         ConfigurationError: jobs that can't be run in this order.
         SystemExit: a job failed; all others that could be run are done by then.
     """
-    every = 15.0 if sys.stdout.isatty() else 60.0
-    outcomes = run(jobs, client, say, every)
-    bad = [o for o in outcomes.values() if o.status in (Status.FAILED, Status.SKIPPED)]
+    every = SECONDS_BETWEEN_LINES if sys.stdout.isatty() else inf
+    outcomes = run(
+        jobs,
+        client,
+        say,
+        every,
+    )
+    bad = []
+    for outcome in outcomes.values():
+        if outcome.status in (Status.FAILED, Status.SKIPPED):
+            bad.append(outcome)
     if bad:
         raise SystemExit(_of_failures(bad))
     return outcomes

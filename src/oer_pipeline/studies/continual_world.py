@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.metrics.intervals import Estimate, interval
+from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
+from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.jobs import Outcome
 
@@ -35,12 +35,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 def _metrics(cell: Cell, root: Path) -> dict[str, Any]:
     """A finished cell's metrics, under its method's name: all else is common to the
     grid."""
-    plan = cell.plan
-    folder = root / "08_reporting" / plan.suite_folder / plan.quality_folder / plan.cell
-    document: dict[str, Any] = json.loads(
-        (folder / "metrics.json").read_text(encoding="utf-8")
-    )
-    return {**document, "cell": plan.method}
+    return {**places.metrics(root, cell.plan), "cell": cell.plan.method}
 
 
 def _data(cells: Cells) -> str:
@@ -49,23 +44,27 @@ def _data(cells: Cells) -> str:
     rows = []
     for task in plan.tasks:
         shared = plan.data_of(task)
-        data = (
-            cells.root
-            / "03_primary"
-            / plan.suite_folder
-            / plan.quality
-            / f"{shared}_card.json"
-        )
-        card = json.loads(data.read_text(encoding="utf-8"))
-        raw = cells.root / "01_raw" / plan.suite_folder / shared / "references.json"
-        references = json.loads(raw.read_text(encoding="utf-8"))
-        row = [str(task.index), str(task.parameters["env_name"])]
-        row += [f"{card['transitions']:,}", f"{card['returns']['mean']:.0f}"]
-        row.append(_percent(card["success_rate"]))
-        row += [_percent(references[kind]["success"]) for kind in ("random", "zero")]
+        card = places.card(cells.root, plan, shared)
+        references = places.references(cells.root, plan, shared)
+        row = [
+            str(task.index),
+            str(task.parameters["env_name"]),
+            f"{card['transitions']:,}",
+            f"{card['returns']['mean']:.0f}",
+            _percent(card["success_rate"]),
+            _percent(references["random"]["success"]),
+            _percent(references["zero"]["success"]),
+        ]
         rows.append(row)
-    titles = ["task", "environment", "transitions", "return", "success, %"]
-    titles += ["random, %", "doing nothing, %"]
+    titles = [
+        "task",
+        "environment",
+        "transitions",
+        "return",
+        "success, %",
+        "random, %",
+        "doing nothing, %",
+    ]
     return f"The data ({plan.quality}):\n\n{markdown(titles, rows)}"
 
 
@@ -74,20 +73,24 @@ def _percent(share: float) -> str:
 
 
 def _by_task(documents: list[dict[str, Any]]) -> str:
-    """Success on every task after the last one, mean over seeds, and when learned."""
+    """Success on every task after the last one, mean over seeds, and over all tasks
+    with its interval."""
     rows = []
-    tasks = range(0)
     for document in documents:
-        seeds = document["success"]["matrix"].values()
-        tasks = range(len(document["tasks"]))
-        ends = [interval([matrix[-1][task] for matrix in seeds]) for task in tasks]
-        each = [f"{end.mean:.0f}" for end in ends]
-        rows.append([document["cell"], *each, number(_overall(ends), 0)])
-    titles = ["at the end, %", *(str(task + 1) for task in tasks), "all"]
-    return f"Success on each task after the last one:\n\n{markdown(titles, rows)}"
+        ends = _at_the_end(document)
+        by_task = zip(*ends, strict=True)
+        each = [f"{interval(of_task).mean:.0f}" for of_task in by_task]
+        overall = interval([sum(of_seed) / len(of_seed) for of_seed in ends])
+        rows.append([document["cell"], *each, number(overall, 0)])
+    tasks = len(documents[-1]["tasks"])
+    numbers = [str(task) for task in range(1, tasks + 1)]
+    table = markdown(["at the end, %", *numbers, "all"], rows)
+    return f"Success on each task after the last one:\n\n{table}"
 
 
-def _overall(ends: list[Estimate]) -> Estimate:
-    """Over tasks, per seed."""
-    seeds = zip(*(end.values for end in ends), strict=True)
-    return interval([sum(values) / len(values) for values in seeds])
+def _at_the_end(document: dict[str, Any]) -> list[list[float]]:
+    """Success after the last task, per seed and task."""
+    ends = []
+    for matrix in document["success"]["matrix"].values():
+        ends.append(list(matrix[-1]))
+    return ends

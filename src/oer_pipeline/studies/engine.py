@@ -6,17 +6,30 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status, check
+from oer_pipeline.studies.jobs import (
+    Job,
+    JobError,
+    LostError,
+    Outcome,
+    Status,
+    check,
+)
 from oer_pipeline.studies.progress import Progress
 from oer_pipeline.studies.worker import TOPIC, perform
 
 TRIES = 3
 POLL_SECONDS = 0.2
+SECONDS_TO_COME_BACK = 2.0
+"""For a scheduler that the client has lost; one that was started anew knows nothing of
+our jobs, so that there is no use in waiting for longer."""
 Tell = Callable[[str], None]
 
 
 def run(
-    jobs: Sequence[Job], client: Any, tell: Tell, every: float = 15.0
+    jobs: Sequence[Job],
+    client: Any,
+    tell: Tell,
+    every: float = 15.0,
 ) -> dict[str, Outcome]:
     """Run every job after those that it waits for; one that fails stops only these.
 
@@ -33,6 +46,7 @@ def run(
 
     Raises:
         ConfigurationError: jobs that can't be run in this order.
+        LostError: the scheduler has gone.
     """
     check(jobs)
     progress = Progress(jobs, len(client.nthreads()))
@@ -43,24 +57,50 @@ def run(
     told = time.monotonic()
     try:
         while len(outcomes) < len(jobs):
+            _check_connected(client)
             for outcome in _ended(jobs, futures, outcomes):
                 outcomes[outcome.name] = outcome
                 progress.ended(outcome)
                 tell(progress.end_line(outcome))
-            _submit(jobs, client, futures, outcomes)
+            _submit(
+                jobs,
+                client,
+                futures,
+                outcomes,
+            )
             if time.monotonic() - told > every:
                 told = time.monotonic()
                 for line in progress.lines():
                     tell(line)
             time.sleep(POLL_SECONDS)
     finally:
-        client.unsubscribe_topic(TOPIC)
-        client.cancel(list(futures.values()))
+        if client.status == "running":
+            client.unsubscribe_topic(TOPIC)
+            client.cancel(list(futures.values()))
     return outcomes
 
 
+def _check_connected(client: Any) -> None:
+    """Wait a moment for a scheduler that doesn't answer.
+
+    Raises:
+        LostError: it doesn't come back.
+    """
+    end = time.monotonic() + SECONDS_TO_COME_BACK
+    while client.status != "running":
+        if time.monotonic() > end:
+            address = client.scheduler.address
+            raise LostError(
+                f"the scheduler at {address} was lost; its workers end their jobs. Give"
+                " the same command with a scheduler that runs: it goes on"
+            )
+        time.sleep(POLL_SECONDS)
+
+
 def _ended(
-    jobs: Sequence[Job], futures: Mapping[str, Any], outcomes: Mapping[str, Outcome]
+    jobs: Sequence[Job],
+    futures: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
 ) -> list[Outcome]:
     """Outcomes of jobs that have ended since, those that can't be run any more
     included."""
@@ -100,25 +140,31 @@ def _submit(
     Not more: Dask would bind a job that waits to a worker at once, and keep it waiting
     there while another one is idle.
     """
-    waiting = [
-        job for job in jobs if job.name not in futures and job.name not in outcomes
-    ]
+    running = [name for name in futures if name not in outcomes]
+    waiting = [job for job in jobs if _can_run(job, futures, outcomes)]
     if not waiting:
         return
-    free = len(client.nthreads()) - (
-        len(futures) - sum(name in futures for name in outcomes)
-    )
-    for job in waiting:
-        if free < 1:
-            return
-        if all(name in outcomes for name in job.after) and not _stopped_by(
-            job, outcomes
-        ):
-            key = f"{job.name}-{time.time_ns()}"
-            futures[job.name] = client.submit(
-                perform, job, key=key, retries=TRIES - 1, pure=False
-            )
-            free -= 1
+    free = len(client.nthreads()) - len(running)
+    for job in waiting[: max(0, free)]:
+        key = f"{job.name}-{time.time_ns()}"
+        futures[job.name] = client.submit(
+            perform,
+            job,
+            key=key,
+            retries=TRIES - 1,
+            pure=False,
+        )
+
+
+def _can_run(
+    job: Job,
+    futures: Mapping[str, Any],
+    outcomes: Mapping[str, Outcome],
+) -> bool:
+    """Whether nothing is left to wait for, and the job has not been handed out."""
+    if job.name in futures or job.name in outcomes or _stopped_by(job, outcomes):
+        return False
+    return all(name in outcomes for name in job.after)
 
 
 def _outcome(job: Job, future: Any) -> Outcome:

@@ -108,7 +108,9 @@ class Combination:
 
 
 def combinations(
-    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> list[Combination]:
     """Every combination of the grid's axes, in the order of its file, methods last but
     one.
@@ -123,18 +125,32 @@ def combinations(
     """
     found = []
     names = _methods(grid, methods, learners)
-    for suite, quality, method in itertools.product(grid.suites, grid.qualities, names):
+    cells = itertools.product(grid.suites, grid.qualities, names)
+    for suite, quality, method in cells:
         axes = dict(grid.parameters)
         if grid.coefficient:
-            axes[_coefficient(grid, method, methods, learners)] = grid.coefficient
+            axes[
+                _coefficient(
+                    grid,
+                    method,
+                    methods,
+                    learners,
+                )
+            ] = grid.coefficient
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
-            varied = {
-                name: chosen[name] for name, several in axes.items() if len(several) > 1
-            }
+            varied = {name: chosen[name] for name in axes if len(axes[name]) > 1}
             if grid.seeds is not None:
                 chosen["seeds"] = grid.seeds
-            found.append(Combination(suite, quality, method, chosen, varied))
+            found.append(
+                Combination(
+                    suite,
+                    quality,
+                    method,
+                    chosen,
+                    varied,
+                )
+            )
     if not found:
         raise ConfigurationError(
             f"grid {grid.name} is empty: no method that it could be about"
@@ -143,14 +159,14 @@ def combinations(
 
 
 def _methods(
-    grid: Grid, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> tuple[str, ...]:
     if grid.methods == ALL:
         return tuple(methods)
     if grid.methods == TUNED:
-        return tuple(
-            name for name in methods if coefficient_of(name, methods, learners)
-        )
+        return tuple(_with_coefficient(methods, learners))
     assert isinstance(grid.methods, tuple)
     for name in grid.methods:
         if name not in methods:
@@ -160,14 +176,21 @@ def _methods(
     return grid.methods
 
 
+def _with_coefficient(methods: Presets, learners: Mapping[str, Any]) -> list[str]:
+    return [name for name in methods if coefficient_of(name, methods, learners)]
+
+
 def coefficient_of(
-    method: str, methods: Presets, learners: Mapping[str, Any]
+    method: str,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
     preset fixes it."""
     preset = methods[method]
     learner = preset.get("learner", {}).get("name")
-    option = learners.get(learner, {}).get("tuned")
+    settings = learners.get(learner, {})
+    option = settings.get("tuned")
     if option is None:
         return None
     fixed = preset.get("learners", {}).get(learner, {})
@@ -175,11 +198,14 @@ def coefficient_of(
 
 
 def _coefficient(
-    grid: Grid, method: str, methods: Presets, learners: Mapping[str, Any]
+    grid: Grid,
+    method: str,
+    methods: Presets,
+    learners: Mapping[str, Any],
 ) -> str:
     found = coefficient_of(method, methods, learners)
     if found is None:
-        known = [name for name in methods if coefficient_of(name, methods, learners)]
+        known = _with_coefficient(methods, learners)
         raise ConfigurationError(
             f"grid {grid.name}: method {method!r} has no coefficient to tune;"
             f" {choices(known, method)}"
@@ -192,7 +218,11 @@ def text_of(value: Scalar) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def read(name: str, conf: Path, env: str | None) -> Grid:
+def read(
+    name: str,
+    conf: Path,
+    env: str | None,
+) -> Grid:
     """The grid called `name`, of the environment's folder or else of base.
 
     Raises:
@@ -248,7 +278,6 @@ def from_config(name: str, told: Any) -> Grid:
     for key in ("suites", "qualities", "methods"):
         if key not in told:
             raise ConfigurationError(f"{where}: {key} is missing; a grid names some")
-    methods = told["methods"]
     report = told.get("report", Grid.report)
     if not isinstance(report, str):
         raise ConfigurationError(f"{where}: report is {report!r}; it takes a name")
@@ -258,13 +287,14 @@ def from_config(name: str, told: Any) -> Grid:
             f"{where}: page is {page!r}; it takes a page that is there, such as"
             " docs/learners.md"
         )
+    methods = told["methods"]
+    if methods not in (ALL, TUNED):
+        methods = _names(where, "methods", methods)
     return Grid(
         name=name,
         suites=_names(where, "suites", told["suites"]),
         qualities=_names(where, "qualities", told["qualities"]),
-        methods=(
-            methods if methods in (ALL, TUNED) else _names(where, "methods", methods)
-        ),
+        methods=methods,
         parameters=_parameters(where, told.get("parameters", {})),
         coefficient=_coefficients(where, told.get("coefficient", [])),
         seeds=_seeds(where, told.get("seeds")),
@@ -275,14 +305,14 @@ def from_config(name: str, told: Any) -> Grid:
     )
 
 
-def _names(where: str, key: str, value: Any) -> tuple[str, ...]:
+def _names(
+    where: str,
+    key: str,
+    value: Any,
+) -> tuple[str, ...]:
     """A list of different names."""
-    good = (
-        isinstance(value, list | tuple)
-        and value
-        and all(isinstance(name, str) for name in value)
-    )
-    if not good:
+    is_list = isinstance(value, list | tuple) and len(value) > 0
+    if not is_list or not all(isinstance(name, str) for name in value):
         raise ConfigurationError(
             f"{where}: {key} is {value!r}; it takes a list of names"
         )

@@ -1,26 +1,35 @@
-"""What a grid is made of: jobs, each a `kedro run`, and what becomes of them."""
+"""What a grid is made of: jobs, most of them a `kedro run`, and what becomes of
+them."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
+from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
+
+LOGS = Path("logs")
+"""A file per job, `NAME.log`."""
+KEDRO_RUN = "oer_pipeline.studies.child:kedro_run"
 
 
 @dataclass(frozen=True)
 class Job:
-    """One `kedro run`.
+    """One `kedro run`, or a call of another function, in a process of its own.
 
     Attributes:
         name: also its log's name.
-        arguments: what follows `kedro run`.
+        arguments: what follows `kedro run`, or what the function is called with.
         after: names of the jobs that have to be done before.
         expected: seconds on one quiet core, roughly; it orders jobs, and is the first
             guess at the time that is left.
         excused: a pattern; a failure with a line that it matches ends the job, and is
             neither tried again nor a failure of the grid.
+        call: the function, `package.module:name`.
+        lock: a file that the process holds for as long as it lives (`studies.locks`);
+            empty: none.
     """
 
     name: str
@@ -28,6 +37,8 @@ class Job:
     after: tuple[str, ...] = ()
     expected: float = 60.0
     excused: str | None = None
+    call: str = KEDRO_RUN
+    lock: str = ""
 
 
 class Status(Enum):
@@ -56,6 +67,10 @@ class JobError(OERError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LostError(OERError):
+    """The scheduler has gone while jobs were at work."""
 
 
 def check(jobs: Sequence[Job]) -> None:

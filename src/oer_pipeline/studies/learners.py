@@ -27,7 +27,9 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def tables(
-    metrics: Path, cells: Sequence[str], tuned: Mapping[str, Any]
+    metrics: Path,
+    cells: Sequence[str],
+    tuned: Mapping[str, Any],
 ) -> dict[str, str]:
     """The page's blocks from the finished cells' `metrics.json` below the folder
     `metrics`; the first cell is the reference."""

@@ -22,6 +22,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.processor import float32_products
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.source_code import code_hash
+from oer_pipeline.studies.places import data_file
 
 if TYPE_CHECKING:
     from oer_pipeline.common.types import FloatArray
@@ -55,20 +56,16 @@ class Trial:
 
 
 def trials_of(
-    plan: Plan, variant: str, root: Path, points: Sequence[int] = POINTS
+    plan: Plan,
+    variant: str,
+    root: Path,
+    points: Sequence[int] = POINTS,
 ) -> list[Trial]:
     """A plan's tasks with its base learner, each learned by itself as the first one."""
     chosen = plan.parameters["chosen"]["learner"]["base"]
     settings = {**plan.parameters["learner"], "updates": max(points)}
     found = []
     for task in plan.tasks:
-        data = (
-            root
-            / "03_primary"
-            / plan.suite_folder
-            / plan.quality
-            / f"{task.name}.parquet"
-        )
         trial = Trial(
             suite=plan.suite.name,
             quality=plan.quality,
@@ -80,7 +77,7 @@ def trials_of(
             seeds=plan.seeds,
             episodes=plan.parameters["evaluation"]["episodes"],
             points=tuple(points),
-            data=str(data),
+            data=str(data_file(root, plan, task.name)),
         )
         found.append(trial)
     return found
@@ -108,9 +105,18 @@ def perform(trial: Trial) -> dict[str, Any]:
     device = Hardware().device()
     data = read_trajectories(Path(trial.data))
     base = build(trial.base["class"], Base, trial.base["options"])
-    settings, task = LearnerSettings(**trial.settings), Task(**trial.place)
+    settings = LearnerSettings(**trial.settings)
+    task = Task(**trial.place)
     training = TaskTraining(
-        Finetune(), settings, data.scaled(), (), None, trial.seeds, device, True, base
+        Finetune(),
+        settings,
+        data.scaled(),
+        (),
+        None,
+        trial.seeds,
+        device,
+        True,
+        base,
     )
     returns: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
     success: dict[str, list[float]] = {str(seed): [] for seed in trial.seeds}
@@ -125,7 +131,11 @@ def perform(trial: Trial) -> dict[str, Any]:
             break
         act = partial(_act, policies)
         [by_member] = evaluate_policies(
-            [task], act, len(trial.seeds), trial.episodes, "evaluation"
+            [task],
+            act,
+            len(trial.seeds),
+            trial.episodes,
+            "evaluation",
         )
         for seed, episodes in zip(trial.seeds, by_member, strict=True):
             returns[str(seed)].append(float(full_returns(task, episodes).mean()))
@@ -139,7 +149,11 @@ def perform(trial: Trial) -> dict[str, Any]:
     }
 
 
-def _act(policies: Policies, _: Task, observation: FloatArray) -> FloatArray:
+def _act(
+    policies: Policies,
+    _: Task,
+    observation: FloatArray,
+) -> FloatArray:
     """The actions (M, E, A) of policies that have learned one task, whichever it is."""
     return policies.deployed_action(1, observation)
 
@@ -167,7 +181,10 @@ def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
 
 
 def perform_all(
-    trials: Sequence[Trial], folder: Path, client: Any, tell: Callable[[str], None]
+    trials: Sequence[Trial],
+    folder: Path,
+    client: Any,
+    tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
     """Every trial's result, on a Dask client's workers; those that `folder` has are
     kept."""
@@ -180,7 +197,14 @@ def perform_all(
     tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
     running = {}
     for number, trial in enumerate(missing):
-        running[client.submit(perform, trial, pure=False, priority=-number)] = trial
+        running[
+            client.submit(
+                perform,
+                trial,
+                pure=False,
+                priority=-number,
+            )
+        ] = trial
     for number, future in enumerate(as_completed(running), start=1):
         trial = running[future]
         result = future.result()
@@ -188,9 +212,8 @@ def perform_all(
         document = {"fingerprint": prints[trial.name], "result": result}
         with atomic_path(files[trial.name]) as temporary:
             temporary.write_text(json.dumps(document) + "\n")
-        last = [
-            f"{returns[-1]:.0f}" if returns else "-"
-            for returns in result["returns"].values()
-        ]
+        last = []
+        for returns in result["returns"].values():
+            last.append(f"{returns[-1]:.0f}" if returns else "-")
         tell(f"{number}/{len(missing)} {trial.name}: {', '.join(last)}")
     return {trial.name: found[trial.name] or {} for trial in trials}

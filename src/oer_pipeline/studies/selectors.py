@@ -18,6 +18,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.places import OUTPUT, cell_folder, data_file, dynamics_file
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
 if TYPE_CHECKING:
@@ -45,57 +46,40 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def tables(plans: Sequence[Plan], root: Path) -> str:
-    """Markdown: two rows a task, then a table a suite, quality and direction, selectors
-    by rows, sizes by columns."""
-    import pandas as pd
-
+    """Markdown: two rows per task, then a table per suite, quality and direction,
+    selectors by rows, sizes by columns."""
     from oer_pipeline.reports.judging_table import fidelity_table
 
-    parts, rows, followed = [], [], []
+    parts = []
+    rows = []
+    followed = []
     for plan in plans:
-        folder = (
-            root
-            / "07_model_output"
-            / plan.suite_folder
-            / plan.quality_folder
-            / plan.cell
-        )
-        judged = {
-            t.name: [
-                pd.read_parquet(folder / f"seed_{s}" / f"{t.name}_judged.parquet")
-                for s in plan.seeds
-            ]
-            for t in plan.tasks
-        }
+        title = f"{plan.suite.name}, {plan.quality}"
+        judged = {}
         for task in plan.tasks:
-            data = read_trajectories(
-                root
-                / "03_primary"
-                / plan.suite_folder
-                / plan.quality
-                / f"{task.name}.parquet"
+            judged[task.name] = _tables_of(plan, root, f"{task.name}_judged")
+            data = read_trajectories(data_file(root, plan, task.name))
+            visits = _visits(plan, root, task.name)
+            begin = (title, str(task.index))
+            found = _of_task(
+                plan,
+                task,
+                data,
+                visits,
+                judged[task.name],
             )
-            visits = [
-                read_trajectories(
-                    folder / f"seed_{s}" / f"{task.name}_learned_visits.parquet"
-                )
-                for s in plan.seeds
-            ]
-            begin = (f"{plan.suite.name}, {plan.quality}", str(task.index))
-            rows.append(
-                (*begin, *_of_task(plan, task, data, visits, judged[task.name]))
+            rows.append((*begin, *found))
+            by_quarter = _followed(
+                plan,
+                data.scaled(),
+                visits,
+                root,
+                task.name,
             )
-            followed.append(
-                (
-                    *begin,
-                    *_followed(plan, data.scaled(), visits, root, folder, task.name),
-                )
-            )
-        parts.append(f"### {plan.suite.name}, {plan.quality}\n")
-        parts += [
-            f"{title}:\n\n{fidelity_table(judged, key)}"
-            for key, title in DIRECTIONS.items()
-        ]
+            followed.append((*begin, *by_quarter))
+        parts.append(f"### {title}\n")
+        for key, direction in DIRECTIONS.items():
+            parts.append(f"{direction}:\n\n{fidelity_table(judged, key)}")
     titles = (
         "suite, quality",
         "task",
@@ -109,60 +93,76 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
     return "\n".join([markdown(titles, rows), markdown(quarters, followed), *parts])
 
 
+def _tables_of(
+    plan: Plan,
+    root: Path,
+    name: str,
+) -> list[pd.DataFrame]:
+    """A table of the cell's output, one per seed."""
+    import pandas as pd
+
+    folder = cell_folder(root, OUTPUT, plan)
+    found = []
+    for seed in plan.seeds:
+        found.append(pd.read_parquet(folder / f"seed_{seed}" / f"{name}.parquet"))
+    return found
+
+
+def _visits(
+    plan: Plan,
+    root: Path,
+    task: str,
+) -> list[Trajectories]:
+    """What each seed's policy of a task visits."""
+    folder = cell_folder(root, OUTPUT, plan)
+    found = []
+    for seed in plan.seeds:
+        path = folder / f"seed_{seed}" / f"{task}_learned_visits.parquet"
+        found.append(read_trajectories(path))
+    return found
+
+
 def _followed(
     plan: Plan,
     data: Trajectories,
     visits: Sequence[Trajectories],
     root: Path,
-    folder: Path,
     task: str,
-) -> tuple[str, ...]:
+) -> list[str]:
     """Distances from visits to the largest buffers by quarters of an episode, means
     over seeds: `a, b, c, d`."""
     import numpy as np
-    import pandas as pd
 
     from oer_pipeline.datasets import SafetensorsDataset
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.metrics.fidelity_by_quarter import fidelity_by_quarter
 
-    fitted = (
-        root
-        / "06_models"
-        / plan.suite_folder
-        / plan.quality_folder
-        / "dynamics"
-        / f"{task}.safetensors"
-    )
-    model = TransitionModel.from_tensors(*SafetensorsDataset(str(fitted)).load())
+    fitted = str(dynamics_file(root, plan, task))
+    model = TransitionModel.from_tensors(*SafetensorsDataset(fitted).load())
+    largest = max(plan.parameters["judging"]["sizes"])
     found = []
-    for seed, visited in zip(plan.seeds, visits, strict=True):
-        chosen = pd.read_parquet(
-            folder / f"seed_{seed}" / f"{task}_chosen_rows.parquet"
+    chosen_rows = _tables_of(plan, root, f"{task}_chosen_rows")
+    for chosen, visited in zip(chosen_rows, visits, strict=True):
+        of_size = chosen[chosen["size"] == largest]
+        rows = {}
+        for name in FOLLOWED:
+            rows[name] = of_size[of_size["selector"] == name]["row"].to_numpy()
+        distances = fidelity_by_quarter(
+            data,
+            visited,
+            rows,
+            model,
+            plan.suite.distance_dimensions,
+            plan.suite.horizon,
         )
-        largest = chosen[chosen["size"] == max(plan.parameters["judging"]["sizes"])]
-        rows = {
-            name: largest[largest["selector"] == name]["row"].to_numpy()
-            for name in FOLLOWED
-        }
-        found.append(
-            fidelity_by_quarter(
-                data,
-                visited,
-                rows,
-                model,
-                plan.suite.distance_dimensions,
-                plan.suite.horizon,
-            )
-        )
-    means = {
-        n: np.ma.masked_invalid([f[n] for f in found]).mean(axis=0).filled(np.nan)
-        for n in found[0]
-    }
-    return tuple(
-        ", ".join("-" if np.isnan(v) else f"{v:.2f}" for v in values)
-        for values in means.values()
-    )
+        found.append(distances)
+    texts = []
+    for name in found[0]:
+        per_seed = np.ma.masked_invalid([distances[name] for distances in found])
+        means = per_seed.mean(axis=0).filled(np.nan)
+        shown = ["-" if np.isnan(value) else f"{value:.2f}" for value in means]
+        texts.append(", ".join(shown))
+    return texts
 
 
 def _of_task(
@@ -171,31 +171,24 @@ def _of_task(
     data: Trajectories,
     visits: Sequence[Trajectories],
     judged: Sequence[pd.DataFrame],
-) -> tuple[str, ...]:
+) -> list[str]:
     """How far a task's policies stay with the data, and what that means for buffers of
     the size on the page."""
     from oer_pipeline.suites.behaviour_data import rolled_out_returns
 
-    away = [
-        share_outside(data.observation, v.observation, plan.suite.distance_dimensions)
-        for v in visits
-    ]
-    shown = [
-        t[t["size"] == plan.parameters["judging"]["shown"]].set_index("selector")
-        for t in judged
-    ]
-    ours = [
-        mean(float(t.loc[name, "visits_to_buffer"]) for t in shown) for name in FOLLOWED
-    ]
-    return (
+    size = plan.parameters["judging"]["shown"]
+    dimensions = plan.suite.distance_dimensions
+    earned = [float(rolled_out_returns(task, v).mean()) for v in visits]
+    away = [share_outside(data.observation, v.observation, dimensions) for v in visits]
+    to_data = [float(table["visits_to_data"].iloc[0]) for table in judged]
+    shown = [t[t["size"] == size].set_index("selector") for t in judged]
+    row = [
         f"{data.returns.mean():.0f}",
-        f"{mean(float(rolled_out_returns(task, v).mean()) for v in visits):.0f}",
+        f"{mean(earned):.0f}",
         f"{100 * mean(away):.0f} %",
-        *(
-            f"{value:.2f}"
-            for value in (
-                mean(float(t["visits_to_data"].iloc[0]) for t in judged),
-                *ours,
-            )
-        ),
-    )
+        f"{mean(to_data):.2f}",
+    ]
+    for name in FOLLOWED:
+        distances = [float(table.loc[name, "visits_to_buffer"]) for table in shown]
+        row.append(f"{mean(distances):.2f}")
+    return row

@@ -4,7 +4,6 @@ tuned.yml."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
+from oer_pipeline.studies.places import OUTPUT, cell_folder, references
 
 HEADER = """\
 # Written by `make tune`, not by hand: the coefficient of every learner that has one,
@@ -62,7 +62,12 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         options[cell.plan.method] = option
         scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
     path = path_of(cells.env)
-    found = tuned(scores, options, cells.cells[0].plan, cells.params)
+    found = tuned(
+        scores,
+        options,
+        cells.cells[0].plan,
+        cells.params,
+    )
     others = {} if cells.grid.methods == TUNED else tuned_of(cells.env)
     write(path, {**others, **found})
     return f"{path.read_text(encoding='utf-8')}\nin {path}"
@@ -83,33 +88,26 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
 
     from oer_pipeline.metrics.returns_table import task_means
 
-    names = [task.name for task in plan.tasks]
+    last = plan.tasks[-1].name
     column = "success" if plan.suite.has_success else "return"
-    references = None if plan.suite.has_success else _references(plan, root)
-    cell = (
-        root / "07_model_output" / plan.suite_folder / plan.quality_folder / plan.cell
-    )
+    scale = None if plan.suite.has_success else _references(plan, root)
+    cell = cell_folder(root, OUTPUT, plan)
     scores = []
     for seed in plan.seeds:
-        table = pd.read_parquet(cell / f"seed_{seed}" / f"{names[-1]}_returns.parquet")
+        table = pd.read_parquet(cell / f"seed_{seed}" / f"{last}_returns.parquet")
         values = task_means(table, "deployed", column).to_numpy()
-        if references is not None:
-            values = normalise(values, references.random, references.expert)
+        if scale is not None:
+            values = normalise(values, scale.random, scale.expert)
         scores.append(round(float(values.mean()), 2))
     return tuple(scores)
 
 
 def _references(plan: Plan, root: Path) -> References | None:
-    names = [task.name for task in plan.tasks]
-    folder = root / "01_raw" / plan.suite_folder
-    measured = {
-        n: json.loads((folder / n / "references.json").read_text()) for n in names
-    }
-    means = {
-        n: {kind: found["mean"] for kind, found in kinds.items()}
-        for n, kinds in measured.items()
-    }
-    return References.of(names, means)
+    means: dict[str, dict[str, float]] = {}
+    for task in plan.tasks:
+        measured = references(root, plan, task.name)
+        means[task.name] = {kind: found["mean"] for kind, found in measured.items()}
+    return References.of(list(means), means)
 
 
 def chosen(scores: Sequence[Score]) -> float | None:
@@ -143,7 +141,9 @@ def tuned(
 
 
 def _entry(
-    option: str, scores: Sequence[Score], common: Mapping[str, Any]
+    option: str,
+    scores: Sequence[Score],
+    common: Mapping[str, Any],
 ) -> dict[str, Any]:
     value = chosen(scores)
     provenance = {

@@ -10,16 +10,15 @@ from pathlib import Path
 from distributed import get_worker
 
 from oer_pipeline.studies.child import start
-from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status
+from oer_pipeline.studies.jobs import LOGS, Job, JobError, Outcome, Status
 
-LOGS = Path("logs")
 TOPIC = "oer_pipeline jobs"
 """Of the events by which a worker tells how a job goes on."""
 POLL_SECONDS = 0.25
 TELL_SECONDS = 2.0
 LINES_SHOWN = 15
 FINAL = re.compile(r"^Error: ")
-"""How `kedro run` says that a name, value or file is wrong: trying again is no use."""
+"""How a job says that a name, value or file is wrong: trying again is no use."""
 
 
 def perform(job: Job) -> Outcome:
@@ -33,7 +32,7 @@ def perform(job: Job) -> Outcome:
     log.unlink(missing_ok=True)
     started = time.monotonic()
     worker.log_event(TOPIC, {"job": job.name, "line": "starting"})
-    process = start(job.arguments, log)
+    process = start(job, log)
     try:
         _wait(process, job, log)
     finally:
@@ -44,15 +43,29 @@ def perform(job: Job) -> Outcome:
         return Outcome(job.name, Status.DONE, seconds)
     for line in lines:
         if job.excused is not None and re.search(job.excused, line):
-            return Outcome(job.name, Status.EXCUSED, seconds, line)
+            return Outcome(
+                job.name,
+                Status.EXCUSED,
+                seconds,
+                line,
+            )
     last = lines[-LINES_SHOWN:]
     if last and FINAL.search(last[-1]):
-        return Outcome(job.name, Status.FAILED, seconds, last[-1])
+        return Outcome(
+            job.name,
+            Status.FAILED,
+            seconds,
+            last[-1],
+        )
     ended = f"it ended with {process.exitcode}"
     raise JobError("\n".join([*last, f"{ended}; its whole log is {log}"]))
 
 
-def _wait(process: BaseProcess, job: Job, log: Path) -> None:
+def _wait(
+    process: BaseProcess,
+    job: Job,
+    log: Path,
+) -> None:
     """Until the process has ended; its newest line goes to whoever listens."""
     worker = get_worker()
     told = time.monotonic()

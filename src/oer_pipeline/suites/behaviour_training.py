@@ -2,33 +2,23 @@
 collected with.
 
 Of scripted families, which train nothing, it finds the levels of `medium`
-(`suites.script_levels`).
-
-`python -m oer_pipeline.suites.behaviour_training SUITE [SUITE ...] [--folder=FOLDER]
-[--processes=2]` is what `make behaviours` calls: a task whose file is there is kept, so
-that a stopped run goes on where it was.
+(`suites.script_levels`). `kedro behaviours` calls this.
 """
 
 from __future__ import annotations
 
-import argparse
 import json
-import os
-import sys
 import time
 from collections.abc import Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import dataclass, replace
-from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from safetensors.numpy import save as serialise
 
-from oer_pipeline.common import plugins
 from oer_pipeline.common.atomic import write_atomic
-from oer_pipeline.common.errors import ConfigurationError, DataError, OERError, choices
+from oer_pipeline.common.errors import ConfigurationError, DataError, choices
 from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
     Behaviour,
@@ -36,15 +26,13 @@ from oer_pipeline.suites.behaviour import (
     TrainedPolicy,
     UniformPolicy,
     ZeroPolicy,
-    behaviour_name,
-    behaviour_path,
     check_trained,
     play,
 )
 from oer_pipeline.suites.diverged_returns import full_returns
 from oer_pipeline.suites.ppo import PPOSettings
 from oer_pipeline.suites.sac import SACSettings
-from oer_pipeline.suites.suite import FAMILIES, Suite, Task
+from oer_pipeline.suites.suite import FAMILIES, Task
 
 ALGORITHMS: dict[str, tuple[Any, type[PPOSettings] | type[SACSettings]]] = {
     "PPO": (ppo.train, PPOSettings),
@@ -178,7 +166,13 @@ def save(behaviours: BehaviourFile, path: Path) -> None:
     write_atomic(path, serialise(behaviours.tensors(), metadata))
 
 
-def _train_one(task: Task, training: Training, path: Path) -> str:
+def make(task: Task, training: Training, path: Path) -> str:
+    """Train on `task`, or find a script's level, and write the behaviour file; returns
+    what came of it, in a line.
+
+    Raises:
+        DataError: as `train`.
+    """
     if FAMILIES[task.family].scripted:
         record = script_levels.level(task)
         script_levels.save(record, path)
@@ -191,113 +185,3 @@ def _train_one(task: Task, training: Training, path: Path) -> str:
         returns.append(f"{name} {value:.1f}")
     done = f"{', '.join(returns)}; {record['seconds']} s"
     return f"{task.suite} {task.name} ({task.key}): {done}"
-
-
-def train_all(
-    tasks: Sequence[Task],
-    trainings: Mapping[str, Training],
-    folder: Path,
-    processes: int,
-) -> list[str]:
-    """Train every task that has no file yet, in parallel processes.
-
-    Args:
-        tasks: of any suites.
-        trainings: family -> how it is trained.
-        folder: of the files.
-        processes: how many at once.
-
-    Returns:
-        What failed, one line per task.
-    """
-    different = {}
-    for task in tasks:
-        different[task.family, task.key] = task
-    missing = []
-    for (family, key), task in different.items():
-        if not behaviour_path(family, key, folder).is_file():
-            missing.append(task)
-    there = len(different) - len(missing)
-    print(f"{len(missing)} tasks to train, {there} are there", flush=True)
-    failures = []
-    with ProcessPoolExecutor(processes, mp_context=get_context("spawn")) as pool:
-        runs = []
-        for task in missing:
-            path = folder / behaviour_name(task.family, task.key)
-            training = trainings[task.family]
-            runs.append(pool.submit(_train_one, task, training, path))
-        for number, run in enumerate(as_completed(runs), start=1):
-            error = run.exception()
-            if error is None:
-                result = run.result()
-            elif isinstance(error, OERError):
-                result = str(error)
-                failures.append(result)
-            else:
-                raise error
-            print(f"[{number} of {len(runs)}] {result}", flush=True)
-    return failures
-
-
-def configuration(conf: Path, name: str) -> dict[str, Any]:
-    """`name*.yml` of the base and the local configuration, the later file on top; its
-    plug-ins are importable then."""
-    import yaml
-
-    plugins.use(conf.absolute().parent)
-    merged: dict[str, Any] = {}
-    for file in [
-        f
-        for folder in ("base", "local")
-        for f in sorted((conf / folder).glob(f"{name}*.yml"))
-    ]:
-        merged |= yaml.safe_load(file.read_text(encoding="utf-8")) or {}
-    return merged
-
-
-def configured_suites(names: Sequence[str], conf: Path = Path("conf")) -> list[Suite]:
-    """The suites of these names in the configuration.
-
-    Raises:
-        ConfigurationError: a name that is not there, or a suite that is wrong.
-    """
-    suites = configuration(conf, "suites")
-    unknown = [name for name in names if name not in suites]
-    if unknown:
-        raise ConfigurationError(
-            f"unknown suite {unknown[0]!r}; {choices(suites, unknown[0])}"
-        )
-    return [Suite.from_config(name, suites[name]) for name in names]
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; the exit status says whether every task is trained."""
-    parser = argparse.ArgumentParser(
-        description="train behaviour policies of suites (conf/*/suites*.yml)"
-    )
-    parser.add_argument("suites", nargs="+")
-    parser.add_argument("--folder", type=Path, default=Path("data/01_raw/behaviours"))
-    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1)
-    given = parser.parse_args(arguments)
-    try:
-        chosen, families = (
-            configured_suites(given.suites),
-            configuration(Path("conf"), "behaviours"),
-        )
-        tasks = [
-            task for suite in chosen for task in suite.tasks if task.source is None
-        ]
-        trainings = {
-            suite.family: Training.from_config(
-                suite.family, families.get(suite.family, {})
-            )
-            for suite in chosen
-        }
-        return int(bool(train_all(tasks, trainings, given.folder, given.processes)))
-    except OERError as error:
-        print(error, file=sys.stderr)
-        return 2
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

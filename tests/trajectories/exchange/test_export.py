@@ -3,8 +3,6 @@ be."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +11,7 @@ import pytest
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.trajectories.exchange import export as module
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
-from oer_pipeline.trajectories.exchange.export import dataset_id, export, main
+from oer_pipeline.trajectories.exchange.export import dataset_id, export
 from oer_pipeline.trajectories.exchange.minari import read_minari
 from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
@@ -39,11 +37,10 @@ def file(tmp_path: Path) -> Path:
     return tmp_path / "table.parquet"
 
 
-def test_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_both_formats(file: Path) -> None:
     out, folder = file.with_name("out.hdf5"), file.with_name("out-v1")
-    assert main([str(file), str(out)]) == 0
-    assert main([str(file), str(folder), "--to=minari"]) == 0
-    assert capsys.readouterr().out == f"{out}\n{folder}\n"
+    export(file, out)
+    export(file, folder, "minari")
     for found in (read_d4rl(out), read_minari(folder / "data" / "main_data.hdf5")):
         assert restore(found).metadata == {"suite": "s", "horizon": 4}
     assert sorted(p.name for p in file.parent.iterdir()) == [
@@ -53,19 +50,7 @@ def test_command_line(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
-def test_as_a_module(file: Path) -> None:
-    command = [
-        sys.executable,
-        "-m",
-        "oer_pipeline.trajectories.exchange.export",
-        str(file),
-        "out.hdf5",
-    ]
-    done = subprocess.run(command, cwd=file.parent, capture_output=True, text=True)
-    assert (done.returncode, done.stdout) == (0, "out.hdf5\n"), done.stderr
-
-
-def test_refusals(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_refusals(file: Path) -> None:
     with pytest.raises(ConfigurationError, match="the format is not clear"):
         export(file, file.with_name("out"))
     with pytest.raises(DataError, match="no such file"):
@@ -73,19 +58,13 @@ def test_refusals(file: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file.with_name("taken").mkdir()
     with pytest.raises(ConfigurationError, match="taken: it is there already"):
         export(file, file.with_name("taken"), "minari")
-    assert main([str(file), str(file.with_name("out"))]) == 2
-    assert capsys.readouterr().err.startswith("Error: ")
     file.write_bytes(file.read_bytes()[:-9])
     with pytest.raises(DataError, match="not a readable Parquet file"):
         export(file, file.with_name("out.hdf5"))
     assert sorted(p.name for p in file.parent.iterdir()) == ["table.parquet", "taken"]
 
 
-def test_whole_or_not_at_all(
-    file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_whole_or_not_at_all(file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def half_a_file(path: Path, _: object) -> None:
         path.write_text("half")
         raise OSError("no space left on device")
@@ -96,9 +75,9 @@ def test_whole_or_not_at_all(
     monkeypatch.setattr(module, "write_d4rl", half_a_file)
     monkeypatch.setattr(module, "write_minari", half_a_folder)
     file.with_name("out.hdf5").write_text("old")
-    for out, options in (("out.hdf5", []), ("out", ["--to=minari"])):
-        assert main([str(file), str(file.with_name(out)), *options]) == 2
-        assert "no space left" in capsys.readouterr().err
+    for out, to in (("out.hdf5", None), ("out", "minari")):
+        with pytest.raises(OSError, match="no space left"):
+            export(file, file.with_name(out), to)
     assert sorted(p.name for p in file.parent.iterdir()) == [
         "out.hdf5",
         "table.parquet",

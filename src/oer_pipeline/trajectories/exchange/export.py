@@ -1,5 +1,5 @@
-"""`python -m oer_pipeline.trajectories.exchange.export FILE.parquet OUT`: a data set or
-a replay buffer in a format that others read.
+"""`kedro export FILE.parquet OUT`: a data set or a replay buffer in a format that
+others read.
 
 `OUT.hdf5` is D4RL's layout; `--to=minari` makes a folder that Minari reads, for
 instance `~/.minari/datasets/cheetah/medium-v0`, which is then the data set
@@ -8,14 +8,11 @@ instance `~/.minari/datasets/cheetah/medium-v0`, which is then the data set
 
 from __future__ import annotations
 
-import argparse
 import re
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from oer_pipeline.common.atomic import atomic_folder, atomic_path
-from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.buffer import BUFFER, read_buffer
 from oer_pipeline.trajectories.exchange.d4rl import write_d4rl
@@ -72,25 +69,3 @@ def dataset_id(folder: Path) -> str:
         below = parts[parts.index("datasets") + 1 :]
     id_ = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
     return id_ if DATASET_ID.fullmatch(id_.rpartition("/")[2]) else f"{id_}-v0"
-
-
-def main(arguments: Sequence[str]) -> int:
-    """The command line; a bad file or name is one line, and the exit status says so."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("file", type=Path, metavar="FILE.parquet")
-    parser.add_argument("out", type=Path, metavar="OUT")
-    parser.add_argument("--to", choices=FORMATS)
-    given = parser.parse_args(arguments)
-    try:
-        export(given.file, given.out, given.to)
-    except (OERError, OSError) as error:
-        print(f"Error: {error}", file=sys.stderr)
-        return 2
-    print(given.out)
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,205 @@
+"""`kedro ...` of this project: options, help, exit statuses, one line for what is
+wrong."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner, Result
+from oer_pipeline.trajectories.exchange.ours import restore
+
+from oer_pipeline.cli import cli
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
+from oer_pipeline.trajectories.table import Trajectories, write_trajectories
+
+ROOT = Path(__file__).parents[1]
+COMMANDS = sorted(cli.commands)
+
+
+@pytest.fixture(autouse=True)
+def in_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
+
+
+def invoke(*arguments: str) -> Result:
+    return CliRunner().invoke(cli, arguments)
+
+
+def test_every_study_and_tool_is_a_command() -> None:
+    assert COMMANDS == [
+        "bases",
+        "behaviours",
+        "clones",
+        "export",
+        "film",
+        "grid",
+        "prune",
+        "status",
+        "tune",
+    ]
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_help_has_an_example_that_the_command_takes(name: str) -> None:
+    told = invoke(name, "--help")
+    assert told.exit_code == 0
+    [example] = [line for line in told.output.splitlines() if "Example: " in line]
+    words = example.partition("Example: ")[2].split()
+    assert words[:2] == ["kedro", name]
+    command = cli.commands[name]
+    assert command.make_context(name, words[2:])
+
+
+def test_options_of_the_same_name_are_the_same() -> None:
+    seen: dict[str, Any] = {}
+    for name in COMMANDS:
+        for parameter in cli.commands[name].params:
+            if parameter.name in ("env", "params", "jobs", "scheduler", "folder"):
+                told = (parameter.opts, parameter.default, parameter.help)  # type: ignore[attr-defined]
+                assert seen.setdefault(str(parameter.name), told) == told, name
+    assert len(seen) == 5
+
+
+@pytest.mark.parametrize(
+    "arguments", [["--env", "test"], ["--env=test"], ["-e", "test"]]
+)
+def test_an_option_is_heard_in_every_form(
+    arguments: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`make run ARGS="--env test"` once planned one size and ran another."""
+    heard: dict[str, Any] = {}
+
+    def run_grid(name: str, **given: Any) -> str:
+        heard.update(given, name=name)
+        return "table"
+
+    monkeypatch.setattr("oer_pipeline.studies.command.run_grid", run_grid)
+    done = invoke("grid", *arguments, "--params", "seeds=0", "--jobs", "3")
+    assert (done.exit_code, done.output) == (0, "table\n")
+    assert (heard["name"], heard["env"], heard["jobs"]) == ("default", "test", 3)
+    assert heard["params"] == "seeds=0"
+
+
+@pytest.mark.parametrize("jobs", ["0", "-1", "x", "1.5", "1025", "9" * 30, ""])
+@pytest.mark.parametrize("name", ["grid", "bases", "behaviours"])
+def test_a_number_of_jobs_that_is_none_is_one_line(name: str, jobs: str) -> None:
+    done = invoke(name, f"--jobs={jobs}")
+    assert done.exit_code == 2
+    assert done.output == (
+        f"Error: --jobs is {jobs!r}; it takes a number from 1 to 1024\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "status"),
+    [
+        (ConfigurationError("no such thing"), 2),
+        (DataError("a broken file"), 1),
+        (OSError("disk\nfull"), 1),
+    ],
+)
+def test_statuses_tell_wrong_usage_from_failure(
+    error: Exception, status: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def run_grid(*_: Any, **__: Any) -> str:
+        raise error
+
+    monkeypatch.setattr("oer_pipeline.studies.command.run_grid", run_grid)
+    done = invoke("grid")
+    assert done.exit_code == status
+    assert done.output == f"Error: {' '.join(str(error).split())}\n"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["behaviours"], "which suites? such as kedro behaviours ant_dir"),
+        (["behaviours", "ant_dri"], "unknown suite 'ant_dri'; did you mean ant_dir?"),
+        (["behaviours", "--table", "ant_dri"], "unknown suite 'ant_dri'"),
+        (["behaviours", "ant_dir", "--env=tset"], "unknown environment 'tset'"),
+        (["film", "ant_dri", "1", "zero", "a.png"], "unknown suite 'ant_dri'"),
+        (["film", "ant_dir", "6", "zero", "a.png"], "task of suite ant_dir is 6; it"),
+        (["film", "ant_dir", "1", "zero", "a.mp4"], "the file's ending is '.mp4'"),
+        (["film", "ant_dir", "1", "last", "a.png"], "stage is 'last'; choose one of"),
+        (["film", "cheetah_vel_40", "38", "final", "a.png"], "no behaviour policies"),
+        (["export", "nowhere.parquet", "out"], "out: the format is not clear"),
+        (["bases", "basis"], "study is 'basis'; choose one of bases, choice"),
+        (["bases", "--params=suite=ant_dir"], "study bases says suite itself"),
+        (["bases", "choice", "--params=tasks=1,quality=x"], "study choice says"),
+        (["bases", "--params=learner.alpha=1.0"], "study bases says learner.alpha"),
+        (["bases", "--points=many"], "--points is 'many'"),
+        (["status", "defualt"], "unknown grid 'defualt'; did you mean default?"),
+        (["tune", "--params=method=oer"], "grid tuning says method itself"),
+        (["prune", "--env=tset"], "unknown environment 'tset'; did you mean test?"),
+    ],
+)
+def test_wrong_usage_is_one_line(arguments: list[str], words: str) -> None:
+    done = invoke(*arguments)
+    assert done.exit_code == 2, done.output
+    [line] = done.output.splitlines()
+    assert line.startswith(f"Error: {words}")
+
+
+def test_a_broken_file_is_a_failure() -> None:
+    done = invoke("export", "nowhere.parquet", "out.hdf5")
+    assert done.exit_code == 1
+    assert "no such file" in done.output
+    assert done.output.count("\n") == 1
+
+
+def test_export_writes_what_others_read(tmp_path: Path) -> None:
+    steps = np.zeros((5, 3), np.float32)
+    table = Trajectories(
+        steps[:-1],
+        np.zeros((4, 2), np.float32),
+        steps[1:],
+        np.ones(4, np.float32),
+        np.zeros(4, bool),
+        np.arange(4) == 3,
+        np.zeros(4, np.int32),
+        np.arange(4, dtype=np.int32),
+        {"suite": "s", "horizon": 4},
+    )
+    write_trajectories(tmp_path / "table.parquet", table)
+    out = tmp_path / "out.hdf5"
+    done = invoke("export", str(tmp_path / "table.parquet"), str(out))
+    assert (done.exit_code, done.output) == (0, f"{out}\n")
+    assert restore(read_d4rl(out)).metadata == {"suite": "s", "horizon": 4}
+
+
+def test_the_table_of_behaviours_is_the_pages() -> None:
+    done = invoke("behaviours", "--table", "ant_dir")
+    assert done.exit_code == 0
+    rows = done.output.splitlines()[2:]
+    page = (ROOT / "docs" / "data.md").read_text()
+    assert len(rows) == 5
+    assert all(row in page for row in rows)
+
+
+def test_tab_completes_commands_and_grids() -> None:
+    """README's line switches this on; Click answers it."""
+    for words, place, wanted in (
+        ("kedro sta", 1, "status"),
+        ("kedro grid def", 2, "default"),
+        ("kedro status learn", 2, "learners"),
+    ):
+        done = subprocess.run(
+            [Path(sys.executable).with_name("kedro")],
+            env={
+                **os.environ,
+                "_KEDRO_COMPLETE": "bash_complete",
+                "COMP_WORDS": words,
+                "COMP_CWORD": str(place),
+            },
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert f"plain,{wanted}" in done.stdout.splitlines(), done.stdout + done.stderr
