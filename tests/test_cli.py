@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from oer_pipeline.trajectories.exchange.ours import restore
+from oer_pipeline.trajectories.exchange.round_trip import restore
 
 from oer_pipeline.cli import cli
 from oer_pipeline.common.errors import ConfigurationError, DataError
