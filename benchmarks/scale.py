@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -168,10 +168,11 @@ def growth(size: Size, kept: Records) -> Records:
                 methods=["oer"],
                 stages=["continual", "evaluation"],
             )
-            measure(data[:-1], client)
-            measure(forced([*data[-1:], *jobs]), client)
+            *before, models = data
+            measure(before, client)
+            measure(forced([replace(models, after=()), *jobs]), client)
             found[name] = {
-                "models_seconds": in_nodes(data[-1].name),
+                "models_seconds": in_nodes(models.name),
                 "cell_seconds": in_nodes(jobs[0].name),
             }
             kept["points"] = found
