@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 BEHAVIOURS := src/oer_pipeline/suites/behaviours
+PACKAGED := cheetah_vel_signed cheetah_vel cheetah_vel_spread cheetah_vel_tuning ant_dir ant_dir_tuning walker_par walker_par_tuning continual_world_10 continual_world_tuning
 export KEDRO_DISABLE_TELEMETRY = 1
 export DO_NOT_TRACK = true
 export MLFLOW_DISABLE_TELEMETRY = true
@@ -12,7 +13,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners bases base-choice test test-slow lint bench gpu behaviours behaviours-again clones study viz ui notebook package
+.PHONY: help env run tune learners bases base-choice test test-slow lint bench scale gpu behaviours behaviours-again status clones study viz ui notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,11 +49,12 @@ test: env ## the fast tests
 test-slow: env ## the tests that train for minutes (forgetting, TD3+BC against cloning)
 	$(BIN)/python -m pytest -q -m slow
 
-lint: env ## ruff, mypy (strict), import contracts
+lint: env ## ruff, mypy (strict), import contracts, density (docs/architecture.md)
 	$(BIN)/ruff check src tests benchmarks
 	$(BIN)/ruff format --check src tests benchmarks
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python -m benchmarks.readability
 
 clones: env ## clones of the scripted behaviours' medium data, on goals not collected: their column in docs/data.md
 	$(BIN)/kedro clones $(ARGS)
@@ -63,15 +65,20 @@ study: env ## every selector's buffer judged on three suites, two qualities (doc
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
 	$(BIN)/python -m benchmarks $(ONLY)
 
+scale: env ## how grids scale, into docs/scale.md (an hour on two quiet cores, resumable; ARGS="--only=overhead")
+	$(BIN)/python -m benchmarks.scale $(ARGS)
+
 gpu: ## try and measure everything that needs a GPU, at most 8 minutes (needs torch, lightning, numpy, pandas, pyarrow, pytest)
 	PYTHONPATH=src:. $(if $(wildcard $(BIN)/python),$(BIN)/python,$(PYTHON)) -m benchmarks.gpu $(ARGS)
 
 behaviours: env ## train the behaviour policies that a suite lacks (SUITE=name) into data/01_raw/behaviours, minutes a task
-	$(BIN)/python -m oer_pipeline.suites.behaviour_training $(or $(SUITE),$(error say which: make behaviours SUITE=name))
+	$(BIN)/kedro behaviours $(SUITE) $(ARGS)
 
-behaviours-again: env ## train all the package's behaviour policies again (over an hour; removes the old ones first)
-	rm -rf $(BEHAVIOURS)
-	$(BIN)/python -m oer_pipeline.suites.behaviour_training --folder=$(BEHAVIOURS) cheetah_vel_signed cheetah_vel cheetah_vel_spread cheetah_vel_tuning ant_dir ant_dir_tuning walker_par walker_par_tuning continual_world_10 continual_world_tuning
+behaviours-again: env ## train all the package's behaviour policies again, in the place of the old ones (over an hour)
+	$(BIN)/kedro behaviours --again --folder=$(BEHAVIOURS) $(PACKAGED) $(ARGS)
+
+status: env ## what of a grid is finished, running, stale or missing (GRID=name)
+	$(BIN)/kedro status $(GRID) $(ARGS)
 
 ui: env ## MLflow's pages: cells side by side
 	$(BIN)/kedro mlflow ui

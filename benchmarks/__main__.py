@@ -32,6 +32,8 @@ FIGURES = (
     "rollout_walker_vs_gymnasium_loop",
     "rollout_meta_world_vs_gymnasium_loop",
     "kedro_overhead_seconds",
+    "grid_overhead_seconds",
+    "grid_efficiency",
 )
 
 

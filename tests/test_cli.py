@@ -12,11 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from oer_pipeline.trajectories.exchange.round_trip import restore
 
 from oer_pipeline.cli import cli
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
+from oer_pipeline.trajectories.exchange.round_trip import restore
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 
 ROOT = Path(__file__).parents[1]

@@ -17,7 +17,9 @@ from oer_pipeline.orchestration.plan import resolve
 from oer_pipeline.orchestration.source_code import modules_used
 
 ROOT = Path(__file__).parents[1]
-STAGES = yaml.safe_load((ROOT / "dvc.yaml").read_text())["stages"]
+DVC = yaml.safe_load((ROOT / "dvc.yaml").read_text())
+STAGES = DVC["stages"]
+GRID = yaml.safe_load((ROOT / "conf/base/grids/default.yml").read_text())
 PIPELINES = {
     "collect": ["collection"],
     "ingest": ["ingestion"],
@@ -87,6 +89,42 @@ def test_dvc_commands_name_registered_pipelines() -> None:
     for stage, names in PIPELINES.items():
         assert f"--pipelines={','.join(names)} " in STAGES[stage]["cmd"] + " "
         assert set(names) <= set(REGISTERED)
+
+
+def test_dvc_runs_the_cells_of_the_default_grid() -> None:
+    """DVC reads the lists from the grid's file; it can't join them, so the comparison
+    names the methods itself."""
+    assert DVC["vars"] == ["conf/base/grids/default.yml"]
+    axes = {"suite": "${suites}", "quality": "${qualities}", "method": "${methods}"}
+    for stage in STAGES.values():
+        assert stage["matrix"] == {axis: axes[axis] for axis in stage["matrix"]}
+    assert STAGES["cell"]["matrix"] == axes
+    # what else a grid can say, DVC's stages would not do
+    assert set(GRID) == {"suites", "qualities", "methods", "report"}
+    compared = STAGES["compare"]["cmd"].partition("compare=")[2]
+    assert compared.split("+") == GRID["methods"]
+    metrics = [d for d in STAGES["compare"]["deps"] if d.endswith("/metrics.json")]
+    assert [Path(dep).parent.name for dep in metrics] == GRID["methods"]
+
+
+def test_make_targets_are_one_line_each() -> None:
+    text = (ROOT / "Makefile").read_text()
+    for target in re.split(r"\n(?=[\w.$-][^\n]*:(?!=))", text):
+        head, *body = target.splitlines()
+        name = head.partition(":")[0]
+        lines = [line for line in body if line.startswith("\t")]
+        if name not in ("lint", "$(VENV)/.ready"):
+            assert len(lines) <= 1, name
+    assert "python -m oer_pipeline" not in text.replace(
+        "python -m oer_pipeline.orchestration.first_use", ""
+    )
+
+
+def test_pages_name_commands_and_not_modules() -> None:
+    """Every command of the project is `kedro ...`; what measures is `benchmarks`."""
+    for path in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
+        found = re.findall(r"python -m (oer_pipeline[\w.]*)", path.read_text())
+        assert set(found) <= {"oer_pipeline.metrics.coverage"}, path.name
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@ whole."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,40 @@ def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
         {"learners.pull.strength": 1.0},
         {"learners.pull.strength": 10.0},
     )
+
+
+def test_lines_of_ones_own_configuration_reach_the_grids(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A learner is in `all` and `tuned`, a selector can be judged, and a grid of one's
+    own is found: conf/local alone, and no Python."""
+    monkeypatch.chdir(project.path)
+    local = project.path / "conf" / "local"
+    (local / "grids").mkdir(parents=True)
+    shutil.copytree(CONF.parent / "docs", project.path / "docs")
+    judged = grid(
+        stages=["continual", "judging"],
+        methods=["finetune"],
+        parameters={"judging.selectors": "uniform+mine", "tasks": 1},
+    )
+    with pytest.raises(ConfigurationError, match=r"judging.selectors 'mine'"):
+        cells_of(judged, "", None)
+    (local / "parameters.yml").write_text(
+        "learners:\n"
+        "  mine:\n"
+        "    { class: 'oer_pipeline.learners.ewc:EWC', penalty: 1.0, tuned: penalty }\n"
+        "selectors:\n"
+        "  mine: { class: 'oer_pipeline.selection.uniform:Uniform' }\n"
+    )
+    (local / "methods.yml").write_text("mine: { learner: { name: mine } }\n")
+    (local / "grids" / "my_grid.yml").write_text(yaml.safe_dump(SMALL))
+    assert len(cells_of(judged, "", None).cells) == 1
+    for name in ("learners", "tuning"):
+        cells = cells_of(read(name, project.path / "conf", None), "", None).cells
+        assert "mine" in {cell.plan.method for cell in cells}
+    assert "my_grid" in names(project.path / "conf", None)
+    own = cells_of(read("my_grid", project.path / "conf", None), "", None)
+    assert [cell.name for cell in own.cells] == ["er_random", "oer"]
 
 
 @pytest.mark.parametrize(

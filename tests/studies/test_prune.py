@@ -12,9 +12,11 @@ from click.testing import CliRunner
 from oer_pipeline.cli import cli
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.configuration import configuration_of
+from oer_pipeline.studies.behaviours import task_of
 from oer_pipeline.studies.folders import Place, changes, params_of, stem, unnamed
 from oer_pipeline.studies.locks import hold, path_of
 from oer_pipeline.studies.prune import Waste, find, listing, remove
+from oer_pipeline.suites.behaviour import behaviour_name
 from tests.conftest import Project
 
 SUITE, QUALITY = "cheetah_vel_signed", "medium"
@@ -107,8 +109,8 @@ def test_raw_data_of_a_suite_that_is_no_more(here: Project) -> None:
 
 
 def test_behaviours_that_no_suite_has_go_with_the_data_alone(here: Project) -> None:
-    used = "data/01_raw/behaviours/cheetah_vel/target_velocity=1.5.safetensors"
-    write(used)
+    task = task_of(SUITE, 1)
+    write(f"data/01_raw/behaviours/{behaviour_name(task.family, task.key)}")
     unused = "data/01_raw/behaviours/cheetah_vel/target_velocity=77.0.safetensors"
     write(unused)
     assert [waste.what for waste in find(None)] == []

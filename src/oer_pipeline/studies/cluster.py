@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -68,6 +69,8 @@ def dashboard(client: Any) -> str | None:
 def _client_of(scheduler: str) -> Any:
     from distributed import Client
 
+    # Of a scheduler that is lost, the engine tells in a line.
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)
     if scheduler.endswith(".json"):
         if not Path(scheduler).is_file():
             raise ConfigurationError(
