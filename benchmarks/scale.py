@@ -18,7 +18,6 @@ from typing import Any
 
 import click
 import psutil
-from oer_pipeline.reports.block import rewrite
 
 from benchmarks.figure import Figure, describe, keep
 from benchmarks.grid_project import (
@@ -33,6 +32,7 @@ from benchmarks.grid_project import (
     warm_workers,
 )
 from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.jobs import Job
 

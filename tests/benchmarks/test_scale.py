@@ -10,7 +10,6 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from oer_pipeline.reports.block import with_block
 
 from benchmarks import __main__ as bench
 from benchmarks import scale
@@ -22,6 +21,7 @@ from benchmarks.grid_project import (
     scratch_project,
 )
 from benchmarks.scale import DEFAULT, PARTS, TINY, blocks, figures, is_done, run_parts
+from oer_pipeline.reports.document_blocks import with_block
 from oer_pipeline.studies.jobs import Outcome, Status
 
 RECORDS = {

@@ -18,9 +18,8 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
     Raises:
         ConfigurationError: anything else, nothing, or a seed twice.
     """
-    return parse_numbers(
-        "seeds", given, "a range 0-2, numbers 0+3, or a YAML list of numbers"
-    )
+    forms = "a range 0-2, numbers 0+3, or a YAML list of numbers"
+    return parse_numbers("seeds", given, forms)
 
 
 def parse_numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
@@ -52,13 +51,13 @@ def read_ranges(given: Any, most: int) -> list[int] | None:
 
     A range that has more than `most` numbers is cut off after one more.
     """
-    if isinstance(given, list | tuple):
-        parts = [str(part) for part in given]
-    else:
+    parts = given
+    if not isinstance(given, list | tuple):
         parts = str(given).split("+")
     numbers: list[int] = []
     for part in parts:
-        first, _, last = part.strip().partition("-")
+        text = str(part).strip()
+        first, _, last = text.partition("-")
         last = last or first
         if not is_number(first) or not is_number(last):
             return None
