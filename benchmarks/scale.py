@@ -253,13 +253,17 @@ def blocks(records: Records) -> dict[str, str]:
             command = f"`python -m benchmarks.scale --only={name}`"
             found[name] = f"Not measured yet: {command}."
         else:
-            found[name] = f"{show(record)}\n({_how(record)})"
+            found[name] = f"{show(record)}\n({_how(name, record)})"
     return found
 
 
-def _how(record: Mapping[str, Any]) -> str:
+def _how(part: str, record: Mapping[str, Any]) -> str:
+    """The machine, and what cells were told where it is not said above the table."""
+    processor: str = record["processor"]
+    if part in ("overhead", "trivial"):
+        return processor
     env = record["env"] or "default"
-    return f"{record['processor']}; environment {env}, {record['params']}"
+    return f"{processor}; environment {env}, {record['params']}"
 
 
 def _efficiency(record: Mapping[str, Any]) -> str:
