@@ -12,6 +12,7 @@ import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import mean
 from typing import Any
@@ -41,6 +42,12 @@ RECORDS = ROOT / "benchmarks" / "scale.json"
 LEAST_EFFICIENCY = 0.85
 MOST_OVERHEAD = 3.0
 Records = dict[str, Any]
+Save = Callable[[Records], None]
+"""Keeps what a part has measured so far."""
+
+
+def _nowhere(_: Records) -> None:
+    """Keeps nothing."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +91,7 @@ TINY = Size(
 )
 
 
-def efficiency(size: Size, kept: Records) -> Records:
+def efficiency(size: Size, kept: Records, save: Save = _nowhere) -> Records:
     """Cells per hour on two workers over twice those on one; cells share no task."""
     alphas = [round(1.0 + 0.1 * n, 1) for n in range(size.cells)]
     jobs, data = cells_and_data(
@@ -107,7 +114,7 @@ def efficiency(size: Size, kept: Records) -> Records:
     }
 
 
-def overhead(size: Size, kept: Records) -> Records:
+def overhead(size: Size, kept: Records, save: Save = _nowhere) -> Records:
     """What a test-size cell costs beside its nodes, in a grid on one worker: where
     every node is kept, and where every node is run; and its memory."""
     jobs, data = cells_and_data(
@@ -131,7 +138,7 @@ def overhead(size: Size, kept: Records) -> Records:
     }
 
 
-def trivial(size: Size, kept: Records) -> Records:
+def trivial(size: Size, kept: Records, save: Save = _nowhere) -> Records:
     """Cells that do nothing, on two workers: the engine by itself."""
     jobs = [Job(f"cell_{n}", ("0",), call=NOTHING) for n in range(size.trivial)]
     here = psutil.Process()
@@ -147,7 +154,7 @@ def trivial(size: Size, kept: Records) -> Records:
     }
 
 
-def growth(size: Size, kept: Records) -> Records:
+def growth(size: Size, kept: Records, save: Save = _nowhere) -> Records:
     """Seconds in the nodes of an OER cell and of its models by tasks, seeds and rows,
     on one worker; each point is kept as soon as it is there."""
     base = (size.tasks[0], size.seeds[0], size.rows[0])
@@ -175,18 +182,16 @@ def growth(size: Size, kept: Records) -> Records:
                 "models_seconds": in_nodes(models.name),
                 "cell_seconds": in_nodes(jobs[0].name),
             }
-            kept["points"] = found
-            write(PART_NAMES[growth], kept, size)
+            save({"points": found})
     return {"points": found}
 
 
-PARTS: dict[str, Callable[[Size, Records], Records]] = {
+PARTS: dict[str, Callable[[Size, Records, Save], Records]] = {
     "efficiency": efficiency,
     "overhead": overhead,
     "trivial": trivial,
     "growth": growth,
 }
-PART_NAMES = {part: name for name, part in PARTS.items()}
 
 
 def read() -> Records:
@@ -197,7 +202,7 @@ def read() -> Records:
     return records
 
 
-def write(part: str, record: Mapping[str, Any], size: Size) -> None:
+def write(part: str, size: Size, record: Mapping[str, Any]) -> None:
     """Keep what has been measured of a part, in the place of what was there."""
     told = {"processor": describe("cpu"), "params": size.params, "env": size.env}
     records = {**read(), part: {**record, **told}}
@@ -224,9 +229,9 @@ def run_parts(names: list[str], size: Size, again: bool) -> None:
             click.echo(f"{name}: measured before; --again measures it anew")
             continue
         click.echo(f"{name} ...")
+        save = partial(write, name, size)
         with scratch_project():
-            found = PARTS[name](size, record)
-        write(name, found, size)
+            save(PARTS[name](size, record, save))
 
 
 # The page ----------------------------------------------------------------------------
@@ -248,13 +253,17 @@ def blocks(records: Records) -> dict[str, str]:
             command = f"`python -m benchmarks.scale --only={name}`"
             found[name] = f"Not measured yet: {command}."
         else:
-            found[name] = f"{show(record)}\n({_how(record)})"
+            found[name] = f"{show(record)}\n({_how(name, record)})"
     return found
 
 
-def _how(record: Mapping[str, Any]) -> str:
+def _how(part: str, record: Mapping[str, Any]) -> str:
+    """The machine, and what cells were told where it is not said above the table."""
+    processor: str = record["processor"]
+    if part in ("overhead", "trivial"):
+        return processor
     env = record["env"] or "default"
-    return f"{record['processor']}; environment {env}, {record['params']}"
+    return f"{processor}; environment {env}, {record['params']}"
 
 
 def _efficiency(record: Mapping[str, Any]) -> str:
@@ -334,7 +343,7 @@ def main(only: str, again: bool, tiny: bool) -> None:
     if tiny:
         with scratch_project():
             for name in names:
-                click.echo(json.dumps(PARTS[name](size, {}), indent=2))
+                click.echo(json.dumps(PARTS[name](size, {}, _nowhere), indent=2))
         return
     run_parts(names, size, again)
     records = read()

@@ -64,7 +64,7 @@ def test_what_is_measured_is_kept_and_another_size_is_measured_anew(
 ) -> None:
     calls: list[str] = []
 
-    def part(size: scale.Size, kept: dict[str, Any]) -> dict[str, Any]:
+    def part(size: scale.Size, kept: dict[str, Any], save: Any) -> dict[str, Any]:
         calls.append(size.params)
         return {"seconds": len(calls)}
 
@@ -94,7 +94,8 @@ def test_the_page_says_what_was_measured_and_what_was_not() -> None:
     page = scale.PAGE.read_text(encoding="utf-8")
     for name, block in blocks(told).items():
         page = with_block(page, name, block)
-        assert DEFAULT.params in block
+        assert "a processor" in block
+        assert (DEFAULT.params in block) == (name in ("efficiency", "growth"))
     assert "Efficiency of two workers: 0.91." in page
     assert "| every node is run, s | 2.50 |" in page
     assert "| seconds per cell and worker | 0.30 |" in page
@@ -164,9 +165,11 @@ def test_cells_are_jobs_apart_from_their_data(tmp_path: Path) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize("part", PARTS)
 def test_every_part_runs_at_its_smallest(part: str, tmp_path: Path) -> None:
+    saved: list[dict[str, Any]] = []
     with scratch_project(tmp_path / "project"):
-        found = PARTS[part](TINY, {})
+        found = PARTS[part](TINY, {}, saved.append)
     numbers = json.loads(json.dumps(found))
     assert numbers
     if part == "growth":
+        assert [len(record["points"]) for record in saved[-1:]] == [4]
         assert len(numbers["points"]) == 4

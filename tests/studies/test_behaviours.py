@@ -120,12 +120,14 @@ def test_suites_and_tasks_are_those_of_the_configuration(here: Path) -> None:
 def test_the_command_trains_on_workers_and_goes_on(here: Path) -> None:
     """Two real trainings, on the engine; the second command finds nothing to do."""
     (here / "conf" / "local" / "behaviours.yml").write_text(
-        "cheetah_vel: { algorithm: PPO, steps: 60000, snapshots: 10, episodes: 2 }\n"
+        "cheetah_vel: { algorithm: PPO, steps: 200000, snapshots: 20, episodes: 4 }\n"
     )
+    suite = here / "conf" / "local" / "suites_mine.yml"
+    suite.write_text(MINE.replace("4.4", "1.9").replace("5.5", "2.1"))
     train_behaviours(["mine"], jobs=2)
     files = sorted((here / behaviours.FOLDER / "cheetah_vel").iterdir())
     assert len(files) == 2
-    assert BehaviourFile.load(files[0]).record["settings"]["steps"] == 60000
+    assert BehaviourFile.load(files[0]).record["settings"]["steps"] == 200000
     before = [path.stat().st_mtime_ns for path in files]
     train_behaviours(["mine"], jobs=2)
     assert [path.stat().st_mtime_ns for path in files] == before
