@@ -22,7 +22,11 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
     return parse_numbers("seeds", given, forms)
 
 
-def parse_numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
+def parse_numbers(
+    what: str,
+    given: Any,
+    forms: str,
+) -> tuple[int, ...]:
     """Distinct numbers, at least one of them.
 
     Args:
@@ -46,7 +50,10 @@ def parse_numbers(what: str, given: Any, forms: str) -> tuple[int, ...]:
     return tuple(numbers)
 
 
-def read_ranges(given: Any, most: int) -> list[int] | None:
+def read_ranges(
+    given: Any,
+    most: int,
+) -> list[int] | None:
     """The numbers in the order given; None where it is not of this form.
 
     A range that has more than `most` numbers is cut off after one more.
