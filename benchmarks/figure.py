@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 import torch
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 
 RESULTS = Path(__file__).parent / "results.json"
 LIBRARIES = (
@@ -88,8 +88,7 @@ def keep_records(new: Sequence[Mapping[str, Any]]) -> None:
     text = json.dumps(
         [by_name[name] for name in sorted(by_name)], indent=2, sort_keys=True
     )
-    with atomic_path(RESULTS) as temporary:
-        temporary.write_text(text + "\n")
+    write_atomic(RESULTS, text + "\n")
 
 
 def describe(device: str) -> str:

@@ -29,7 +29,7 @@ import torch
 from benchmarks.figure import best_device, describe
 from benchmarks.made_up import one_thread, trajectories
 from benchmarks.timing import Work, cpu_seconds, seconds
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
@@ -277,8 +277,7 @@ def keep(path: Path, new: Sequence[Record]) -> list[Record]:
     )
     kept = {record.what: record for record in [*before, *new]}
     records = sorted(kept.values(), key=lambda r: r.what)
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps([asdict(r) for r in records], indent=1) + "\n")
+    write_atomic(path, json.dumps([asdict(r) for r in records], indent=1) + "\n")
     return records
 
 

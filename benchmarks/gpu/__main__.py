@@ -27,7 +27,7 @@ from typing import Any
 
 from benchmarks.gpu.page import RESULTS, merge
 from benchmarks.gpu.steps import MARK, STEPS, tell
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 
 LIMIT = 480.0
 """Seconds for all steps together."""
@@ -135,8 +135,7 @@ def _read(path: Path) -> dict[str, Any]:
 
 
 def _write(path: Path, found: dict[str, Any]) -> None:
-    with atomic_path(path) as temporary:
-        temporary.write_text(json.dumps(found, indent=1) + "\n")
+    write_atomic(path, json.dumps(found, indent=1) + "\n")
 
 
 def _arguments() -> argparse.Namespace:

@@ -16,7 +16,7 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 
 CPUINFO = Path("/proc/cpuinfo")
 CHECK = Path(__file__).parents[1] / "networks" / "products.py"
@@ -75,7 +75,6 @@ def _read(file: Path) -> str | None:
 def _write(file: Path, known: str) -> None:
     """Remember it, where the folder can be written to."""
     try:
-        with atomic_path(file) as temporary:
-            temporary.write_text(json.dumps(known) + "\n")
+        write_atomic(file, json.dumps(known) + "\n")
     except OSError:
         return

@@ -16,7 +16,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 
 FORM = 2
 """Of a record; 1 named neither its file nor what it is."""
@@ -79,8 +79,7 @@ def write_record(path: Path, record: Record) -> None:
     """Write the record of the file at `path`, which is whole."""
     document = {"form": FORM, **vars(record)}
     text = json.dumps(document, sort_keys=True, indent=2) + "\n"
-    with atomic_path(record_path(path)) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_atomic(record_path(path), text)
 
 
 def read_record(path: Path) -> Record | None:

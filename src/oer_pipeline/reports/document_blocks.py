@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
 
 
@@ -43,5 +43,4 @@ def rewrite(page: Path, blocks: Mapping[str, str]) -> None:
     text = page.read_text(encoding="utf-8")
     for name, block in blocks.items():
         text = with_block(text, name, block)
-    with atomic_path(page) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_atomic(page, text)

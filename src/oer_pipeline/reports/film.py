@@ -7,8 +7,6 @@ policy. Drawing takes EGL or a screen.
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.checks import known
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import (
@@ -124,7 +123,8 @@ def write_gif(film: Film, path: Path, title: str) -> None:
         "loop": 0,
         "comment": title,
     }
-    _replace(path, lambda half: images[0].save(half, format="GIF", **how))
+    with atomic_path(path) as temporary:
+        images[0].save(temporary, format="GIF", **how)
 
 
 def write_sheet(film: Film, path: Path, title: str) -> None:
@@ -141,19 +141,8 @@ def write_sheet(film: Film, path: Path, title: str) -> None:
             f"{film.seconds[n]:.1f} s: return {film.returns[n]:.0f}", fontsize=10
         )
         axes.axis("off")
-    _replace(
-        path,
-        lambda half: figure.savefig(
-            half, format="png", dpi=100, metadata={"Software": None}
-        ),
-    )
-
-
-def _replace(path: Path, write: Callable[[Path], object]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    half = path.with_name(f".{path.name}.{os.getpid()}")
-    write(half)
-    half.replace(path)
+    with atomic_path(path) as temporary:
+        figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
 WRITERS = {".gif": write_gif, ".png": write_sheet}

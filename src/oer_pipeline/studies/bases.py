@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.checks import MOST_UPDATES, known, whole
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.metrics.intervals import interval, paired_difference
@@ -557,8 +557,7 @@ def publish(
         RESULTS / f"base_learners_{study.block}.csv": record(curves, means).encode(),
     }
     for path, content in written.items():
-        with atomic_path(path) as temporary:
-            temporary.write_bytes(content)
+        write_atomic(path, content)
     rewrite(PAGE, {study.block: f"{_scope(study)}\n\n{text}"})
 
 

@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.behaviour_table import CLONES, SCRIPTED
@@ -105,8 +105,6 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
             client,
             say,
         )
-    with atomic_path(CLONES) as temporary:
-        temporary.write_text(
-            json.dumps(record_of(trials, results), indent=1, sort_keys=True) + "\n"
-        )
+    text = json.dumps(record_of(trials, results), indent=1, sort_keys=True)
+    write_atomic(CLONES, text + "\n")
     return str(CLONES)

@@ -8,7 +8,6 @@ its own; a study that was stopped goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -16,12 +15,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.common.atomic import atomic_path
-from oer_pipeline.orchestration.libraries import libraries_used
+from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.orchestration.fingerprints import recipe
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.orchestration.processor import float32_products
 from oer_pipeline.orchestration.records import file_sha256
-from oer_pipeline.orchestration.source_code import code_hash
 from oer_pipeline.studies.places import data_file
 
 if TYPE_CHECKING:
@@ -161,14 +158,9 @@ def _act(
 def fingerprint_of(trial: Trial) -> str:
     """A hash of what makes a trial's result what it is."""
     told = {name: value for name, value in asdict(trial).items() if name != "data"}
-    recipe = {
-        "trial": told,
-        "data": file_sha256(Path(trial.data)),
-        "code": code_hash(perform, (trial.base["class"],)),
-        "libraries": libraries_used(perform, (trial.base["class"],)),
-        "float32 products": float32_products(),
-    }
-    return hashlib.sha256(json.dumps(recipe, sort_keys=True).encode()).hexdigest()
+    data = {"all": file_sha256(Path(trial.data))}
+    code = (trial.base["class"],)
+    return recipe(perform, {"trial": told}, {"data": data}, code=code).fingerprint
 
 
 def read(file: Path, fingerprint: str) -> dict[str, Any] | None:
@@ -210,8 +202,7 @@ def perform_all(
         result = future.result()
         found[trial.name] = result
         document = {"fingerprint": prints[trial.name], "result": result}
-        with atomic_path(files[trial.name]) as temporary:
-            temporary.write_text(json.dumps(document) + "\n")
+        write_atomic(files[trial.name], json.dumps(document) + "\n")
         last = []
         for returns in result["returns"].values():
             last.append(f"{returns[-1]:.0f}" if returns else "-")

@@ -24,11 +24,6 @@ def cell_folder(
     return root / layer / plan.suite_folder / plan.quality_folder / plan.cell
 
 
-def reports_folder(root: Path, plan: Plan) -> Path:
-    """The reports of all cells of the plan's data."""
-    return root / REPORTS / plan.suite_folder / plan.quality_folder
-
-
 def data_file(
     root: Path,
     plan: Plan,

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean
 from typing import TYPE_CHECKING
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.metrics.judging import share_outside
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
@@ -38,8 +38,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     del outcomes
     text = tables([cell.plan for cell in cells.cells], cells.root)
     path = cells.root / "08_reporting" / "selection.md"
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_atomic(path, text)
     return (
         f"{text}\nin {path}; a page with pictures per task: *_selectors.html beside it"
     )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.orchestration.configuration import parameters_of, tuned_of
 from oer_pipeline.orchestration.plan import Plan
@@ -176,8 +176,7 @@ def write(path: Path, document: Mapping[str, Any]) -> None:
         default_flow_style=None,
         width=118,
     )
-    with atomic_path(path) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_atomic(path, text)
 
 
 def _dumper() -> type[Any]:
