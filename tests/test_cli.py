@@ -137,6 +137,8 @@ def test_statuses_tell_wrong_usage_from_failure(
         (["bases", "--points=many"], "--points is 'many'"),
         (["status", "defualt"], "unknown grid 'defualt'; did you mean default?"),
         (["tune", "--params=method=oer"], "grid tuning says method itself"),
+        (["tune", "--methods=oerr"], "grid tuning: unknown method 'oerr'; did you"),
+        (["tune", "--suites=ant_dir"], "grid tuning has no 'ant_dir' in its suites"),
         (["prune", "--env=tset"], "unknown environment 'tset'; did you mean test?"),
     ],
 )

@@ -227,6 +227,8 @@ def prune(env: str | None, yes: bool, data: bool) -> None:
 @_env
 @_params
 @_workers
+@_parts
+@_methods
 def tune(**given: Any) -> None:
     """Tune every method's coefficient: `kedro grid tuning`.
 
