@@ -68,10 +68,11 @@ def outputs_of(
         runtime_params=told,
     )
     chosen = sum((context.pipelines[name] for name in names), Pipeline([]))
+    catalog = context.catalog  # Kedro makes a new one every time
     outputs: list[Output] = []
     behind: set[tuple[str, Member]] = set()
     for node in chosen.nodes:
-        step = Step(node, context.catalog)
+        step = Step(node, catalog)
         outputs += _of_step(step, context.project_path, behind)
     return outputs
 

@@ -57,9 +57,8 @@ def code_hash(function: Function, extra: Paths = ()) -> str:
     own = _bare_source(_own_tree(function))
     digest.update(own.encode())
     for module in sorted(modules_used(function, extra)):
-        code = _bare_source(tree_of(module))
         digest.update(module.encode())
-        digest.update(code.encode())
+        digest.update(_code_of(module).encode())
         for file in _files_named(module):
             content = hashlib.sha256(file.read_bytes())
             digest.update(file.name.encode())
@@ -74,7 +73,8 @@ def forget() -> None:
     code_hash.cache_clear()
     modules_used.cache_clear()
     packages_imported.cache_clear()
-    _files_named.cache_clear()
+    for of_module in (_code_of, _imports_of, _packages_of, _files_named):
+        of_module.cache_clear()
 
 
 @cache
@@ -93,7 +93,7 @@ def modules_used(function: Function, extra: Paths = ()) -> frozenset[str]:
         module = todo.pop()
         if module not in found and source_of(module) is not None:
             found.add(module)
-            todo |= _imports(tree_of(module), module)
+            todo |= _imports_of(module)
         if not is_ours(module):
             todo |= _parents(module) - found
     found.discard(here)
@@ -105,12 +105,11 @@ def packages_imported(function: Function, extra: Paths = ()) -> frozenset[str]:
     """Top-level names of what the code of `function` imports and that is neither this
     code itself nor of Python's standard library."""
     modules = modules_used(function, extra)
-    trees = _own_trees(function)
-    trees.extend(tree_of(module) for module in modules)
-    found = set()
-    for tree in trees:
-        for node in _executed(tree):
-            found |= _packages(node)
+    found: set[str] = set()
+    for tree in _own_trees(function):
+        found |= _packages(tree)
+    for module in modules:
+        found |= _packages_of(module)
     own = {top_of(module) for module in modules}
     found -= own
     found -= sys.stdlib_module_names
@@ -118,7 +117,33 @@ def packages_imported(function: Function, extra: Paths = ()) -> frozenset[str]:
     return frozenset(found)
 
 
-def _packages(node: ast.AST) -> set[str]:
+@cache
+def _code_of(module: str) -> str:
+    """A module's syntax."""
+    return _bare_source(tree_of(module))
+
+
+@cache
+def _imports_of(module: str) -> frozenset[str]:
+    """Modules that a module imports and that count."""
+    return frozenset(_imports(tree_of(module), module))
+
+
+@cache
+def _packages_of(module: str) -> frozenset[str]:
+    """The packages that a module imports from."""
+    return frozenset(_packages(tree_of(module)))
+
+
+def _packages(tree: ast.AST) -> set[str]:
+    """The packages that a tree imports from."""
+    found = set()
+    for node in _executed(tree):
+        found |= _packages_named(node)
+    return found
+
+
+def _packages_named(node: ast.AST) -> set[str]:
     """The packages that a statement imports from."""
     if isinstance(node, ast.Import):
         return {top_of(alias.name) for alias in node.names}
