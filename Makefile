@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners bases base-choice test test-slow lint bench scale gpu behaviours behaviours-again status clones study viz ui notebook package
+.PHONY: help env run tune learners bases base-choice test test-slow lint bench scale gpu behaviours behaviours-again status clones study viz ui docs notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -85,6 +85,9 @@ ui: env ## MLflow's pages: cells side by side
 
 viz: env ## Kedro-Viz: the lineage
 	$(BIN)/kedro viz run
+
+docs: env ## the pages as a site, site/index.html; no warning, no broken link
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --quiet
 
 notebook: env ## execute notebooks/explore.ipynb on the finished run, into explored.ipynb
 	cd notebooks && ../$(BIN)/jupyter execute --output=explored explore.ipynb

@@ -1,4 +1,4 @@
-"""The core is a library: the README's example runs as it stands, without frameworks."""
+"""The core is a library: its page's example runs as it stands, without frameworks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-README = Path(__file__).parents[2] / "README.md"
+PAGE = Path(__file__).parents[2] / "docs" / "library.md"
 BLOCK = re.compile(r"^```python\n(.*?)^```", flags=re.DOTALL | re.MULTILINE)
 FRAMEWORKS = "kedro kedro_mlflow mlflow dvc lightning pytorch_lightning"
 SIMULATORS = "mujoco gymnasium stable_baselines3"
@@ -26,8 +26,8 @@ def run(program: str, unwanted: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def test_the_readmes_example_runs_as_it_stands_without_a_framework() -> None:
-    [example] = BLOCK.findall(README.read_text(encoding="utf-8"))
+def test_the_pages_example_runs_as_it_stands_without_a_framework() -> None:
+    [example] = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     *printed, loaded = run(example, FRAMEWORKS)
     assert loaded == "[]"
     told = [line.split(":")[0] for line in printed]
@@ -39,7 +39,7 @@ def test_the_readmes_example_runs_as_it_stands_without_a_framework() -> None:
 
 
 def test_learning_on_arrays_needs_no_simulator() -> None:
-    [example] = BLOCK.findall(README.read_text(encoding="utf-8"))
+    [example] = BLOCK.findall(PAGE.read_text(encoding="utf-8"))
     imports = [line for line in example.splitlines() if line.startswith("from ")]
     simulated = ("suites.", "trajectories.behaviour_data")
     others = [line for line in imports if not any(s in line for s in simulated)]

@@ -25,7 +25,7 @@ def evaluate_policies(
     episodes: int,
     purpose: str,
 ) -> list[list[Episodes]]:
-    """Roll every member out on every task: result[k][m] holds E episodes.
+    """Roll every member out on every task: `result[k][m]` holds E episodes.
 
     Start states are a function of (purpose, task, episode), the same for all members
     and methods, and of another purpose than collection's, so never those of the data;
