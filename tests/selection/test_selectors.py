@@ -28,6 +28,7 @@ PLACES = {
     "coverage": "coverage:Coverage",
     "oracle": "oracle:Oracle",
     "mbes": "mbes:MBES",
+    "imagined": "imagined_rollouts:ImaginedRollouts",
 }
 RANKING = ("reward", "surprise", "match", "likelihood", "coverage")
 FORMS: list[tuple[str, dict[str, Any]]] = [
@@ -36,6 +37,7 @@ FORMS: list[tuple[str, dict[str, Any]]] = [
     ("mbes", {"form": "gated"}),
     ("mbes", {"revisit": "rollout"}),
     ("mbes", {"space": "policy"}),
+    ("imagined", {"choice": "random", "beyond": "end"}),
 ]
 
 
