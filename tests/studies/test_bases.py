@@ -287,7 +287,7 @@ def test_trials_are_kept_and_done_again_when_they_are_others(
     }
     assert perform_all([trial], tmp_path / "kept", client, told.append) == first
     assert told[-1] == "1 trials, 1 of them kept"
-    other = replace(trial, settings={**trial.settings, "alpha": 0.5})
+    other = replace(trial, settings={**trial.settings, "alpha": 0.25})
     assert fingerprint_of(other) != fingerprint_of(trial)
     again = perform_all([other], tmp_path / "kept", client, told.append)
     assert again[trial.name]["returns"] != result["returns"]

@@ -28,7 +28,9 @@ class MBESOptions:
     dimensions: Sequence[int] | None = None
     """Of the observation, to measure distances on; None: the suite's
     distance_dimensions."""
-    walkers: int = 10
+    walkers: int | None = None
+    """Roll-outs in lock step; None: just so many that each can go on for a whole
+    episode before the buffer is full, ceil(M / horizon)."""
     prediction: str = "sample"
     """`sample` of a uniformly drawn member, that member's mean (`mean_of_member`), or
     the ensemble's (`mean`)."""
@@ -52,7 +54,8 @@ class MBESOptions:
         check_options.one_of("mbes", "revisit", self.revisit, REVISITS)
         check_options.one_of("mbes", "prediction", self.prediction, PREDICTIONS)
         check_options.one_of("mbes", "space", self.space, SPACES)
-        check_options.count("mbes", "walkers", self.walkers, 10_000)
+        if self.walkers is not None:
+            check_options.count("mbes", "walkers", self.walkers, 10_000)
         check_options.count("mbes", "distance_sample", self.distance_sample)
         check_options.count("mbes", "neighbours", self.neighbours, 10_000)
         if self.distance_quantile is not None:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from math import ceil
 from typing import Any
 
 import numpy as np
@@ -78,6 +79,8 @@ class Walk(ABC):
         self.world = world
         self.request = request
         self.member = member
+        self.walkers = options.walkers or ceil(request.size / request.horizon)
+        """At a time."""
         self.stored = StoredRows(request.size, len(request.data))
         self.ended: Counter[str] = Counter()
         self._rollouts = 0
@@ -95,7 +98,7 @@ class Walk(ABC):
             while self.stored.missing and walkers:
                 walkers = yield from self.advance(walkers)
             self.ended["full"] += len(walkers)
-            rollouts_without_a_row += self.options.walkers
+            rollouts_without_a_row += self.walkers
             if self.stored.missing < missing:
                 rollouts_without_a_row = 0
             if rollouts_without_a_row >= len(self.request.data.starts):
@@ -191,7 +194,7 @@ class Walk(ABC):
 
     def _start_walkers(self) -> list[Walker]:
         """New roll-outs, those that go beyond their start."""
-        walkers = [self._start() for _ in range(self.options.walkers)]
+        walkers = [self._start() for _ in range(self.walkers)]
         return [walker for walker in walkers if self._goes_on(walker)]
 
     def _start(self) -> Walker:
