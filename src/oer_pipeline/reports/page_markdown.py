@@ -1,0 +1,72 @@
+"""A page's text and tables as Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from oer_pipeline.reports.chart import Chart
+from oer_pipeline.reports.page import (
+    Bullets,
+    Commands,
+    Folded,
+    Links,
+    Part,
+    Picture,
+    PictureFile,
+    Section,
+    Verdict,
+)
+from oer_pipeline.reports.table import Linked, Table
+
+
+def page_markdown(title: str, sections: Sequence[Section], subtitle: str = "") -> str:
+    """The sections of `page.page`; a figure is named, what is folded stands open."""
+    blocks = [f"# {title}"]
+    if subtitle:
+        blocks.append(subtitle)
+    for section in sections:
+        blocks.append(f"## {section.heading}")
+        for part in section.parts:
+            blocks += _blocks(part)
+    return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+
+
+def _blocks(part: Part) -> list[str]:
+    if isinstance(part, str):
+        return [part]
+    if isinstance(part, Table):
+        return [part.markdown()]
+    if isinstance(part, Folded):
+        return [f"**{part.summary}**", *_folded(part.content)]
+    if isinstance(part, Verdict):
+        first, *others = part.sentences
+        return [f"**{first}**", _list(others)]
+    if isinstance(part, Bullets):
+        return [_list(part.items)]
+    if isinstance(part, Links):
+        return [", ".join(_link(item) for item in part.items)]
+    if isinstance(part, Commands):
+        return ["\n".join(f"    {line}" for line in part.lines)]
+    return [_figure(part)]
+
+
+def _folded(content: str | Table) -> list[str]:
+    if isinstance(content, Table):
+        return [content.markdown()]
+    return [f"```\n{content}\n```"]
+
+
+def _figure(part: Chart | Picture | PictureFile) -> str:
+    if isinstance(part, PictureFile):
+        return f"![{part.alt}]({part.file})"
+    if isinstance(part, Picture):
+        return f"*(picture on the page: {part.alt})*"
+    return f"*(figure on the page: {part.title})*"
+
+
+def _list(items: Sequence[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _link(item: Linked) -> str:
+    return f"[{item}]({item.href})"
