@@ -31,6 +31,9 @@ CLEAR = "rgba(0,0,0,0)"
 """Behind a figure is the page, light or dark."""
 RULES = "rgba(128,128,128,0.25)"
 """Of a grid, on both."""
+PANEL_TITLE = 13
+TOOLS = "rgba(128,128,128,0.7)"
+"""The buttons above a figure."""
 
 
 def plotly_figure(chart: Chart) -> go.Figure:
@@ -42,7 +45,7 @@ def plotly_figure(chart: Chart) -> go.Figure:
         chart.rows,
         chart.columns,
         subplot_titles=[_text(title) for title in titles] if any(titles) else None,
-        vertical_spacing=0.25 / chart.rows,
+        vertical_spacing=0.34 / chart.rows,
         horizontal_spacing=0.2 / chart.columns,
     )
     named: set[str] = set()
@@ -56,6 +59,7 @@ def plotly_figure(chart: Chart) -> go.Figure:
         if any(isinstance(layer, Heat) for layer in panel.layers):
             figure.update_xaxes(showgrid=False, **place)
             figure.update_yaxes(showgrid=False, **place)
+    figure.update_annotations(font_size=PANEL_TITLE)
     figure.update_layout(
         title={"text": _text(chart.title)},
         legend={"title": {"text": _text(chart.legend)}},
@@ -63,6 +67,7 @@ def plotly_figure(chart: Chart) -> go.Figure:
         paper_bgcolor=CLEAR,
         plot_bgcolor=CLEAR,
         height=chart.pixels,
+        modebar={"bgcolor": CLEAR, "color": TOOLS, "activecolor": TOOLS},
         margin={"l": 70, "r": 30, "t": 70, "b": 60},
     )
     return figure

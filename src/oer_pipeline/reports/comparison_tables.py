@@ -25,7 +25,13 @@ SHOWN = {
     "forgetting": "forgetting",
     "plasticity": "plasticity",
 }
-REFERENCES = ("random", "zero", "medium", "expert")
+REFERENCES = {
+    "random": "random policy",
+    "zero": "doing nothing",
+    "medium": "medium policy",
+    "expert": "expert",
+}
+"""Reference policies, and what their columns are called."""
 SECONDS = {
     "train": "training, s",
     "select": "selection, s",
@@ -138,8 +144,9 @@ def data_table(cards: Mapping[str, Card], pages: Mapping[str, str]) -> Table:
         ]
         row += [_mean(references.get(name)) for name in known]
         rows.append(tuple(row))
-    titles = ("data of", "transitions", "episodes", "mean return", *known)
-    return Table(titles, tuple(rows))
+    titles = ["data of", "transitions", "episodes", "mean return"]
+    titles += [REFERENCES[name] for name in known]
+    return Table(tuple(titles), tuple(rows))
 
 
 def _mean(measured: Mapping[str, Any] | None) -> str:

@@ -9,7 +9,7 @@ import numpy as np
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.metrics.continual import forgetting_by_task
 from oer_pipeline.metrics.intervals import Estimate, interval
-from oer_pipeline.reports.cell_metrics import UNITS, Cell, matrices, ranked
+from oer_pipeline.reports.cell_metrics import SHORT_UNITS, Cell, matrices, ranked
 from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
 from oer_pipeline.reports.method_colours import colours_of
 
@@ -47,7 +47,7 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart | None:
             Panel(
                 layers,
                 Axis("task", ticks(tasks), (-0.5, len(tasks) - 0.5)),
-                Axis(UNITS[in_scale]),
+                Axis(SHORT_UNITS[in_scale]),
             )
         ],
         (9.0, 3.4),

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.reports.cell_metrics import MEASURED, UNITS, Cell, matrices, ranked
+from oer_pipeline.reports.cell_metrics import (
+    MEASURED,
+    SHORT_UNITS,
+    Cell,
+    matrices,
+    ranked,
+)
 from oer_pipeline.reports.chart import Axis, Chart, Heat, Panel, ticks
 from oer_pipeline.reports.heatmap import colours_between, texts_of
 
@@ -53,7 +59,7 @@ def _panel(
     heat = Heat(
         mean,
         limits,
-        UNITS[in_scale],
+        SHORT_UNITS[in_scale],
         texts_of(mean, tasks),
         with_scale=with_scale,
     )

@@ -7,7 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.reports.cell_metrics import MEASURED, UNITS, Cell, matrices, ranked
+from oer_pipeline.reports.cell_metrics import (
+    MEASURED,
+    SHORT_UNITS,
+    Cell,
+    matrices,
+    ranked,
+)
 from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
 from oer_pipeline.reports.method_colours import colours_of, is_dashed
 
@@ -32,10 +38,11 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart:
         values[f"on {task}"] = [_on_task(R_SNN, number) for R_SNN in found]
     panels = []
     for title, by_method in values.items():
-        panels.append(_panel(order, by_method, tasks, UNITS[in_scale], title))
+        panels.append(_panel(order, by_method, tasks, SHORT_UNITS[in_scale], title))
     rows = -(-len(panels) // ACROSS)
+    thin = "; each seed thin" if len(order) <= FEW else ""
     return Chart(
-        f"{MEASURED[in_scale]} over the sequence",
+        f"{MEASURED[in_scale]} by tasks learned; mean over seeds bold{thin}",
         panels,
         (9.0, 2.9 * rows),
         ACROSS,
