@@ -195,7 +195,6 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
     for job in found:
         click.echo(painted(job.line, COLOURS[job.stand.value]))
     click.echo(summary(found))
-    click.echo(f"kedro grid {name} makes what is stale or missing")
     if any(job.stand is not Stand.FINISHED for job in found):
         context.exit(FAILED)
 

@@ -1,5 +1,5 @@
-"""Every pair of methods compared, paired by seed, with Holm's correction for their
-number."""
+"""Methods compared in pairs, paired by seed, with Holm's correction for how many
+comparisons there are."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Pair:
         first, second: names.
         difference: its estimate; None without a common seed.
         p: of the paired t test, two-sided; None with fewer than 3 common seeds.
-        corrected: `p` after Holm's correction for all pairs that have one.
+        corrected: `p` after Holm's correction for all comparisons that it is among.
     """
 
     first: str
@@ -38,14 +38,30 @@ class Pair:
 
     @property
     def is_told_apart(self) -> bool:
-        """Whether the difference exceeds the noise, all pairs counted."""
+        """Whether the difference exceeds the noise, all comparisons counted."""
         return self.corrected is not None and self.corrected < LEVEL
 
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the interval of this difference, by itself, lies above 0."""
+        low = None if self.difference is None else self.difference.low
+        return low is not None and low > 0.0
 
-def pairs(scores: Scores) -> list[Pair]:
+
+def all_pairs(scores: Scores) -> list[Pair]:
     """All pairs, in the order of the methods, corrected for how many they are."""
+    return _compared(scores, list(combinations(scores, 2)))
+
+
+def against(scores: Scores, best: str) -> list[Pair]:
+    """One method, such as the best, against each other one, corrected for how many
+    these are."""
+    return _compared(scores, [(best, name) for name in scores if name != best])
+
+
+def _compared(scores: Scores, names: Sequence[tuple[str, str]]) -> list[Pair]:
     found = []
-    for first, second in combinations(scores, 2):
+    for first, second in names:
         difference = paired_difference(scores[first], scores[second])
         p = None if difference is None else _p_value(difference.values)
         found.append(Pair(first, second, difference, p))

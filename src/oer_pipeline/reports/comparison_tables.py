@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from oer_pipeline.metrics.pairs import LEVEL, pairs
+from oer_pipeline.metrics.pairs import all_pairs
 from oer_pipeline.reports.card_origin import Card, count, versions
 from oer_pipeline.reports.cell_metrics import (
     TITLES,
@@ -16,7 +16,7 @@ from oer_pipeline.reports.cell_metrics import (
     scale,
     seed_values,
 )
-from oer_pipeline.reports.table import Linked, Marked, Row, Table
+from oer_pipeline.reports.table import Linked, Row, Table
 from oer_pipeline.reports.tables import fixed, number
 from oer_pipeline.reports.verdict import standing
 
@@ -81,35 +81,27 @@ def _turned(difference: Any) -> Any:
 
 
 def pairs_table(cells: Sequence[Cell]) -> Table:
-    """Every pair of methods: the difference of their PER, and whether they are told
-    apart."""
+    """Every pair of methods: the difference of their PER, and how likely chance makes
+    one as great."""
     order = ranked(cells)
     shown = scale(order)
     scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
     rows = []
-    for pair in pairs(scores):
-        difference = number(pair.difference, 1)
-        told = "told apart" if pair.is_told_apart else "not told apart"
-        if pair.corrected is None:
-            told = "too few seeds"
-        elif pair.is_told_apart:
-            told = Marked(told)
+    for pair in all_pairs(scores):
         rows.append(
             (
                 f"{pair.first} - {pair.second}",
-                difference,
+                number(pair.difference, 1),
                 _probability(pair.p),
                 _probability(pair.corrected),
-                told,
             )
         )
-    titles = ("difference of PER", TITLES[shown], "p", "p, corrected", "")
+    titles = ("difference of PER", TITLES[shown], "p", "p, corrected")
     notes = (
         ("p", "Student's t test that the mean difference is 0, paired by seed"),
         (
             "p, corrected",
-            f"for how many pairs there are (Holm 1979); below {LEVEL} two methods are"
-            " told apart",
+            f"for all {len(rows)} pairs of this table (Holm 1979)",
         ),
     )
     return Table(titles, tuple(rows), notes, sortable=True)

@@ -141,6 +141,7 @@ def page(
         subtitle: below the title.
     """
     figures = dict(_figures(sections))
+    scripted = bool(figures) or _has_sortable(sections)
     return render(
         "page.html",
         title=title,
@@ -148,6 +149,7 @@ def page(
         sections=sections,
         links=links,
         figures=figures,
+        scripted=scripted,
         bundle=ROOT + BUNDLE,
     )
 
@@ -158,6 +160,16 @@ def plotly_bundle() -> str:
 
     bundle: str = get_plotlyjs()
     return bundle
+
+
+def _has_sortable(sections: Sequence[Section]) -> bool:
+    """Whether a table on the page, folded or not, can be sorted."""
+    for section in sections:
+        for part in section.parts:
+            shown = part.content if isinstance(part, Folded) else part
+            if isinstance(shown, Table) and shown.sortable:
+                return True
+    return False
 
 
 def _figures(sections: Sequence[Section]) -> Iterator[tuple[str, Any]]:

@@ -28,7 +28,8 @@ def page_markdown(title: str, sections: Sequence[Section], subtitle: str = "") -
         blocks.append(f"## {section.heading}")
         for part in section.parts:
             blocks += _blocks(part)
-    return "\n\n".join(block.strip() for block in blocks if block.strip()) + "\n"
+    whole = [block.strip("\n") for block in blocks]
+    return "\n\n".join(block for block in whole if block) + "\n"
 
 
 def _blocks(part: Part) -> list[str]:

@@ -17,7 +17,8 @@ from oer_pipeline.reports.cell_metrics import (
 from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
 from oer_pipeline.reports.method_colours import colours_of, is_dashed
 
-ACROSS = 2
+FEW_TASKS = 3
+"""Up to which two panels fill a row; beyond it three."""
 FEW = 6
 """Methods up to which each seed is shown, too."""
 SO_FAR = "mean of the tasks learned so far"
@@ -39,13 +40,14 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart:
     panels = []
     for title, by_method in values.items():
         panels.append(_panel(order, by_method, tasks, SHORT_UNITS[in_scale], title))
-    rows = -(-len(panels) // ACROSS)
+    columns = 2 if len(tasks) <= FEW_TASKS else 3
+    rows = -(-len(panels) // columns)
     thin = "; each seed thin" if len(order) <= FEW else ""
     return Chart(
         f"{MEASURED[in_scale]} by tasks learned; mean over seeds bold{thin}",
         panels,
         (9.0, 2.9 * rows),
-        ACROSS,
+        columns,
         legend="method",
     )
 

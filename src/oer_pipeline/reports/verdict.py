@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.metrics.pairs import LEVEL, Pair, pairs
+from oer_pipeline.metrics.pairs import LEVEL, Pair, against, all_pairs
 from oer_pipeline.reports.cell_metrics import Cell, estimate, ranked, scale, seed_values
 from oer_pipeline.reports.table import one_line
 from oer_pipeline.reports.tables import fixed, nothing_done, number
 
 POINTS = {
-    "success": "percentage points of success",
+    "success": "percentage points",
     "normalised": "points",
     "raw": "of return",
 }
@@ -27,10 +27,12 @@ class Standing:
     Attributes:
         order: names, best mean PER first.
         of_pair: every pair, by its names in that order.
+        from_best: each other method against the best, corrected for how many they are.
     """
 
     order: Sequence[str]
     of_pair: Mapping[tuple[str, str], Pair]
+    from_best: Mapping[str, Pair]
 
     @property
     def best(self) -> str:
@@ -48,7 +50,7 @@ class Standing:
 
     def is_worse(self, name: str) -> bool:
         """Whether a method is told apart from the best."""
-        return self.of_pair[self.best, name].is_told_apart
+        return self.from_best[name].is_told_apart
 
 
 def standing(cells: Sequence[Cell]) -> Standing:
@@ -60,8 +62,10 @@ def standing(cells: Sequence[Cell]) -> Standing:
     order = ranked(cells)
     shown = scale(order)
     scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
-    found = {(pair.first, pair.second): pair for pair in pairs(scores)}
-    return Standing(list(scores), found)
+    names = list(scores)
+    of_pair = {(pair.first, pair.second): pair for pair in all_pairs(scores)}
+    from_best = {pair.second: pair for pair in against(scores, names[0])}
+    return Standing(names, of_pair, from_best)
 
 
 def verdict(cells: Sequence[Cell]) -> list[str]:
@@ -83,8 +87,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
 def _who_leads(found: Standing, points: str) -> str:
     if len(found.order) == 1:
         return f"{found.best} alone: there is nothing to compare it with."
-    tested = [pair for pair in found.of_pair.values() if pair.p is not None]
-    if not tested:
+    if all(pair.p is None for pair in found.from_best.values()):
         return (
             f"{found.best} has the highest mean PER; with fewer than 3 common seeds,"
             " chance can't be ruled out."
@@ -105,14 +108,15 @@ def _who_leads(found: Standing, points: str) -> str:
 
 def _ahead(found: Standing, points: str, who: str) -> str:
     """What the leaders have more than each other method."""
-    told = []
+    told: list[str] = []
     for name in found.others[:LONGEST]:
         pair = found.of_pair[found.best, name]
         if who != "it" and not _all_ahead(found, name):
             who = found.best
         assert pair.difference is not None
         gap = fixed(pair.difference.mean, 0)
-        told.append(f"{gap} {points} more than {name} ({_told(pair.difference)})")
+        unit = "" if told else f" {points}"
+        told.append(f"{gap}{unit} more than {name} ({_told(pair.difference)})")
     more = len(found.others) - len(told)
     if more:
         told.append(f"more than {more} others")
@@ -121,8 +125,8 @@ def _ahead(found: Standing, points: str, who: str) -> str:
 
 
 def _all_ahead(found: Standing, name: str) -> bool:
-    """Whether every leader is told apart from a method."""
-    return all(found.of_pair[leader, name].is_told_apart for leader in found.leaders)
+    """Whether every leader is ahead of a method by more than its interval."""
+    return all(found.of_pair[leader, name].is_ahead for leader in found.leaders)
 
 
 def _means(order: Sequence[Cell], shown: str) -> str:
@@ -174,18 +178,20 @@ def _basis(order: Sequence[Cell], found: Standing) -> str:
     seeds = " to ".join(str(count) for count in {counts[0]: 0, counts[-1]: 0})
     word = "seed" if counts == [1] else "seeds"
     text = f"{seeds} {word}, on the same data and transition models"
-    tested = [pair for pair in found.of_pair.values() if pair.corrected is not None]
+    tested = [pair for pair in found.from_best.values() if pair.corrected is not None]
     if not tested:
         return f"{text}."
-    among = "one pair" if len(tested) == 1 else f"all {len(tested)} pairs"
+    among = f", corrected for {len(tested)} comparisons (Holm)," * (len(tested) > 1)
     return (
         f"{text}; differences of PER are paired by seed, mean [95 % interval]. Told"
-        f" apart: p of the paired t test, corrected for {among} (Holm), below {LEVEL}."
+        f" apart from {found.best}: p of the paired t test{among} below {LEVEL}."
     )
 
 
 def _told(found: Estimate | None) -> str:
-    """`0.5 [-2.5, 3.5]`."""
+    """`0.5 [-2.5, 3.5]`; the mean alone where there is no interval."""
+    if found is not None and found.low is None:
+        return fixed(found.mean, 1)
     return one_line(number(found, 1))
 
 

@@ -32,6 +32,10 @@ DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is bey
 (`learners.divergence.DivergedError`)."""
 
 
+WITH_A_PAGE = ("comparison", "learners", "continual_world")
+"""Reports of cells that can be compared: each suite and quality gets a page, too."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of a grid: its name there, what it is told, and the plan of that."""
@@ -199,7 +203,7 @@ def jobs_of(cells: Cells) -> list[Job]:
             place=(*cell.data, cell.plan.cell),
             excused=excused,
         )
-    if cells.grid.report == "comparison":
+    if cells.grid.report in WITH_A_PAGE:
         for compared in groups(cells):
             makers.comparison(compared)
     return makers.jobs

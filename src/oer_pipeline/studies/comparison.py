@@ -42,6 +42,14 @@ def comparison_folder(cells: Cells, compared: Sequence[Cell]) -> Path:
     return quality / plan.comparison_folder
 
 
+def pages(cells: Cells) -> list[Line]:
+    """The page of each suite and quality, for other reports of the same cells."""
+    lines: list[Line] = []
+    for compared in groups(cells):
+        lines.append(("page", comparison_folder(cells, compared) / "comparison.html"))
+    return lines
+
+
 def _lines(root: Path, folder: Path, compared: Sequence[Cell]) -> list[Line]:
     lines: list[Line] = [
         ("page", folder / "comparison.html"),

@@ -14,6 +14,7 @@ from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
+from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
 
 
@@ -30,12 +31,12 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     text = "\n\n".join(part.strip() for part in parts)
     if cells.page is not None:
         rewrite(cells.page, {cells.grid.name: text})
-    lines: list[Line] = []
+    lines: list[Line] = [*pages(cells)]
     for cell in cells.cells:
         folder = places.cell_folder(cells.root, places.REPORTS, cell.plan)
         lines.append((cell.plan.method, folder / "report.html"))
     if cells.page is not None:
-        lines.append(("page", cells.page))
+        lines.append(("docs", cells.page))
     return f"{text}\n{summary('Continual World', lines)}"
 
 

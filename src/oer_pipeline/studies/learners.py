@@ -12,6 +12,7 @@ from oer_pipeline.orchestration.configuration import tuned_of
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells
+from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
 
 
@@ -25,9 +26,9 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     if cells.page is not None:
         rewrite(cells.page, blocks)
     text = "\n".join(blocks.values())
-    lines: list[Line] = [("cells", folder)]
+    lines: list[Line] = [*pages(cells), ("cells", folder)]
     if cells.page is not None:
-        lines.append(("page", cells.page))
+        lines.append(("docs", cells.page))
     return f"{text}\n{summary('Learners side by side', lines)}"
 
 

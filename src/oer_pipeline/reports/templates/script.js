@@ -10,7 +10,13 @@
 
   function draw() {
     const held = document.getElementById("figures");
-    if (!held || typeof Plotly === "undefined") return;
+    if (!held) return;
+    if (typeof Plotly === "undefined") {
+      for (const figure of document.querySelectorAll(".figure")) {
+        figure.textContent = "plotly.min.js is missing, three folders above this page.";
+      }
+      return;
+    }
     const options = {responsive: true, displaylogo: false};
     for (const [place, figure] of Object.entries(JSON.parse(held.textContent))) {
       figure.layout.font = {color: ink(false), family: "system-ui, sans-serif"};
