@@ -12,8 +12,6 @@ from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline.node import Node
 
-from oer_pipeline.common.errors import DataError
-
 logger = logging.getLogger(__name__)
 
 STEPS = ("train", "select", "evaluate")
@@ -51,7 +49,7 @@ class Times:
         }
         try:
             dataset: Any = catalog[DATASET]
-            dataset.save(with_step(_known(dataset), node.name, seeds, spent))
+            dataset.save(with_step(dataset.load(), node.name, seeds, spent))
         except OSError as error:
             logger.warning("the times of %s are not kept: %s", node.name, error)
 
@@ -73,10 +71,3 @@ def with_step(
     found[node] = own
     return found
 
-
-def _known(dataset: Any) -> dict[str, Any]:
-    """What is kept so far; nothing where the file is damaged."""
-    try:
-        return dict(dataset.load())
-    except (DataError, ValueError, TypeError):
-        return {}

@@ -97,7 +97,7 @@ def train_behaviours(
     if missing:
         with workers(jobs, scheduler) as client:
             run_all(missing, client)
-    title = f"Done: {len(missing)} behaviour policies trained, {kept} kept"
+    title = f"Done: behaviour policies of tasks trained {len(missing)}, kept {kept}"
     return summary(title, [("folder", folder)])
 
 
