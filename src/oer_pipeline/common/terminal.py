@@ -12,7 +12,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TextIO
 
-GREEN, RED, YELLOW, CYAN, BOLD, FAINT = ("32", "31", "33", "36", "1", "2")
+GREEN = "32"
+RED = "31"
+YELLOW = "33"
+CYAN = "36"
+FAINT = "2"
 WIDTH = 8
 """Of the words before a summary's lines."""
 
@@ -22,9 +26,11 @@ Line = tuple[str, str | Path]
 
 def has_colours(stream: TextIO | None = None) -> bool:
     """Whether what is written to a stream, standard output without, may be coloured."""
-    out = sys.stdout if stream is None else stream
-    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+    if os.environ.get("NO_COLOR"):
         return False
+    if os.environ.get("TERM") == "dumb":
+        return False
+    out = stream or sys.stdout
     return out.isatty()
 
 
@@ -48,8 +54,12 @@ def summary(title: str, lines: Sequence[Line], good: bool = True) -> str:
     """The title, then a line per entry: `page    data/.../report.html`."""
     colour = GREEN if good else RED
     text = [painted(title, colour)]
-    width = max([WIDTH, *(len(what) for what, _ in lines)])
+    width = WIDTH
+    for what, _ in lines:
+        width = max(width, len(what))
     for what, value in lines:
-        shown = linked(value) if isinstance(value, Path) else value
-        text.append(f"  {painted(what.ljust(width), FAINT)}  {shown}")
+        begin = painted(what.ljust(width), FAINT)
+        if isinstance(value, Path):
+            value = linked(value)
+        text.append(f"  {begin}  {value}")
     return "\n".join(text)

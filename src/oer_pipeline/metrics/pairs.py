@@ -65,8 +65,11 @@ def _compared(scores: Scores, names: Sequence[tuple[str, str]]) -> list[Pair]:
         difference = paired_difference(scores[first], scores[second])
         p = None if difference is None else _p_value(difference.values)
         found.append(Pair(first, second, difference, p))
-    known = [number for number, pair in enumerate(found) if pair.p is not None]
-    corrected = holm([found[number].p or 0.0 for number in known])
+    known = {}
+    for number, pair in enumerate(found):
+        if pair.p is not None:
+            known[number] = pair.p
+    corrected = holm(list(known.values()))
     for number, value in zip(known, corrected, strict=True):
         found[number] = replace(found[number], corrected=value)
     return found

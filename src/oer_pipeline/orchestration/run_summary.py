@@ -20,8 +20,12 @@ COMPARED = "comparison.text"
 """The dataset that begins with what a comparison comes to."""
 MOST = 6
 """Pages, or folders, that are listed."""
-HEADLINES = ("per_success", "per_normalised", "per")
-"""Of `summary.json`, what leads first."""
+HEADLINES = {
+    "per_success": "% success",
+    "per_normalised": "normalised",
+    "per": "return",
+}
+"""Of `summary.json`, what leads first, and its scale."""
 
 
 def run_summary(plan: Plan, runner: FreshRunner) -> str:
@@ -41,14 +45,13 @@ def run_summary(plan: Plan, runner: FreshRunner) -> str:
     if "summary" in pipeline.all_outputs():
         lines += _headline(runner.catalog)
     if COMPARED in pipeline.all_outputs():
-        verdict, _, _ = str(runner.catalog.load(COMPARED)).partition("\n")
+        text: str = runner.catalog.load(COMPARED)
+        verdict, _, _ = text.partition("\n")
         lines.append(("verdict", verdict))
     pages = [file for file in files if file.suffix == PAGES]
     lines += _some("page", pages)
     folders = Counter(_folder(file) for file in files)
-    places: list[str | Path] = []
-    for folder, number in folders.items():
-        places.append(f"{folder} ({number} {'file' if number == 1 else 'files'})")
+    places = [f"{folder} ({number})" for folder, number in folders.items()]
     lines += _some("files", places)
     return summary(title, lines)
 
@@ -64,16 +67,21 @@ def _what(plan: Plan, pipeline: Pipeline) -> str:
 def _files(pipeline: Pipeline, catalog: Catalog, project: Path) -> list[Path]:
     """What the run's outputs lie in, relative to the project."""
     found = []
-    for name in sorted(pipeline.all_outputs() - {"plotly"}):
+    names = pipeline.all_outputs() - {"plotly"}
+    for name in sorted(names):
         dataset: Any = catalog[name]
-        for path in (files_of(dataset) or {}).values():
-            if not path.is_file():
-                continue
-            place = path.absolute()
-            if place.is_relative_to(project):
-                place = place.relative_to(project)
-            found.append(place)
+        files = files_of(dataset) or {}
+        for path in files.values():
+            if path.is_file():
+                found.append(_place(path.absolute(), project))
     return found
+
+
+def _place(path: Path, project: Path) -> Path:
+    """A file's path in the project, where it is in there."""
+    if not path.is_relative_to(project):
+        return path
+    return path.relative_to(project)
 
 
 def _folder(file: Path) -> Path:
@@ -85,10 +93,10 @@ def _folder(file: Path) -> Path:
 def _headline(catalog: Catalog) -> list[Line]:
     """PER in the scale that leads."""
     found: Any = catalog.load("summary")
-    for name in HEADLINES:
-        if found.get(name) is not None:
-            scale = name.removeprefix("per").replace("_", " ")
-            return [("PER", f"{found[name]:.1f}{scale}")]
+    for name, scale in HEADLINES.items():
+        value = found.get(name)
+        if value is not None:
+            return [("PER", f"{value:.1f} {scale}")]
     return []
 
 

@@ -70,4 +70,3 @@ def with_step(
     own["+".join(map(str, seeds))] = spent
     found[node] = own
     return found
-

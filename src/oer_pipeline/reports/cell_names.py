@@ -35,23 +35,36 @@ def names_of(cells: Sequence[Cell], told: Mapping[str, str] | None = None) -> Na
         told: folder -> the parameters that the cell changes of its method, as `kedro
             run --params` takes them; without, what the folder's name says.
     """
+    known = told or {}
     changes = {}
     for cell in cells:
         folder = cell["cell"]
-        known = None if told is None else told.get(folder)
-        changes[folder] = _changes(cell) if known is None else _parts(known)
-    first, *others = changes.values()
-    shared = [part for part in first if all(part in other for other in others)]
+        if folder in known:
+            changes[folder] = _parts(known[folder])
+        else:
+            changes[folder] = _changes(cell)
+    shared = _in_all(list(changes.values()))
     methods = {cell["method"] for cell in cells}
     short = {}
     for cell in cells:
-        own = [part for part in changes[cell["cell"]] if part not in shared]
+        folder = cell["cell"]
+        own = [part for part in changes[folder] if part not in shared]
         if len(methods) > 1 or not own:
-            own = [cell["method"], *own]
-        short[cell["cell"]] = ", ".join(own)
+            own.insert(0, cell["method"])
+        short[folder] = ", ".join(own)
     if len(set(short.values())) < len(cells):
-        short = {cell["cell"]: cell["cell"] for cell in cells}
+        short = {folder: folder for folder in changes}
     return Names(short, tuple(shared))
+
+
+def _in_all(changes: Sequence[Sequence[str]]) -> list[str]:
+    """What every cell changes, in the order of the first."""
+    first, *others = changes
+    shared = []
+    for part in first:
+        if all(part in other for other in others):
+            shared.append(part)
+    return shared
 
 
 def renamed(cells: Sequence[Cell], names: Names) -> list[Cell]:
