@@ -26,6 +26,7 @@ from oer_pipeline.reports.page import (
     Verdict,
     page,
     plotly_bundle,
+    standalone,
 )
 from oer_pipeline.reports.page_markdown import page_markdown
 from oer_pipeline.reports.table import Linked, Marked, Table
@@ -103,6 +104,16 @@ def figures(document: Document) -> dict[str, Any]:
     [found] = [text for text in document.scripts if text.startswith("{")]
     drawn: dict[str, Any] = json.loads(found)
     return drawn
+
+
+def test_a_page_can_be_taken_elsewhere(sections: list[Section]) -> None:
+    text = page("cell", sections)
+    whole = Document(standalone(text))
+    assert sum(len(script) > 1_000_000 for script in whole.scripts) == 1
+    loaded = [a for _, a in whole.tags if a.get("src")]
+    assert loaded == []
+    still = page("words", [Section("One", ["two"])])
+    assert standalone(still) == still
 
 
 def test_links_and_a_subtitle_stand_above(sections: list[Section]) -> None:

@@ -162,6 +162,12 @@ def plotly_bundle() -> str:
     return bundle
 
 
+def standalone(page: str) -> str:
+    """A page that holds what it would load, to be shown away from the other reports."""
+    loads = f'<script src="{ROOT + BUNDLE}"></script>'
+    return page.replace(loads, f"<script>{plotly_bundle()}</script>", 1)
+
+
 def _has_sortable(sections: Sequence[Section]) -> bool:
     """Whether a table on the page, folded or not, can be sorted."""
     for section in sections:

@@ -43,8 +43,11 @@ def comparison_folder(cells: Cells, compared: Sequence[Cell]) -> Path:
 
 
 def pages(cells: Cells) -> list[Line]:
-    """The page of each suite and quality, for other reports of the same cells."""
+    """The page of each suite and quality, where there is one, for other reports of the
+    same cells."""
     lines: list[Line] = []
+    if not cells.are_compared:
+        return lines
     for compared in groups(cells):
         lines.append(("page", comparison_folder(cells, compared) / "comparison.html"))
     return lines
