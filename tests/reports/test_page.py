@@ -19,7 +19,6 @@ from oer_pipeline.reports.page import (
     Bullets,
     Commands,
     Folded,
-    Links,
     Picture,
     PictureFile,
     Section,
@@ -168,7 +167,6 @@ def test_every_kind_of_part_is_shown() -> None:
 PARTS = [
     "A paragraph.",
     Verdict(["First & best.", "Second."]),
-    Links([Linked("there", "../there.html#from=here")]),
     Commands(["kedro run --params=a=1"]),
     PictureFile("../oer/picture.png", "what it shows", "../oer/report.html"),
     Table(("a", "b"), ((Linked("x", "x.html"), Marked("17")),)),
@@ -181,7 +179,6 @@ def test_links_pictures_and_commands_are_shown() -> None:
     Document(text)
     assert '<p class="verdict">First &amp; best.</p>' in text
     assert "<li>Second.</li>" in text
-    assert '<a href="../there.html#from=here">there</a>' in text
     assert "kedro run --params=a=1\n</pre>" in text
     assert '<a href="../oer/report.html"><img alt="what it shows"' in text
     assert '<th scope="row"><a href="x.html">x</a></th>' in text
@@ -193,7 +190,6 @@ def test_markdown_says_the_same() -> None:
     assert text.startswith("# parts\n\nsize = 3\n\n## All\n\nA paragraph.\n\n")
     for told in (
         "**First & best.**\n\n- Second.\n",
-        "[there](../there.html#from=here)",
         "    kedro run --params=a=1\n",
         "![what it shows](../oer/picture.png)",
         "| [x](x.html) | **17** |",

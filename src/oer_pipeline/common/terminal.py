@@ -50,10 +50,9 @@ def linked(path: Path) -> str:
     return f"\x1b]8;;{link}\x1b\\{shown}\x1b]8;;\x1b\\"
 
 
-def summary(title: str, lines: Sequence[Line], good: bool = True) -> str:
+def summary(title: str, lines: Sequence[Line]) -> str:
     """The title, then a line per entry: `page    data/.../report.html`."""
-    colour = GREEN if good else RED
-    text = [painted(title, colour)]
+    text = [painted(title, GREEN)]
     width = WIDTH
     for what, _ in lines:
         width = max(width, len(what))

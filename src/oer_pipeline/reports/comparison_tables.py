@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.metrics.pairs import all_pairs
 from oer_pipeline.reports.card_origin import Card, count, versions
 from oer_pipeline.reports.cell_metrics import (
@@ -71,10 +72,8 @@ def standings_table(cells: Sequence[Cell], pages: Mapping[str, str]) -> Table:
     return Table(tuple(titles), tuple(rows), sortable=True)
 
 
-def _turned(difference: Any) -> Any:
+def _turned(difference: Estimate | None) -> Estimate | None:
     """The estimate of the difference the other way round."""
-    from oer_pipeline.metrics.intervals import interval
-
     if difference is None:
         return None
     return interval([-value for value in difference.values])

@@ -81,15 +81,6 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Links:
-    """Where to go from here, on one line."""
-
-    items: Sequence[Linked]
-
-    template: ClassVar[str] = "links.html"
-
-
-@dataclass(frozen=True)
 class Commands:
     """Lines to type, as they stand."""
 
@@ -109,7 +100,7 @@ class Folded:
 
 
 Part: TypeAlias = (
-    "str | Table | Chart | Picture | PictureFile | Bullets | Verdict | Links | Commands"
+    "str | Table | Chart | Picture | PictureFile | Bullets | Verdict | Commands"
     " | Folded"
 )
 """What a section is made of; a text is a paragraph."""

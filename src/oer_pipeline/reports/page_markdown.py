@@ -9,14 +9,13 @@ from oer_pipeline.reports.page import (
     Bullets,
     Commands,
     Folded,
-    Links,
     Part,
     Picture,
     PictureFile,
     Section,
     Verdict,
 )
-from oer_pipeline.reports.table import Linked, Table
+from oer_pipeline.reports.table import Table
 
 
 def page_markdown(title: str, sections: Sequence[Section], subtitle: str = "") -> str:
@@ -44,8 +43,6 @@ def _blocks(part: Part) -> list[str]:
         return [f"**{first}**", _list(others)]
     if isinstance(part, Bullets):
         return [_list(part.items)]
-    if isinstance(part, Links):
-        return [", ".join(_link(item) for item in part.items)]
     if isinstance(part, Commands):
         return ["\n".join(f"    {line}" for line in part.lines)]
     return [_figure(part)]
@@ -67,7 +64,3 @@ def _figure(part: Chart | Picture | PictureFile) -> str:
 
 def _list(items: Sequence[str]) -> str:
     return "\n".join(f"- {item}" for item in items)
-
-
-def _link(item: Linked) -> str:
-    return f"[{item}]({item.href})"

@@ -15,7 +15,6 @@ TEMPLATES = (
     "templates/commands.html",
     "templates/figures.html",
     "templates/folded.html",
-    "templates/links.html",
     "templates/page.html",
     "templates/picture.html",
     "templates/picture_file.html",
