@@ -62,7 +62,8 @@ def test_a_stage_depends_on_the_modules_that_its_nodes_use(stage: str) -> None:
                 assert any(
                     module == d or module.startswith(f"{d}.") for d in declared
                 ), f"{stage} lacks {module}"
-            assert any(node.func.__module__.startswith(f"{d}.") for d in declared)
+            own = f"{node.func.__module__}."
+            assert any(own.startswith(f"{d}.") for d in declared)
 
     assert "oer_pipeline.datasets" in declared  # they write the outputs
 
@@ -73,10 +74,11 @@ def test_a_file_that_one_stage_takes_from_another_comes_with_its_record() -> Non
     for stage in STAGES.values():
         for out in stage["outs"]:
             outs |= set(out)
-    record = "${item.method}/.made/metrics.json.json"
-    for dep in STAGES["compare"]["deps"]:
-        if dep.endswith("metrics.json"):
-            assert any(out.endswith(record) for out in outs), dep
+    for file in ("metrics.json", "episodes.parquet"):
+        record = f"${{item.method}}/.made/{file}.json"
+        for dep in STAGES["compare"]["deps"]:
+            if dep.endswith(file):
+                assert any(out.endswith(record) for out in outs), dep
 
 
 def is_package(module: str) -> bool:

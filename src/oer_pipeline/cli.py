@@ -15,6 +15,7 @@ import click
 from kedro.framework.cli.project import run
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.common.terminal import CYAN, GREEN, RED, YELLOW, linked, painted
 
 __all__ = ["cli", "run"]
 
@@ -22,6 +23,8 @@ FAILED = 1
 WRONG_USAGE = 2
 MOST_JOBS = 1_024
 BEHAVIOURS = Path("data/01_raw/behaviours")
+COLOURS = {"finished": GREEN, "running": CYAN, "stale": YELLOW, "missing": RED}
+"""Of the lines of `kedro status`."""
 
 
 @click.group(name="oer_pipeline")
@@ -190,7 +193,7 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
     with _one_line():
         found = statuses(cells_named(name, **given))
     for job in found:
-        click.echo(job.line)
+        click.echo(painted(job.line, COLOURS[job.stand.value]))
     click.echo(summary(found))
     if any(job.stand is not Stand.FINISHED for job in found):
         context.exit(FAILED)
@@ -218,9 +221,9 @@ def prune(env: str | None, yes: bool, data: bool) -> None:
         click.echo(listing(found))
         if yes:
             remove(found)
-            click.echo("removed")
+            click.echo(painted("removed", GREEN))
         elif found:
-            click.echo("nothing was removed; --yes removes it")
+            click.echo(painted("nothing was removed; --yes removes it", YELLOW))
 
 
 @cli.command()
@@ -340,7 +343,7 @@ def film(
 
     with _one_line():
         draw(task_of(suite, task, env), stage, out, **given)
-        click.echo(out)
+        click.echo(linked(out))
 
 
 @cli.command()
@@ -363,4 +366,4 @@ def export(file: Path, out: Path, to: str | None) -> None:
 
     with _one_line():
         write(file, out, to)
-        click.echo(out)
+        click.echo(linked(out))

@@ -27,10 +27,11 @@ from kedro.config import OmegaConfigLoader  # noqa: E402
 from oer_pipeline.orchestration.context import PlanContext  # noqa: E402
 from oer_pipeline.orchestration.hooks import Tracking  # noqa: E402
 from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
+from oer_pipeline.orchestration.times import Times  # noqa: E402
 
 SESSION_CLASS = PlanSession
 CONTEXT_CLASS = PlanContext
-HOOKS = (Tracking(),)
+HOOKS = (Tracking(), Times())
 DISABLE_HOOKS_FOR_PLUGINS = (
     "kedro_mlflow",
 )  # Tracking is its hook, made to survive a server that is down

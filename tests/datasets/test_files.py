@@ -82,6 +82,7 @@ KINDS = [
         "BehaviourDataset",
         "SourceDataset",
         "CheckpointDataset",
+        "OptionalJSONDataset",
     )
 ]
 BINARY = [kind for kind in KINDS if kind != "TextDataset"]

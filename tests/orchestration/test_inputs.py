@@ -13,7 +13,7 @@ import pytest
 import yaml
 
 from oer_pipeline.common.errors import OERError
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import files_of, is_external
 from oer_pipeline.orchestration.inputs import check_inputs, is_parameter
 from oer_pipeline.orchestration.records import record_path
 
@@ -32,7 +32,7 @@ STAGES = {
         "references",
     },
     "judging": {"transitions", "policies", "dynamics"},
-    "comparison": {"cell_metrics"},
+    "comparison": {"cell_metrics", "cell_episodes", "card"},
 }
 """Stage -> the kinds of its inputs that an earlier stage makes."""
 
@@ -58,10 +58,11 @@ class Stage:
         return check_inputs(self.pipeline, self.catalog, self.root, self.made_by)
 
     def inputs(self) -> dict[str, dict[Any, Path]]:
-        """Name -> files, of what the stage takes as it lies there."""
+        """Name -> files, of what the stage takes as it lies there, and what somebody
+        vouches for."""
         found = {}
         for name in sorted(self.pipeline.inputs()):
-            if not is_parameter(name):
+            if not is_parameter(name) and not is_external(self.catalog[name]):
                 found[name] = dict(files_of(self.catalog[name]) or {})
         return {name: files for name, files in found.items() if files}
 

@@ -18,7 +18,7 @@ REFERENCES = {
 }
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def cell() -> Callable[..., dict[str, Any]]:
     def make(
         name: str = "oer", lost: float = 20.0, seeds: int = 3, **changes: Any

@@ -13,6 +13,7 @@ from PIL import Image
 
 from oer_pipeline.reports.chart import (
     Axis,
+    Band,
     Chart,
     Heat,
     Histogram,
@@ -20,6 +21,7 @@ from oer_pipeline.reports.chart import (
     Series,
     bars,
     ticks,
+    with_room,
 )
 from oer_pipeline.reports.chart_plotly import plotly_figure
 from oer_pipeline.reports.chart_png import png
@@ -94,6 +96,21 @@ def test_bars_of_a_histogram_lie_between_their_edges() -> None:
     [drawn] = plotly_figure(chart(Histogram([0.0, 1.0, 3.0], [5, 7], BLUE))).data
     assert (list(drawn.x), list(drawn.width)) == ([0.5, 2.0], [1.0, 2.0])
     assert list(drawn.y) == [5, 7]
+
+
+def test_a_band_is_a_closed_area_that_leaves_out_what_is_unknown() -> None:
+    low = np.array([0.0, np.nan, 1.0])
+    band = Band([0.0, 1.0, 2.0], low, low + 1.0, BLUE, "p")
+    [drawn, _] = plotly_figure(chart(band, points(name="p"))).data
+    assert (list(drawn.x), list(drawn.y)) == ([0, 2, 2, 0], [1, 2, 1, 0])
+    assert (drawn.fill, drawn.showlegend, drawn.legendgroup) == ("toself", False, "p")
+    assert png(chart(band)) != png(chart())
+
+
+def test_room_is_left_on_both_sides() -> None:
+    assert with_room([0.0, np.nan, 10.0]) == (-0.5, 10.5)
+    assert with_room([3.0]) == (2.0, 4.0)
+    assert with_room([]) == (0.0, 1.0)
 
 
 def test_upright_bars_do_not_touch() -> None:

@@ -8,9 +8,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from oer_pipeline.reports import comparison_chart, heatmap, returns
-from oer_pipeline.reports.chart import Chart, Heat, Series
+from oer_pipeline.reports import (
+    comparison_chart,
+    forgetting_chart,
+    heatmap,
+    matrices_chart,
+    profile_chart,
+    returns,
+    sequence_chart,
+)
+from oer_pipeline.reports.chart import Band, Chart, Heat, Series
 from oer_pipeline.reports.chart_png import png
+from oer_pipeline.reports.palette import PALETTE
 
 Make = Callable[..., dict[str, Any]]
 
@@ -129,3 +138,82 @@ def test_a_comparison_is_drawn_in_success(solving: Make) -> None:
     assert chart.panels[1].y.names == {0.0: "", 1.0: ""}
     means = [series.x[0] for series in lines(chart) if series.symbol == "bar"]
     assert means[0] == pytest.approx(85.5)
+
+
+# All methods in one figure ------------------------------------------------------------
+
+
+def test_no_interval_touches_the_edge_of_its_panel(cell: Make) -> None:
+    for panel in comparison_chart.chart([cell(), cell("er", 90.0)]).panels:
+        assert panel.x.limits is not None
+        low, high = panel.x.limits
+        drawn = np.concatenate([np.ravel(layer.x) for layer in panel.layers])  # type: ignore[union-attr]
+        room = 0.04 * (high - low)
+        assert low + room < drawn.min()
+        assert drawn.max() < high - room
+
+
+def test_a_method_has_one_colour_everywhere(cell: Make) -> None:
+    cells = [cell("er", 90.0), cell()]
+    charts = [
+        comparison_chart.chart(cells),
+        sequence_chart.chart(cells, "normalised"),
+        forgetting_chart.chart(cells, "normalised"),
+        profile_chart.chart(cells, "normalised"),
+    ]
+    for chart in charts:
+        assert chart is not None
+        first = chart.panels[0].layers[0]
+        colours = {layer.colour for p in chart.panels for layer in p.layers}  # type: ignore[union-attr]
+        assert colours == {PALETTE[0], PALETTE[1]}
+        assert first.colour == PALETTE[0]  # type: ignore[union-attr]
+        assert png(chart).startswith(b"\x89PNG")
+
+
+def test_matrices_share_their_colours_and_one_scale(cell: Make) -> None:
+    chart = matrices_chart.chart([cell("er", 90.0), cell()], "raw")
+    heats = [panel.layers[0] for panel in chart.panels]
+    assert [panel.title for panel in chart.panels] == ["oer", "er"]
+    assert [h.limits for h in heats if isinstance(h, Heat)] == [(-112.0, -10.0)] * 2
+    assert [h.with_scale for h in heats if isinstance(h, Heat)] == [True, False]
+
+
+def test_the_sequence_has_a_mean_and_every_task(cell: Make) -> None:
+    chart = sequence_chart.chart([cell()], "normalised")
+    titles = [panel.title for panel in chart.panels]
+    assert titles == ["mean of the tasks learned so far", "on run", "on back"]
+    means = [
+        next(line for line in lines(chart, number) if line.in_legend)
+        for number in range(3)
+    ]
+    np.testing.assert_allclose(means[0].y, [89, 84.5])
+    np.testing.assert_allclose(means[1].y, [89, 79])
+    np.testing.assert_allclose(means[2].y, [np.nan, 90])
+
+
+def test_many_methods_are_lines_without_seeds_some_of_them_dashed(cell: Make) -> None:
+    cells = [cell(f"m{n}", 5.0 * n) for n in range(10)]
+    chart = sequence_chart.chart(cells, "normalised")
+    assert len(chart.panels[0].layers) == 10
+    dashed = [line.name for line in lines(chart) if line.dashed]
+    assert dashed == ["m8", "m9"]
+    assert len(profile_chart.chart(cells, "normalised").panels[0].layers) == 10
+
+
+def test_forgetting_is_shown_for_each_task_but_the_last(cell: Make) -> None:
+    chart = forgetting_chart.chart([cell("er", 60.0), cell()], "normalised")
+    assert chart is not None
+    assert chart.panels[0].x.names == {0.0: "run"}
+    marks = {line.name: line.y[0] for line in lines(chart) if line.marker == 11}
+    assert marks == {"oer": pytest.approx(10), "er": pytest.approx(30)}
+    multitask = cell(matrices={0: np.array([[np.nan, np.nan], [-20.0, -10.0]])})
+    assert forgetting_chart.chart([multitask], "raw") is None
+
+
+def test_profiles_fall_from_all_runs_to_none(cell: Make) -> None:
+    [panel] = profile_chart.chart([cell()], "normalised").panels
+    band, line = panel.layers
+    assert isinstance(band, Band)
+    assert isinstance(line, Series)
+    assert (line.y[0], line.y[-1]) == (1.0, 0.0)
+    assert line.hover[0].startswith("oer: 100% of runs above ")

@@ -1,11 +1,11 @@
-"""Pages are self-contained, deterministic, and hold plotly once."""
+"""Pages are whole but for plotly, which they share, and deterministic."""
 
 from __future__ import annotations
 
 import copy
 import json
-import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from typing import Any
 
@@ -14,8 +14,21 @@ import pytest
 from oer_pipeline.reports import heatmap, returns
 from oer_pipeline.reports.chart import Chart, Panel
 from oer_pipeline.reports.chart_png import png
-from oer_pipeline.reports.page import Bullets, Folded, Picture, Section, page
-from oer_pipeline.reports.table import Table
+from oer_pipeline.reports.page import (
+    BUNDLE,
+    Bullets,
+    Commands,
+    Folded,
+    Picture,
+    PictureFile,
+    Section,
+    Verdict,
+    page,
+    plotly_bundle,
+    standalone,
+)
+from oer_pipeline.reports.page_markdown import page_markdown
+from oer_pipeline.reports.table import Linked, Marked, Table
 from oer_pipeline.reports.tables import cell_table
 
 Make = Callable[..., dict[str, Any]]
@@ -63,39 +76,60 @@ def sections(cell: Make) -> list[Section]:
     ]
 
 
-def test_page_is_whole_and_loads_nothing(sections: list[Section]) -> None:
+def test_page_is_whole_and_loads_the_bundle_alone(sections: list[Section]) -> None:
     document = Document(page("A <cell>", sections))
-    loaded = [
-        attributes
-        for tag, attributes in document.tags
-        if {"src", "href"} & set(attributes)
-    ]
-    assert loaded == []
-    assert [tag for tag, _ in document.tags if tag in ("link", "iframe")] == []
+    loaded = [a.get("src") or a.get("href") for _, a in document.tags]
+    assert [one for one in loaded if one] == ["data:,", f"../../../{BUNDLE}"]
+    assert [tag for tag, _ in document.tags if tag == "iframe"] == []
     assert "A <cell>" in document.text
     assert "Table & notes" in document.text
     assert "plasticity" in document.text  # tables are in the page, not made by scripts
 
 
-def test_plotly_is_there_once_and_draws_every_figure(sections: list[Section]) -> None:
-    from plotly.offline import get_plotlyjs
-
-    text = page("cell", sections)
-    document = Document(text)
-    assert text.count(get_plotlyjs()) == 1
-    assert sum(len(script) > 1_000_000 for script in document.scripts) == 1
+def test_every_figure_has_its_place(sections: list[Section]) -> None:
+    document = Document(page("cell", sections))
     places = [a["id"] for tag, a in document.tags if tag == "div" and "id" in a]
-    drawn = re.findall(
-        r'Plotly\.newPlot\("([\w-]+)"',
-        "".join(s for s in document.scripts if len(s) < 1_000_000),
-    )
-    assert places == drawn == ["figure-2-2", "figure-3-1"]
+    assert places == list(figures(document)) == ["figure-2-2", "figure-3-1"]
+    assert "plotly.js v" in plotly_bundle()[:200]
 
 
 def test_figures_survive_as_json(sections: list[Section]) -> None:
-    *_, script = Document(page("cell", sections)).scripts
-    figure = json.loads(script[script.index("({", 10) + 1 : script.rindex(")")])
+    figure = figures(Document(page("cell", sections)))["figure-3-1"]
     assert figure["layout"]["title"]["text"].startswith("</script><b>: return per task")
+
+
+def figures(document: Document) -> dict[str, Any]:
+    """Place -> figure, as they stand in a page."""
+    [found] = [text for text in document.scripts if text.startswith("{")]
+    drawn: dict[str, Any] = json.loads(found)
+    return drawn
+
+
+def test_a_page_can_be_taken_elsewhere(sections: list[Section]) -> None:
+    text = page("cell", sections)
+    whole = Document(standalone(text))
+    assert sum(len(script) > 1_000_000 for script in whole.scripts) == 1
+    loaded = [a for _, a in whole.tags if a.get("src")]
+    assert loaded == []
+    still = page("words", [Section("One", ["two"])])
+    assert standalone(still) == still
+
+
+def test_links_and_a_subtitle_stand_above(sections: list[Section]) -> None:
+    text = page("cell", sections, [Linked("a <table>", "table.md")], "size = 3")
+    assert '<a href="table.md">a &lt;table&gt;</a></nav>' in text
+    assert text.index("</nav>") < text.index("size = 3") < text.index("<h2>")
+
+
+def test_only_tables_that_say_so_can_be_sorted() -> None:
+    plain = Table(("a", "b"), (("x", "1"),))
+    still = page("tables", [Section("One", [plain])])
+    assert 'class="sortable"' not in still
+    assert "<script" not in still
+    sortable = Folded("more", replace(plain, sortable=True))
+    document = page("tables", [Section("One", [sortable])])
+    assert 'class="sortable"' in document
+    assert "makeSortable" in document
 
 
 def test_page_is_the_same_twice(sections: list[Section]) -> None:
@@ -128,3 +162,38 @@ def test_every_kind_of_part_is_shown() -> None:
     assert kinds.count("table") == 1
     for text in ("<one>", "<as it stands>", "numbers", "17"):
         assert text in document.text
+
+
+PARTS = [
+    "A paragraph.",
+    Verdict(["First & best.", "Second."]),
+    Commands(["kedro run --params=a=1"]),
+    PictureFile("../oer/picture.png", "what it shows", "../oer/report.html"),
+    Table(("a", "b"), ((Linked("x", "x.html"), Marked("17")),)),
+    Folded("more", Table(("c",), (("y",),))),
+]
+
+
+def test_links_pictures_and_commands_are_shown() -> None:
+    text = page("parts", [Section("All", PARTS)])
+    Document(text)
+    assert '<p class="verdict">First &amp; best.</p>' in text
+    assert "<li>Second.</li>" in text
+    assert "kedro run --params=a=1\n</pre>" in text
+    assert '<a href="../oer/report.html"><img alt="what it shows"' in text
+    assert '<th scope="row"><a href="x.html">x</a></th>' in text
+
+
+def test_markdown_says_the_same() -> None:
+    chart = Chart("A figure", [Panel([])], (3.0, 1.0))
+    text = page_markdown("parts", [Section("All", [*PARTS, chart])], "size = 3")
+    assert text.startswith("# parts\n\nsize = 3\n\n## All\n\nA paragraph.\n\n")
+    for told in (
+        "**First & best.**\n\n- Second.\n",
+        "    kedro run --params=a=1\n",
+        "![what it shows](../oer/picture.png)",
+        "| [x](x.html) | **17** |",
+        "**more**\n\n| c |",
+        "*(figure on the page: A figure)*",
+    ):
+        assert told in text, told

@@ -115,3 +115,19 @@ def test_expected_times_grow_with_updates() -> None:
         jobs("learner.updates=100000")["oer"],
     )
     assert long.expected > short.expected + 100
+
+
+@pytest.mark.parametrize(
+    ("report", "stages", "compared"),
+    [
+        ("comparison", ["continual"], True),
+        ("learners", ["continual", "evaluation", "reporting"], True),
+        ("learners", ["continual"], False),
+        ("tuning", ["continual", "reporting"], False),
+    ],
+)
+def test_cells_that_are_reported_get_a_page_that_compares_them(
+    report: str, stages: list[str], compared: bool
+) -> None:
+    made = jobs_of(cells(report=report, stages=stages))
+    assert ("comparison" in {job.name for job in made}) == compared

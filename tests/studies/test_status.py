@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 
-from oer_pipeline.cli import cli
+from oer_pipeline.cli import COLOURS, cli
 from oer_pipeline.orchestration import freshness
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.grids import from_config
@@ -165,3 +165,7 @@ def test_what_nothing_can_be_said_of_has_no_inputs(here: Path) -> None:
         for output in freshness.outputs_of(["dynamics", "continual"], "test", told)
     }
     assert states["task_1.train"] == "unknown"
+
+
+def test_every_stand_has_a_colour() -> None:
+    assert set(COLOURS) == {stand.value for stand in Stand}

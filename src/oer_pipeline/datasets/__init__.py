@@ -8,6 +8,7 @@ from oer_pipeline.datasets.behaviours import BehaviourDataset
 from oer_pipeline.datasets.buffer import BufferDataset
 from oer_pipeline.datasets.checkpoint import CheckpointDataset
 from oer_pipeline.datasets.documents import JSONDataset, PNGDataset, TextDataset
+from oer_pipeline.datasets.optional import OptionalJSONDataset
 from oer_pipeline.datasets.per_seed import PerSeedDataset, SeedsDataset
 from oer_pipeline.datasets.safetensors import SafetensorsDataset
 from oer_pipeline.datasets.source import SourceDataset
@@ -19,6 +20,7 @@ __all__ = [
     "BufferDataset",
     "CheckpointDataset",
     "JSONDataset",
+    "OptionalJSONDataset",
     "PNGDataset",
     "PerSeedDataset",
     "SafetensorsDataset",

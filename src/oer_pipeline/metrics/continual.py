@@ -105,12 +105,18 @@ def plasticity(R: ArrayLike) -> float | None:
 def forgetting(R: ArrayLike) -> float | None:
     """Loss from the best ever: mean over i < N of (max_{i <= k <= N} R[k, i] - R[N,
     i]); never negative."""
+    return _mean(forgetting_by_task(R))
+
+
+def forgetting_by_task(R: ArrayLike) -> FloatArray:
+    """Each task's loss from the best ever, (N - 1,): max_{i <= k <= N} R[k, i] - R[N,
+    i]; NaN where a row since it was learned is."""
     returns = _checked(R)
     losses = []
     for task in range(len(returns) - 1):
         since_learned = returns[task:, task]
         losses.append(since_learned.max() - since_learned[-1])
-    return _mean(np.array(losses))
+    return np.array(losses)
 
 
 def forward_transfer(

@@ -44,7 +44,12 @@ class Configuration(NamedTuple):
         """
         try:
             return resolve(
-                self.parameters, runtime, self.suites, self.methods, self.project
+                self.parameters,
+                runtime,
+                self.suites,
+                self.methods,
+                self.project,
+                "" if self.environment == DEFAULT_ENVIRONMENT else self.environment,
             )
         except UnknownNameError as error:
             file = self._unread_file_with(error.name)

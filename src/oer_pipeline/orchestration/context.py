@@ -66,6 +66,8 @@ class PlanContext(internals.CatalogContext):
             "cell": plan.cell,
             "comparison": plan.comparison_folder,
             "seeds": list(plan.seeds),
+            "first_seed": plan.seeds[0],
+            "last_task": plan.tasks[-1].name,
             "checkpoint_seconds": plan.asked["checkpoint_seconds"],
             "experiment": "/".join(experiment),
             "project": self.project_path.as_posix(),

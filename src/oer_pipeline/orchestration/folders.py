@@ -45,6 +45,8 @@ class Folders:
         cell: of the method, below the quality.
         compared: cells that the comparison pipeline puts side by side.
         comparison: of the page that does so, below the quality.
+        told: each of these cells -> all that it changes of its method, data and models
+            included, as `kedro run --params` takes it: a folder's name may be a hash.
     """
 
     suite: str
@@ -52,6 +54,7 @@ class Folders:
     cell: str
     compared: tuple[str, ...]
     comparison: str
+    told: Mapping[str, str]
 
 
 def folders_of(
@@ -75,16 +78,20 @@ def folders_of(
     changed = _out_of(asked.changed, NOT_IN_NAMES)
     of_data = _in_scope(changed, DATA_SCOPE)
     of_models = _in_scope(changed, MODEL_SCOPE)
+    told = {_cell_folder(asked): _told(asked)}
     compared = []
     for method in compare:
         other = Asked.of(method, base, runtime, methods)
-        compared.append(_cell_folder(other))
+        folder = _cell_folder(other)
+        compared.append(folder)
+        told[folder] = _told(other)
     return Folders(
         suite=folder_name(asked["suite"], of_data),
         quality=folder_name(quality, of_models),
         cell=_cell_folder(asked),
         compared=tuple(compared),
         comparison=_comparison_folder(base, runtime),
+        told=told,
     )
 
 
@@ -111,6 +118,21 @@ def _cell_folder(asked: Asked) -> str:
     changed = _out_of(asked.changed, NOT_OF_CELLS)
     in_force = _in_force(changed, asked["learner"])
     return folder_name(asked.method, in_force)
+
+
+def _told(asked: Asked) -> str:
+    """All that is changed of the method's preset and in force."""
+    changed = _in_force(_out_of(asked.changed, NOT_IN_NAMES), asked["learner"])
+    return ",".join(f"{name}={as_text(changed[name])}" for name in sorted(changed))
+
+
+def as_text(value: Any) -> str:
+    """A parameter's value as `kedro run --params` reads it."""
+    if isinstance(value, list | tuple):
+        return "+".join(map(as_text, value))
+    if isinstance(value, bool):
+        return str(value).lower()
+    return "null" if value is None else str(value)
 
 
 def _comparison_folder(base: Parameters, runtime: Parameters) -> str:

@@ -58,6 +58,7 @@ class Plan:
         compare: methods of the comparison pipeline.
         folders: where results lie.
         untrained: names of tasks without behaviour policies, of a run that needs none.
+        environment: of the configuration; empty for the default.
     """
 
     asked: Asked
@@ -71,6 +72,7 @@ class Plan:
     compare: tuple[str, ...]
     folders: Folders
     untrained: frozenset[str]
+    environment: str = ""
 
     @property
     def method(self) -> str:
@@ -165,6 +167,21 @@ class Plan:
                 "method": self.method,
                 "cell": self.cell,
             },
+            "repeat": {**self._origin, "told": self.folders.told[self.cell]},
+            "comparison": {
+                **self._origin,
+                "folder": self.comparison_folder,
+                "told": {c: self.folders.told[c] for c in self.compared_cells},
+            },
+        }
+
+    @property
+    def _origin(self) -> dict[str, str]:
+        """What commands that repeat the run name."""
+        return {
+            "suite": self.suite.name,
+            "quality": self.quality,
+            "environment": self.environment,
         }
 
 
@@ -174,6 +191,7 @@ def resolve(
     suites: Mapping[str, Any],
     methods: Presets,
     project: Path = Path(),
+    environment: str = "",
 ) -> Plan:
     """A checked plan.
 
@@ -184,6 +202,7 @@ def resolve(
         suites: by name.
         methods: presets by name.
         project: the folder that `data` lies in.
+        environment: of the configuration; empty for the default.
 
     Raises:
         ConfigurationError: an unknown suite, quality, method, selector, learner or
@@ -225,6 +244,7 @@ def resolve(
         compare=tuple(compare),
         folders=folders_of(asked, quality, compare, base, runtime, methods),
         untrained=_untrained(quality, tasks, project / BEHAVIOURS),
+        environment=environment,
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from kedro.pipeline import Pipeline
 from pluggy import PluginManager
@@ -47,6 +48,10 @@ class FreshRunner(NodeRunner):
         self.project = Path.cwd()
         self.stages: Mapping[str, str] = {}
         self.started = False
+        self.catalog: Any = None
+        """That of the run, once it has begun."""
+        self.pipeline = Pipeline([])
+        """What was asked for."""
         self.ran: list[str] = []
         """Names of the nodes that were not up to date, in the order in which they
         ran."""
@@ -59,6 +64,8 @@ class FreshRunner(NodeRunner):
         run_id: str | None,
     ) -> None:
         self.started = True
+        self.catalog = catalog
+        self.pipeline = pipeline
         steps = [Step(node, catalog) for node in pipeline.nodes]
         for step in steps:
             # The code that runs is the code at the start, whatever is edited meanwhile.

@@ -16,6 +16,8 @@ from kedro.runner import SequentialRunner
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
 from oer_pipeline.orchestration.context import PlanContext
 from oer_pipeline.orchestration.internals import project_of
+from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_summary import run_summary
 from oer_pipeline.orchestration.runner import FreshRunner
 from oer_pipeline.pipeline_registry import PIPELINES, STAGES
 
@@ -25,6 +27,7 @@ class PlanSession(KedroSession):
 
     _runner: Any = None
     _pipelines: Mapping[str, Pipeline] = {}
+    _plan: Plan | None = None
 
     def load_context(self) -> KedroContext:
         try:
@@ -33,6 +36,7 @@ class PlanSession(KedroSession):
             raise _as_one_line(error) from error
         if isinstance(context, PlanContext):
             self._pipelines = context.pipelines
+            self._plan = context.plan
         if isinstance(self._runner, FreshRunner):
             self._runner.project = project_of(self)
             self._runner.stages = stages_by_output(self._pipelines)
@@ -47,7 +51,9 @@ class PlanSession(KedroSession):
         self._runner = kwargs["runner"] = runner
         try:
             _check_pipelines(kwargs.get("pipeline_names") or [])
-            return super().run(*args, **kwargs)
+            result = super().run(*args, **kwargs)
+            self._say_what_was_done()
+            return result
         except OERError as error:
             raise _as_one_line(error) from error
         except DatasetError as error:  # Kedro's wrapping of an unreadable file
@@ -60,6 +66,14 @@ class PlanSession(KedroSession):
             wrong = _unknown_selection(kwargs, self._pipelines)
             said = ConfigurationError(" ".join(str(error).split()))
             raise _as_one_line(wrong or said) from error
+
+    def _say_what_was_done(self) -> None:
+        """The summary of a command line's run; a program has the files."""
+        runner = self._runner
+        if self._plan is None or not isinstance(runner, FreshRunner):
+            return
+        if click.get_current_context(silent=True):
+            click.echo(run_summary(self._plan, runner))
 
 
 def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:

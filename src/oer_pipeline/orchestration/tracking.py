@@ -31,6 +31,11 @@ DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
 
+PAGE = ".html"
+BUNDLE = "plotly"
+"""The dataset that pages share; MLflow gets it within each."""
+
+
 @dataclass(frozen=True)
 class CellRun:
     """An open MLflow run."""
@@ -191,9 +196,13 @@ def _aggregates(catalog: Catalog) -> dict[str, float]:
 
 def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
     """Every artefact: the files but for data sets, all of them with their hash in
-    `artefacts.json`."""
+    `artefacts.json`; pages whole, as MLflow shows each by itself."""
+    from oer_pipeline.reports.page import standalone
+
     listing = {}
     for name in produced:
+        if name == BUNDLE:
+            continue
         for member, path in (files_of(catalog[name]) or {}).items():
             if not path.is_file():
                 continue
@@ -206,7 +215,10 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                 "sha256": file_sha256(path),
                 "bytes": path.stat().st_size,
             }
-            if not (name.endswith(DATA) or ".raw_" in name):
+            if path.suffix == PAGE:
+                whole = standalone(path.read_text(encoding="utf-8"))
+                cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
+            elif not (name.endswith(DATA) or ".raw_" in name):
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))

@@ -62,7 +62,7 @@ def _facts(card: Card) -> dict[str, Any]:
     without_rewards = "coverage" in card and "reward" not in card["coverage"]
     size = count(card.get("action_size"), "dimensions")
     parameters = _parameters(made.get("parameters") or {})
-    versions = [f"{name} {version}" for name, version in _versions(card).items()]
+    libraries = [f"{name} {version}" for name, version in versions(card).items()]
     bounds = card.get("action_bounds")
     arrays = card.get("bytes")
     success = card.get("success_rate")
@@ -83,7 +83,7 @@ def _facts(card: Card) -> dict[str, Any]:
         "Next observations": _unknown(card.get("unknown_next_observations")),
         "Observation": count(card.get("observation_size"), "dimensions"),
         "Action": _joined(size, "" if bounds is None else _within(bounds)),
-        "Made with": _joined(*versions),
+        "Made with": _joined(*libraries),
         "Licence": made.get("licence"),
         "Schema": card.get("schema_version"),
         "SHA-256 of the content": card.get("sha256"),
@@ -181,7 +181,7 @@ def _within(bounds: Mapping[str, Sequence[float]]) -> str:
     return f"within {low[0]:g} to {high[0]:g}" if alike else f"within {low} to {high}"
 
 
-def _versions(card: Card) -> dict[str, str]:
+def versions(card: Card) -> dict[str, str]:
     """The libraries that made the data, by name."""
     if card.get("versions"):
         return dict(card["versions"])

@@ -29,6 +29,12 @@ UNITS = {
 }
 TITLES = {"success": "success (%)", "normalised": "normalised", "raw": "raw"}
 """What a scale is called where there is little room."""
+SHORT_UNITS = {
+    "success": "success (%)",
+    "normalised": "normalised return",
+    "raw": "return",
+}
+"""Of axes of small panels."""
 MEASURED = {"success": "success", "normalised": "return", "raw": "return"}
 """What the matrix of a scale holds."""
 SUFFIXES = {"success": SUCCESS, "normalised": "_normalised", "raw": ""}

@@ -2,26 +2,46 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.reports import heatmap, projection, returns
 from oer_pipeline.reports.buffer_table import buffer_table
 from oer_pipeline.reports.cell_metrics import MEASURED, Cell, drawn_scales
+from oer_pipeline.reports.cell_names import names_of, renamed
 from oer_pipeline.reports.chart import Chart
-from oer_pipeline.reports.page import Section, page
+from oer_pipeline.reports.page import Commands, Section, page
+from oer_pipeline.reports.repeat import run_command
+from oer_pipeline.reports.table import Linked
 from oer_pipeline.reports.tables import cell_table
+
+LINKS = {
+    "table.md": "table",
+    "metrics.json": "metrics (JSON)",
+    "episodes.parquet": "every episode (Parquet)",
+    "returns.png": "figures: returns",
+    "heatmap.png": "matrix R",
+    "projection.png": "states",
+}
+"""Files beside the page, and what they are."""
 
 
 def cell_page(
     metrics: Cell,
     states: Chart,
+    repeat: Mapping[str, str],
 ) -> str:
     """Tables and charts of a cell.
 
     Args:
         metrics: the cell's document.
         states: what `projection.chart` shows of the first seed.
+        repeat: `suite`, `quality`, `environment` and the changed parameters `told`
+            that the cell was run with.
     """
+    command = run_command(metrics, **repeat)
+    names = names_of([metrics], {metrics["cell"]: repeat["told"]})
+    [metrics] = renamed([metrics], names)
     sections = [Section("Metrics", [cell_table(metrics)])]
     for shown in drawn_scales(metrics):
         sections += _over_the_sequence(metrics, shown)
@@ -33,9 +53,11 @@ def cell_page(
     sections += [
         Section("How the buffers were chosen", buffer_table(metrics)),
         Section(heading, [about_states, states]),
+        Section("To repeat it", [Commands([command])]),
     ]
     title = f"{metrics['cell']} on {metrics['suite']}, {metrics['quality']}"
-    return page(title, sections)
+    links = [Linked(text, file) for file, text in LINKS.items()]
+    return page(title, sections, links, subtitle=", ".join(names.shared))
 
 
 def _over_the_sequence(

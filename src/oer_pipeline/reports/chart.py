@@ -6,7 +6,7 @@ Lengths of a chart are inches, of lines and markers pixels (96 an inch).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil
 from typing import ClassVar, Literal, TypeAlias
@@ -77,12 +77,14 @@ class Heat:
         limits: the values of the first and the last colour.
         label: what is measured, beside the scale of colours.
         hover: a text per place.
+        with_scale: whether the scale of colours is shown; panels may share one.
     """
 
     values: FloatArray
     limits: tuple[float, float]
     label: str
     hover: Sequence[Sequence[str]]
+    with_scale: bool = True
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,20 @@ class Histogram:
     colour: str
 
 
-Layer: TypeAlias = Series | Heat | Histogram
+@dataclass(frozen=True)
+class Band:
+    """The area between `low` (n,) and `high` (n,) over `x` (n,), behind a line of its
+    colour; none where NaN."""
+
+    x: Sequence[float] | FloatArray
+    low: FloatArray
+    high: FloatArray
+    colour: str
+    name: str = ""
+    opacity: float = 0.15
+
+
+Layer: TypeAlias = Series | Band | Heat | Histogram
 
 
 @dataclass(frozen=True)
@@ -140,6 +155,17 @@ class Chart:
 def ticks(names: Sequence[str]) -> dict[float, str]:
     """Names at 0, 1, 2 and so on."""
     return {float(place): name for place, name in enumerate(names)}
+
+
+def with_room(values: Iterable[float], share: float = 0.05) -> tuple[float, float]:
+    """Limits of an axis that keep all values off its ends, by a share of their span."""
+    known = [value for value in values if np.isfinite(value)]
+    if not known:
+        return 0.0, 1.0
+    low = min(known)
+    high = max(known)
+    room = share * (high - low) or 1.0
+    return low - room, high + room
 
 
 def bars(

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.reports.chart import Axis, Chart, Heat, Histogram, Layer, Series
+from oer_pipeline.reports.chart import (
+    Axis,
+    Band,
+    Chart,
+    Heat,
+    Histogram,
+    Layer,
+    Series,
+)
 from oer_pipeline.reports.palette import SCALE
 
 if TYPE_CHECKING:
@@ -19,6 +27,13 @@ LOGARITHMIC_TICKS = sorted(
     float(f"{digit}e{decade}") for digit, decade in product((1, 2, 5), DECADES)
 )
 SYMBOLS = {"circle": "circle", "bar": "line-ns"}
+CLEAR = "rgba(0,0,0,0)"
+"""Behind a figure is the page, light or dark."""
+RULES = "rgba(128,128,128,0.25)"
+"""Of a grid, on both."""
+PANEL_TITLE = 13
+TOOLS = "rgba(128,128,128,0.7)"
+"""The buttons above a figure."""
 
 
 def plotly_figure(chart: Chart) -> go.Figure:
@@ -30,7 +45,7 @@ def plotly_figure(chart: Chart) -> go.Figure:
         chart.rows,
         chart.columns,
         subplot_titles=[_text(title) for title in titles] if any(titles) else None,
-        vertical_spacing=0.25 / chart.rows,
+        vertical_spacing=0.34 / chart.rows,
         horizontal_spacing=0.2 / chart.columns,
     )
     named: set[str] = set()
@@ -44,11 +59,15 @@ def plotly_figure(chart: Chart) -> go.Figure:
         if any(isinstance(layer, Heat) for layer in panel.layers):
             figure.update_xaxes(showgrid=False, **place)
             figure.update_yaxes(showgrid=False, **place)
+    figure.update_annotations(font_size=PANEL_TITLE)
     figure.update_layout(
         title={"text": _text(chart.title)},
         legend={"title": {"text": _text(chart.legend)}},
         template="plotly_white",
+        paper_bgcolor=CLEAR,
+        plot_bgcolor=CLEAR,
         height=chart.pixels,
+        modebar={"bgcolor": CLEAR, "color": TOOLS, "activecolor": TOOLS},
         margin={"l": 70, "r": 30, "t": 70, "b": 60},
     )
     return figure
@@ -65,6 +84,8 @@ def _trace(
         return _heat(layer, chart, row)
     if isinstance(layer, Histogram):
         return _histogram(layer)
+    if isinstance(layer, Band):
+        return _band(layer)
     return _series(layer, named)
 
 
@@ -123,7 +144,29 @@ def _heat(
         hovertext=hover,
         hoverinfo="text",
         hoverongaps=False,
+        showscale=layer.with_scale,
         colorbar=scale,
+    )
+
+
+def _band(layer: Band) -> Any:
+    """A closed outline, filled; it goes and comes with the line of its name."""
+    import plotly.graph_objects as go
+
+    known = ~(np.isnan(layer.low) | np.isnan(layer.high))
+    x = np.asarray(layer.x, np.float64)[known]
+    return go.Scatter(
+        x=_numbers(np.concatenate([x, x[::-1]])),
+        y=_numbers(np.concatenate([layer.high[known], layer.low[known][::-1]])),
+        mode="lines",
+        line={"width": 0},
+        fill="toself",
+        fillcolor=layer.colour,
+        opacity=layer.opacity,
+        name=_text(layer.name),
+        legendgroup=layer.name,
+        showlegend=False,
+        hoverinfo="skip",
     )
 
 
@@ -141,7 +184,13 @@ def _histogram(layer: Histogram) -> Any:
 
 
 def _axis(axis: Axis) -> dict[str, Any]:
-    settings: dict[str, Any] = {"title": {"text": _text(axis.label)}, "zeroline": False}
+    settings: dict[str, Any] = {
+        "title": {"text": _text(axis.label)},
+        "zeroline": False,
+        "gridcolor": RULES,
+        "linecolor": RULES,
+        "automargin": True,
+    }
     if axis.logarithmic:
         settings["type"] = "log"
         settings["tickvals"] = LOGARITHMIC_TICKS

@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from oer_pipeline.reports.canvas import blank, png_bytes, tidy
-from oer_pipeline.reports.chart import Axis, Chart, Heat, Histogram, Panel, Series
+from oer_pipeline.reports.chart import (
+    Axis,
+    Band,
+    Chart,
+    Heat,
+    Histogram,
+    Panel,
+    Series,
+)
 from oer_pipeline.reports.palette import SCALE
 
 if TYPE_CHECKING:
@@ -59,6 +67,8 @@ def _draw_panel(
             _draw_heat(figure, axes, layer)
         elif isinstance(layer, Histogram):
             _draw_histogram(axes, layer)
+        elif isinstance(layer, Band):
+            _draw_band(axes, layer)
         else:
             _draw_series(axes, layer)
     axes.set_title(panel.title, fontsize=11)
@@ -85,6 +95,17 @@ def _draw_series(axes: Axes, layer: Series) -> None:
         markersize=POINTS * layer.marker,
         markeredgewidth=3 if layer.symbol == "bar" else 0,
         label=layer.name if layer.in_legend else "",
+    )
+
+
+def _draw_band(axes: Axes, layer: Band) -> None:
+    axes.fill_between(
+        np.asarray(layer.x, np.float64),
+        layer.low,
+        layer.high,
+        color=layer.colour,
+        alpha=layer.opacity,
+        linewidth=0,
     )
 
 
@@ -127,7 +148,8 @@ def _draw_heat(
     axes.grid(visible=False)
     axes.tick_params(length=0)
     axes.spines[:].set_visible(False)
-    figure.colorbar(image, ax=axes, label=layer.label)
+    if layer.with_scale:
+        figure.colorbar(image, ax=axes, label=layer.label)
 
 
 def _label(drawn: DrawnAxis, axis: Axis) -> None:

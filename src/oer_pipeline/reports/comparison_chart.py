@@ -6,12 +6,10 @@ from collections.abc import Sequence
 
 from oer_pipeline.metrics.intervals import Estimate
 from oer_pipeline.reports.cell_metrics import TITLES, Cell, estimate, ranked, scale
-from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
-from oer_pipeline.reports.palette import PALETTE
+from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
+from oer_pipeline.reports.method_colours import colours_of
 
 PANELS = {"per": "PER (higher is better)", "forgetting": "forgetting (lower is better)"}
-COLOUR = PALETTE[0]
-SEEDS_COLOUR = PALETTE[1]
 BELOW = 0.22  # rows: seeds lie under their mean, so that neither hides the other
 
 
@@ -25,22 +23,41 @@ def chart(cells: Sequence[Cell]) -> Chart:
     order = ranked(cells)
     in_scale = scale(order)
     methods = [cell["cell"] for cell in order]
+    colours = colours_of(order)
     panels: list[Panel] = []
     for metric, title in PANELS.items():
         layers: list[Series] = []
         for row, cell in enumerate(order):
-            layers += _row(cell["cell"], estimate(cell, metric, in_scale), row)
+            method = cell["cell"]
+            found = estimate(cell, metric, in_scale)
+            layers += _row(method, found, row, colours[method])
         names = methods if not panels else [""] * len(methods)
         rows = Axis(names=ticks(names), limits=(len(methods) - 0.5, -0.5))
-        panels.append(Panel(layers, y=rows, title=f"{title}, {TITLES[in_scale]}"))
+        panels.append(
+            Panel(
+                layers,
+                x=Axis(limits=_ends(layers)),
+                y=rows,
+                title=f"{title}, {TITLES[in_scale]}",
+            )
+        )
     size = (9.0, 1.4 + 0.55 * len(order))
     return Chart(_title(order), panels, size, columns=len(PANELS))
+
+
+def _ends(layers: Sequence[Series]) -> tuple[float, float] | None:
+    """Of an axis that no interval touches the end of."""
+    values: list[float] = []
+    for layer in layers:
+        values += list(layer.x)
+    return with_room(values) if values else None
 
 
 def _row(
     method: str,
     found: Estimate | None,
     row: int,
+    colour: str,
 ) -> list[Series]:
     """A method's interval, mean and seeds; nothing where the metric is undefined."""
     if found is None:
@@ -54,7 +71,7 @@ def _row(
             Series(
                 ends,
                 (row, row),
-                COLOUR,
+                colour,
                 line=3,
                 hover=(told, told),
             )
@@ -63,7 +80,7 @@ def _row(
         Series(
             [found.mean],
             [row],
-            COLOUR,
+            colour,
             marker=20,
             symbol="bar",
             hover=[told],
@@ -72,9 +89,9 @@ def _row(
     seeds = Series(
         found.values,
         [row + BELOW] * found.seeds,
-        SEEDS_COLOUR,
+        colour,
         marker=8,
-        opacity=0.8,
+        opacity=0.6,
         hover=[f"{method}, one seed: {value:.1f}" for value in found.values],
     )
     return [*layers, seeds]

@@ -41,9 +41,9 @@ def _panel(
     last = len(tasks) - 0.5
     heat = Heat(
         mean,
-        _colours(mean, in_scale),
+        colours_between(mean, in_scale),
         UNITS[in_scale],
-        _hover(mean, tasks),
+        texts_of(mean, tasks),
     )
     return Panel(
         [heat],
@@ -52,7 +52,7 @@ def _panel(
     )
 
 
-def _hover(
+def texts_of(
     mean: FloatArray,
     tasks: Sequence[str],
 ) -> list[list[str]]:
@@ -78,7 +78,7 @@ def _title(
     return f"{cell}: {what} after each task, mean of {count} {seeds}"
 
 
-def _colours(
+def colours_between(
     mean: FloatArray,
     in_scale: str,
 ) -> tuple[float, float]:

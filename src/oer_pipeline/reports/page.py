@@ -1,5 +1,9 @@
 """Pages that open from a file, without server or network, and whose text and tables
-need no JavaScript."""
+need no JavaScript.
+
+Figures are drawn by plotly.js. One copy of it lies at the root of all reports, three
+folders above every page (`{suite}/{quality}/{cell}/page.html`).
+"""
 
 from __future__ import annotations
 
@@ -12,10 +16,14 @@ from typing import Any, ClassVar, TypeAlias
 from oer_pipeline.reports.canvas import DPI
 from oer_pipeline.reports.chart import Chart
 from oer_pipeline.reports.rendering import render
-from oer_pipeline.reports.table import Table
+from oer_pipeline.reports.table import Linked, Table
 
 SCREEN_DPI = 96
 WIDTH_IN_PNG = slice(16, 20)
+BUNDLE = "plotly.min.js"
+"""What the copy of plotly.js is called."""
+ROOT = "../../../"
+"""From a page to the root of all reports."""
 
 
 @dataclass(frozen=True)
@@ -38,12 +46,47 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class PictureFile:
+    """A picture that lies in a file of its own.
+
+    Args:
+        file: relative to the page.
+        alt: what it shows, also below it.
+        link: where a click leads to; the picture itself without.
+    """
+
+    file: str
+    alt: str
+    link: str = ""
+
+    template: ClassVar[str] = "picture_file.html"
+
+
+@dataclass(frozen=True)
 class Bullets:
     """A list of sentences."""
 
     items: Sequence[str]
 
     template: ClassVar[str] = "bullets.html"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a page comes to: the first sentence stands out."""
+
+    sentences: Sequence[str]
+
+    template: ClassVar[str] = "verdict.html"
+
+
+@dataclass(frozen=True)
+class Commands:
+    """Lines to type, as they stand."""
+
+    lines: Sequence[str]
+
+    template: ClassVar[str] = "commands.html"
 
 
 @dataclass(frozen=True)
@@ -56,7 +99,10 @@ class Folded:
     template: ClassVar[str] = "folded.html"
 
 
-Part: TypeAlias = "str | Table | Chart | Picture | Bullets | Folded"
+Part: TypeAlias = (
+    "str | Table | Chart | Picture | PictureFile | Bullets | Verdict | Commands"
+    " | Folded"
+)
 """What a section is made of; a text is a paragraph."""
 
 
@@ -68,20 +114,59 @@ class Section:
     parts: Sequence[Part]
 
 
-def page(title: str, sections: Sequence[Section]) -> str:
-    """One self-contained HTML document: equal input gives equal text.
+def page(
+    title: str,
+    sections: Sequence[Section],
+    links: Sequence[Linked] = (),
+    subtitle: str = "",
+) -> str:
+    """One HTML document: equal input gives equal text.
 
-    plotly.js is in it once if there is a chart. Scripts stand last, so that text shows
-    before 5 MB of them are read.
+    It loads nothing but plotly.js (`plotly_bundle`), and that only if there is a chart.
+    Scripts stand last, so that text shows before they are read.
+
+    Args:
+        title: also of the browser's window.
+        sections: from top to bottom.
+        links: to other pages, above everything.
+        subtitle: below the title.
     """
     figures = dict(_figures(sections))
+    scripted = bool(figures) or _has_sortable(sections)
     return render(
         "page.html",
         title=title,
+        subtitle=subtitle,
         sections=sections,
+        links=links,
         figures=figures,
-        plotly=_plotly_bundle() if figures else "",
+        scripted=scripted,
+        bundle=ROOT + BUNDLE,
     )
+
+
+def plotly_bundle() -> str:
+    """plotly.js, which the pages' figures are drawn by."""
+    from plotly.offline import get_plotlyjs
+
+    bundle: str = get_plotlyjs()
+    return bundle
+
+
+def standalone(page: str) -> str:
+    """A page that holds what it would load, to be shown away from the other reports."""
+    loads = f'<script src="{ROOT + BUNDLE}"></script>'
+    return page.replace(loads, f"<script>{plotly_bundle()}</script>", 1)
+
+
+def _has_sortable(sections: Sequence[Section]) -> bool:
+    """Whether a table on the page, folded or not, can be sorted."""
+    for section in sections:
+        for part in section.parts:
+            shown = part.content if isinstance(part, Folded) else part
+            if isinstance(shown, Table) and shown.sortable:
+                return True
+    return False
 
 
 def _figures(sections: Sequence[Section]) -> Iterator[tuple[str, Any]]:
@@ -93,10 +178,3 @@ def _figures(sections: Sequence[Section]) -> Iterator[tuple[str, Any]]:
 
                 figure = json.loads(plotly_figure(part).to_json())
                 yield f"figure-{number}-{place}", figure
-
-
-def _plotly_bundle() -> str:
-    from plotly.offline import get_plotlyjs
-
-    bundle: str = get_plotlyjs()
-    return bundle

@@ -9,9 +9,9 @@ PALETTE = (
     "#CC79A7",
     "#E69F00",
     "#56B4E9",
-    "#7F5F00",
-    "#444444",
-)  # after Okabe and Ito
+    "#A6761D",
+    "#808080",
+)  # after Okabe and Ito; legible on white and on near black
 GREY = "#B8B8B8"
 SCALE = "viridis"
 """Colours of numbers, from low to high."""

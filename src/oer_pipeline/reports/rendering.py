@@ -12,12 +12,16 @@ PACKAGE = "oer_pipeline.reports"
 TEMPLATES = (
     "templates/bullets.html",
     "templates/chart.html",
+    "templates/commands.html",
     "templates/figures.html",
     "templates/folded.html",
     "templates/page.html",
     "templates/picture.html",
+    "templates/picture_file.html",
+    "templates/script.js",
     "templates/style.css",
     "templates/table.html",
+    "templates/verdict.html",
 )
 """Named here, so that an edit of one makes pages stale (orchestration)."""
 

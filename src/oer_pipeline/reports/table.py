@@ -20,6 +20,21 @@ class Marked(str):
     marked: ClassVar[bool] = True
 
 
+class Linked(str):
+    """A cell, or another short text, that leads somewhere.
+
+    Attributes:
+        href: relative to the page.
+    """
+
+    href: str
+
+    def __new__(cls, text: str, href: str) -> Linked:
+        made = super().__new__(cls, text)
+        made.href = href
+        return made
+
+
 @dataclass(frozen=True)
 class Table:
     """Rows of text under titles.
@@ -33,6 +48,7 @@ class Table:
         notes: pairs of a term, such as a title, and its explanation in one line.
         words: how many columns, from the left, hold words; the others hold numbers.
         group_by: the column whose values divide the rows into groups, if any does.
+        sortable: on a page, by a click on a title.
     """
 
     titles: Row
@@ -40,6 +56,7 @@ class Table:
     notes: tuple[tuple[str, str], ...] = ()
     words: int = 1
     group_by: int | None = None
+    sortable: bool = False
 
     template: ClassVar[str] = "table.html"
 
@@ -114,6 +131,8 @@ def _markdown_line(row: Iterable[str]) -> str:
         text = one_line(cell).replace("|", "\\|")
         if isinstance(cell, Marked):
             text = f"**{text}**"
+        if isinstance(cell, Linked):
+            text = f"[{text}]({cell.href})"
         cells.append(text)
     inside = " | ".join(cells)
     return f"| {inside} |"

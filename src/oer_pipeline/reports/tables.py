@@ -254,18 +254,26 @@ def _differences(cells: Sequence[Cell], columns: Columns, reference: str) -> lis
     return rows
 
 
-def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
-    """What doing nothing scores, where it was measured: a method below it has learned
-    less than nothing."""
+def nothing_done(cell: Cell, shown: str) -> float | None:
+    """What doing nothing scores on the mean of the tasks, None where it was not
+    measured: a method below it has learned less than nothing."""
     source = cell.get("success", {}) if shown == "success" else cell
     table = source.get("references") or {}
     earned = [table.get(task, {}).get("zero") for task in cell["tasks"]]
     if None in earned:
-        return []
+        return None
     references = References.of(cell["tasks"], cell["references"])
     if shown == "normalised" and references is not None:
         earned = normalise(earned, references.random, references.expert).tolist()
-    mean = fixed(sum(earned) / len(earned), columns[0].digits)
+    return float(sum(earned) / len(earned))
+
+
+def _zero_action(cell: Cell, shown: str, columns: Columns) -> list[Row]:
+    """The row of doing nothing, where it was measured."""
+    earned = nothing_done(cell, shown)
+    if earned is None:
+        return []
+    mean = fixed(earned, columns[0].digits)
     return [("doing nothing", TITLES[shown], mean, *["-"] * (len(columns) - 1))]
 
 

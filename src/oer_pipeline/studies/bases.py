@@ -16,6 +16,7 @@ from typing import Any
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.checks import MOST_UPDATES, known, whole
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
@@ -507,6 +508,7 @@ def run_study(
         means,
         updates,
     )
+    lines: list[Line] = [("curves", root / "08_reporting" / "learning_curves")]
     if not params and env is None:
         publish(
             study,
@@ -515,7 +517,9 @@ def run_study(
             updates,
             text,
         )
-    return text
+        lines += [("page", PAGE), ("figure", PICTURES / _picture_name(study))]
+    done = summary(f"Done: study {name}, {len(every)} trials", lines)
+    return f"{text}\n\n{done}"
 
 
 def report(

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from oer_pipeline.common.checks import whole
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.terminal import summary
 from oer_pipeline.orchestration.configuration import behaviours_of, configuration_of
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
@@ -96,7 +97,8 @@ def train_behaviours(
     if missing:
         with workers(jobs, scheduler) as client:
             run_all(missing, client)
-    return str(folder)
+    title = f"Done: behaviour policies of tasks trained {len(missing)}, kept {kept}"
+    return summary(title, [("folder", folder)])
 
 
 def _job(

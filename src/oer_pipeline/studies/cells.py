@@ -32,6 +32,11 @@ DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is bey
 (`learners.divergence.DivergedError`)."""
 
 
+WITH_PAGES = ("learners", "continual_world")
+"""Reports beside which each suite and quality gets a page that compares its cells, once
+these go through reporting."""
+
+
 @dataclass(frozen=True)
 class Cell:
     """One cell of a grid: its name there, what it is told, and the plan of that."""
@@ -66,6 +71,13 @@ class Cells:
     def root(self) -> Path:
         """The environment's data folder, relative to the project."""
         return Path(data_root(self.env))
+
+    @property
+    def are_compared(self) -> bool:
+        """Whether the cells of a suite and quality get a page that compares them."""
+        if self.grid.report in WITH_PAGES:
+            return "reporting" in self.grid.stages
+        return self.grid.report == "comparison"
 
     @property
     def page(self) -> Path | None:
@@ -199,7 +211,7 @@ def jobs_of(cells: Cells) -> list[Job]:
             place=(*cell.data, cell.plan.cell),
             excused=excused,
         )
-    if cells.grid.report == "comparison":
+    if cells.are_compared:
         for compared in groups(cells):
             makers.comparison(compared)
     return makers.jobs

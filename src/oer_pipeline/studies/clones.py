@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.terminal import summary
 from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.behaviour_table import CLONES, SCRIPTED
@@ -85,7 +86,7 @@ def _last(values: Mapping[str, Sequence[float]]) -> list[float]:
 
 
 def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
-    """Train and evaluate all clones, and write their record; returns where it is.
+    """Train and evaluate all clones, and write their record; returns a summary.
 
     Raises:
         ConfigurationError: whatever `kedro run` would refuse, before any work.
@@ -107,4 +108,7 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
         )
     text = json.dumps(record_of(trials, results), indent=1, sort_keys=True)
     write_atomic(CLONES, text + "\n")
-    return str(CLONES)
+    return summary(
+        f"Done: {len(trials)} clones",
+        [("record", CLONES), ("shown by", "kedro behaviours --table")],
+    )

@@ -12,11 +12,13 @@ from math import inf
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.terminal import summary
 from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
 from oer_pipeline.studies.cluster import connected, dashboard
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.grids import Grid
-from oer_pipeline.studies.jobs import Job, Outcome, Status
+from oer_pipeline.studies.jobs import LOGS, Job, Outcome, Status
+from oer_pipeline.studies.progress import minutes
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
 """Makes something of a grid's finished cells; returns what is printed at the end."""
@@ -54,9 +56,15 @@ def run_grid(
     cells = cells_named(name, **chosen)
     report = report_of(cells.grid)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
+    begun = time.monotonic()
     with workers(jobs, scheduler) as client:
         outcomes = run_all(jobs_of(cells), client)
-    return report(cells, outcomes)
+    took = minutes(time.monotonic() - begun)
+    done = summary(
+        f"Done: grid {name}, {len(outcomes)} jobs in {took}",
+        [("logs", LOGS), ("data", cells.root)],
+    )
+    return f"{report(cells, outcomes)}\n{done}"
 
 
 def report_of(grid: Grid) -> Report:

@@ -3,31 +3,63 @@ made, and where the pages are."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from pathlib import Path
 
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.orchestration.configuration import plans_of
-from oer_pipeline.studies.cells import Cells, compared_params, groups
+from oer_pipeline.studies.cells import Cell, Cells, compared_params, groups
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.places import REPORTS, cell_folder
+
+LOOK: list[Line] = [
+    ("runs", "make ui (MLflow: cells side by side, with curves)"),
+    ("lineage", "make viz"),
+    ("notebook", "notebooks/explore.ipynb (data and buffers)"),
+]
+"""What there is beside the pages."""
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The table of every group of cells that can be compared, then what to look at."""
+    """The verdict and table of every group of cells that can be compared, then what to
+    look at."""
     del outcomes
     parts = []
     for compared in groups(cells):
-        [plan] = plans_of([compared_params(compared)], cells.env)
-        folder = cells.root / "08_reporting" / plan.suite_folder / plan.quality_folder
-        page = folder / plan.comparison_folder
-        names = "|".join(cell.plan.cell for cell in compared)
-        parts += [
-            (page / "table.txt").read_text(encoding="utf-8"),
-            (
-                f"Pages with figures: {page}/comparison.html and"
-                f" {folder}/({names})/report.html"
-            ),
-        ]
-    parts.append(
-        "Cells side by side, with curves: make ui (MLflow). The lineage: make viz. "
-        "Data and buffers: notebooks/explore.ipynb"
-    )
+        folder = comparison_folder(cells, compared)
+        parts.append((folder / "table.txt").read_text(encoding="utf-8"))
+        first = compared[0].plan
+        title = f"{first.suite_folder}, {first.quality_folder}"
+        parts.append(summary(title, _lines(cells.root, folder, compared)))
+    parts.append(summary("To look further", LOOK))
     return "\n".join(parts)
+
+
+def comparison_folder(cells: Cells, compared: Sequence[Cell]) -> Path:
+    """Where the page of cells lies that are compared."""
+    [plan] = plans_of([compared_params(compared)], cells.env)
+    quality = cell_folder(cells.root, REPORTS, plan).parent
+    return quality / plan.comparison_folder
+
+
+def pages(cells: Cells) -> list[Line]:
+    """The page of each suite and quality, where there is one, for other reports of the
+    same cells."""
+    lines: list[Line] = []
+    if not cells.are_compared:
+        return lines
+    for compared in groups(cells):
+        lines.append(("page", comparison_folder(cells, compared) / "comparison.html"))
+    return lines
+
+
+def _lines(root: Path, folder: Path, compared: Sequence[Cell]) -> list[Line]:
+    lines: list[Line] = [
+        ("page", folder / "comparison.html"),
+        ("text", folder / "report.md"),
+        ("episodes", folder / "episodes.parquet"),
+    ]
+    for cell in compared:
+        page = cell_folder(root, REPORTS, cell.plan) / "report.html"
+        lines.append((cell.plan.method, page))
+    return lines

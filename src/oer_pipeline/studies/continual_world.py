@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table
@@ -13,6 +14,7 @@ from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
+from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
 
 
@@ -29,7 +31,13 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     text = "\n\n".join(part.strip() for part in parts)
     if cells.page is not None:
         rewrite(cells.page, {cells.grid.name: text})
-    return text
+    lines: list[Line] = [*pages(cells)]
+    for cell in cells.cells:
+        folder = places.cell_folder(cells.root, places.REPORTS, cell.plan)
+        lines.append((cell.plan.method, folder / "report.html"))
+    if cells.page is not None:
+        lines.append(("docs", cells.page))
+    return f"{text}\n{summary('Continual World', lines)}"
 
 
 def _metrics(cell: Cell, root: Path) -> dict[str, Any]:

@@ -7,10 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.orchestration.configuration import tuned_of
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells
+from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
 
 
@@ -23,7 +25,11 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     blocks = tables(folder, [plan.cell for plan in plans], tuned_of(cells.env))
     if cells.page is not None:
         rewrite(cells.page, blocks)
-    return "\n".join(blocks.values())
+    text = "\n".join(blocks.values())
+    lines: list[Line] = [*pages(cells), ("cells", folder)]
+    if cells.page is not None:
+        lines.append(("docs", cells.page))
+    return f"{text}\n{summary('Learners side by side', lines)}"
 
 
 def tables(

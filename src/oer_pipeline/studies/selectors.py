@@ -13,12 +13,19 @@ from statistics import mean
 from typing import TYPE_CHECKING
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.judging import share_outside
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
-from oer_pipeline.studies.places import OUTPUT, cell_folder, data_file, dynamics_file
+from oer_pipeline.studies.places import (
+    OUTPUT,
+    REPORTS,
+    cell_folder,
+    data_file,
+    dynamics_file,
+)
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
 if TYPE_CHECKING:
@@ -39,9 +46,11 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     text = tables([cell.plan for cell in cells.cells], cells.root)
     path = cells.root / "08_reporting" / "selection.md"
     write_atomic(path, text)
-    return (
-        f"{text}\nin {path}; a page with pictures per task: *_selectors.html beside it"
-    )
+    lines: list[Line] = [("table", path)]
+    for cell in cells.cells:
+        folder = cell_folder(cells.root, REPORTS, cell.plan)
+        lines += [("page", page) for page in sorted(folder.glob("*_selectors.html"))]
+    return f"{text}\n{summary('Judged selectors', lines)}"
 
 
 def tables(plans: Sequence[Plan], root: Path) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.continual import References, normalise
 from oer_pipeline.orchestration.configuration import parameters_of, tuned_of
 from oer_pipeline.orchestration.plan import Plan
@@ -70,7 +71,8 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     )
     others = {} if cells.grid.methods == TUNED else tuned_of(cells.env)
     write(path, {**others, **found})
-    return f"{path.read_text(encoding='utf-8')}\nin {path}"
+    text = path.read_text(encoding="utf-8")
+    return f"{text}\n{summary('Tuned values', [('file', path)])}"
 
 
 def _coefficient(cell: Cell) -> list[tuple[str, float]]:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.pipelines.bundle import bundle_node
 from oer_pipeline.pipelines.dynamics.nodes import draw_dynamics, fit_dynamics
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One node per task, and one that draws their reports."""
+    """One node per task, and those that draw their reports."""
     names = [task.name for task in plan.distinct]
     draw = Node(
         draw_dynamics,
@@ -17,7 +18,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
         ["dynamics.page", "dynamics.png"],
         name="draw_dynamics",
     )
-    return Pipeline([*(_fit(name) for name in names), draw])
+    return Pipeline([*(_fit(name) for name in names), draw, bundle_node()])
 
 
 def _fit(task: str) -> Node:

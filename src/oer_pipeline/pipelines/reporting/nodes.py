@@ -3,7 +3,10 @@ task."""
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def measure(
@@ -21,8 +24,18 @@ def measure(
     return metrics, headlines(metrics["aggregate"])
 
 
+def gather(**by_task: Any) -> pd.DataFrame:
+    """Every evaluation episode of the cell, from `returns`."""
+    from oer_pipeline.metrics.all_episodes import episodes_of_cell
+
+    return episodes_of_cell(_grouped(by_task)["returns"])
+
+
 def draw(
-    metrics: dict[str, Any], facts: dict[str, Any], **by_task: Any
+    metrics: dict[str, Any],
+    facts: dict[str, Any],
+    repeat: dict[str, Any],
+    **by_task: Any,
 ) -> tuple[str, str, list[dict[str, Any]], bytes, bytes, bytes]:
     """The cell's table, page, returns as rows to plot, and pictures; the projection
     shows the first seed."""
@@ -37,7 +50,7 @@ def draw(
     shown = drawn_scales(metrics)
     return (
         cell_table(metrics).markdown(),
-        cell_page(metrics, covered),
+        cell_page(metrics, covered, repeat),
         plot_rows(metrics),
         png(heatmap.chart(metrics, *shown)),
         png(returns.chart(metrics, *shown)),

@@ -5,11 +5,12 @@ from __future__ import annotations
 from kedro.pipeline import Node, Pipeline
 
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.pipelines.reporting.nodes import draw, measure
+from oer_pipeline.pipelines.bundle import bundle_node
+from oer_pipeline.pipelines.reporting.nodes import draw, gather, measure
 
 
 def create_pipeline(plan: Plan) -> Pipeline:
-    """One node that measures, one that draws."""
+    """One node that measures, one that gathers episodes, one that draws."""
     names = [task.name for task in plan.tasks]
     stops = [task.name for task in plan.stops]
     measured = {
@@ -21,6 +22,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
     drawn = {
         "metrics": "metrics",
         "facts": "params:suite_facts",
+        "repeat": "params:repeat",
         **_per_task("transitions", names),
         **_per_task("visits", names),
     }
@@ -38,7 +40,14 @@ def create_pipeline(plan: Plan) -> Pipeline:
     return Pipeline(
         [
             Node(measure, measured, ["metrics", "summary"], name="measure"),
+            Node(
+                gather,
+                _per_task("returns", stops),
+                "report.episodes",
+                name="gather",
+            ),
             Node(draw, drawn, outputs, name="draw"),
+            bundle_node(),
         ]
     )
 

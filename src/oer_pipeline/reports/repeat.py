@@ -1,0 +1,69 @@
+"""The commands that make results again, exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from oer_pipeline.reports.cell_metrics import Cell
+
+IMPORTED = "imported"
+"""The quality of data that nobody collected: no choice, and so not told."""
+
+
+def run_command(
+    cell: Cell,
+    told: str,
+    suite: str,
+    quality: str,
+    environment: str,
+) -> str:
+    """`kedro run` of a cell, seeds as they were.
+
+    Args:
+        cell: its metrics document.
+        told: the parameters that it changes of its method, `a=1,b.c=x`.
+        suite, quality: names, without what `told` changes of them.
+        environment: of the configuration; empty for the default.
+    """
+    seeds = cell["seeds"]
+    parameters = [*_where(suite, quality), f"method={cell['method']}"]
+    parameters += [f"seeds={_seeds(seeds)}", *_parts(told)]
+    return f"kedro run{_env(environment)} --params={','.join(parameters)}"
+
+
+def compare_command(
+    methods: Sequence[str],
+    shared: str,
+    suite: str,
+    quality: str,
+    environment: str,
+    seeds: Sequence[int],
+) -> str:
+    """`kedro run` of the comparison itself; `shared` is what its cells change."""
+    parameters = [*_where(suite, quality), f"seeds={_seeds(seeds)}", *_parts(shared)]
+    parameters.append(f"compare={'+'.join(methods)}")
+    told = ",".join(parameters)
+    return f"kedro run{_env(environment)} --pipelines=comparison --params={told}"
+
+
+def _env(environment: str) -> str:
+    return f" --env={environment}" if environment else ""
+
+
+def _where(suite: str, quality: str) -> list[str]:
+    if quality == IMPORTED:
+        return [f"suite={suite}"]
+    return [f"suite={suite}", f"quality={quality}"]
+
+
+def _parts(told: Any) -> list[str]:
+    return [part for part in str(told).split(",") if part]
+
+
+def _seeds(seeds: Sequence[int]) -> str:
+    """`0-4`, or `0+3+7`."""
+    first, last = seeds[0], seeds[-1]
+    if len(seeds) > 1 and list(seeds) == list(range(first, last + 1)):
+        return f"{first}-{last}"
+    return "+".join(map(str, seeds))

@@ -1,0 +1,210 @@
+"""What a comparison comes to, in words with numbers: ranked by PER, paired by seed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from oer_pipeline.metrics.intervals import Estimate
+from oer_pipeline.metrics.pairs import LEVEL, Pair, against, all_pairs
+from oer_pipeline.reports.cell_metrics import Cell, estimate, ranked, scale, seed_values
+from oer_pipeline.reports.table import one_line
+from oer_pipeline.reports.tables import fixed, nothing_done, number
+
+POINTS = {
+    "success": "percentage points",
+    "normalised": "points",
+    "raw": "of return",
+}
+LONGEST = 5
+"""Methods that a sentence lists; the tables have all of them."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """Methods by rank, and which of them the best can't be told from.
+
+    Attributes:
+        order: names, best mean PER first.
+        of_pair: every pair, by its names in that order.
+        from_best: each other method against the best, corrected for how many they are.
+    """
+
+    order: Sequence[str]
+    of_pair: Mapping[tuple[str, str], Pair]
+    from_best: Mapping[str, Pair]
+
+    @property
+    def best(self) -> str:
+        return self.order[0]
+
+    @property
+    def leaders(self) -> list[str]:
+        """The best, and what can't be told from it."""
+        others = [name for name in self.order[1:] if not self.is_worse(name)]
+        return [self.best, *others]
+
+    @property
+    def others(self) -> list[str]:
+        return [name for name in self.order if name not in self.leaders]
+
+    def is_worse(self, name: str) -> bool:
+        """Whether a method is told apart from the best."""
+        return self.from_best[name].is_told_apart
+
+
+def standing(cells: Sequence[Cell]) -> Standing:
+    """The methods' standing by PER, in the scale that leads.
+
+    Raises:
+        DataError: cells that may not be compared (`cell_metrics.ranked`).
+    """
+    order = ranked(cells)
+    shown = scale(order)
+    scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
+    names = list(scores)
+    of_pair = {(pair.first, pair.second): pair for pair in all_pairs(scores)}
+    from_best = {pair.second: pair for pair in against(scores, names[0])}
+    return Standing(names, of_pair, from_best)
+
+
+def verdict(cells: Sequence[Cell]) -> list[str]:
+    """Sentences, the first one what matters most.
+
+    Raises:
+        DataError: cells that may not be compared (`cell_metrics.ranked`).
+    """
+    order = ranked(cells)
+    found = standing(order)
+    shown = scale(order)
+    sentences = [_who_leads(found, POINTS[shown]), _means(order, shown)]
+    sentences += _forgetting(order, shown)
+    sentences += _below_nothing(order, shown)
+    sentences.append(_basis(order, found))
+    return sentences
+
+
+def _who_leads(found: Standing, points: str) -> str:
+    if len(found.order) == 1:
+        return f"{found.best} alone: there is nothing to compare it with."
+    if all(pair.p is None for pair in found.from_best.values()):
+        return (
+            f"{found.best} has the highest mean PER; with fewer than 3 common seeds,"
+            " chance can't be ruled out."
+        )
+    leaders = found.leaders
+    if len(leaders) == 1:
+        return f"{found.best} is ahead: {_ahead(found, points, 'it')}."
+    last = leaders[-1]
+    difference = _told(found.of_pair[found.best, last].difference)
+    if len(leaders) > 2:
+        difference = f"{found.best} - {last}: {difference}"
+    text = f"{_listed(leaders)} can't be told apart ({difference})"
+    if not found.others:
+        return f"{text}."
+    who = "both" if len(leaders) == 2 else f"all {len(leaders)}"
+    return f"{text}; {_ahead(found, points, who)}."
+
+
+def _ahead(found: Standing, points: str, who: str) -> str:
+    """What the leaders have more than each other method."""
+    told: list[str] = []
+    for name in found.others[:LONGEST]:
+        pair = found.of_pair[found.best, name]
+        if who != "it" and not _all_ahead(found, name):
+            who = found.best
+        assert pair.difference is not None
+        gap = fixed(pair.difference.mean, 0)
+        unit = "" if told else f" {points}"
+        told.append(f"{gap}{unit} more than {name} ({_told(pair.difference)})")
+    more = len(found.others) - len(told)
+    if more:
+        told.append(f"more than {more} others")
+    keep = "keep" if who.startswith(("both", "all")) else "keeps"
+    return f"{who} {keep} {_listed(told)}"
+
+
+def _all_ahead(found: Standing, name: str) -> bool:
+    """Whether every leader is ahead of a method by more than its interval."""
+    return all(found.of_pair[leader, name].is_ahead for leader in found.leaders)
+
+
+def _means(order: Sequence[Cell], shown: str) -> str:
+    told = []
+    for cell in order[:LONGEST]:
+        found = estimate(cell, "per", shown)
+        told.append(f"{cell['cell']} {_told(found)}")
+    if len(order) > LONGEST:
+        told.append(f"the lowest is {order[-1]['cell']}'s, {_mean(order[-1], shown)}")
+    nothing = nothing_done(order[0], shown)
+    if nothing is not None:
+        told.append(f"doing nothing {fixed(nothing, 1)}")
+    return f"PER: {', '.join(told)}."
+
+
+def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:
+    """Who forgets most, and who least."""
+    known = []
+    for cell in order:
+        found = estimate(cell, "forgetting", shown)
+        if found is not None:
+            known.append((found.mean, cell["cell"], _told(found)))
+    if len(known) < 2:
+        return []
+    known.sort()
+    _, least, little = known[0]
+    _, most, much = known[-1]
+    return [f"Forgetting: most {most}, {much}; least {least}, {little}."]
+
+
+def _below_nothing(order: Sequence[Cell], shown: str) -> list[str]:
+    """Methods that earn less than doing nothing."""
+    nothing = nothing_done(order[0], shown)
+    if nothing is None:
+        return []
+    below = []
+    for cell in order:
+        found = estimate(cell, "per", shown)
+        if found is not None and found.mean < nothing:
+            below.append(cell["cell"])
+    if not below:
+        return []
+    return [f"Below the score of doing nothing: {_listed(below)}."]
+
+
+def _basis(order: Sequence[Cell], found: Standing) -> str:
+    """What the words rest on."""
+    counts = sorted({len(cell["seeds"]) for cell in order})
+    seeds = " to ".join(str(count) for count in {counts[0]: 0, counts[-1]: 0})
+    word = "seed" if counts == [1] else "seeds"
+    text = f"{seeds} {word}, on the same data and transition models"
+    tested = [pair for pair in found.from_best.values() if pair.corrected is not None]
+    if not tested:
+        return f"{text}."
+    among = f", corrected for {len(tested)} comparisons (Holm)," * (len(tested) > 1)
+    return (
+        f"{text}; differences of PER are paired by seed, mean [95 % interval]. Told"
+        f" apart from {found.best}: p of the paired t test{among} below {LEVEL}."
+    )
+
+
+def _told(found: Estimate | None) -> str:
+    """`0.5 [-2.5, 3.5]`; the mean alone where there is no interval."""
+    if found is not None and found.low is None:
+        return fixed(found.mean, 1)
+    return one_line(number(found, 1))
+
+
+def _mean(cell: Cell, shown: str) -> str:
+    found = estimate(cell, "per", shown)
+    return "-" if found is None else fixed(found.mean, 1)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`a, b and c`."""
+    if len(names) > LONGEST + 1:
+        more = len(names) - LONGEST
+        names = [*names[:LONGEST], f"{more} others"]
+    if len(names) == 1:
+        return names[0]
+    return f"{', '.join(names[:-1])} and {names[-1]}"

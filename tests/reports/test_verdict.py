@@ -1,0 +1,104 @@
+"""The words say what the numbers do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from oer_pipeline.reports.verdict import verdict
+
+Make = Callable[..., dict[str, Any]]
+NOISE = (0.0, 3.0, -1.0, 2.0, 1.0)
+
+
+def noisy(cell: Make, name: str, ends: Sequence[float], **changes: Any) -> Any:
+    """A cell of two tasks whose first return at the end is given for each seed."""
+    matrices = {
+        seed: np.array([[-20.0, np.nan], [end, -10.0]]) for seed, end in enumerate(ends)
+    }
+    return cell(name, matrices=matrices, **({"fidelity": None} | changes))
+
+
+def around(mean: float, share: float, seeds: int = 5) -> list[float]:
+    """Ends whose spread differs from method to method."""
+    return [mean + share * noise for noise in NOISE[:seeds]]
+
+
+def test_the_best_that_nothing_comes_near(cell: Make) -> None:
+    first, *others = verdict(
+        [noisy(cell, "oer", around(-20, 1)), noisy(cell, "finetune", around(-140, 2))]
+    )
+    assert first.startswith(
+        "oer is ahead: it keeps 30 points more than finetune (29.8 ["
+    )
+    assert others[0].startswith("PER: oer 90.2 [")
+    assert others[0].endswith("doing nothing 25.0.")
+    assert others[1].startswith("Forgetting: most finetune, 59.")
+    assert others[-1].startswith("5 seeds, on the same data and transition models;")
+
+
+def test_two_that_cannot_be_told_apart_and_one_that_can(cell: Make) -> None:
+    cells = [
+        noisy(cell, "oer", around(-20, 4)),
+        noisy(cell, "er_random", around(-21, -4)),
+        noisy(cell, "finetune", around(-140, 2)),
+    ]
+    first, *_, basis = verdict(cells)
+    assert first.startswith("oer and er_random can't be told apart (")
+    assert "; both keep 30 points more than finetune (" in first
+    assert "corrected for 2 comparisons (Holm), below 0.05" in basis
+
+
+def test_nothing_can_be_told_apart(cell: Make) -> None:
+    cells = [
+        noisy(cell, "a", around(-20, 4)),
+        noisy(cell, "b", around(-21, -4)),
+        noisy(cell, "c", around(-24, 9)),
+    ]
+    first, *_ = verdict(cells)
+    assert first.startswith("c, a and b can't be told apart (c - b: 2.5 [-3.9, ")
+
+
+def test_two_seeds_are_no_ground(cell: Make) -> None:
+    cells = [
+        noisy(cell, "a", around(-20, 1, seeds=2)),
+        noisy(cell, "b", around(-90, 1, seeds=2)),
+    ]
+    first, means, *_ = verdict(cells)
+    assert first == (
+        "a has the highest mean PER; with fewer than 3 common seeds, chance can't be"
+        " ruled out."
+    )
+    assert "a 90.4, b 72.9" in means
+
+
+def test_one_method_and_one_task(cell: Make) -> None:
+    single = cell(tasks=["run"], matrices={0: np.array([[-20.0]])}, fidelity=None)
+    first, means, basis = verdict([single])
+    assert first == "oer alone: there is nothing to compare it with."
+    assert means == "PER: oer 90.0, doing nothing 50.0."
+    assert basis == "1 seed, on the same data and transition models."
+
+
+def test_less_than_nothing_is_said(cell: Make) -> None:
+    cells = [
+        noisy(cell, "a", around(-20, 1)),
+        noisy(cell, "b", around(-300, 1)),
+    ]
+    assert "Below the score of doing nothing: b." in verdict(cells)
+
+
+def test_success_leads_and_its_unit_is_told_once(solving: Make) -> None:
+    cells = [solving("er", 20.0), solving("oer", 80.0), solving("gem", 10.0)]
+    first, *_ = verdict(cells)
+    assert "keeps 30 percentage points more than er (30.0 [30.0, 30.0])" in first
+    assert "and 35 more than gem (35.0 [35.0, 35.0])." in first
+
+
+def test_many_methods_stay_readable(cell: Make) -> None:
+    cells = [noisy(cell, f"m{n}", around(-20 - 5 * n, 1)) for n in range(12)]
+    for sentence in verdict(cells):
+        assert len(sentence) < 400, sentence
+    assert verdict(cells)[0].endswith("and more than 6 others.")
