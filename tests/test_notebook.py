@@ -16,6 +16,9 @@ def test_the_notebook_executes_on_a_finished_run(finished: Any, tmp_path: Path) 
     shutil.copytree(finished.path / "data" / "test", tmp_path / "data")
     (tmp_path / "notebooks").mkdir()
     notebook = nbformat.read(NOTEBOOK, as_version=4)
+    for cell in notebook.cells:
+        # The cell of `make run`; the tests' finished run is another method's.
+        cell.source = cell.source.replace("/medium/oer_bc", "/medium/oer")
     client = NotebookClient(
         notebook,
         timeout=120,
