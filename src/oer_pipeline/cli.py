@@ -15,8 +15,11 @@ import click
 from kedro.framework.cli.project import run
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]
+
+guard_parameters()
 
 FAILED = 1
 WRONG_USAGE = 2

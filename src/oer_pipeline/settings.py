@@ -22,8 +22,9 @@ os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.setdefault("MLFLOW_WORKERS", "1")
 
-from kedro.config import OmegaConfigLoader  # noqa: E402
-
+from oer_pipeline.orchestration.config_loader import (  # noqa: E402
+    CheckedConfigLoader,
+)
 from oer_pipeline.orchestration.context import PlanContext  # noqa: E402
 from oer_pipeline.orchestration.hooks import Tracking  # noqa: E402
 from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
@@ -35,13 +36,13 @@ DISABLE_HOOKS_FOR_PLUGINS = (
     "kedro_mlflow",
 )  # Tracking is its hook, made to survive a server that is down
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
     "config_patterns": {
         name: [f"{name}*", f"{name}*/**"]
-        for name in ("behaviours", "suites", "methods", "tuned")
+        for name in ("behaviours", "suites", "methods", "mlflow", "tuned")
     },
 }

@@ -13,6 +13,7 @@ from oer_pipeline.orchestration.configuration import (
     data_root,
     parameters_of,
 )
+from oer_pipeline.orchestration.folders import name_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.grids import (
     Combination,
@@ -170,7 +171,8 @@ def _named(
         parts.append(combination.quality)
     parts.append(what)
     for name, value in combination.varied.items():
-        parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
+        shown = name_of(text_of(value))
+        parts.append(f"{name.rpartition('.')[2]}={shown}")
     return "-".join(parts)
 
 

@@ -1,0 +1,70 @@
+"""Kedro's reader of the configuration, with files checked before it takes them, and one
+line for whatever is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.orchestration.interpolations import check_interpolations
+from oer_pipeline.orchestration.yaml_files import check_yaml, parsed, read_text
+
+ENDINGS = (".yml", ".yaml", ".json")
+
+
+class CheckedConfigLoader(OmegaConfigLoader):
+    """As Kedro's; what a file says that cannot be, is a ConfigurationError."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key in self or key not in self.config_patterns:
+            return super().__getitem__(key)
+        self._check_files(key)
+        try:
+            return super().__getitem__(key)
+        except (OERError, MissingConfigException):
+            raise
+        except OmegaConfBaseException as error:
+            said = _without_context(error)
+            raise ConfigurationError(
+                f"{self.conf_source}, its {key}: {said}"
+            ) from error
+        except (YAMLError, ValueError, TypeError, RecursionError) as error:
+            said = " ".join(str(error).split()) or type(error).__name__
+            raise ConfigurationError(
+                f"{self.conf_source}, its {key}: {said}"
+            ) from error
+
+    def _check_files(self, key: str) -> None:
+        source = Path(self.conf_source)
+        for name in dict.fromkeys((self.base_env, self.env or self.default_run_env)):
+            folder = source / name
+            texts = {str(path): read_text(path) for path in _files(folder, key)}
+            for where, text in texts.items():
+                check_yaml(text, where)
+            if any("${" in text for text in texts.values()):
+                documents = [parsed(text, where) for where, text in texts.items()]
+                check_interpolations(documents, f"{folder}, its {key}")
+
+
+def _files(folder: Path, key: str) -> Iterator[Path]:
+    """All that Kedro may read for a key, and perhaps some more."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.suffix not in ENDINGS or not path.is_file():
+            continue
+        if any(part.startswith(key) for part in parts):
+            yield path
+
+
+def _without_context(error: Exception) -> str:
+    """The first line of an OmegaConf error: the others show keys and objects."""
+    lines = str(error).splitlines()
+    said = " ".join(lines[0].split()) if lines else type(error).__name__
+    place = getattr(error, "full_key", None)
+    return f"{place}: {said}" if place else said
