@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.checks import is_whole, layers
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.dynamics.network import gaussian, shapes
 from oer_pipeline.dynamics.statistics import Statistics
@@ -22,6 +23,8 @@ from oer_pipeline.networks.stacked import Parameters
 
 FORMAT = "oer_pipeline.transition_model/1"
 PREFIX = "parameters."
+SIZES = ("members", "observation_size", "action_size")
+"""That the header tells."""
 CHUNK = 16_384
 """Rows evaluated at once: bounds the memory that hidden layers take."""
 
@@ -218,6 +221,13 @@ class TransitionModel:
                 "not a transition model of this version: format"
                 f" {header.get('format')!r}, not {FORMAT!r}"
             )
+        for name in SIZES:
+            if not is_whole(header.get(name)):
+                raise DataError(
+                    f"transition model: {name} is {header.get(name)!r} in its header;"
+                    " it takes a number"
+                )
+        layers("transition model: hidden", header.get("hidden"))
         actual = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         expected = _expected_shapes(header, tensors)
         for name in sorted({*actual, *expected}):

@@ -6,6 +6,7 @@ Shapes: M members, B batch, D observation, A action.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.checks import is_whole
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.actor_critic import twin_values
 from oer_pipeline.networks import policy
@@ -26,6 +29,11 @@ from oer_pipeline.networks.stacked import (
     stack_members,
     take_members,
 )
+
+PAIRED = {"weight": "bias", "bias": "weight"}
+"""Every layer has both."""
+LAYER = re.compile(r"((?:critic/|.*trunk\.))(\d+)(\.(?:weight|bias))")
+"""Layers that are numbered from 0."""
 
 
 @dataclass(frozen=True)
@@ -170,9 +178,14 @@ class Policies:
     def from_tensors(
         cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
     ) -> Policies:
-        """The inverse of `tensors` and `header`."""
+        """The inverse of `tensors` and `header`.
+
+        Raises:
+            DataError: they are no policies, or lack a tensor.
+        """
+        _check_whole(tensors, header)
         standardisers = []
-        for head in range(1, int(header["tasks"]) + 1):
+        for head in range(1, header["tasks"] + 1):
             mean = tensors[f"observation/{head}.mean"].numpy()
             std = tensors[f"observation/{head}.std"].numpy()
             standardisers.append(Standardiser(mean, std))
@@ -183,6 +196,40 @@ class Policies:
             standardisers=tuple(standardisers),
             kept=_group("kept", tensors),
         )
+
+
+def _check_whole(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Refuse tensors that lack what every policy has.
+
+    Raises:
+        DataError: names the first that is missing.
+    """
+    tasks = header.get("tasks")
+    if not is_whole(tasks) or not 1 <= tasks <= len(tensors):
+        raise DataError(
+            f"no policies: tasks is {tasks!r} in the header of {len(tensors)} tensors"
+        )
+    needed = {"critic/0.weight"}
+    for head in range(1, tasks + 1):
+        needed |= {f"observation/{head}.mean", f"observation/{head}.std"}
+    for name in tensors:
+        stem, _, last = name.rpartition(".")
+        if last in PAIRED:
+            needed |= {f"{stem}.{PAIRED[last]}"}
+        needed |= _layers_before(name)
+    for name in sorted(needed):
+        if name not in tensors:
+            raise DataError(f"no whole policies: tensor {name} is missing")
+    if not any(name.startswith("deployed/") for name in tensors):
+        raise DataError("no whole policies: there is no tensor of the deployed one")
+
+
+def _layers_before(name: str) -> set[str]:
+    """The layer before `critic/2.weight` or `deployed/trunk.1.bias`, by its name."""
+    found = LAYER.fullmatch(name)
+    if found is None or int(found[2]) == 0:
+        return set()
+    return {f"{found[1]}{int(found[2]) - 1}{found[3]}"}
 
 
 def _group(name: str, tensors: Mapping[str, Tensor]) -> Parameters:

@@ -18,7 +18,13 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
-from oer_pipeline.studies.places import OUTPUT, cell_folder, data_file, dynamics_file
+from oer_pipeline.studies.places import (
+    OUTPUT,
+    cell_folder,
+    data_file,
+    dynamics_file,
+    table_of,
+)
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
 if TYPE_CHECKING:
@@ -98,13 +104,8 @@ def _tables_of(
     name: str,
 ) -> list[pd.DataFrame]:
     """A table of the cell's output, one per seed."""
-    import pandas as pd
-
     folder = cell_folder(root, OUTPUT, plan)
-    found = []
-    for seed in plan.seeds:
-        found.append(pd.read_parquet(folder / f"seed_{seed}" / f"{name}.parquet"))
-    return found
+    return [table_of(folder, seed, name) for seed in plan.seeds]
 
 
 def _visits(
