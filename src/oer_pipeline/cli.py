@@ -1,7 +1,8 @@
 """What this project adds to `kedro`: grids of cells, and the studies made of them.
 
 Kedro reads `cli` and `run` from here. Exit statuses: 0 all is done, 1 something failed
-or is not finished, 2 what was asked for cannot be, and nothing was done.
+or is not finished, 2 what was asked for cannot be, and nothing was done, 130 stopped by
+Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import click
 from kedro.framework.cli.project import run
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]
@@ -40,9 +42,11 @@ class Refused(click.ClickException):
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """The project's own errors are one line and an exit status, without a traceback."""
+    """The project's own errors are one line and an exit status, without a traceback;
+    so are Ctrl-C and SIGTERM."""
     try:
-        yield
+        with ends_on_signals():
+            yield
     except ConfigurationError as error:
         raise Refused(str(error)) from error
     except (OERError, OSError) as error:

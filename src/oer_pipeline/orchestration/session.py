@@ -4,6 +4,7 @@ name or value is wrong."""
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import click
@@ -14,6 +15,7 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.orchestration.context import PlanContext
 from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -46,8 +48,9 @@ class PlanSession(KedroSession):
             runner = FreshRunner(force=bool(asked.get("force", False)))
         self._runner = kwargs["runner"] = runner
         try:
-            _check_pipelines(kwargs.get("pipeline_names") or [])
-            return super().run(*args, **kwargs)
+            with _stoppable():
+                _check_pipelines(kwargs.get("pipeline_names") or [])
+                return super().run(*args, **kwargs)
         except OERError as error:
             raise _as_one_line(error) from error
         except DatasetError as error:  # Kedro's wrapping of an unreadable file
@@ -60,6 +63,14 @@ class PlanSession(KedroSession):
             wrong = _unknown_selection(kwargs, self._pipelines)
             said = ConfigurationError(" ".join(str(error).split()))
             raise _as_one_line(wrong or said) from error
+
+
+def _stoppable() -> AbstractContextManager[None]:
+    """Under a command line, Ctrl-C and SIGTERM end it; elsewhere they are the
+    caller's."""
+    if click.get_current_context(silent=True):
+        return ends_on_signals()
+    return nullcontext()
 
 
 def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oer_pipeline.common.atomic import sweep
 from oer_pipeline.common.checks import whole
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.orchestration.configuration import behaviours_of, configuration_of
@@ -130,4 +131,5 @@ def train_one(
     settings = behaviours_of(env or None).get(task.family, {})
     training = Training.from_config(task.family, settings)
     path = Path(folder) / behaviour_name(task.family, task.key)
+    sweep(path.parent)
     print(make(task, training, path), flush=True)

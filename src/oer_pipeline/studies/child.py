@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.studies.jobs import Job
 from oer_pipeline.studies.locks import hold
 
@@ -61,7 +62,8 @@ def _run(job: Job, log: Path) -> None:
         hold(Path(job.lock))
     module, _, name = job.call.partition(":")
     try:
-        getattr(importlib.import_module(module), name)(*job.arguments)
+        with ends_on_signals():
+            getattr(importlib.import_module(module), name)(*job.arguments)
     except OERError as error:
         sys.exit(f"Error: {error}")
 
