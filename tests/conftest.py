@@ -14,6 +14,7 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests track into their own folders
 
 
 @cache

@@ -15,6 +15,7 @@ for _telemetry in (
     os.environ.setdefault(_telemetry, "true")
 # A tracking server that is down must not hold a run up, and nothing here is pickled.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
 # Grids say themselves what their workers do.
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")

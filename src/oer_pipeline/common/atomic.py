@@ -15,9 +15,11 @@ import secrets
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import cache
 from pathlib import Path
+
+from oer_pipeline.common.storage import storage_error
 
 OLD_SECONDS = 3600.0
 """Nobody writes to a temporary file that has not changed for so long."""
@@ -34,15 +36,22 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     When anything fails, the old file stays as it was and the temporary one goes. A
     killed process may leave it behind; nothing reads it. Missing folders are made.
+
+    Raises:
+        StorageError: the disk is full, or does not let it be written.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = _beside(path)
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         _fsync(temporary)
         os.replace(temporary, path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
+    except BaseException as error:
+        with suppress(OSError):  # where even its folder is none
+            temporary.unlink(missing_ok=True)
+        refused = storage_error(path, error)
+        if refused is not None:
+            raise refused from error
         raise
     _fsync(path.parent)
 
@@ -70,8 +79,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
         for file in temporary.rglob("*"):
             _fsync(file)
         temporary.rename(path)
-    except BaseException:
+    except BaseException as error:
         shutil.rmtree(temporary, ignore_errors=True)
+        refused = storage_error(path, error)
+        if refused is not None:
+            raise refused from error
         raise
     _fsync(path.parent)
 

@@ -17,6 +17,7 @@ from kedro.pipeline import Pipeline
 from pluggy import PluginManager
 
 from oer_pipeline.common.atomic import atomic_path, sweep
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.orchestration.artefacts import Member
 from oer_pipeline.orchestration.changes import why_made_again
 from oer_pipeline.orchestration.classes import check_options
@@ -74,6 +75,7 @@ class FreshRunner(NodeRunner):
             if not stale:
                 continue
             if not self.ran:
+                check_places(place for every in steps for place in every.places())
                 for every in steps:
                     check_options(every.parameters)
             self._logger.info(

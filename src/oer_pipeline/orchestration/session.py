@@ -3,9 +3,11 @@ name or value is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 from kedro.framework.context import KedroContext
@@ -15,11 +17,18 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.common.locks import alone, holding, path_of
 from oer_pipeline.common.stopping import ends_on_signals
+from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
+from oer_pipeline.orchestration.endings import as_one_line
+from oer_pipeline.orchestration.hooks import end_interrupted
 from oer_pipeline.orchestration.internals import project_of
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.runner import FreshRunner
 from oer_pipeline.pipeline_registry import PIPELINES, STAGES
+
+logger = logging.getLogger(__name__)
 
 
 class PlanSession(KedroSession):
@@ -27,18 +36,32 @@ class PlanSession(KedroSession):
 
     _runner: Any = None
     _pipelines: Mapping[str, Pipeline] = {}
+    _asked: Sequence[str] = ()
+    _held: ExitStack
 
     def load_context(self) -> KedroContext:
         try:
             context = super().load_context()
         except OERError as error:
-            raise _as_one_line(error) from error
+            _raise(error)
         if isinstance(context, PlanContext):
             self._pipelines = context.pipelines
+            if self._runner is not None:
+                self._wait_for_others(context)
         if isinstance(self._runner, FreshRunner):
             self._runner.project = project_of(self)
             self._runner.stages = stages_by_output(self._pipelines)
         return context
+
+    def _wait_for_others(self, context: PlanContext) -> None:
+        """Until no other run makes what this one is about to make."""
+        project = project_of(self)
+        root = data_root(context.env)
+        for place in places_of(self._asked, context.plan):
+            told = "/".join((root, *place))
+            self._held.enter_context(holding(project / path_of(told)))
+            other = project / path_of(f"{told} alone")
+            self._held.enter_context(alone(other, partial(_tell, told)))
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
@@ -47,14 +70,14 @@ class PlanSession(KedroSession):
             asked = self.store.get("runtime_params") or {}
             runner = FreshRunner(force=bool(asked.get("force", False)))
         self._runner = kwargs["runner"] = runner
+        self._asked = kwargs.get("pipeline_names") or []
         try:
-            with _stoppable():
-                _check_pipelines(kwargs.get("pipeline_names") or [])
+            with _stoppable(), ExitStack() as self._held:
+                _check_pipelines(self._asked)
                 return super().run(*args, **kwargs)
-        except OERError as error:
-            raise _as_one_line(error) from error
-        except DatasetError as error:  # Kedro's wrapping of an unreadable file
-            raise _as_one_line(_cause(error)) from error
+        except (OERError, DatasetError, OSError) as error:
+            # Kedro wraps what an unreadable file and a full disk raise.
+            _raise(error)
         except ValueError as error:
             # Tags, nodes and namespaces that do not exist; later errors keep their
             # traceback.
@@ -62,7 +85,18 @@ class PlanSession(KedroSession):
                 raise
             wrong = _unknown_selection(kwargs, self._pipelines)
             said = ConfigurationError(" ".join(str(error).split()))
-            raise _as_one_line(wrong or said) from error
+            raise as_one_line(wrong or said) from error
+        except (KeyboardInterrupt, SystemExit):
+            end_interrupted()
+            raise
+
+
+def _raise(error: Exception) -> NoReturn:
+    """In one line, where that can be; an error is never its own cause."""
+    told = as_one_line(error)
+    if told is error:
+        raise error
+    raise told from error
 
 
 def _stoppable() -> AbstractContextManager[None]:
@@ -71,6 +105,31 @@ def _stoppable() -> AbstractContextManager[None]:
     if click.get_current_context(silent=True):
         return ends_on_signals()
     return nullcontext()
+
+
+def _tell(place: str, holder: str) -> None:
+    logger.warning("%s is being made by %s; waiting for it to end", place, holder)
+
+
+def places_of(pipelines: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
+    """What a run of these pipelines makes, as folders below an environment's data: its
+    cell, and what is shared where no cell is asked for (`studies.cells` says the
+    same)."""
+    places: set[tuple[str, ...]] = set()
+    for name in pipelines or ["__default__"]:
+        if name == "collection":
+            places.add(("raw", plan.suite_folder))
+        elif name == "ingestion":
+            places.add(("data", plan.suite_folder, plan.quality))
+        elif name == "dynamics":
+            places.add(("dynamics", plan.suite_folder, plan.quality_folder))
+        elif name == "comparison":
+            cells = "+".join(plan.compared_cells)
+            folders = (plan.suite_folder, plan.quality_folder)
+            places.add(("comparison", *folders, cells))
+        else:
+            places.add((plan.suite_folder, plan.quality_folder, plan.cell))
+    return sorted(places)
 
 
 def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
@@ -108,18 +167,3 @@ def _unknown_selection(
                     f"unknown name {name!r} in {option}; {choices(available, name)}"
                 )
     return None
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The project's own error that Kedro wrapped, if there is one."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OERError):
-        cause = cause.__cause__
-    return cause or error
-
-
-def _as_one_line(error: BaseException) -> BaseException:
-    """Under a command line, an error that click shows as a single line; elsewhere the
-    error itself."""
-    own = isinstance(error, OERError) and click.get_current_context(silent=True)
-    return click.ClickException(str(error)) if own else error

@@ -14,6 +14,8 @@ from pathlib import Path
 
 from oer_pipeline.common.atomic import is_abandoned
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.locks import FOLDER as LOCKS
+from oer_pipeline.common.locks import is_held
 from oer_pipeline.orchestration.configuration import (
     Configuration,
     configuration_of,
@@ -27,8 +29,6 @@ from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.folders import Place, params_of, stem, unnamed
 from oer_pipeline.studies.jobs import LOGS
-from oer_pipeline.studies.locks import FOLDER as LOCKS
-from oer_pipeline.studies.locks import is_held
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name
 from oer_pipeline.suites.suite import Suite
