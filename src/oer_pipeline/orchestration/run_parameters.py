@@ -30,7 +30,8 @@ def runtime_parameters(text: str) -> dict[str, Any]:
     try:
         return dict(option.process_value(click.Context(run), text))
     except click.ClickException as error:
-        raise ConfigurationError(error.message) from error
+        said = " ".join(error.message.split())
+        raise ConfigurationError(said) from error
     except UNREADABLE as error:
         raise ConfigurationError(_of_parameters(text, error)) from error
 

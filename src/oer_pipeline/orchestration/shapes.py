@@ -148,8 +148,9 @@ def _check_settings(parameters: Mapping[str, Any]) -> None:
 
     for group, kind in (("learner", LearnerSettings), ("dynamics", DynamicsSettings)):
         known = [f"{group}.{field.name}" for field in fields(kind)]
-        for name in parameters[group]:
-            if f"{group}.{name}" not in known:
+        for setting in parameters[group]:
+            name = f"{group}.{setting}"
+            if name not in known:
                 raise ConfigurationError(
-                    f"unknown parameter {group}.{name}; {choices(known, name)}"
+                    f"unknown parameter {name}; {choices(known, name)}"
                 )

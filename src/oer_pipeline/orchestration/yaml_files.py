@@ -218,5 +218,7 @@ def _not_yaml(where: str, error: Exception) -> ConfigurationError:
     mark = getattr(error, "problem_mark", None)
     line = f", line {mark.line + 1}" if mark is not None else ""
     problem = getattr(error, "problem", None) or getattr(error, "reason", None)
+    if problem is None and isinstance(error, ValueError):
+        problem = error
     said = " ".join(str(problem or type(error).__name__).split())
     return ConfigurationError(f"{where}{line}: not YAML: {said}")
