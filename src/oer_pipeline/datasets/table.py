@@ -32,8 +32,8 @@ class TableDataset(FileDataset):
         check_file(path)
         with reading(self.where, "Parquet file"), pq.ParquetFile(path) as file:
             _check_size(file.metadata, self.where, path.stat().st_size)
-            table = file.read()
-            frame: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+            table = file.read().replace_schema_metadata(None)
+            frame: pd.DataFrame = table.to_pandas()
         return frame
 
     def write(self, path: Path, value: pd.DataFrame) -> None:

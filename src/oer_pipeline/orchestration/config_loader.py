@@ -16,6 +16,14 @@ from oer_pipeline.orchestration.interpolations import check_interpolations
 from oer_pipeline.orchestration.yaml_files import check_yaml, parsed, read_text
 
 ENDINGS = (".yml", ".yaml", ".json")
+UNREADABLE = (
+    OmegaConfBaseException,
+    YAMLError,
+    ValueError,
+    TypeError,
+    RecursionError,
+)
+"""What Kedro's reading raises of files that say what cannot be."""
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
@@ -29,25 +37,21 @@ class CheckedConfigLoader(OmegaConfigLoader):
             return super().__getitem__(key)
         except (OERError, MissingConfigException):
             raise
-        except OmegaConfBaseException as error:
-            said = _without_context(error)
-            raise ConfigurationError(
-                f"{self.conf_source}, its {key}: {said}"
-            ) from error
-        except (YAMLError, ValueError, TypeError, RecursionError) as error:
-            said = " ".join(str(error).split()) or type(error).__name__
-            raise ConfigurationError(
-                f"{self.conf_source}, its {key}: {said}"
-            ) from error
+        except UNREADABLE as error:
+            where = f"{self.conf_source}, its {key}"
+            raise ConfigurationError(f"{where}: {_without_context(error)}") from error
 
     def _check_files(self, key: str) -> None:
         source = Path(self.conf_source)
-        for name in dict.fromkeys((self.base_env, self.env or self.default_run_env)):
+        environment = self.env or self.default_run_env
+        for name in {self.base_env, environment}:
             folder = source / name
-            texts = {str(path): read_text(path) for path in _files(folder, key)}
-            for where, text in texts.items():
-                check_yaml(text, where)
-            if any("${" in text for text in texts.values()):
+            texts = {}
+            for path in _files(folder, key):
+                where = str(path)
+                texts[where] = read_text(path)
+                check_yaml(texts[where], where)
+            if "${" in "".join(texts.values()):
                 documents = [parsed(text, where) for where, text in texts.items()]
                 check_interpolations(documents, f"{folder}, its {key}")
 
@@ -64,7 +68,8 @@ def _files(folder: Path, key: str) -> Iterator[Path]:
 
 def _without_context(error: Exception) -> str:
     """The first line of an OmegaConf error: the others show keys and objects."""
-    lines = str(error).splitlines()
-    said = " ".join(lines[0].split()) if lines else type(error).__name__
-    place = getattr(error, "full_key", None)
-    return f"{place}: {said}" if place else said
+    said = str(error)
+    if not isinstance(error, OmegaConfBaseException):
+        return " ".join(said.split())
+    first, _, _ = said.partition("\n")
+    return f"{error.full_key}: {first}" if error.full_key else first

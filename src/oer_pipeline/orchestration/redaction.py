@@ -45,12 +45,13 @@ class Hiding(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Change the record where it names any; it is always logged."""
-        if record.name.partition(".")[0] not in LIBRARIES:
+        library, _, _ = record.name.partition(".")
+        if library not in LIBRARIES:
             return True
         said = record.getMessage()
         if record.exc_info:
-            kind, error, place = record.exc_info
-            said += "\n" + "".join(traceback.format_exception(kind, error, place))
+            lines = traceback.format_exception(*record.exc_info)
+            said = "\n".join([said, *lines])
         hidden = hide(said, self._address)
         if hidden != said:
             record.msg, record.args = hidden, ()
@@ -60,16 +61,19 @@ class Hiding(logging.Filter):
 
 def hide_in_logs(address: str | None) -> None:
     """Let no handler that there is write the server's credentials."""
+    hiding = Hiding(address)
     for handler in _handlers():
-        for old in [each for each in handler.filters if isinstance(each, Hiding)]:
-            handler.removeFilter(old)
-        handler.addFilter(Hiding(address))
+        for old in list(handler.filters):
+            if isinstance(old, Hiding):
+                handler.removeFilter(old)
+        handler.addFilter(hiding)
 
 
 def _handlers() -> Iterator[logging.Handler]:
     """Of the root and of every other logger."""
     yield from logging.root.handlers
-    for logger in list(logging.root.manager.loggerDict.values()):
+    known = dict(logging.root.manager.loggerDict)
+    for logger in known.values():
         if isinstance(logger, logging.Logger):
             yield from logger.handlers
 
@@ -79,11 +83,18 @@ def _secrets(address: str | None) -> set[str]:
     for name, value in os.environ.items():
         if SECRET.search(name):
             found.add(value)
-    try:
-        parts = urlsplit(address or "")
-        found |= {parts.username or "", parts.password or ""}
-        found |= {value for _, value in parse_qsl(parts.query)}
-    except ValueError:  # no address at all
-        return {secret for secret in found if len(secret) >= SHORTEST}
-    found |= {unquote(secret) for secret in found}
+    for secret in _in_address(address or ""):
+        found.add(secret)
+        found.add(unquote(secret))
     return {secret for secret in found if len(secret) >= SHORTEST}
+
+
+def _in_address(address: str) -> list[str]:
+    """User, password and tokens."""
+    try:
+        parts = urlsplit(address)
+        named = parse_qsl(parts.query)
+    except ValueError:  # no address at all
+        return []
+    values = [value for _, value in named]
+    return [parts.username or "", parts.password or "", *values]

@@ -25,9 +25,21 @@ LONGEST_NUMBER = 300
 """In letters."""
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-PLAIN = "tag:yaml.org,2002:"
+TEXT = "tag:yaml.org,2002:str"
+MERGED = "tag:yaml.org,2002:merge"
+DATE = "tag:yaml.org,2002:timestamp"
 TAGS = frozenset(
-    f"{PLAIN}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq")
+    {
+        None,
+        "!",
+        TEXT,
+        "tag:yaml.org,2002:int",
+        "tag:yaml.org,2002:float",
+        "tag:yaml.org,2002:bool",
+        "tag:yaml.org,2002:null",
+        "tag:yaml.org,2002:map",
+        "tag:yaml.org,2002:seq",
+    }
 )
 NUMBER = re.compile(r"[-+]?(\d[\d_]*\.?[\d_]*|\.\d[\d_]*)([eE][-+]?\d+)?")
 NO_NUMBER = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
@@ -116,21 +128,30 @@ class _Seen:
         self._sizes: dict[str, int] = {}
         self._documents = 0
 
+        self._takers = {
+            yaml.DocumentStartEvent: self._document,
+            yaml.AliasEvent: self._alias,
+            yaml.ScalarEvent: self._scalar,
+            yaml.MappingStartEvent: self._begin,
+            yaml.SequenceStartEvent: self._begin,
+            yaml.MappingEndEvent: self._end,
+            yaml.SequenceEndEvent: self._end,
+        }
+
     def take(self, event: Any) -> None:
         """The next event."""
-        if isinstance(event, yaml.DocumentStartEvent):
-            self._documents += 1
-            if self._documents > 1:
-                self._refuse(event, "a second document; a file has one")
-        elif isinstance(event, yaml.AliasEvent):
-            self._alias(event)
-        elif isinstance(event, yaml.ScalarEvent):
-            self._scalar(event)
-        elif isinstance(event, yaml.MappingStartEvent | yaml.SequenceStartEvent):
-            self._begin(event)
-        elif isinstance(event, yaml.MappingEndEvent | yaml.SequenceEndEvent):
-            group = self._open.pop()
-            self._add(event, group.values, group.anchor)
+        taker = self._takers.get(type(event))
+        if taker is not None:
+            taker(event)
+
+    def _document(self, event: Any) -> None:
+        self._documents += 1
+        if self._documents > 1:
+            self._refuse(event, "a second document; a file has one")
+
+    def _end(self, event: Any) -> None:
+        group = self._open.pop()
+        self._add(event, group.values, group.anchor)
 
     def _begin(self, event: Any) -> None:
         self._check_tag(event)
@@ -147,7 +168,8 @@ class _Seen:
         name = event.anchor
         if self._takes_key():
             self._refuse(event, f"a name is the alias *{name}; it has to be text")
-        if any(group.anchor == name for group in self._open):
+        still_open = [group.anchor for group in self._open]
+        if name in still_open:
             self._refuse(event, f"*{name} refers to itself")
         if name not in self._sizes:
             self._refuse(event, f"*{name} has no &{name} before it")
@@ -170,18 +192,23 @@ class _Seen:
         if value in group.keys:
             self._refuse(event, f"{value!r} is there twice; a name has one value")
         group.keys.add(value)
-        if is_plain and len(self._open) == 1 and not _is_text(value):
+        is_at_top = len(self._open) == 1
+        if is_plain and is_at_top and not _is_text(value):
             self._refuse(event, f'the name {value} is no text; write "{value}"')
 
     def _check_number(self, event: Any, value: str) -> None:
-        if len(value) > LONGEST_NUMBER and value[0] in "+-.0123456789":
-            self._refuse(event, f"a number of {len(value)} letters, {value[:20]}...")
-        is_number = NUMBER.fullmatch(value) and isinf(float(value.replace("_", "")))
-        if is_number or NO_NUMBER.fullmatch(value):
+        letters = len(value)
+        if letters > LONGEST_NUMBER and value[0] in "+-.0123456789":
+            self._refuse(event, f"a number of {letters} letters, {value[:20]}...")
+        is_infinite = False
+        if NUMBER.fullmatch(value):
+            number = float(value.replace("_", ""))
+            is_infinite = isinf(number)
+        if is_infinite or NO_NUMBER.fullmatch(value):
             self._refuse(event, f"{value} is no finite number")
 
     def _check_tag(self, event: Any) -> None:
-        if event.tag not in (None, "!", *TAGS):
+        if event.tag not in TAGS:
             self._refuse(event, f"the tag {event.tag}; it takes plain values")
 
     def _add(self, event: Any, values: int, anchor: str | None = None) -> None:
@@ -199,7 +226,8 @@ class _Seen:
     def _takes_key(self) -> bool:
         if not self._open:
             return False
-        return self._open[-1].is_mapping and self._open[-1].key_is_next
+        group = self._open[-1]
+        return group.is_mapping and group.key_is_next
 
     def _refuse(self, event: Any, why: str) -> NoReturn:
         line = event.start_mark.line + 1
@@ -210,15 +238,18 @@ def _is_text(value: str) -> bool:
     """Whether a plain name is read as text."""
     resolver: Any = yaml.SafeLoader("")
     tag = resolver.resolve(yaml.ScalarNode, value, (True, False))
-    return tag in (f"{PLAIN}str", f"{PLAIN}merge", f"{PLAIN}timestamp")
+    return tag in (TEXT, MERGED, DATE)
 
 
 def _not_yaml(where: str, error: Exception) -> ConfigurationError:
     """Without the lines of the file that PyYAML would show: they may be secret."""
-    mark = getattr(error, "problem_mark", None)
-    line = f", line {mark.line + 1}" if mark is not None else ""
-    problem = getattr(error, "problem", None) or getattr(error, "reason", None)
-    if problem is None and isinstance(error, ValueError):
-        problem = error
-    said = " ".join(str(problem or type(error).__name__).split())
-    return ConfigurationError(f"{where}{line}: not YAML: {said}")
+    problem: Any = error
+    if isinstance(error, yaml.MarkedYAMLError):
+        problem = error.problem
+        mark = error.problem_mark
+        if mark is not None:
+            where = f"{where}, line {mark.line + 1}"
+    elif isinstance(error, yaml.reader.ReaderError):
+        problem = error.reason
+    said = " ".join(str(problem).split())
+    return ConfigurationError(f"{where}: not YAML: {said}")
