@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration import libraries
 from oer_pipeline.orchestration.records import record_path
 
@@ -143,3 +144,11 @@ def test_a_full_disk_is_one_line_and_loses_nothing(
     )
     assert not list(project.path.rglob("*.tmp"))
     assert project.run("collection", tasks=1) == ["task_1.references"]
+
+
+def test_a_catalog_that_is_wrong_is_one_line(project: Any) -> None:
+    catalog = project.path / "conf/test/catalog.yml"
+    catalog.write_text("task_1.card: {type: nobody.has.This, filepath: x}\n")
+    with pytest.raises(ConfigurationError, match=r"catalog: .*nobody.has") as error:
+        project.run("ingestion", tasks=1)
+    assert len(str(error.value).splitlines()) == 1

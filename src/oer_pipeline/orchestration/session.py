@@ -21,7 +21,7 @@ from oer_pipeline.common.locks import alone, holding, path_of
 from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
-from oer_pipeline.orchestration.endings import as_one_line
+from oer_pipeline.orchestration.endings import as_one_line, mendable
 from oer_pipeline.orchestration.hooks import end_interrupted
 from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.plan import Plan
@@ -75,8 +75,14 @@ class PlanSession(KedroSession):
             with _stoppable(), ExitStack() as self._held:
                 _check_pipelines(self._asked)
                 return super().run(*args, **kwargs)
-        except (OERError, DatasetError, OSError) as error:
-            # Kedro wraps what an unreadable file and a full disk raise.
+        except (OERError, OSError) as error:
+            _raise(error)
+        except DatasetError as error:
+            # Kedro wraps what an unreadable file and a full disk raise; before a run
+            # has started, it is the catalog that is wrong.
+            if mendable(error) is None and not getattr(runner, "started", True):
+                said = ConfigurationError(f"catalog: {' '.join(str(error).split())}")
+                raise as_one_line(said) from error
             _raise(error)
         except ValueError as error:
             # Tags, nodes and namespaces that do not exist; later errors keep their
