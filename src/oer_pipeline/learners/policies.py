@@ -32,8 +32,10 @@ from oer_pipeline.networks.stacked import (
 
 PAIRED = {"weight": "bias", "bias": "weight"}
 """Every layer has both."""
-LAYER = re.compile(r"((?:critic/|.*trunk\.))(\d+)(\.(?:weight|bias))")
+TRUNK = r"(?:deployed|task)/trunk(?:_\d+)?\."
+LAYER = re.compile(rf"(critic/|{TRUNK})(\d+)\.(weight|bias)")
 """Layers that are numbered from 0."""
+HEAD = re.compile(r"((?:deployed|task)/head\.)(\w+)\.(weight|bias)")
 
 
 @dataclass(frozen=True)
@@ -213,10 +215,7 @@ def _check_whole(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> No
     for head in range(1, tasks + 1):
         needed |= {f"observation/{head}.mean", f"observation/{head}.std"}
     for name in tensors:
-        stem, _, last = name.rpartition(".")
-        if last in PAIRED:
-            needed |= {f"{stem}.{PAIRED[last]}"}
-        needed |= _layers_before(name)
+        needed |= _beside(name)
     for name in sorted(needed):
         if name not in tensors:
             raise DataError(f"no whole policies: tensor {name} is missing")
@@ -224,12 +223,17 @@ def _check_whole(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> No
         raise DataError("no whole policies: there is no tensor of the deployed one")
 
 
-def _layers_before(name: str) -> set[str]:
-    """The layer before `critic/2.weight` or `deployed/trunk.1.bias`, by its name."""
-    found = LAYER.fullmatch(name)
-    if found is None or int(found[2]) == 0:
+def _beside(name: str) -> set[str]:
+    """What a layer's weight or bias is never without: the other of both, and the layer
+    before."""
+    found = LAYER.fullmatch(name) or HEAD.fullmatch(name)
+    if found is None:
         return set()
-    return {f"{found[1]}{int(found[2]) - 1}{found[3]}"}
+    group, number, part = found.groups()
+    needed = {f"{group}{number}.{PAIRED[part]}"}
+    if found.re is LAYER and int(number) > 0:
+        needed.add(f"{group}{int(number) - 1}.{part}")
+    return needed
 
 
 def _group(name: str, tensors: Mapping[str, Tensor]) -> Parameters:
