@@ -69,6 +69,13 @@ class Project:
         ).mkdir()  # Kedro wants the folder; the package is the installed one
         shutil.copy(_empty_database(), path / "mlflow.db")
 
+    @classmethod
+    def at(cls, path: Path) -> Project:
+        """The project that lies there."""
+        project = object.__new__(cls)
+        project.path = path
+        return project
+
     def run(self, *pipelines: str, env: str = "test", **how: Any) -> list[str]:
         """`kedro run` inside this process; the names of the nodes that ran. `how`:
         parameters, `tags`, `from_nodes`."""

@@ -7,7 +7,6 @@ here, the slow tests have more.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from oer_pipeline.common.atomic import sweep
 from oer_pipeline.datasets import SafetensorsDataset, TableDataset
 from oer_pipeline.training.fit import Trained, fit
 from tests.conftest import Count
-from tests.killing import KILLS, survives
+from tests.killing import KILLS, Work, survives
 from tests.learners.conftest import Configured, Tasks, learner_named, section
 
 SEEDS = (0, 7)
@@ -38,7 +37,7 @@ def saved(trained: Trained, folder: Path) -> None:
         TableDataset(str(folder / f"{seed}_curves.parquet")).save(curves)
 
 
-def training(tasks: Tasks, configured: Configured, base: str) -> Callable[[Path], None]:
+def training(tasks: Tasks, configured: Configured, base: str) -> Work:
     """The second task's, of some blocks, with a checkpoint after each."""
     settings = replace(tasks.settings, updates=801, base=base)
     kind, options = configured.kind, configured.options
@@ -65,7 +64,7 @@ def training(tasks: Tasks, configured: Configured, base: str) -> Callable[[Path]
         )
         saved(trained, folder)
 
-    return work
+    return Work(work)
 
 
 @pytest.mark.parametrize(("name", "base"), [("er_dbc", "td3bc"), ("packnet", "iql")])
