@@ -8,8 +8,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
@@ -39,6 +41,7 @@ class CellRun:
     experiment: str
     run: str
     plan: Plan
+    project: Path
 
 
 def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun:
@@ -70,14 +73,17 @@ def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun
             "cell": plan.cell,
             "seeds": "+".join(map(str, plan.seeds)),
         }
-    tags["git_commit"] = _git_commit()
+    project = Path(run_params["project_path"])
+    tags |= circumstances.tags(project, run_params.get("env"))
     name = plan.cell if of_cell else tags["stages"]
     run = client.create_run(number, tags=tags, run_name=name)
     parameters = []
     for key, value in logged_parameters(plan):
         parameters.append(Param(key, str(value)))
     client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
-    return CellRun(client, number, run.info.run_id, plan)
+    cell = CellRun(client, number, run.info.run_id, plan, project)
+    _log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
+    return cell
 
 
 def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -110,6 +116,8 @@ def finish(
     metrics = [_metric(name, value) for name, value in values.items()]
     _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
+    taken = circumstances.inputs(pipeline, catalog, cell.project)
+    _log_document(cell, taken, circumstances.INPUTS)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
     cell.client.set_terminated(cell.run, status)
@@ -210,9 +218,12 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-    cell.client.log_text(
-        cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json"
-    )
+    _log_document(cell, listing, "artefacts.json")
+
+
+def _log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:
+    text = json.dumps(document, indent=2, sort_keys=True, default=str)
+    cell.client.log_text(cell.run, text, name)
 
 
 def _tables(
@@ -246,14 +257,3 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
-
-
-def _git_commit() -> str:
-    import subprocess
-
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"
