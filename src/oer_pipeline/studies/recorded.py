@@ -136,7 +136,8 @@ def _client(env: str | None) -> MlflowClient:
     from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(Path.cwd())
-    with PlanSession.create(Path.cwd(), env=env) as session:
+    session: Any = PlanSession.create(Path.cwd(), env=env)
+    with session:
         session.load_context()  # tells MLflow
     return MlflowClient()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -67,21 +67,23 @@ class Estimate:
 def compared(known: Recorded, project: Path) -> Verdict:
     """What a run left, and what lies in the project in which it was made again."""
     made = artefacts_of(project)
-    data, trained = [], []
+    data = []
+    trained = []
     for name in sorted(known.artefacts):
-        (data if is_data(name) else trained).append(name)
+        if is_data(name):
+            data.append(name)
+        else:
+            trained.append(name)
     lines: list[str] = []
-    different_data = _different(known, made, data)
-    different_trained = _different(known, made, trained)
-    _tell("data", data, different_data, lines)
+    wrong = _tell_bytes("data", data, known, made, lines)
+    other = _tell_bytes("models, policies and results", trained, known, made, lines)
     by_bytes = known.accelerator == "cpu" and known.processor == kind()
-    _tell("models, policies and results", trained, different_trained, lines)
-    is_same = not different_data and not different_trained
-    if different_trained and not by_bytes:
-        apart = _tell_intervals(known, project, made, lines)
-        is_same = not different_data and not apart
-    if not is_same and known.versions != circumstances.versions():
-        lines.append(f"made with {known.versions}; here {circumstances.versions()}")
+    if other and not by_bytes:
+        other = _tell_intervals(known, made, lines)
+    is_same = not wrong and not other
+    here = circumstances.versions()
+    if not is_same and known.versions != here:
+        lines.append(f"made with {known.versions}; here {here}")
     return Verdict(is_same, tuple(lines))
 
 
@@ -107,56 +109,60 @@ def artefacts_of(project: Path) -> dict[str, Path]:
     return found
 
 
-def _different(
-    known: Recorded, made: Mapping[str, Path], names: list[str]
+def _tell_bytes(
+    what: str,
+    names: Sequence[str],
+    known: Recorded,
+    made: Mapping[str, Path],
+    lines: list[str],
 ) -> list[str]:
-    """The artefacts whose bytes differ, or that were not made again."""
+    """Compare bytes; the artefacts that differ or were not made again."""
     different = []
     for name in names:
         path = made.get(name)
         if path is None:
-            different.append(f"{name} (was not made)")
+            different.append(f"  {name} (was not made)")
         elif file_sha256(path) != known.artefacts[name]:
-            different.append(name)
+            different.append(f"  {name}")
+    if not different and names:
+        lines.append(f"{what}: {len(names)} files, the same bytes")
+    if different:
+        lines.append(f"{what}: {len(different)} of {len(names)} files differ")
+        lines.extend(different[:SHOWN])
+    if len(different) > SHOWN:
+        lines.append(f"  and {len(different) - SHOWN} more")
     return different
 
 
-def _tell(what: str, names: list[str], different: list[str], lines: list[str]) -> None:
-    if not names:
-        return
-    if not different:
-        lines.append(f"{what}: {len(names)} files, the same bytes")
-        return
-    lines.append(f"{what}: {len(different)} of {len(names)} files differ")
-    lines.extend(f"  {name}" for name in different[:SHOWN])
-    if len(different) > SHOWN:
-        lines.append(f"  and {len(different) - SHOWN} more")
-
-
 def _tell_intervals(
-    known: Recorded,
-    project: Path,
-    made: Mapping[str, Path],
-    lines: list[str],
+    known: Recorded, made: Mapping[str, Path], lines: list[str]
 ) -> list[str]:
     """Compare metrics by their intervals; those that lie apart."""
     where = f"{known.processor}, accelerator {known.accelerator}; here {kind()}"
     lines.append(f"it was run on {where}: results are compared by their intervals")
     again = made.get("metrics/metrics.json")
     if known.metrics is None or again is None:
-        lines.append("metrics: there are none on both sides, so nothing to compare")
+        lines.append("it has no metrics, so there is nothing to compare")
         return []
-    here = json.loads(again.read_text(encoding="utf-8"))["aggregate"]
+    before = _estimates(known.metrics)
+    now = _estimates(json.loads(again.read_text(encoding="utf-8")))
     apart = []
-    number = 0
-    for name, told in known.metrics["aggregate"].items():
-        found = here.get(name)
-        if told is None or found is None:
-            continue
-        number += 1
-        before, now = Estimate.of(told), Estimate.of(found)
-        if not before.overlaps(now):
-            apart.append(f"  {name}: {before} there, {now} here")
-    lines.append(f"metrics: the intervals of {number - len(apart)} of {number} overlap")
+    for name, estimate in before.items():
+        found = now.get(name)
+        if found is None:
+            apart.append(f"  {name}: {estimate} there, none here")
+        elif not estimate.overlaps(found):
+            apart.append(f"  {name}: {estimate} there, {found} here")
+    number = len(before) - len(apart)
+    lines.append(f"metrics: the intervals of {number} of {len(before)} overlap")
     lines.extend(apart)
     return apart
+
+
+def _estimates(document: Mapping[str, Any]) -> dict[str, Estimate]:
+    """The metrics of a document that have a value."""
+    found = {}
+    for name, told in document["aggregate"].items():
+        if told is not None:
+            found[name] = Estimate.of(told)
+    return found
