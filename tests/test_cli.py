@@ -41,6 +41,7 @@ def test_every_study_and_tool_is_a_command() -> None:
         "film",
         "grid",
         "prune",
+        "replicate",
         "status",
         "tune",
     ]

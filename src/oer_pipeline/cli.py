@@ -204,6 +204,37 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
 
 
 @cli.command()
+@click.argument("run")
+@_env
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="A new folder for the run that is made again; nothing stays without.",
+)
+@click.pass_context
+def replicate(
+    context: click.Context, /, run: str, env: str | None, keep: Path | None
+) -> None:
+    """Make RUN again, an MLflow run of a cell, and say what differs.
+
+    In a fresh clone at the run's commit, with its command and its inputs. Data are
+    compared by bytes, trained results by bytes where it was run on a processor of the
+    same kind, and by intervals elsewhere. --env says where MLflow is, if environments
+    differ in that. The exit status is 0 if it is the same, 1 otherwise.
+
+    \b
+    Example: kedro replicate 3f1c9d2e8b7a4c5d9e6f0a1b2c3d4e5f
+    """
+    from oer_pipeline.studies.replication import replicate as make_again
+
+    with _one_line():
+        verdict = make_again(run, env, keep)
+    click.echo(verdict.report())
+    if not verdict.is_same:
+        context.exit(FAILED)
+
+
+@cli.command()
 @_env
 @click.option("--yes", is_flag=True, help="Remove what is listed.")
 @click.option(

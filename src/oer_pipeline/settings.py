@@ -17,6 +17,7 @@ for _telemetry in (
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # Grids say themselves what their workers do.
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
 # `kedro mlflow ui` on a small machine: one worker, no background jobs.

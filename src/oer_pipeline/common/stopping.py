@@ -6,6 +6,7 @@ with it the time to write a checkpoint and to stop what it has started.
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import threading
@@ -53,4 +54,5 @@ def _end(number: int, _: FrameType | None) -> None:
     last = threading.Timer(SECONDS, os._exit, [status])
     last.daemon = True
     last.start()
+    gc.freeze()  # the interpreter's last collection takes seconds: all libraries
     raise SystemExit(status)

@@ -71,14 +71,12 @@ class CheckpointState:
         different = wanted.keys() ^ copies.keys()
         if different:
             names = ", ".join(sorted(different))
-            raise DataError(
-                f"the checkpoint is not of this training: {names} in one of them alone"
-            )
+            raise DataError(f"it is not of this training: {names} in one of them alone")
         for name, tensor in wanted.items():
             found = copies[name]
             if found.shape != tensor.shape or found.dtype != tensor.dtype:
                 raise DataError(
-                    f"the checkpoint is not of this training: {name} is"
+                    f"it is not of this training: {name} is"
                     f" {found.dtype} {list(found.shape)}, here it is"
                     f" {tensor.dtype} {list(tensor.shape)}"
                 )

@@ -11,6 +11,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.alive import LOCK, PLACE, Alive
 from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.patience import Watched
@@ -43,6 +44,7 @@ class CellRun:
         experiment: its number.
         run: its id.
         plan: of the run.
+        project: its folder.
         alive: the tags that say whose it is, and by which lock that lives.
         children: ids of runs below it that are open.
     """
@@ -51,6 +53,7 @@ class CellRun:
     experiment: str
     run: str
     plan: Plan
+    project: Path
     alive: Alive
     children: set[str] = field(default_factory=set)
 
@@ -78,16 +81,20 @@ def start(
     try:
         close_abandoned(client, found.experiment_id, alive)
         tags = _tags(plan, run_params) | alive.tags
+        tags |= circumstances.tags(project, run_params.get("env"))
         name = tags.get("cell", tags["stages"])
         run = client.create_run(found.experiment_id, tags=tags, run_name=name)
         parameters = []
         for key, value in logged_parameters(plan):
             parameters.append(Param(key, str(value)))
         client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
+        number = found.experiment_id
+        cell = CellRun(client, number, run.info.run_id, plan, project, alive)
+        _log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
         alive.end()
         raise
-    return CellRun(client, found.experiment_id, run.info.run_id, plan, alive)
+    return cell
 
 
 def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
@@ -103,7 +110,6 @@ def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
             "cell": plan.cell,
             "seeds": "+".join(map(str, plan.seeds)),
         }
-    tags["git_commit"] = _git_commit()
     return tags
 
 
@@ -154,6 +160,8 @@ def finish(
     metrics = [_metric(name, value) for name, value in values.items()]
     _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
+    taken = circumstances.inputs(pipeline, catalog, cell.project)
+    _log_document(cell, taken, circumstances.INPUTS)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
     cell.client.set_terminated(cell.run, status)
@@ -257,9 +265,12 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-    cell.client.log_text(
-        cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json"
-    )
+    _log_document(cell, listing, "artefacts.json")
+
+
+def _log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:
+    text = json.dumps(document, indent=2, sort_keys=True, default=str)
+    cell.client.log_text(cell.run, text, name)
 
 
 def _tables(
@@ -293,14 +304,3 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
-
-
-def _git_commit() -> str:
-    import subprocess
-
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

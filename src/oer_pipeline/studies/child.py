@@ -31,6 +31,7 @@ WARM = (
     "plotly.graph_objects",
     "pytorch_lightning",
     "torch",
+    "oer_pipeline.studies.frozen",  # last
 )
 """What the server imports."""
 PARENT_DIED = 75

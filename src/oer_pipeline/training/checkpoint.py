@@ -65,11 +65,10 @@ class Checkpoint(pl.Callback):
             kept = self._read()
             if kept is None:
                 return
-            module.task.load_state_dict(kept.state, kept.updates)
+            self._put_back(module, kept)
         except DataError as error:
             logger.warning("%s; task %d starts anew", error, task)
             return
-        module.restore(kept.history)
         self.update = kept.updates
         logger.info(
             "task %d: goes on after update %d, from %s", task, self.update, self.path
@@ -112,6 +111,13 @@ class Checkpoint(pl.Callback):
         self._copy = None
         self.update = kept.updates
         self._written = self._copied = time.monotonic()
+
+    def _put_back(self, module: BlockModule, kept: Kept) -> None:
+        try:
+            module.task.load_state_dict(kept.state, kept.updates)
+        except DataError as error:
+            raise DataError(f"checkpoint {self.path}: {error}") from error
+        module.restore(kept.history)
 
     def _read(self) -> Kept | None:
         """What the file holds; None where there is none of this training."""
