@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.processor import kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
