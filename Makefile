@@ -46,7 +46,7 @@ base-choice: env ## alpha and critic normalisation, tried on tasks and seeds of 
 test: env ## the fast tests
 	$(BIN)/python -m pytest -q
 
-test-slow: env ## the tests that train for minutes (forgetting, TD3+BC against cloning)
+test-slow: env ## the tests that take minutes each (forgetting, 200 kills, clones), and the figures of their trials
 	$(BIN)/python -m pytest -q -m slow
 
 lint: env ## ruff, mypy (strict), import contracts, density (docs/architecture.md)

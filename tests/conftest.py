@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,34 @@ import torch
 
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
+os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests track into their own folders
+
+
+FIGURES = pytest.StashKey[dict[str, dict[str, int]]]()
+Count = Callable[[str, str, int], None]
+
+
+@pytest.fixture
+def count(pytestconfig: pytest.Config) -> Count:
+    """Counts trials, `(what, of which kind, how many)`; the sums are printed at the
+    end."""
+    counts = pytestconfig.stash.setdefault(FIGURES, {})
+
+    def add(what: str, kind: str, number: int) -> None:
+        kinds = counts.setdefault(what, {})
+        kinds[kind] = kinds.get(kind, 0) + number
+
+    return add
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    """The figures of docs/guarantees.md, of the trials that were just made."""
+    for what, kinds in config.stash.get(FIGURES, {}).items():
+        terminalreporter.section(f"{what}: {sum(kinds.values())}")
+        for kind, number in kinds.items():
+            terminalreporter.line(f"{number:>5} {kind}")
 
 
 @cache
@@ -40,6 +69,13 @@ class Project:
             path / "src"
         ).mkdir()  # Kedro wants the folder; the package is the installed one
         shutil.copy(_empty_database(), path / "mlflow.db")
+
+    @classmethod
+    def at(cls, path: Path) -> Project:
+        """The project that lies there."""
+        project = object.__new__(cls)
+        project.path = path
+        return project
 
     def run(self, *pipelines: str, env: str = "test", **how: Any) -> list[str]:
         """`kedro run` inside this process; the names of the nodes that ran. `how`:

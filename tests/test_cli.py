@@ -41,6 +41,7 @@ def test_every_study_and_tool_is_a_command() -> None:
         "film",
         "grid",
         "prune",
+        "replicate",
         "status",
         "tune",
     ]
@@ -205,3 +206,44 @@ def test_tab_completes_commands_and_grids() -> None:
             check=False,
         )
         assert f"plain,{wanted}" in done.stdout.splitlines(), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("a=@", "--params='a=@"),
+        ("a=" + "9" * 5_000, "--params='a=999"),
+        ("a=!!x", "--params='a=!!x"),
+    ],
+)
+def test_params_that_kedro_cannot_read_are_one_line(text: str, words: str) -> None:
+    """Of `kedro run` itself, and of every command that takes them."""
+    from kedro.framework.cli.project import run
+
+    own = CliRunner().invoke(run, [f"--params={text}"])
+    assert own.exit_code == 1
+    ours = invoke("status", f"--params={text}")
+    assert ours.exit_code == 2
+    for done in (own, ours):
+        [line] = done.output.splitlines()
+        assert line.startswith(f"Error: {words}")
+        assert " is not readable: " in line
+
+
+def test_a_grid_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither its page nor the names of its jobs, which are those of logs."""
+    from oer_pipeline.studies.cells import _named
+    from oer_pipeline.studies.grids import Combination, from_config
+
+    outside = tmp_path / "page.md"
+    outside.write_text("a page")
+    told = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": ["er"]}
+    for page in (str(outside), os.path.relpath(outside, ROOT), 3):
+        with pytest.raises(ConfigurationError, match="page that is there, in the proj"):
+            from_config("mine", {**told, "page": page})
+    grid = from_config("mine", told)
+    varied = {"learner.note": "../../../escape"}
+    cell = Combination("ant_dir", "medium", "er", varied, varied)
+    name = _named(grid, cell, "er")
+    assert name.startswith("er-note=")
+    assert "/" not in name

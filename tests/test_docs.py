@@ -322,3 +322,31 @@ def test_the_core_is_the_one_that_the_linter_watches() -> None:
     contracts = settings["tool"]["importlinter"]["contracts"]
     [core] = [c for c in contracts if c["name"] == "The core imports no framework"]
     assert said == {module.partition(".")[2] for module in core["source_modules"]}
+
+
+# What is promised ---------------------------------------------------------------------
+
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)(?:::(\w+))?`")
+GUARANTEES = sorted((ROOT / "docs").glob("guarantees*.md"))
+
+
+def test_there_are_guarantees() -> None:
+    text = (ROOT / "docs" / "guarantees.md").read_text(encoding="utf-8")
+    assert len(NAMED_TEST.findall(text)) > 30
+
+
+@pytest.mark.parametrize("path", GUARANTEES)
+def test_every_promise_names_its_test(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    for table in tables(text):
+        for row in table:
+            told = " ".join(row.values())
+            assert NAMED_TEST.search(told), row
+
+
+@pytest.mark.parametrize("path", GUARANTEES)
+def test_tests_that_stand_behind_promises_exist(path: Path) -> None:
+    for file, name in NAMED_TEST.findall(path.read_text(encoding="utf-8")):
+        assert (ROOT / file).is_file(), file
+        code = (ROOT / file).read_text(encoding="utf-8")
+        assert not name or f"\ndef {name}(" in code, f"{file}::{name}"

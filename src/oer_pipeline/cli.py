@@ -1,7 +1,8 @@
 """What this project adds to `kedro`: grids of cells, and the studies made of them.
 
 Kedro reads `cli` and `run` from here. Exit statuses: 0 all is done, 1 something failed
-or is not finished, 2 what was asked for cannot be, and nothing was done.
+or is not finished, 2 what was asked for cannot be, and nothing was done, 130 stopped by
+Ctrl-C, 143 by SIGTERM.
 """
 
 from __future__ import annotations
@@ -15,9 +16,13 @@ import click
 from kedro.framework.cli.project import run
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.common.terminal import CYAN, GREEN, RED, YELLOW, linked, painted
+from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]
+
+guard_parameters()
 
 FAILED = 1
 WRONG_USAGE = 2
@@ -40,9 +45,11 @@ class Refused(click.ClickException):
 
 @contextmanager
 def _one_line() -> Iterator[None]:
-    """The project's own errors are one line and an exit status, without a traceback."""
+    """The project's own errors are one line and an exit status, without a traceback;
+    so are Ctrl-C and SIGTERM."""
     try:
-        yield
+        with ends_on_signals():
+            yield
     except ConfigurationError as error:
         raise Refused(str(error)) from error
     except (OERError, OSError) as error:
@@ -196,6 +203,37 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
         click.echo(painted(job.line, COLOURS[job.stand.value]))
     click.echo(summary(found))
     if any(job.stand is not Stand.FINISHED for job in found):
+        context.exit(FAILED)
+
+
+@cli.command()
+@click.argument("run")
+@_env
+@click.option(
+    "--keep",
+    type=click.Path(path_type=Path),
+    help="A new folder for the run that is made again; nothing stays without.",
+)
+@click.pass_context
+def replicate(
+    context: click.Context, /, run: str, env: str | None, keep: Path | None
+) -> None:
+    """Make RUN again, an MLflow run of a cell, and say what differs.
+
+    In a fresh clone at the run's commit, with its command and its inputs. Data are
+    compared by bytes, trained results by bytes where it was run on a processor of the
+    same kind, and by intervals elsewhere. --env says where MLflow is, if environments
+    differ in that. The exit status is 0 if it is the same, 1 otherwise.
+
+    \b
+    Example: kedro replicate 3f1c9d2e8b7a4c5d9e6f0a1b2c3d4e5f
+    """
+    from oer_pipeline.studies.replication import replicate as make_again
+
+    with _one_line():
+        verdict = make_again(run, env, keep)
+    click.echo(verdict.report())
+    if not verdict.is_same:
         context.exit(FAILED)
 
 

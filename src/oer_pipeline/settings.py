@@ -15,15 +15,18 @@ for _telemetry in (
     os.environ.setdefault(_telemetry, "true")
 # A tracking server that is down must not hold a run up, and nothing here is pickled.
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "10")
 os.environ.setdefault("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "false")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")
 # Grids say themselves what their workers do.
 os.environ.setdefault("DASK_LOGGING__DISTRIBUTED", "critical")
 # `kedro mlflow ui` on a small machine: one worker, no background jobs.
 os.environ.setdefault("MLFLOW_SERVER_ENABLE_JOB_EXECUTION", "false")
 os.environ.setdefault("MLFLOW_WORKERS", "1")
 
-from kedro.config import OmegaConfigLoader  # noqa: E402
-
+from oer_pipeline.orchestration.config_loader import (  # noqa: E402
+    CheckedConfigLoader,
+)
 from oer_pipeline.orchestration.context import PlanContext  # noqa: E402
 from oer_pipeline.orchestration.hooks import Tracking  # noqa: E402
 from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
@@ -36,13 +39,13 @@ DISABLE_HOOKS_FOR_PLUGINS = (
     "kedro_mlflow",
 )  # Tracking is its hook, made to survive a server that is down
 
-CONFIG_LOADER_CLASS = OmegaConfigLoader
+CONFIG_LOADER_CLASS = CheckedConfigLoader
 CONFIG_LOADER_ARGS: dict[str, Any] = {
     "base_env": "base",
     "default_run_env": "local",
     "merge_strategy": {"parameters": "soft"},
     "config_patterns": {
         name: [f"{name}*", f"{name}*/**"]
-        for name in ("behaviours", "suites", "methods", "tuned")
+        for name in ("behaviours", "suites", "methods", "mlflow", "tuned")
     },
 }

@@ -13,7 +13,13 @@ from pathlib import Path
 import pytest
 from kedro.io.core import DatasetError
 
-from oer_pipeline.common.atomic import atomic_folder, atomic_path, write_atomic
+from oer_pipeline.common.atomic import (
+    atomic_folder,
+    atomic_path,
+    is_abandoned,
+    sweep,
+    write_atomic,
+)
 from oer_pipeline.datasets import JSONDataset
 
 
@@ -126,3 +132,45 @@ def test_kill_between_write_and_rename(tmp_path: Path) -> None:
     assert len(left) == 1
     assert left[0].startswith(".a.txt.")
     assert left[0].endswith(".tmp")
+
+
+def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
+    """At once, and what a living one writes, or a stranger, stays."""
+    path = tmp_path / "a.txt"
+    code = [sys.executable, "-c", KILLED, str(path)]
+    subprocess.run(code, timeout=60, check=False)
+    [left] = tmp_path.iterdir()
+    assert is_abandoned(left)
+    hidden = tmp_path / ".mine.tmp"
+    hidden.write_text("another program's")
+    with atomic_path(tmp_path / "b.txt") as living, atomic_folder(tmp_path / "c"):
+        living.write_text("half")
+        assert sweep(tmp_path) == [left]
+        assert living.is_file()
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".mine.tmp", "b.txt", "c"]
+
+
+@pytest.mark.parametrize(
+    "name", [".a.txt.0a1b2c3d.tmp", f".a.txt.00000000-{os.getpid()}.0a1b2c3d.tmp"]
+)
+def test_of_another_machine_the_age_tells(tmp_path: Path, name: str) -> None:
+    """And of a name without a writer, as names once were."""
+    path = tmp_path / name
+    path.write_text("half")
+    assert sweep(tmp_path) == []
+    now = path.stat().st_mtime
+    os.utime(path, (now - 3700, now - 3700))
+    assert sweep(tmp_path) == [path]
+    assert not path.exists()
+
+
+def test_a_folder_that_is_left_is_swept(tmp_path: Path) -> None:
+    left = tmp_path / ".out.0a1b2c3d.tmp"
+    (left / "deep").mkdir(parents=True)
+    os.utime(left, (0, 0))
+    assert sweep(tmp_path) == [left]
+    assert not left.exists()
+
+
+def test_a_folder_that_is_not_there_has_nothing_to_sweep(tmp_path: Path) -> None:
+    assert sweep(tmp_path / "nowhere") == []

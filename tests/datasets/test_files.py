@@ -14,6 +14,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
 from kedro.io import AbstractDataset
@@ -283,3 +285,71 @@ def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(
     assert not (tmp_path / "cell").exists()
     with pytest.raises(DatasetError, match="its training's own"):
         dataset.save(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("[" * 100_000, "groups inside one another, too deep"),
+        ('{"a":' * 100_000, "groups inside one another, too deep"),
+        ('{"a": 1e999}', "1e999 is no finite number"),
+        ('{"a": -Infinity}', "found -Infinity; JSON has numbers and null only"),
+        ("9" * 5_000, "not a readable JSON file"),
+        ('{"a": 1', "not a readable JSON file"),
+    ],
+)
+def test_hostile_json_is_one_line(text: str, words: str, tmp_path: Path) -> None:
+    (tmp_path / "a").write_text(text)
+    with pytest.raises(DatasetError, match=words) as error:
+        _dataset("JSONDataset", tmp_path / "a").load()
+    assert isinstance(error.value.__cause__, DataError)
+    assert len(str(error.value.__cause__).splitlines()) == 1
+    header = {"header": text}
+    save_file({"a": torch.zeros(2)}, tmp_path / "b", metadata=header)
+    with pytest.raises(DatasetError, match=words):
+        _dataset("SafetensorsDataset", tmp_path / "b").load()
+
+
+def test_a_value_that_holds_itself_is_not_saved(tmp_path: Path) -> None:
+    circle: list[Any] = []
+    circle.append(circle)
+    with pytest.raises(DatasetError, match="not plain JSON"):
+        _dataset("JSONDataset", tmp_path / "a").save(circle)
+
+
+def _memory() -> int:
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+
+def test_a_table_that_claims_more_than_its_file_can_hold(tmp_path: Path) -> None:
+    """One of 1.4 MB once took 6.4 GB."""
+    one = pa.array(np.zeros(2_000_000))
+    columns = {f"c{number}": one for number in range(20)}
+    pq.write_table(pa.table(columns), tmp_path / "a", compression="zstd")
+    assert (tmp_path / "a").stat().st_size < 200_000
+    before = _memory()
+    with pytest.raises(DatasetError, match="claims 2000000 rows of 320000000 bytes"):
+        _dataset("TableDataset", tmp_path / "a").load()
+    assert _memory() - before < 100_000  # KiB
+
+
+def test_a_text_that_is_there_a_million_times(tmp_path: Path) -> None:
+    index = pa.array(np.zeros(20_000_000, np.int8))
+    texts = pa.DictionaryArray.from_arrays(index, pa.array(["x" * 100_000]))
+    pq.write_table(pa.table({"a": texts}), tmp_path / "a")
+    with pytest.raises(DatasetError, match=r"20000000 rows take .* bytes of memory"):
+        _dataset("TableDataset", tmp_path / "a").load()
+
+
+@pytest.mark.parametrize(
+    "described", [b"{", b"[]", b"{}", b'{"columns": 3}', b'{"index_columns": ["gone"]}']
+)
+def test_broken_descriptions_of_pandas_change_nothing(
+    described: bytes, tmp_path: Path
+) -> None:
+    table = pa.table({"a": [1, 2]}).replace_schema_metadata({"pandas": described})
+    pq.write_table(table, tmp_path / "a")
+    frame = _dataset("TableDataset", tmp_path / "a").load()
+    pd.testing.assert_frame_equal(frame, pd.DataFrame({"a": [1, 2]}))

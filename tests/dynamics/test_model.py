@@ -194,6 +194,10 @@ def test_what_is_no_such_model_is_refused(model: TransitionModel) -> None:
         match=r"tensor extra has shape \(1,\); its header means no such tensor",
     ):
         TransitionModel.from_tensors({**tensors, "extra": torch.zeros(1)}, header)
+    for size in ("members", "hidden", "observation_size", "action_size"):
+        for wrong in (None, "3", -1, 10**9, [10**9]):
+            with pytest.raises(DataError, match=f"in its header, {size}"):
+                TransitionModel.from_tensors(tensors, {**header, size: wrong})
     with pytest.raises(DataError, match=r"has shape \(3, .* means \(4, "):
         TransitionModel.from_tensors(tensors, {**header, "members": 4})
 

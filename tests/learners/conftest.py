@@ -161,8 +161,13 @@ class Configured(NamedTuple):
 
 def configuration() -> dict[str, dict[str, Any]]:
     """The `learners` of conf/base/parameters.yml."""
+    return section("learners")
+
+
+def section(name: str) -> dict[str, dict[str, Any]]:
+    """A group of conf/base/parameters.yml."""
     text = (Path(__file__).parents[2] / "conf/base/parameters.yml").read_text()
-    return dict(yaml.safe_load(text)["learners"])
+    return dict(yaml.safe_load(text)[name])
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
@@ -173,11 +178,16 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture
 def configured(request: pytest.FixtureRequest) -> Configured:
-    entry = dict(configuration()[request.param])
-    module, _, name = entry.pop("class").partition(":")
+    return learner_named(request.param)
+
+
+def learner_named(name: str) -> Configured:
+    """A learner of the configuration."""
+    entry = dict(configuration()[name])
+    module, _, kind = entry.pop("class").partition(":")
     later = tuple(entry.pop("later", ()))
     entry.pop("tuned", None)
-    return Configured(request.param, getattr(import_module(module), name), entry, later)
+    return Configured(name, getattr(import_module(module), kind), entry, later)
 
 
 @pytest.fixture(scope="session")

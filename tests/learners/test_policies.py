@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 from safetensors.torch import load_file, save_file
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.ewc import EWC
 from oer_pipeline.learners.finetune import Finetune
@@ -39,6 +41,25 @@ def test_policies_survive_a_file(
     np.testing.assert_array_equal(
         again.task_action(observation), policies.task_action(observation)
     )
+
+
+@pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning])
+def test_no_tensor_may_be_missing(tasks: Any, kind: type[Learner]) -> None:
+    """Each was a traceback once, at the first use."""
+    policies = tasks.learner(kind, 2).result()
+    header = policies.header()
+    tensors = policies.tensors()
+    for missing in tensors:
+        left = {name: tensor for name, tensor in tensors.items() if name != missing}
+        with pytest.raises(DataError, match=f"tensor {re.escape(missing)} is missing"):
+            Policies.from_tensors(left, header)
+    for layer in ("critic/1", "deployed/trunk.0"):
+        left = {n: t for n, t in tensors.items() if not n.startswith(f"{layer}.")}
+        with pytest.raises(DataError, match=rf"{layer}.(weight|bias) is missing"):
+            Policies.from_tensors(left, header)
+    for told in ({}, {"tasks": "2"}, {"tasks": 10**9}, {"tasks": 0}):
+        with pytest.raises(DataError, match="no policies: tasks is"):
+            Policies.from_tensors(tensors, told)
 
 
 @pytest.mark.parametrize("kind", [Finetune, DualBehaviourCloning, EWC])

@@ -15,6 +15,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 
 from oer_pipeline.orchestration import internals
+from oer_pipeline.orchestration.run_parameters import runtime_parameters
 
 SOURCE = Path(__file__).parents[2] / "src" / "oer_pipeline"
 PUBLIC = {
@@ -44,9 +45,9 @@ def registry() -> Iterator[None]:
 
 
 def test_parameters_are_read_as_kedro_run_reads_them() -> None:
-    told = internals.runtime_parameters("a=1,b.c=x,d=0.5,e=true")
+    told = runtime_parameters("a=1,b.c=x,d=0.5,e=true")
     assert told == {"a": 1, "b": {"c": "x"}, "d": 0.5, "e": True}
-    assert internals.runtime_parameters("") == {}
+    assert runtime_parameters("") == {}
 
 
 def text(value: Any) -> str:

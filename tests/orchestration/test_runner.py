@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration import libraries
 from oer_pipeline.orchestration.records import record_path
 
@@ -104,3 +105,50 @@ def test_a_changed_parameter_is_named(
     sizes.write_text(yaml.safe_dump(told))
     project.run("collection", tasks=1)
     assert any("collection has changed; it is made again" in line for line in said())
+
+
+def test_a_disk_that_refuses_is_told_before_the_work(project: Any) -> None:
+    """A folder that could not be written to was once found out after the training."""
+    from oer_pipeline.common.storage import StorageError
+
+    project.run("collection", tasks=1)
+    made = project.path / "data/test/03_primary"
+    made.write_text("in the way")
+    before = project.files()
+    with pytest.raises(StorageError, match="03_primary: a file lies where a folder"):
+        project.run("ingestion", tasks=1)
+    assert project.files().keys() == before.keys() | {
+        name for name in project.files() if name.startswith("running/")
+    }
+
+
+def test_a_full_disk_is_one_line_and_loses_nothing(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import errno
+
+    from oer_pipeline.common.storage import StorageError
+    from oer_pipeline.datasets import JSONDataset
+
+    def full(self: Any, path: Path, value: Any) -> None:
+        path.write_text("half")
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    with monkeypatch.context() as patched:
+        patched.setattr(JSONDataset, "write", full)
+        with pytest.raises(StorageError) as error:
+            project.run("collection", tasks=1)
+    assert str(error.value).endswith(
+        "task_1/references.json: No space left on device; make room, and give the same"
+        " command again: it goes on"
+    )
+    assert not list(project.path.rglob("*.tmp"))
+    assert project.run("collection", tasks=1) == ["task_1.references"]
+
+
+def test_a_catalog_that_is_wrong_is_one_line(project: Any) -> None:
+    catalog = project.path / "conf/test/catalog.yml"
+    catalog.write_text("task_1.card: {type: nobody.has.This, filepath: x}\n")
+    with pytest.raises(ConfigurationError, match=r"catalog: .*nobody.has") as error:
+        project.run("ingestion", tasks=1)
+    assert len(str(error.value).splitlines()) == 1

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
+import threading
+import time
 from typing import Any
 
 import pytest
 
+from oer_pipeline.common.locks import alone, is_held, path_of
 from oer_pipeline.orchestration.runner import FreshRunner
+from oer_pipeline.orchestration.session import places_of
 
 
 @pytest.fixture
@@ -43,6 +48,62 @@ def test_a_session_keeps_its_plan_when_another_one_begins(sessions: Any) -> None
         runner = FreshRunner()
         session.run(pipeline_names=["collection"], runner=runner)
         assert runner.ran == ran
+
+
+def test_a_second_run_of_a_cell_waits_and_says_whose_it_is(
+    project: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    logging.getLogger("oer_pipeline").propagate = True
+    place = "data/test/raw/cheetah_vel_signed"
+    lock = project.path / path_of(f"{place} alone")
+    is_held, may_end = threading.Event(), threading.Event()
+
+    def first() -> None:
+        with alone(lock, pytest.fail):
+            is_held.set()
+            may_end.wait(60.0)
+
+    def end_it() -> None:
+        """As soon as the second has said that it waits."""
+        end = time.monotonic() + 60.0
+        while "waiting" not in caplog.text and time.monotonic() < end:
+            time.sleep(0.02)
+        assert not (project.path / "data/test/01_raw").exists()
+        may_end.set()
+
+    threads = [threading.Thread(target=each) for each in (first, end_it)]
+    threads[0].start()
+    is_held.wait(10.0)
+    threads[1].start()
+    assert project.run("collection", tasks=1) == [
+        "task_1.roll_out",
+        "task_1.references",
+    ]
+    for thread in threads:
+        thread.join(10.0)
+    [said] = [r.getMessage() for r in caplog.records if "waiting" in r.getMessage()]
+    assert f"{place} is being made by process {os.getpid()} of " in said
+
+
+def test_a_run_that_is_at_work_shows(project: Any, sessions: Any) -> None:
+    """`kedro status` sees it, whoever started it."""
+    session = sessions(tasks=1)
+    plan = session.load_context().plan
+    assert places_of([], plan) == [("cheetah_vel_signed", "medium", "oer-tasks=1")]
+    assert places_of(["collection", "dynamics"], plan) == [
+        ("dynamics", "cheetah_vel_signed", "medium"),
+        ("raw", "cheetah_vel_signed"),
+    ]
+    seen = []
+    lock = path_of("data/test/raw/cheetah_vel_signed")
+
+    class Looking(FreshRunner):
+        def run_nodes(self, *_: Any) -> None:
+            seen.append(is_held(project.path / lock))
+
+    session.run(pipeline_names=["collection"], runner=Looking())
+    assert seen == [True]
+    assert not is_held(project.path / lock)
 
 
 def test_kedros_own_list_follows_the_files(

@@ -4,14 +4,17 @@ repeated byte for byte."""
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
+from oer_pipeline.common import atomic
 from oer_pipeline.common.errors import ConfigurationError, OERError
 
 POLICIES = (
@@ -236,9 +239,29 @@ def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(
     ran = project.run()
     assert "task_1.train" not in ran
     assert "task_3.train" in ran
-    assert {
-        n: b for n, b in project.files().items() if not n.endswith(".tmp")
-    } == finished.files()
+    assert project.files() == finished.files()
+
+
+def test_a_run_sweeps_what_killed_runs_left(resumed: Any, finished: Any) -> None:
+    """Beside every output and record; a second run has nothing else to do."""
+    name = atomic._beside(Path("x")).name
+    left = name.replace(f"-{os.getpid()}.", f"-{_dead_process()}.")
+    assert left != name
+    for path in sorted((resumed.path / "data").rglob("*")):
+        if path.is_dir():
+            (path / left).write_text("half")
+    assert resumed.run() == []
+    swept = {n for n in resumed.files() if not n.endswith(".tmp")}
+    assert swept == set(finished.files())
+    for path in (resumed.path / "data").rglob("*.tmp"):
+        others = [p for p in path.parent.iterdir() if p.is_file() and p != path]
+        assert others == [], path  # a folder of folders, where nothing is written
+
+
+def _dead_process() -> int:
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
 
 
 def test_a_missing_input_stops_a_partial_run_before_any_work(project: Any) -> None:

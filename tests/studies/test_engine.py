@@ -19,11 +19,11 @@ import pytest
 from distributed import Client
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.locks import is_held
 from oer_pipeline.studies import cluster, worker
 from oer_pipeline.studies.cluster import connected, workers_of
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.jobs import Job, Status, check
-from oer_pipeline.studies.locks import is_held
 from tests.conftest import Project
 
 

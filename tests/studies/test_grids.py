@@ -220,7 +220,7 @@ def test_an_environments_grid_comes_before_the_common_one(tmp_path: Path) -> Non
     ):
         read("mime", tmp_path, None)
     file.write_bytes(b"suites: [\xff")
-    with pytest.raises(ConfigurationError, match=r"mine.yml is no YAML"):
+    with pytest.raises(ConfigurationError, match=r"mine.yml: not UTF-8 text, byte 9"):
         read("mine", tmp_path, None)
 
 

@@ -15,10 +15,10 @@ import pytest
 from click.testing import CliRunner
 
 from oer_pipeline.cli import COLOURS, cli
+from oer_pipeline.common.locks import hold, is_held, path_of
 from oer_pipeline.orchestration import freshness
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.grids import from_config
-from oer_pipeline.studies.locks import hold, is_held, path_of
 from oer_pipeline.studies.status import Stand, statuses, summary
 
 DATA = ["data_cheetah_vel_signed", "data_cheetah_vel_signed_medium"]
@@ -92,7 +92,7 @@ def test_a_job_at_work_is_running_and_a_killed_one_is_not(here: Path) -> None:
     ends."""
     [lock] = {job.lock for job in jobs_of(cells()) if job.name == "oer"}
     code = (
-        "import pathlib, sys, time; from oer_pipeline.studies.locks import hold;"
+        "import pathlib, sys, time; from oer_pipeline.common.locks import hold;"
         f" hold(pathlib.Path({lock!r})); print('held', flush=True); time.sleep(60)"
     )
     with subprocess.Popen(

@@ -209,7 +209,7 @@ def test_a_scripts_level_is_found_and_kept(
     from oer_pipeline.suites import behaviour_training
 
     path = tmp_path / "meta_world" / "x.json"
-    found = {"task": {}, "returns": {"final": 1.0}, "seconds": 1}
+    found = {"task": {}, "returns": {"final": 1.0}}
     monkeypatch.setattr(behaviour_training.script_levels, "level", lambda task: found)
     training = behaviour_training.Training.from_config("meta_world", {})
     assert "final 1.0" in behaviour_training.make(TASKS[0], training, path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 import math
+import signal
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -185,6 +186,42 @@ def test_an_interrupted_training_goes_on_bit_for_bit(
     assert same(whole.policies, resumed.policies)
     assert whole.curves == resumed.curves
     assert not path.exists()
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit(143)])
+def test_a_stopped_training_writes_what_it_has(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    stop: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """The block under way is not waited for, and no checkpoint was due."""
+    path = tmp_path / "task_1.safetensors"
+    whole = fit(Finetune(), settings, data, (), None, SEEDS)
+    step = BlockModule.training_step
+
+    def stopped(module: BlockModule, batch: int, batch_idx: int) -> None:
+        if batch_idx == 1:
+            module.task.draw(10)  # half of a block is done
+            raise stop
+        step(module, batch, batch_idx)
+
+    monkeypatch.setattr(BlockModule, "training_step", stopped)
+    monkeypatch.setattr("oer_pipeline.training.checkpoint.KEEP_SECONDS", 0.0)
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises((KeyboardInterrupt, SystemExit)) as caught:
+        fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
+    wanted = stop if isinstance(stop, type) else type(stop)
+    assert caught.type is wanted
+    assert signal.getsignal(signal.SIGINT) == before
+    monkeypatch.undo()
+    with caplog.at_level(logging.INFO, logger=training.__package__):
+        resumed = fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
+    assert f"task 1: goes on after update 100, from {path}" in caplog.messages
+    assert same(whole.policies, resumed.policies)
+    assert whole.curves == resumed.curves
 
 
 @pytest.mark.parametrize("what", ["seeds", "settings", "data", "learner"])

@@ -159,7 +159,7 @@ FAULTS: dict[str, tuple[Callable[[pa.Table], pa.Table], str]] = {
     "edited metadata": (_header(metadata="{}"), "the metadata's SHA-256 is"),
     "broken metadata": (
         _header(metadata="{", metadata_sha256=sha256(b"{").hexdigest()),
-        "not a readable Parquet file",
+        "its metadata: not a readable JSON file",
     ),
     "metadata that are no object": (
         _header(metadata="[]", metadata_sha256=sha256(b"[]").hexdigest()),

@@ -6,9 +6,10 @@ import json
 import math
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.json_text import read_json
 from oer_pipeline.datasets.file import FileDataset
 
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
@@ -19,19 +20,7 @@ class JSONDataset(FileDataset):
     known is null."""
 
     def read(self, path: Path) -> Any:
-        def refuse(token: str) -> NoReturn:
-            raise DataError(
-                f"{self.where}: found {token}; JSON has numbers and null only"
-            )
-
-        try:
-            return json.loads(path.read_text(encoding="utf-8"), parse_constant=refuse)
-        except DataError:
-            raise
-        except ValueError as error:
-            raise DataError(
-                f"{self.where}: not a readable JSON file: {error}"
-            ) from error
+        return read_json(path)
 
     def write(self, path: Path, value: Any) -> None:
         path.write_text(
@@ -75,14 +64,16 @@ def encoded(value: Any, where: str, indent: int | None = None) -> str:
     Raises:
         DataError: names what JSON cannot hold and its place in `value`.
     """
-    for place in _not_numbers(value, ""):
-        raise DataError(
-            f"{where}: {place or 'the value'} is not a finite number; write null where"
-            " there is none"
-        )
     try:
+        for place in _not_numbers(value, ""):
+            raise DataError(
+                f"{where}: {place or 'the value'} is not a finite number; write null"
+                " where there is none"
+            )
         return json.dumps(value, sort_keys=True, indent=indent, allow_nan=False)
-    except (TypeError, ValueError) as error:
+    except DataError:
+        raise
+    except (TypeError, ValueError, RecursionError) as error:
         raise DataError(f"{where}: not plain JSON: {error}") from error
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import Weights
 from oer_pipeline.datasets.documents import encoded
 from oer_pipeline.datasets.file import FileDataset
@@ -26,7 +26,10 @@ class SafetensorsDataset(FileDataset):
         try:
             with safetensors.safe_open(path, framework="pt") as file:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a dict
-                header = json.loads(file.metadata()["header"])
+                text = file.metadata()["header"]
+            header = parse_json(text, f"{self.where}, its header")
+        except DataError:
+            raise
         except (safetensors.SafetensorError, OSError, ValueError) as error:
             raise DataError(
                 f"{self.where}: not a readable safetensors file: {error}"
@@ -35,6 +38,10 @@ class SafetensorsDataset(FileDataset):
             raise DataError(
                 f"{self.where}: a safetensors file without our JSON `header`"
             ) from error
+        if not isinstance(header, dict):
+            raise DataError(
+                f"{self.where}: its header is {header!r}; it takes a JSON object"
+            )
         return tensors, header
 
     def write(

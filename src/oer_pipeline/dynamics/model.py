@@ -14,7 +14,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.checks import WIDEST, layers, whole
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.dynamics.network import gaussian, shapes
 from oer_pipeline.dynamics.statistics import Statistics
 from oer_pipeline.dynamics.uncertainty import DEFAULT, heuristic
@@ -22,6 +23,8 @@ from oer_pipeline.networks.stacked import Parameters
 
 FORMAT = "oer_pipeline.transition_model/1"
 PREFIX = "parameters."
+SIZES = ("members", "observation_size", "action_size")
+"""That the header tells."""
 CHUNK = 16_384
 """Rows evaluated at once: bounds the memory that hidden layers take."""
 
@@ -218,6 +221,7 @@ class TransitionModel:
                 "not a transition model of this version: format"
                 f" {header.get('format')!r}, not {FORMAT!r}"
             )
+        _check_sizes(header)
         actual = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
         expected = _expected_shapes(header, tensors)
         for name in sorted({*actual, *expected}):
@@ -233,6 +237,17 @@ class TransitionModel:
         inputs = Statistics(tensors["inputs.mean"], tensors["inputs.std"])
         outputs = Statistics(tensors["outputs.mean"], tensors["outputs.std"])
         return cls(parameters, inputs, outputs)
+
+
+def _check_sizes(header: Mapping[str, Any]) -> None:
+    """Refuse a header that lacks a size, or has one that no network has."""
+    where = "transition model: in its header,"
+    try:
+        for name in SIZES:
+            whole(f"{where} {name}", header.get(name), 1, WIDEST)
+        layers(f"{where} hidden", header.get("hidden"))
+    except ConfigurationError as error:
+        raise DataError(str(error)) from error
 
 
 def _expected_shapes(

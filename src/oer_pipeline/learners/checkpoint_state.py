@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.state import TrainingState
@@ -53,11 +54,32 @@ class CheckpointState:
         return copies
 
     def put_back(self, copies: Mapping[str, Tensor]) -> None:
-        """The inverse of `take`, in place."""
+        """The inverse of `take`, in place.
+
+        Raises:
+            DataError: the copies are not those of such a training; nothing is put
+                back.
+        """
+        self._check(copies)
         for name, tensor in self.tensors().items():
             tensor.copy_(copies[name])
         for name, generator in self._generators().items():
             generator.set_state(copies[name])
+
+    def _check(self, copies: Mapping[str, Tensor]) -> None:
+        wanted = self.take()
+        different = wanted.keys() ^ copies.keys()
+        if different:
+            names = ", ".join(sorted(different))
+            raise DataError(f"it is not of this training: {names} in one of them alone")
+        for name, tensor in wanted.items():
+            found = copies[name]
+            if found.shape != tensor.shape or found.dtype != tensor.dtype:
+                raise DataError(
+                    f"it is not of this training: {name} is"
+                    f" {found.dtype} {list(found.shape)}, here it is"
+                    f" {tensor.dtype} {list(tensor.shape)}"
+                )
 
     def _generators(self) -> dict[str, torch.Generator]:
         named = {}

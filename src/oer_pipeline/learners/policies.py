@@ -6,6 +6,7 @@ Shapes: M members, B batch, D observation, A action.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -14,6 +15,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.checks import is_whole
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.actor_critic import twin_values
 from oer_pipeline.networks import policy
@@ -26,6 +29,13 @@ from oer_pipeline.networks.stacked import (
     stack_members,
     take_members,
 )
+
+PAIRED = {"weight": "bias", "bias": "weight"}
+"""Every layer has both."""
+TRUNK = r"(?:deployed|task)/trunk(?:_\d+)?\."
+LAYER = re.compile(rf"(critic/|{TRUNK})(\d+)\.(weight|bias)")
+"""Layers that are numbered from 0."""
+HEAD = re.compile(r"((?:deployed|task)/head\.)(\w+)\.(weight|bias)")
 
 
 @dataclass(frozen=True)
@@ -170,9 +180,14 @@ class Policies:
     def from_tensors(
         cls, tensors: Mapping[str, Tensor], header: Mapping[str, Any]
     ) -> Policies:
-        """The inverse of `tensors` and `header`."""
+        """The inverse of `tensors` and `header`.
+
+        Raises:
+            DataError: they are no policies, or lack a tensor.
+        """
+        _check_whole(tensors, header)
         standardisers = []
-        for head in range(1, int(header["tasks"]) + 1):
+        for head in range(1, header["tasks"] + 1):
             mean = tensors[f"observation/{head}.mean"].numpy()
             std = tensors[f"observation/{head}.std"].numpy()
             standardisers.append(Standardiser(mean, std))
@@ -183,6 +198,42 @@ class Policies:
             standardisers=tuple(standardisers),
             kept=_group("kept", tensors),
         )
+
+
+def _check_whole(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> None:
+    """Refuse tensors that lack what every policy has.
+
+    Raises:
+        DataError: names the first that is missing.
+    """
+    tasks = header.get("tasks")
+    if not is_whole(tasks) or not 1 <= tasks <= len(tensors):
+        raise DataError(
+            f"no policies: tasks is {tasks!r} in the header of {len(tensors)} tensors"
+        )
+    needed = {"critic/0.weight"}
+    for head in range(1, tasks + 1):
+        needed |= {f"observation/{head}.mean", f"observation/{head}.std"}
+    for name in tensors:
+        needed |= _beside(name)
+    for name in sorted(needed):
+        if name not in tensors:
+            raise DataError(f"no whole policies: tensor {name} is missing")
+    if not any(name.startswith("deployed/") for name in tensors):
+        raise DataError("no whole policies: there is no tensor of the deployed one")
+
+
+def _beside(name: str) -> set[str]:
+    """What a layer's weight or bias is never without: the other of both, and the layer
+    before."""
+    found = LAYER.fullmatch(name) or HEAD.fullmatch(name)
+    if found is None:
+        return set()
+    group, number, part = found.groups()
+    needed = {f"{group}{number}.{PAIRED[part]}"}
+    if found.re is LAYER and int(number) > 0:
+        needed.add(f"{group}{int(number) - 1}.{part}")
+    return needed
 
 
 def _group(name: str, tensors: Mapping[str, Tensor]) -> Parameters:

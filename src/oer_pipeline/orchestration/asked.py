@@ -3,7 +3,7 @@ the command line says on top of that."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
@@ -95,7 +95,8 @@ def known_method(given: Any, methods: Presets, base: Parameters) -> str:
         "selectors": "selector",
     }
     for group, parameter in places.items():
-        if given not in methods and given in base[group]:
+        is_name = isinstance(given, str) and given not in methods
+        if is_name and given in base[group]:
             how = f"it is one of the {group}: give a method and {parameter}={given}"
             raise UnknownNameError(f"unknown method {given!r}; {how}", str(given))
     return known_name("method", given, methods)
@@ -108,7 +109,7 @@ def known_name(what: str, value: Any, known: Any) -> str:
         UnknownNameError: names `what`, the value and what would be right.
     """
     name = str(value)
-    if value not in known:
+    if not isinstance(value, Hashable) or value not in known:
         possible = choices(known, name)
         raise UnknownNameError(f"unknown {what} {value!r}; {possible}", name)
     return name
@@ -117,15 +118,16 @@ def known_name(what: str, value: Any, known: Any) -> str:
 def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
     """The presets, and for every learner that none of them names one of its own
     name."""
-    named = set()
-    for preset in methods.values():
-        told = (preset or {}).get("learner", {})
-        named.add(told.get("name"))
+    presets = {name: preset or {} for name, preset in methods.items()}
+    named = []
+    for preset in presets.values():
+        told = preset.get("learner", {})
+        named.append(told.get("name"))
     own = {}
     for name in learners:
         if name not in named:
             own[name] = {"learner": {"name": name}}
-    return {**own, **methods}
+    return {**own, **presets}
 
 
 def _update(
@@ -184,7 +186,7 @@ def _differences(
     for key, value in new.items():
         name = f"{path}{key}"
         before = old[key]
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
             yield from _differences(before, value, f"{name}.")
         elif value != before:
             yield name, value

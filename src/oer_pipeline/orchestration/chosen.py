@@ -222,7 +222,7 @@ def _learner(
     path = options.pop("class")
     replays = _class_says(where, path, "replays", options)
     together = _class_says(where, path, "together", options)
-    later = options.pop("later", [])
+    later = _list(where, "later", options)
     options.pop("tuned", None)  # which option tuning is about; grids read it
     if "tasks" in options:
         given = options["tasks"]
@@ -267,6 +267,14 @@ def _entry(group: str, name: str, known: Parameters) -> Told:
         form = "it takes a group with class: package.module:Class and its options"
         raise ConfigurationError(f"{group}.{name} is {given!r}; {form}")
     return entry
+
+
+def _list(where: str, name: str, entry: dict[str, Any]) -> list[Any]:
+    """Take a list out of an entry; none where it is left out."""
+    value = entry.pop(name, [])
+    if not isinstance(value, list):
+        raise ConfigurationError(f"{where}.{name} is {value!r}; it takes a list")
+    return value
 
 
 def _flag(where: str, flag: str, entry: dict[str, Any]) -> bool:

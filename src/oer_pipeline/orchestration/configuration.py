@@ -7,16 +7,24 @@ from copy import deepcopy
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from kedro.config import MissingConfigException, OmegaConfigLoader
+from kedro.config import MissingConfigException
 from kedro.framework.project import settings
 from kedro.utils import find_kedro_project
-from yaml import YAMLError, safe_load
 
 from oer_pipeline.common import plugins
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError, choices
-from oer_pipeline.orchestration import internals, source_code
+from oer_pipeline.orchestration import source_code
 from oer_pipeline.orchestration.asked import with_learners
+from oer_pipeline.orchestration.config_loader import CheckedConfigLoader
+from oer_pipeline.orchestration.names import check_names
 from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.run_parameters import runtime_parameters
+from oer_pipeline.orchestration.shapes import (
+    check_methods,
+    check_parameters,
+    check_suites,
+)
+from oer_pipeline.orchestration.yaml_files import read_yaml
 
 DEFAULT_ENVIRONMENT = "local"
 
@@ -99,7 +107,7 @@ def plan_of_files() -> Plan:
 
 def parameters_of(text: str) -> dict[str, Any]:
     """`a=1,b.c=x` as `kedro run --params` reads it."""
-    return internals.runtime_parameters(text)
+    return runtime_parameters(text)
 
 
 def tuned_of(env: str | None) -> dict[str, Any]:
@@ -117,7 +125,7 @@ def behaviours_of(env: str | None) -> dict[str, Any]:
     return dict(loader_of(env, {})["behaviours"] or {})
 
 
-def loader_of(env: str | None, runtime: Mapping[str, Any]) -> OmegaConfigLoader:
+def loader_of(env: str | None, runtime: Mapping[str, Any]) -> CheckedConfigLoader:
     """Kedro's reader of the configuration of the project in the working directory.
 
     Raises:
@@ -138,12 +146,13 @@ def data_root(env: str | None) -> str:
     return "data" if env in (None, "base", DEFAULT_ENVIRONMENT) else f"data/{env}"
 
 
-def read(loader: OmegaConfigLoader) -> Configuration:
+def read(loader: CheckedConfigLoader) -> Configuration:
     """Parameters as the files have them: the plan itself tells what the command line
     changed.
 
     Raises:
-        ConfigurationError: a file that is no YAML.
+        ConfigurationError: a file that is no YAML, or lacks what a plan is made of; a
+            name that cannot be a folder's.
     """
     source = Path(loader.conf_source)
     project = source.absolute().parent
@@ -151,25 +160,38 @@ def read(loader: OmegaConfigLoader) -> Configuration:
         source_code.forget()
     given, loader.runtime_params = loader.runtime_params, {}
     try:
-        parameters = loader["parameters"]
-        presets = with_learners(loader["methods"], parameters["learners"])
+        parameters, suites, methods = _checked(loader)
+        presets = with_learners(methods, parameters["learners"])
         return Configuration(
             parameters=parameters,
-            suites=loader["suites"],
+            suites=suites,
             methods=with_tuned(presets, _tuned(loader)),
             presets=presets,
             project=project,
             source=source,
             environment=loader.env or DEFAULT_ENVIRONMENT,
         )
-    except YAMLError as error:
-        raise ConfigurationError(str(error)) from error
+    except MissingConfigException as error:
+        raise ConfigurationError(" ".join(str(error).split())) from error
     finally:
         loader.runtime_params = given
 
 
+def _checked(loader: CheckedConfigLoader) -> tuple[dict[str, Any], ...]:
+    """Parameters, suites and methods as the files have them."""
+    parameters = loader["parameters"]
+    check_parameters(parameters)
+    suites = loader["suites"]
+    check_suites(suites)
+    methods = loader["methods"]
+    check_methods(methods)
+    return parameters, suites, methods
+
+
 def check_environment(source: Path, environment: str) -> None:
-    """Refuse an environment that has no folder in `source`."""
+    """Refuse an environment that has no folder in `source`, or whose data would lie in
+    the project's own folders."""
+    check_names("environment", [environment])
     known = [path.name for path in source.iterdir() if path.is_dir()]
     if environment in known:
         return
@@ -212,13 +234,13 @@ def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any
     return merged
 
 
-def _loader(project: Path, env: str | None) -> OmegaConfigLoader:
-    return OmegaConfigLoader(
+def _loader(project: Path, env: str | None) -> CheckedConfigLoader:
+    return CheckedConfigLoader(
         str(project / "conf"), env=env, **settings.CONFIG_LOADER_ARGS
     )
 
 
-def _tuned(loader: OmegaConfigLoader) -> dict[str, Any]:
+def _tuned(loader: CheckedConfigLoader) -> dict[str, Any]:
     """What tuning chose; a project that tuned nothing may lack the file."""
     try:
         return dict(loader["tuned"] or {})
@@ -231,8 +253,8 @@ def _file_with(folder: Path, name: str) -> str | None:
     where none has."""
     for path in sorted(folder.rglob("*.yml")):
         try:
-            content = safe_load(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError, YAMLError):
+            content = read_yaml(path)
+        except ConfigurationError:
             continue
         if _has_key(content, name):
             return f"{folder.parent.name}/{path.relative_to(folder.parent).as_posix()}"

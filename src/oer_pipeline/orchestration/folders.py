@@ -102,15 +102,17 @@ def folder_name(stem: str, changed: Mapping[str, Any]) -> str:
     told = []
     for name in sorted(changed):
         told.append(f"{name}={changed[name]}")
-    suffix = "-".join(told)
-    if len(suffix) > LONGEST_NAME or not _is_plain(suffix):
-        hashed = hashlib.sha256(suffix.encode())
-        suffix = hashed.hexdigest()[:10]
-    return f"{stem}-{suffix}"
+    return f"{stem}-{name_of('-'.join(told))}"
 
 
-def _is_plain(text: str) -> bool:
-    return all(letter.isalnum() or letter in "-=._+" for letter in text)
+def name_of(text: str) -> str:
+    """The text as a part of a file's name: as it is, or hashed where it is long or
+    has other letters than a name."""
+    is_plain = all(letter.isalnum() or letter in "-=._+" for letter in text)
+    if is_plain and len(text) <= LONGEST_NAME:
+        return text
+    hashed = hashlib.sha256(text.encode(errors="surrogatepass"))
+    return hashed.hexdigest()[:10]
 
 
 def _cell_folder(asked: Asked) -> str:

@@ -1,26 +1,53 @@
 """MLflow tracking as Kedro hooks: a run per cell with a child run per seed, logged from
 what lies on disk after the run.
 
-A tracking server that is down stops nothing: the run says so, and the same `kedro run`
-logs the finished results later.
+A tracking server that is down, or never answers, stops nothing: the run says so, and
+the same `kedro run` logs the finished results later.
 """
 
 from __future__ import annotations
 
 import logging
+import os
 import time
-from typing import Any
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext, suppress
+from functools import partial
+from typing import Any, TypeVar
 
+from kedro.config import MissingConfigException
 from kedro.framework.context import KedroContext
 from kedro.framework.hooks import hook_impl
 from kedro.io import CatalogProtocol
 from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.locks import FOLDER, alone
 from oer_pipeline.orchestration import tracking
 from oer_pipeline.orchestration.internals import MlflowHook
+from oer_pipeline.orchestration.patience import within
+from oer_pipeline.orchestration.redaction import hide, hide_in_logs
 
 logger = logging.getLogger(__name__)
+T = TypeVar("T")
+
+SECONDS = 10.0
+"""For all that a server is asked before the nodes start, and for every answer after
+them."""
+SECONDS_OF_INTERRUPTED = 2.0
+TRIES = 3
+"""For what another process can do at the same moment, such as making the experiment."""
+ADDRESS = "MLFLOW_TRACKING_URI"
+LOCAL = ("sqlite:", "file:")
+
+_at_work: list[Tracking] = []
+
+
+def end_interrupted() -> None:
+    """End the MLflow runs of this process, which is told to end, as killed."""
+    for each in list(_at_work):
+        each.interrupt()
 
 
 class Tracking(MlflowHook):  # type: ignore[misc]
@@ -32,15 +59,62 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._run: tracking.CellRun | None = None
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
+        self._address: str | None = None
+        self._left: float | None = SECONDS
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
         self._context, self._reachable = context, True
         logging.getLogger("kedro_mlflow").setLevel(logging.WARNING)
+        logging.getLogger("urllib3").setLevel(logging.ERROR)  # one line is enough
+        self._read_address(context)
+        hide_in_logs(self._address)
+        is_local = self._address is None or self._address.startswith(LOCAL)
+        self._left = None if is_local else SECONDS
+        set_up = partial(super().after_context_created, context)
+        lock = context.project_path / FOLDER / "tracking.lock"
+        one_by_one: AbstractContextManager[None] = nullcontext()
+        if is_local:
+            one_by_one = alone(lock, lambda _: None)
+        before = os.environ.get(ADDRESS)
         try:
-            super().after_context_created(context)
+            with one_by_one:
+                self._asked(partial(_again, set_up))
         except Exception as error:  # whatever the server's failure looks like
             self._give_up(error)
+        finally:
+            # MLflow leaves its own there, which the next project would take for the
+            # user's.
+            os.environ.pop(ADDRESS, None)
+            if before is not None:
+                os.environ[ADDRESS] = before
+
+    def _read_address(self, context: KedroContext) -> None:
+        """Where runs are tracked; the environment's wins over the files'.
+
+        Raises:
+            ConfigurationError: mlflow.yml cannot be read.
+        """
+        loader: Any = context.config_loader
+        try:
+            told = dict(loader["mlflow"])
+        except MissingConfigException:
+            told = {}
+        server = told.get("server") or {}
+        experiment = told.get("tracking") or {}
+        if not isinstance(server, dict) or not isinstance(experiment, dict):
+            raise ConfigurationError("mlflow.yml: server and tracking are groups")
+        self._address = server.get("mlflow_tracking_uri")
+        given = os.environ.get(ADDRESS)
+        if given:
+            self._address = given
+            told["server"] = {**server, "mlflow_tracking_uri": given}
+            if not given.startswith(LOCAL):  # the server knows where its files lie
+                named = experiment.get("experiment") or {}
+                named = {**named, "create_experiment_kwargs": {}}
+                told["tracking"] = {**experiment, "experiment": named}
+            logger.info("tracked at %s, as %s says", hide(given, given), ADDRESS)
+        loader["mlflow"] = told
 
     @hook_impl
     def before_pipeline_run(
@@ -50,14 +124,29 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
-        logger.info("%s", self._context.plan.title)  # type: ignore[attr-defined]
+        context: Any = self._context
+        logger.info("%s", context.plan.title)
         if not self._reachable:
             return
+        name = self.mlflow_config.tracking.experiment.name
+        start = partial(
+            tracking.start, name, context.plan, run_params, context.project_path
+        )
         try:
-            experiment = self.mlflow_config.tracking.experiment.name
-            self._run = tracking.start(experiment, self._context.plan, run_params)  # type: ignore[attr-defined]
+            self._run = self._asked(start)
         except Exception as error:
             self._give_up(error)
+        else:
+            _at_work.append(self)
+
+    def _asked(self, work: Callable[[], T]) -> T:
+        """What the server answers, within what is left of the seconds."""
+        started = time.monotonic()
+        try:
+            return within(self._left, work)
+        finally:
+            if self._left is not None:
+                self._left = max(0.0, self._left - (time.monotonic() - started))
 
     @hook_impl
     def before_node_run(
@@ -98,18 +187,54 @@ class Tracking(MlflowHook):  # type: ignore[misc]
     def _finish(
         self, status: str, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]
     ) -> None:
-        if self._run is None:
+        run = self._run
+        if run is None:
             return
+        seconds = None if self._left is None else SECONDS
+        finish = partial(tracking.finish, run, status, pipeline, catalog, self._seconds)
         try:
-            tracking.finish(self._run, status, pipeline, catalog, self._seconds)
+            within(seconds, finish, run.client)
         except Exception as error:
             self._give_up(error)
+        self._end(run)
+
+    def interrupt(self) -> None:
+        """End the run as killed, soon: the process is about to end."""
+        run = self._run
+        if run is None:
+            return
+        with suppress(Exception):  # the next run of the project closes it
+            within(SECONDS_OF_INTERRUPTED, partial(tracking.interrupt, run))
+        self._end(run)
+
+    def _end(self, run: tracking.CellRun) -> None:
+        run.alive.end()
+        self._run = None
+        if self in _at_work:
+            _at_work.remove(self)
 
     def _give_up(self, error: Exception) -> None:
-        self._reachable, self._run = False, None
-        reason = " ".join(str(error).split())[:200]
+        self._reachable = False
+        reason = hide(" ".join(str(error).split()), self._address)[:200]
         logger.warning(
             "MLflow is out of reach, nothing is tracked; results are on disk, run again"
             " to log them: %s",
             reason,
         )
+
+
+def _again(work: Callable[[], T]) -> T:
+    """The work, once more where another process was faster."""
+    for number in range(1, TRIES + 1):
+        try:
+            return work()
+        except Exception as error:
+            said = str(error).lower()
+            if number == TRIES or not any(word in said for word in RACES):
+                raise
+            time.sleep(0.3 * number)
+    raise AssertionError("there is a last try")
+
+
+RACES = ("already exist", "already_exist", "locked", "unique constraint")
+"""What of a failure tells that another process did the same at the same moment."""

@@ -32,15 +32,6 @@ __all__ = ["MlflowHook"]
 Catalog = CatalogProtocol[Any, Any]
 
 
-def runtime_parameters(text: str) -> dict[str, Any]:
-    """`a=1,b.c=x` as `kedro run --params` reads it."""
-    import click
-    from kedro.framework.cli.project import run
-
-    [option] = [parameter for parameter in run.params if parameter.name == "params"]
-    return dict(option.process_value(click.Context(run), text))
-
-
 def offer_pipelines(made: Mapping[str, Pipeline]) -> None:
     """Make these the pipelines that Kedro runs and shows from now on.
 

@@ -221,6 +221,7 @@ def resolve(
     layers("learner.hidden, of all seeds", asked["learner"]["hidden"], len(seeds))
     in_force = chosen(asked, len(tasks))
     plan_checks.check_changed_options(asked)
+    plan_checks.check_finite(asked)
     plan_checks.check_classes(in_force)
     without = plan_checks.without_rewards(tasks)
     plan_checks.check_rewards(without, in_force)

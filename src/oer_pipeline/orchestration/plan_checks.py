@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf
+from math import inf, isfinite
 from typing import Any
 
 from oer_pipeline.common.checks import MOST_EPISODES, MOST_ROWS, whole
@@ -130,6 +130,15 @@ def check_changed_options(asked: Asked) -> None:
             _make_base(base_choice(name, asked["bases"]))
         if group == "selectors":
             _make_selector(selector_choice(name, asked["selectors"]))
+
+
+def check_finite(asked: Asked) -> None:
+    """Refuse what no number is, in options that nobody else checks."""
+    for name, value in asked.changed.items():
+        if isinstance(value, float) and not isfinite(value):
+            raise ConfigurationError(
+                f"parameter {name} is {value}; it takes a finite number"
+            )
 
 
 def check_classes(chosen: Chosen) -> None:

@@ -35,6 +35,15 @@ def float32_products() -> str:
     return known
 
 
+def kind() -> str:
+    """The processor's name and a hash of its features: on two of the same kind, the
+    same code gives the same bytes."""
+    names = [line.partition(":")[2].strip() for line in _told("model name")]
+    name = names[0] if names else platform.processor() or platform.machine()
+    features = [platform.machine(), *_told("flags", "Features")]
+    return f"{name}, features {_hash(features)[:8]}"
+
+
 def _cache_folder() -> Path:
     return (
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
@@ -51,16 +60,20 @@ def _identity() -> str:
         version("torch"),
         CHECK.read_text(),
     ]
-    if CPUINFO.is_file():
-        lines = CPUINFO.read_text().splitlines()
-        facts += sorted(
-            {
-                line
-                for line in lines
-                if line.startswith(("model name", "flags", "Features"))
-            }
-        )
-    return hashlib.sha256("\n".join(facts).encode()).hexdigest()[:16]
+    facts += _told("model name", "flags", "Features")
+    return _hash(facts)[:16]
+
+
+def _told(*beginnings: str) -> list[str]:
+    """The different lines of the system's description that begin so."""
+    if not CPUINFO.is_file():
+        return []
+    lines = CPUINFO.read_text().splitlines()
+    return sorted({line for line in lines if line.startswith(beginnings)})
+
+
+def _hash(facts: list[str]) -> str:
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def _read(file: Path) -> str | None:

@@ -17,7 +17,8 @@ from typing import Any
 from kedro.pipeline import Pipeline
 from pluggy import PluginManager
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import atomic_path, sweep
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.orchestration.artefacts import Member
 from oer_pipeline.orchestration.changes import why_made_again
 from oer_pipeline.orchestration.classes import check_options
@@ -29,6 +30,7 @@ from oer_pipeline.orchestration.records import (
     file_sha256,
     is_fresh,
     place_of,
+    record_path,
     write_record,
 )
 from oer_pipeline.orchestration.source_code import code_hash
@@ -70,6 +72,7 @@ class FreshRunner(NodeRunner):
         for step in steps:
             # The code that runs is the code at the start, whatever is edited meanwhile.
             code_hash(step.function, step.code)
+        _sweep(steps)
         stale_input = check_inputs(pipeline, catalog, self.project, self.stages)
         if stale_input:
             self._logger.warning("%s", stale_input)
@@ -79,6 +82,7 @@ class FreshRunner(NodeRunner):
             if not stale:
                 continue
             if not self.ran:
+                check_places(place for every in steps for place in every.places())
                 for every in steps:
                     check_options(every.parameters)
             self._logger.info(
@@ -167,6 +171,17 @@ class FreshRunner(NodeRunner):
                 inputs=inputs,
             )
             write_record(path, record)
+
+
+def _sweep(steps: list[Step]) -> None:
+    """Remove what killed runs left in the folders of all outputs."""
+    folders = set()
+    for step in steps:
+        for member in step.members():
+            for path in step.outputs(member).values():
+                folders |= {path.parent, record_path(path).parent}
+    for folder in sorted(folders):
+        sweep(folder)
 
 
 def _other_cells(path: Path) -> list[str]:

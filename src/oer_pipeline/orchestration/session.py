@@ -3,8 +3,11 @@ name or value is wrong."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+import logging
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, nullcontext
+from functools import partial
+from typing import Any, NoReturn
 
 import click
 from kedro.framework.context import KedroContext
@@ -14,12 +17,19 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
+from oer_pipeline.common.locks import alone, holding, path_of
+from oer_pipeline.common.stopping import ends_on_signals
+from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
+from oer_pipeline.orchestration.endings import as_one_line, mendable
+from oer_pipeline.orchestration.hooks import end_interrupted
 from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.run_summary import run_summary
 from oer_pipeline.orchestration.runner import FreshRunner
 from oer_pipeline.pipeline_registry import PIPELINES, STAGES
+
+logger = logging.getLogger(__name__)
 
 
 class PlanSession(KedroSession):
@@ -28,19 +38,33 @@ class PlanSession(KedroSession):
     _runner: Any = None
     _pipelines: Mapping[str, Pipeline] = {}
     _plan: Plan | None = None
+    _asked: Sequence[str] = ()
+    _held: ExitStack
 
     def load_context(self) -> KedroContext:
         try:
             context = super().load_context()
         except OERError as error:
-            raise _as_one_line(error) from error
+            _raise(error)
         if isinstance(context, PlanContext):
             self._pipelines = context.pipelines
             self._plan = context.plan
+            if self._runner is not None:
+                self._wait_for_others(context)
         if isinstance(self._runner, FreshRunner):
             self._runner.project = project_of(self)
             self._runner.stages = stages_by_output(self._pipelines)
         return context
+
+    def _wait_for_others(self, context: PlanContext) -> None:
+        """Until no other run makes what this one is about to make."""
+        project = project_of(self)
+        root = data_root(context.env)
+        for place in places_of(self._asked, context.plan):
+            told = "/".join((root, *place))
+            self._held.enter_context(holding(project / path_of(told)))
+            other = project / path_of(f"{told} alone")
+            self._held.enter_context(alone(other, partial(_tell, told)))
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
@@ -49,15 +73,22 @@ class PlanSession(KedroSession):
             asked = self.store.get("runtime_params") or {}
             runner = FreshRunner(force=bool(asked.get("force", False)))
         self._runner = kwargs["runner"] = runner
+        self._asked = kwargs.get("pipeline_names") or []
         try:
-            _check_pipelines(kwargs.get("pipeline_names") or [])
-            result = super().run(*args, **kwargs)
-            self._say_what_was_done()
-            return result
-        except OERError as error:
-            raise _as_one_line(error) from error
-        except DatasetError as error:  # Kedro's wrapping of an unreadable file
-            raise _as_one_line(_cause(error)) from error
+            with _stoppable(), ExitStack() as self._held:
+                _check_pipelines(self._asked)
+                result = super().run(*args, **kwargs)
+                self._say_what_was_done()
+                return result
+        except (OERError, OSError) as error:
+            _raise(error)
+        except DatasetError as error:
+            # Kedro wraps what an unreadable file and a full disk raise; before a run
+            # has started, it is the catalog that is wrong.
+            if mendable(error) is None and not getattr(runner, "started", True):
+                said = ConfigurationError(f"catalog: {' '.join(str(error).split())}")
+                raise as_one_line(said) from error
+            _raise(error)
         except ValueError as error:
             # Tags, nodes and namespaces that do not exist; later errors keep their
             # traceback.
@@ -65,7 +96,10 @@ class PlanSession(KedroSession):
                 raise
             wrong = _unknown_selection(kwargs, self._pipelines)
             said = ConfigurationError(" ".join(str(error).split()))
-            raise _as_one_line(wrong or said) from error
+            raise as_one_line(wrong or said) from error
+        except (KeyboardInterrupt, SystemExit):
+            end_interrupted()
+            raise
 
     def _say_what_was_done(self) -> None:
         """The summary of a command line's run; a program has the files."""
@@ -74,6 +108,47 @@ class PlanSession(KedroSession):
             return
         if click.get_current_context(silent=True):
             click.echo(run_summary(self._plan, runner))
+
+
+def _raise(error: Exception) -> NoReturn:
+    """In one line, where that can be; an error is never its own cause."""
+    told = as_one_line(error)
+    if told is error:
+        raise error
+    raise told from error
+
+
+def _stoppable() -> AbstractContextManager[None]:
+    """Under a command line, Ctrl-C and SIGTERM end it; elsewhere they are the
+    caller's."""
+    if click.get_current_context(silent=True):
+        return ends_on_signals()
+    return nullcontext()
+
+
+def _tell(place: str, holder: str) -> None:
+    logger.warning("%s is being made by %s; waiting for it to end", place, holder)
+
+
+def places_of(pipelines: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
+    """What a run of these pipelines makes, as folders below an environment's data: its
+    cell, and what is shared where no cell is asked for (`studies.cells` says the
+    same)."""
+    places: set[tuple[str, ...]] = set()
+    for name in pipelines or ["__default__"]:
+        if name == "collection":
+            places.add(("raw", plan.suite_folder))
+        elif name == "ingestion":
+            places.add(("data", plan.suite_folder, plan.quality))
+        elif name == "dynamics":
+            places.add(("dynamics", plan.suite_folder, plan.quality_folder))
+        elif name == "comparison":
+            cells = "+".join(plan.compared_cells)
+            folders = (plan.suite_folder, plan.quality_folder)
+            places.add(("comparison", *folders, cells))
+        else:
+            places.add((plan.suite_folder, plan.quality_folder, plan.cell))
+    return sorted(places)
 
 
 def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
@@ -111,18 +186,3 @@ def _unknown_selection(
                     f"unknown name {name!r} in {option}; {choices(available, name)}"
                 )
     return None
-
-
-def _cause(error: BaseException) -> BaseException:
-    """The project's own error that Kedro wrapped, if there is one."""
-    cause: BaseException | None = error
-    while cause is not None and not isinstance(cause, OERError):
-        cause = cause.__cause__
-    return cause or error
-
-
-def _as_one_line(error: BaseException) -> BaseException:
-    """Under a command line, an error that click shows as a single line; elsewhere the
-    error itself."""
-    own = isinstance(error, OERError) and click.get_current_context(silent=True)
-    return click.ClickException(str(error)) if own else error

@@ -104,6 +104,15 @@ class Step:
             found[name] = {path: owner for owner, path in files.items()}
         return found
 
+    def places(self) -> Iterator[Path]:
+        """All files that it writes, those of a training under way included."""
+        for member in self.members():
+            yield from self.outputs(member).values()
+        for name in self._data:
+            dataset = self._catalog[name]
+            if hasattr(dataset, "recipe"):
+                yield dataset.load()[0]
+
     @contextmanager
     def narrowed(self, members: Sequence[Member], recipes: Recipes) -> Iterator[None]:
         """Let datasets per seed hold only the members that are to be made, and tell a

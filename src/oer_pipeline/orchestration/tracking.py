@@ -5,24 +5,28 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.orchestration import circumstances
+from oer_pipeline.orchestration.alive import LOCK, PLACE, Alive
 from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 
 if TYPE_CHECKING:
     import pandas as pd
     from kedro.pipeline import Pipeline
-    from mlflow import MlflowClient
     from mlflow.entities import Metric
 
     from oer_pipeline.orchestration.internals import Catalog
 
 CURVE_POINTS = 200
+KILLED = "KILLED"
 MOST_PARAMETERS, MOST_METRICS = 100, 1000
 """That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
@@ -38,51 +42,97 @@ BUNDLE = "plotly"
 
 @dataclass(frozen=True)
 class CellRun:
-    """An open MLflow run."""
+    """An open MLflow run.
 
-    client: MlflowClient
+    Attributes:
+        client: of MLflow.
+        experiment: its number.
+        run: its id.
+        plan: of the run.
+        project: its folder.
+        alive: the tags that say whose it is, and by which lock that lives.
+        children: ids of runs below it that are open.
+    """
+
+    client: Watched
     experiment: str
     run: str
     plan: Plan
+    project: Path
+    alive: Alive
+    children: set[str] = field(default_factory=set)
 
 
-def start(experiment: str, plan: Plan, run_params: Mapping[str, Any]) -> CellRun:
-    """Open the cell's run with its tags and all its parameters.
+def start(
+    experiment: str, plan: Plan, run_params: Mapping[str, Any], project: Path
+) -> CellRun:
+    """Open the cell's run with its tags and all its parameters, and close those that
+    killed runs of this project left open.
 
     Args:
         experiment: its name; kedro-mlflow has made it.
         plan: of the run.
         run_params: as Kedro's hooks get them.
+        project: its folder.
     """
     from mlflow import MlflowClient
     from mlflow.entities import Param
 
-    client = MlflowClient()
+    client = Watched(MlflowClient())
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise LookupError(f"there is no experiment {experiment}")
-    number = found.experiment_id
+    alive = Alive(project)
+    try:
+        close_abandoned(client, found.experiment_id, alive)
+        tags = _tags(plan, run_params) | alive.tags
+        tags |= circumstances.tags(project, run_params.get("env"))
+        name = tags.get("cell", tags["stages"])
+        run = client.create_run(found.experiment_id, tags=tags, run_name=name)
+        parameters = []
+        for key, value in logged_parameters(plan):
+            parameters.append(Param(key, str(value)))
+        client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
+        number = found.experiment_id
+        cell = CellRun(client, number, run.info.run_id, plan, project, alive)
+        _log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
+    except BaseException:
+        alive.end()
+        raise
+    return cell
+
+
+def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
     stages = sorted(run_params.get("pipeline_names") or ["__default__"])
-    of_cell = bool(set(stages) & CELL_STAGES)
     tags = {
         "suite": plan.suite_folder,
         "quality": plan.quality_folder,
         "stages": "+".join(stages),
     }
-    if of_cell:
+    if set(stages) & CELL_STAGES:
         tags |= {
             "method": plan.method,
             "cell": plan.cell,
             "seeds": "+".join(map(str, plan.seeds)),
         }
-    tags["git_commit"] = _git_commit()
-    name = plan.cell if of_cell else tags["stages"]
-    run = client.create_run(number, tags=tags, run_name=name)
-    parameters = []
-    for key, value in logged_parameters(plan):
-        parameters.append(Param(key, str(value)))
-    client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
-    return CellRun(client, number, run.info.run_id, plan)
+    return tags
+
+
+def close_abandoned(client: Watched, experiment: str, alive: Alive) -> None:
+    """End the runs that processes of this project left open when they were killed."""
+    mine = f"tags.{PLACE} = '{alive.tags[PLACE]}'"
+    still_open = client.search_runs(
+        [experiment], f"attributes.status = 'RUNNING' and {mine}"
+    )
+    for run in still_open:
+        if not alive.is_at_work(run.data.tags.get(LOCK, "")):
+            client.set_terminated(run.info.run_id, KILLED)
+
+
+def interrupt(cell: CellRun) -> None:
+    """End a run whose process is told to end, with all below it."""
+    for run in (*cell.children, cell.run):
+        cell.client.set_terminated(run, KILLED)
 
 
 def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -115,6 +165,8 @@ def finish(
     metrics = [_metric(name, value) for name, value in values.items()]
     _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
+    taken = circumstances.inputs(pipeline, catalog, cell.project)
+    _log_document(cell, taken, circumstances.INPUTS)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
     cell.client.set_terminated(cell.run, status)
@@ -138,10 +190,12 @@ def _log_seed(
         "seed": str(seed),
         "method": cell.plan.method,
         "cell": cell.plan.cell,
+        **cell.alive.tags,
     }
     title = f"{cell.plan.cell} seed {seed}"
     run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
     child = run.info.run_id
+    cell.children.add(child)
     metrics: list[Metric] = []
     for name, table in curves.items():
         task, _, _ = name.partition(".")
@@ -158,6 +212,7 @@ def _log_seed(
                 metrics.append(_metric(name, value))
     _log(cell.client, child, metrics)
     cell.client.set_terminated(child, status)
+    cell.children.remove(child)
 
 
 def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
@@ -222,9 +277,12 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-    cell.client.log_text(
-        cell.run, json.dumps(listing, indent=2, sort_keys=True), "artefacts.json"
-    )
+    _log_document(cell, listing, "artefacts.json")
+
+
+def _log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:
+    text = json.dumps(document, indent=2, sort_keys=True, default=str)
+    cell.client.log_text(cell.run, text, name)
 
 
 def _tables(
@@ -245,7 +303,7 @@ def _metric(name: str, value: float, step: int = 0) -> Metric:
     return Metric(name, float(value), timestamp=0, step=step)
 
 
-def _log(client: MlflowClient, run: str, metrics: Sequence[Metric]) -> None:
+def _log(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
     for first in range(0, len(metrics), MOST_METRICS):
         some = metrics[first : first + MOST_METRICS]
         client.log_batch(run, metrics=list(some))
@@ -258,14 +316,3 @@ def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]
             yield from _flat(value, f"{name}.")
         else:
             yield name, value
-
-
-def _git_commit() -> str:
-    import subprocess
-
-    try:
-        return subprocess.run(
-            ["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=True
-        ).stdout.strip()
-    except (OSError, subprocess.CalledProcessError):
-        return "unknown"

@@ -44,7 +44,6 @@ TITLES = (
     "medium (after steps)",
     "final",
     "steps",
-    "seconds",
 )
 OF_SCRIPTS = (
     "suite",
@@ -60,8 +59,8 @@ OF_SCRIPTS = (
 
 
 def behaviour_table(suites: Sequence[Suite]) -> str:
-    """A Markdown table, a row per task: mean undiscounted returns, environment steps,
-    seconds of training."""
+    """A Markdown table, a row per task: mean undiscounted returns, environment steps
+    of training."""
     rows: list[tuple[str, ...]] = []
     for suite in suites:
         rows += [_row(task) for task in suite.tasks]
@@ -84,7 +83,6 @@ def _row(task: Task) -> tuple[str, ...]:
     ).record
     returns = {name: f"{value:.0f}" for name, value in record["returns"].items()}
     medium = f"{returns['medium']} ({record['medium_steps']:,})"
-    cost = f"{record['settings']['steps']:,}", str(record["seconds"])
     return (
         task.suite,
         str(task.index),
@@ -93,7 +91,7 @@ def _row(task: Task) -> tuple[str, ...]:
         returns["zero"],
         medium,
         returns["final"],
-        *cost,
+        f"{record['settings']['steps']:,}",
     )
 
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from oer_pipeline.common.atomic import sweep
 from oer_pipeline.common.checks import whole
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.locks import path_of
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.orchestration.configuration import behaviours_of, configuration_of
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
-from oer_pipeline.studies.locks import path_of
 from oer_pipeline.suites.behaviour import behaviour_name, behaviour_path
 from oer_pipeline.suites.behaviour_training import Training, make
 from oer_pipeline.suites.suite import Suite, Task
@@ -132,4 +134,6 @@ def train_one(
     settings = behaviours_of(env or None).get(task.family, {})
     training = Training.from_config(task.family, settings)
     path = Path(folder) / behaviour_name(task.family, task.key)
+    sweep(path.parent)
+    check_places([path])
     print(make(task, training, path), flush=True)

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.locks import path_of
 from oer_pipeline.orchestration.configuration import (
     configuration_of,
     data_root,
     parameters_of,
 )
+from oer_pipeline.orchestration.folders import name_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.grids import (
     Combination,
@@ -22,7 +24,6 @@ from oer_pipeline.studies.grids import (
     text_of,
 )
 from oer_pipeline.studies.jobs import Job
-from oer_pipeline.studies.locks import path_of
 
 SECONDS_PER_MEMBER_UPDATE = 1.3e-3
 """Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
@@ -182,7 +183,8 @@ def _named(
         parts.append(combination.quality)
     parts.append(what)
     for name, value in combination.varied.items():
-        parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
+        shown = name_of(text_of(value))
+        parts.append(f"{name.rpartition('.')[2]}={shown}")
     return "-".join(parts)
 
 

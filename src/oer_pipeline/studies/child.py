@@ -17,8 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.locks import hold
+from oer_pipeline.common.stopping import ends_on_signals
+from oer_pipeline.common.storage import storage_error
 from oer_pipeline.studies.jobs import Job
-from oer_pipeline.studies.locks import hold
 
 WARM = (
     "oer_pipeline.settings",  # first: it keeps a warning of MLflow's to itself
@@ -29,6 +31,7 @@ WARM = (
     "plotly.graph_objects",
     "pytorch_lightning",
     "torch",
+    "oer_pipeline.studies.frozen",  # last
 )
 """What the server imports."""
 PARENT_DIED = 75
@@ -57,13 +60,19 @@ def _allow_children() -> None:
 def _run(job: Job, log: Path) -> None:
     _follow()
     _redirect(log)
-    if job.lock:
-        hold(Path(job.lock))
     module, _, name = job.call.partition(":")
     try:
-        getattr(importlib.import_module(module), name)(*job.arguments)
+        if job.lock:
+            hold(Path(job.lock))
+        with ends_on_signals():
+            getattr(importlib.import_module(module), name)(*job.arguments)
     except OERError as error:
         sys.exit(f"Error: {error}")
+    except OSError as error:
+        refused = storage_error(error.filename or job.name, error)
+        if refused is None:
+            raise
+        sys.exit(f"Error: {refused}")
 
 
 def kedro_run(*arguments: str) -> None:

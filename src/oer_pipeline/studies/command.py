@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -88,12 +87,12 @@ def report_of(grid: Grid) -> Report:
 
 @contextmanager
 def workers(jobs: int | None, scheduler: str | None) -> Iterator[Any]:
-    """A Dask client for as long as the block lasts; Ctrl-C and SIGTERM stop its jobs.
+    """A Dask client for as long as the block lasts; leaving it stops its jobs.
 
     Raises:
         ConfigurationError: a scheduler that can't be used.
     """
-    with _ends_on_sigterm(), connected(scheduler, jobs) as client:
+    with connected(scheduler, jobs) as client:
         address = dashboard(client)
         if sys.stdout.isatty() and address:
             say(f"workers and jobs to watch: {address}")
@@ -133,21 +132,6 @@ def _of_failures(outcomes: Sequence[Outcome]) -> str:
         if outcome.status is Status.SKIPPED:
             parts.append(f"{outcome.name} was not run: {outcome.reason}")
     return "\n".join(parts)
-
-
-@contextmanager
-def _ends_on_sigterm() -> Iterator[None]:
-    """SIGTERM ends the command as Ctrl-C does: workers and what they run are
-    stopped."""
-
-    def end(*_: Any) -> None:
-        raise SystemExit(128 + signal.SIGTERM)
-
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
 
 
 def say(line: str) -> None:

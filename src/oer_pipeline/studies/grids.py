@@ -25,6 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.orchestration.yaml_files import read_yaml
 
 ALL = "all"
 TUNED = "tuned"
@@ -232,7 +233,7 @@ def read(
     files = dict(_files(conf, env))
     if name not in files:
         raise ConfigurationError(f"unknown grid {name!r}; {choices(files, name)}")
-    return from_config(name, _load(files[name]))
+    return from_config(name, read_yaml(files[name]))
 
 
 def names(conf: Path, env: str | None) -> list[str]:
@@ -245,17 +246,6 @@ def _files(conf: Path, env: str | None) -> Iterator[tuple[str, Path]]:
     for folder in (conf / "base" / "grids", conf / (env or "local") / "grids"):
         for path in sorted(folder.glob("*.yml")):
             yield path.stem, path
-
-
-def _load(path: Path) -> Any:
-    import yaml
-
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigurationError(
-            f"{path} is no YAML: {' '.join(str(error).split())}"
-        ) from error
 
 
 def from_config(name: str, told: Any) -> Grid:
@@ -282,10 +272,15 @@ def from_config(name: str, told: Any) -> Grid:
     if not isinstance(report, str):
         raise ConfigurationError(f"{where}: report is {report!r}; it takes a name")
     page = told.get("page")
-    if page is not None and not Path(str(page)).is_file():
+    if page is not None and not _is_page(page):
         raise ConfigurationError(
-            f"{where}: page is {page!r}; it takes a page that is there, such as"
-            " docs/learners.md"
+            f"{where}: page is {page!r}; it takes a page that is there, in the"
+            " project, such as docs/learners.md"
+        )
+    excuse = told.get("excuse_divergence", False)
+    if not isinstance(excuse, bool):
+        raise ConfigurationError(
+            f"{where}: excuse_divergence is {excuse!r}; it takes true or false"
         )
     methods = told["methods"]
     if methods not in (ALL, TUNED):
@@ -299,10 +294,18 @@ def from_config(name: str, told: Any) -> Grid:
         coefficient=_coefficients(where, told.get("coefficient", [])),
         seeds=_seeds(where, told.get("seeds")),
         stages=_stages(where, told.get("stages", Grid.stages)),
-        excuse_divergence=bool(told.get("excuse_divergence", False)),
+        excuse_divergence=excuse,
         report=report,
         page=page,
     )
+
+
+def _is_page(page: Any) -> bool:
+    """Whether it is a file below the working directory."""
+    if not isinstance(page, str):
+        return False
+    path = Path(page)
+    return path.is_file() and path.resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _names(

@@ -28,7 +28,7 @@ class Job:
         excused: a pattern; a failure with a line that it matches ends the job, and is
             neither tried again nor a failure of the grid.
         call: the function, `package.module:name`.
-        lock: a file that the process holds for as long as it lives (`studies.locks`);
+        lock: a file that the process holds for as long as it lives (`common.locks`);
             empty: none.
     """
 

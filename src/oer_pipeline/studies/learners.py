@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.places import metrics_in
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
@@ -41,6 +41,5 @@ def tables(
     `metrics`; the first cell is the reference."""
     read = []
     for cell in cells:
-        path = metrics / cell / "metrics.json"
-        read.append(json.loads(path.read_text(encoding="utf-8")))
+        read.append(metrics_in(metrics / cell))
     return {"table": learners_table(read, cells[0]), "tuned": tuning_table(tuned)}

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.orchestration.fingerprints import recipe
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
@@ -186,6 +187,7 @@ def perform_all(
     files = {name: folder / f"{name}-{mark[:12]}.json" for name, mark in prints.items()}
     found = {name: read(files[name], mark) for name, mark in prints.items()}
     missing = [trial for trial in trials if found[trial.name] is None]
+    check_places(files[trial.name] for trial in missing)
     tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
     running = {}
     for number, trial in enumerate(missing):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.json_text import read_json
+from oer_pipeline.datasets import TableDataset
 from oer_pipeline.orchestration.plan import Plan
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 RAW = "01_raw"
 PRIMARY = "03_primary"
@@ -39,7 +44,8 @@ def card(
     task: str,
 ) -> dict[str, Any]:
     """A task's data card."""
-    return _read(data_file(root, plan, task).with_name(f"{task}_card.json"))
+    file = data_file(root, plan, task).with_name(f"{task}_card.json")
+    return _read(file, "coverage")
 
 
 def references(
@@ -48,7 +54,12 @@ def references(
     task: str,
 ) -> dict[str, Any]:
     """Returns on a task of the policies that its returns are normalised by."""
-    return _read(root / RAW / plan.suite_folder / task / "references.json")
+    file = root / RAW / plan.suite_folder / task / "references.json"
+    document = _read(file)
+    for name, measured in document.items():
+        if not isinstance(measured, dict) or "mean" not in measured:
+            raise _another(file, f"its {name!r} has no mean")
+    return document
 
 
 def dynamics_file(
@@ -63,9 +74,32 @@ def dynamics_file(
 
 def metrics(root: Path, plan: Plan) -> dict[str, Any]:
     """A finished cell's metrics."""
-    return _read(cell_folder(root, REPORTS, plan) / "metrics.json")
+    return metrics_in(cell_folder(root, REPORTS, plan))
 
 
-def _read(path: Path) -> dict[str, Any]:
-    document: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+def metrics_in(folder: Path) -> dict[str, Any]:
+    """The metrics in a finished cell's folder of reports."""
+    return _read(folder / "metrics.json", "aggregate")
+
+
+def table_of(folder: Path, seed: int, name: str) -> pd.DataFrame:
+    """A seed's table in a cell's folder of outputs."""
+    file = folder / f"seed_{seed}" / f"{name}.parquet"
+    table: pd.DataFrame = TableDataset(str(file)).load()
+    return table
+
+
+def _read(path: Path, needed: str = "") -> dict[str, Any]:
+    """A document, and whether it has a name that no other one has.
+
+    Raises:
+        DataError: it is not readable, or another one lies in its place.
+    """
+    document = read_json(path)
+    if not isinstance(document, dict) or (needed and needed not in document):
+        raise _another(path, f"it has no {needed!r}")
     return document
+
+
+def _another(path: Path, why: str) -> DataError:
+    return DataError(f"{path}: {why}: another document lies there; make it again")

@@ -8,12 +8,14 @@ left behind, and logs. Raw and primary data and behaviour policies only when ask
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from oer_pipeline.common.atomic import is_abandoned
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.locks import FOLDER as LOCKS
+from oer_pipeline.common.locks import is_held
 from oer_pipeline.orchestration.configuration import (
     Configuration,
     configuration_of,
@@ -27,8 +29,6 @@ from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.folders import Place, params_of, stem, unnamed
 from oer_pipeline.studies.jobs import LOGS
-from oer_pipeline.studies.locks import FOLDER as LOCKS
-from oer_pipeline.studies.locks import is_held
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name
 from oer_pipeline.suites.suite import Suite
@@ -38,8 +38,6 @@ CHECKPOINTS = "checkpoints"
 LAYERS = (MODELS, OUTPUT, REPORTS, CHECKPOINTS)
 STAGES = ("continual", "evaluation", "judging")
 """Pipelines whose files are per seed; a page that is stale costs nothing."""
-OLD_SECONDS = 3600.0
-"""A temporary file that is younger may be one that a run is writing."""
 MADE_OTHERWISE = "made by other code, parameters, libraries or inputs"
 
 
@@ -290,8 +288,7 @@ def _behaviours(configured: Configuration) -> Iterator[Waste]:
 
 def _leftover(layers: Sequence[Path]) -> Iterator[Path]:
     """Temporary files of atomic writes that were killed."""
-    now = time.time()
     for layer in layers:
         for path in sorted(layer.rglob(".*.tmp")):
-            if path.is_file() and now - path.stat().st_mtime > OLD_SECONDS:
+            if path.is_file() and is_abandoned(path):
                 yield path

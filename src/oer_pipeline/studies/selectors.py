@@ -25,6 +25,7 @@ from oer_pipeline.studies.places import (
     cell_folder,
     data_file,
     dynamics_file,
+    table_of,
 )
 from oer_pipeline.trajectories.table import Trajectories, read_trajectories
 
@@ -107,13 +108,8 @@ def _tables_of(
     name: str,
 ) -> list[pd.DataFrame]:
     """A table of the cell's output, one per seed."""
-    import pandas as pd
-
     folder = cell_folder(root, OUTPUT, plan)
-    found = []
-    for seed in plan.seeds:
-        found.append(pd.read_parquet(folder / f"seed_{seed}" / f"{name}.parquet"))
-    return found
+    return [table_of(folder, seed, name) for seed in plan.seeds]
 
 
 def _visits(

@@ -17,7 +17,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
-from oer_pipeline.studies.places import OUTPUT, cell_folder, references
+from oer_pipeline.studies.places import OUTPUT, cell_folder, references, table_of
 
 HEADER = """\
 # Written by `make tune`, not by hand: the coefficient of every learner that has one,
@@ -86,8 +86,6 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
 
     Of success in per cent where the suite has it, else of the normalised return.
     """
-    import pandas as pd
-
     from oer_pipeline.metrics.returns_table import task_means
 
     last = plan.tasks[-1].name
@@ -96,7 +94,7 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
     cell = cell_folder(root, OUTPUT, plan)
     scores = []
     for seed in plan.seeds:
-        table = pd.read_parquet(cell / f"seed_{seed}" / f"{last}_returns.parquet")
+        table = table_of(cell, seed, f"{last}_returns")
         values = task_means(table, "deployed", column).to_numpy()
         if scale is not None:
             values = normalise(values, scale.random, scale.expert)

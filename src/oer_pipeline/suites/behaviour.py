@@ -11,7 +11,6 @@ way on each, and a simulation multiplies the last bit.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
@@ -22,6 +21,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices
+from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
 from oer_pipeline.suites.suite import FAMILIES, Task
@@ -297,7 +297,7 @@ class BehaviourFile:
         check_there(path)
         try:
             with safe_open(path, framework="numpy") as file:
-                record = json.loads(file.metadata()["record"])
+                record = parse_json(file.metadata()["record"], f"{path}, its record")
                 names = file.keys()
                 tensors = {name: file.get_tensor(name) for name in names}
             policy = POLICIES[record["algorithm"]]

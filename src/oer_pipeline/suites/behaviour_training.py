@@ -90,7 +90,6 @@ def train(task: Task, training: Training) -> BehaviourFile:
         DataError: the final policy does not clearly leave the floor, or no snapshot
             reaches medium.
     """
-    started = time.monotonic()
     train_by, _ = ALGORITHMS[training.algorithm]
     snapshots = train_by(task, training.settings)
 
@@ -134,7 +133,6 @@ def train(task: Task, training: Training) -> BehaviourFile:
             "final": best,
         },
         "curve": curve,
-        "seconds": round(time.monotonic() - started),
     }
     return BehaviourFile(policies, record)
 
@@ -173,6 +171,7 @@ def make(task: Task, training: Training, path: Path) -> str:
     Raises:
         DataError: as `train`.
     """
+    started = time.monotonic()
     if FAMILIES[task.family].scripted:
         record = script_levels.level(task)
         script_levels.save(record, path)
@@ -183,5 +182,5 @@ def make(task: Task, training: Training, path: Path) -> str:
     returns = []
     for name, value in record["returns"].items():
         returns.append(f"{name} {value:.1f}")
-    done = f"{', '.join(returns)}; {record['seconds']} s"
+    done = f"{', '.join(returns)}; {time.monotonic() - started:.0f} s"
     return f"{task.suite} {task.name} ({task.key}): {done}"

@@ -8,7 +8,6 @@ yet.
 from __future__ import annotations
 
 import json
-import time
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
@@ -42,7 +41,6 @@ def level(task: Task) -> dict[str, Any]:
     Raises:
         DataError: no bias makes the script fail in as many episodes.
     """
-    started = time.monotonic()
     # Index 0: the same episodes wherever the task stands in a sequence.
     task = replace(task, index=0)
     script = str(task.parameters["env_name"])
@@ -70,7 +68,6 @@ def level(task: Task) -> dict[str, Any]:
         "returns": returns,
         "success": success,
         "versions": {name: version(name) for name in libraries},
-        "seconds": round(time.monotonic() - started),
     }
 
 

@@ -7,7 +7,6 @@ measured. Shapes: B episodes, O observation, A action.
 
 from __future__ import annotations
 
-import json
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ import numpy as np
 from scipy.special import ndtr
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.json_text import read_json
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import (
     Behaviour,
@@ -112,7 +112,7 @@ class Scripts:
         """
         check_there(path)
         try:
-            record = json.loads(path.read_text(encoding="utf-8"))
+            record = read_json(path)
             record["task"]
             bias = float(record["bias"])
             noise = float(record["noise"])

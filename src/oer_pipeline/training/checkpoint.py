@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
 from pathlib import Path
 from typing import Any
 
 import pytorch_lightning as pl
-from torch import Tensor
 
-from oer_pipeline.common.atomic import atomic_path
+from oer_pipeline.common.atomic import sweep
 from oer_pipeline.common.digest import digest
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.training.checkpoint_file import Kept, read, write
 from oer_pipeline.training.module import BlockModule
 from oer_pipeline.training.recipe import recipe_of
 
 logger = logging.getLogger(__name__)
 
+KEEP_SECONDS = 1.0
+"""Between two copies in memory: what a stopped training loses at most, beside the block
+under way."""
+
 
 class Checkpoint(pl.Callback):
     """Keeps everything that the next update depends on in one file.
 
-    It is written after a sound block, at most once in `every_seconds` (0: every block).
+    It is written after a sound block, at most once in `every_seconds` (0: every block),
+    and when Ctrl-C or SIGTERM stops the training: then from a copy that is a second
+    old, as the block under way is not waited for.
+
     The file names what it belongs to (data, settings, seeds, code, versions): another
-    training's is not taken up. Whoever knows what the training is made of, such as a
-    runner its fingerprint, says so by `recipe`; otherwise it is found out here.
+    training's is not taken up, nor one that is damaged. Whoever knows what the training
+    is made of, such as a runner its fingerprint, says so by `recipe`; otherwise it is
+    found out here.
     """
 
     def __init__(
@@ -38,79 +46,85 @@ class Checkpoint(pl.Callback):
     ) -> None:
         self.path = path
         self._every = every_seconds
-        self._last = time.monotonic()
+        self._written = self._copied = time.monotonic()
         known = recipe_of(training) if recipe is None else recipe
         device = training.context.device.type
         self._recipe = digest({"recipe": known, "device": device})
+        self._copy: Kept | None = None
         self.update: int | None = None
         """After which update the newest checkpoint was taken."""
 
     def resume(self, module: BlockModule) -> None:
-        """Put the training where its checkpoint is, if there is one."""
-        checkpoint = self._read()
-        if checkpoint is None:
+        """Put the training where its checkpoint is, if there is a sound one.
+
+        What killed writers of checkpoints left in the folder goes.
+        """
+        sweep(self.path.parent)
+        task = module.task.context.task
+        try:
+            kept = self._read()
+            if kept is None:
+                return
+            self._put_back(module, kept)
+        except DataError as error:
+            logger.warning("%s; task %d starts anew", error, task)
             return
-        state, history, self.update = checkpoint
-        module.task.load_state_dict(state, self.update)
-        module.restore(history)
+        self.update = kept.updates
         logger.info(
-            "task %d: goes on after update %d, from %s",
-            module.task.context.task,
-            self.update,
-            self.path,
+            "task %d: goes on after update %d, from %s", task, self.update, self.path
         )
 
     def on_train_batch_end(
         self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
     ) -> None:
-        if time.monotonic() - self._last >= self._every:
+        now = time.monotonic()
+        if now - self._written >= self._every:
             self.write(pl_module)
+        elif now - self._copied >= KEEP_SECONDS:
+            self._copy = self._taken(pl_module)
+            self._copied = now
+
+    def on_exception(self, trainer: Any, pl_module: Any, exception: Any) -> None:
+        """Write the newest copy where the training was stopped."""
+        if isinstance(exception, KeyboardInterrupt | SystemExit) and self._copy:
+            self._write(self._copy)
 
     def write(self, module: BlockModule) -> None:
         """Take a checkpoint now."""
-        from safetensors.torch import save_file
-
-        columns = module.columns()
-        tensors = module.task.state_dict()
-        for name, column in columns.items():
-            tensors[f"history.{name}"] = column
-        contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-        header = {
-            "recipe": self._recipe,
-            "updates": str(module.task.updates),
-            "history": json.dumps(list(columns)),
-        }
-        with atomic_path(self.path) as temporary:
-            save_file(contiguous, temporary, header)
-        self.update = module.task.updates
-        self._last = time.monotonic()
+        self._write(self._taken(module))
 
     def remove(self) -> None:
         """The task is done."""
         self.path.unlink(missing_ok=True)
 
-    def _read(self) -> tuple[dict[str, Tensor], dict[str, Tensor], int] | None:
-        """State, history by columns and update of the file; None where it is not this
-        training's."""
+    def _taken(self, module: BlockModule) -> Kept:
+        return Kept(
+            self._recipe,
+            module.task.updates,
+            module.task.state_dict(),
+            module.columns(),
+        )
+
+    def _write(self, kept: Kept) -> None:
+        self._copy = kept
+        write(self.path, kept)
+        self._copy = None
+        self.update = kept.updates
+        self._written = self._copied = time.monotonic()
+
+    def _put_back(self, module: BlockModule, kept: Kept) -> None:
+        try:
+            module.task.load_state_dict(kept.state, kept.updates)
+        except DataError as error:
+            raise DataError(f"checkpoint {self.path}: {error}") from error
+        module.restore(kept.history)
+
+    def _read(self) -> Kept | None:
+        """What the file holds; None where there is none of this training."""
         if not self.path.is_file():
             return None
-        from safetensors import safe_open
-
-        try:
-            with safe_open(self.path, "pt") as file:
-                header = file.metadata() or {}
-                if header.get("recipe") != self._recipe:
-                    return None
-                state = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-                # A file sorts its tensors; curves keep the order in which losses came
-                # up.
-                columns = json.loads(header["history"])
-                history = {name: state.pop(f"history.{name}") for name in columns}
-                return state, history, int(header["updates"])
-        except Exception as error:  # safetensors has its own error type for each damage
-            logger.warning(
-                "checkpoint %s cannot be read (%s); the task starts anew",
-                self.path,
-                error,
-            )
-            return None
+        kept = read(self.path)
+        if kept.recipe == self._recipe:
+            return kept
+        logger.info("%s is of another training; it is left aside", self.path)
+        return None

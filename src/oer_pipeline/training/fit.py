@@ -58,7 +58,8 @@ def fit(
     `TaskTraining`).
 
     With a `checkpoint` file, written every so many seconds (0: after every block), a
-    training that was interrupted goes on there; it is removed at the end. `recipe` is
+    training that was interrupted goes on there; it is removed at the end. It is written
+    as well when a KeyboardInterrupt or a SystemExit stops the training. `recipe` is
     what the training is made of, where the caller knows (`Checkpoint`).
 
     Raises:
@@ -91,6 +92,10 @@ def fit(
         trainer.fit(module, train_dataloaders=blocks)
     except DivergedError as error:
         raise DivergedError(f"{error}; {_last_good(keeper)}") from error
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it that
+            raise KeyboardInterrupt from stop
+        raise
     if keeper:
         keeper.remove()
     return Trained(

@@ -68,6 +68,15 @@ def check_claim(where: str, rows: int, size: int, file_size: int) -> None:
             f"{where}: claims {rows} rows of {size} bytes in all; a file of {file_size}"
             " bytes cannot"
         )
+    check_memory(where, rows, size)
+
+
+def check_memory(where: str, rows: int, size: int) -> None:
+    """See that so many rows, of so many bytes in all, fit into memory.
+
+    Raises:
+        DataError: they do not.
+    """
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     if size > memory:
         raise DataError(

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.trajectories.schema import Array, ColumnType, Schema, content_hash
 
 Header = Mapping[str, str]
@@ -77,7 +78,7 @@ def check_header(
             f"{where}: the metadata's SHA-256 is {digest}, the header says {expected};"
             " make the file again"
         )
-    metadata = json.loads(header["metadata"])
+    metadata = parse_json(header["metadata"], f"{where}, its metadata")
     if not isinstance(metadata, dict):
         raise DataError(f"{where}: metadata is {metadata!r}; it takes a JSON object")
     return metadata

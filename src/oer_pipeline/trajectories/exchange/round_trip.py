@@ -3,11 +3,11 @@ foreign format, and what it restores."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 from oer_pipeline.common.errors import DataError, choices
+from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.trajectories.buffer import BUFFER, ReplayBuffer, validate_buffer
 from oer_pipeline.trajectories.exchange.foreign_data import ForeignData
 from oer_pipeline.trajectories.header import (
@@ -51,7 +51,7 @@ def parse_header(text: Any, where: str) -> dict[str, str] | None:
     """
     if text is None:
         return None
-    header = json.loads(text)
+    header = parse_json(text, f"{where}, its header")
     if not _is_text_mapping(header):
         raise DataError(
             f"{where}: its header is {header!r}; it takes a JSON object of texts"

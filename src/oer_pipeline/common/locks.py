@@ -1,0 +1,99 @@
+"""Which jobs are at work now: each holds a lock for as long as its process lives.
+
+The operating system gives the lock back whatever ends the process, so a killed run
+never looks as if it were running. Locks lie with the data, so that machines that share
+the data see each other's, as far as their file system does (NFS 4, Lustre with flock).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import hashlib
+import os
+import platform
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+FOLDER = Path("data/running")
+POLL_SECONDS = 0.2
+NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+
+
+def path_of(place: str) -> Path:
+    """The lock of what is made at `place`, relative to the project."""
+    return FOLDER / f"{hashlib.sha256(place.encode()).hexdigest()[:16]}.lock"
+
+
+def hold(path: Path) -> int:
+    """Hold a lock until this process ends, or until the handle that is returned is
+    closed; several processes may hold the same."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    fcntl.flock(handle, fcntl.LOCK_SH)
+    return handle
+
+
+@contextmanager
+def holding(path: Path) -> Iterator[None]:
+    """`hold` a lock for as long as the block lasts."""
+    handle = hold(path)
+    try:
+        yield
+    finally:
+        os.close(handle)
+
+
+@contextmanager
+def alone(path: Path, tell: Callable[[str], None]) -> Iterator[None]:
+    """Hold a lock that one process has at a time; wait for the one that has it.
+
+    Args:
+        path: of the lock; not one that `hold` takes.
+        tell: takes who has it, once, before the waiting.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+    try:
+        has_to_wait = not _taken(handle)
+        if has_to_wait:
+            tell(os.pread(handle, 200, 0).decode(errors="replace") or "another process")
+        while has_to_wait:
+            time.sleep(POLL_SECONDS)
+            has_to_wait = not _taken(handle)
+        since = time.strftime("%Y-%m-%d %H:%M")
+        holder = f"process {os.getpid()} of {platform.node()}, since {since}"
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, holder.encode(), 0)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _taken(handle: int) -> bool:
+    """Whether the lock is ours now; where a file system has no locks, it is."""
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
+    return True
+
+
+def is_held(path: Path) -> bool:
+    """Whether a process holds the lock."""
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except FileNotFoundError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(handle)
+    return False

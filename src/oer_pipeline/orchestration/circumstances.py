@@ -1,0 +1,122 @@
+"""What a run has to be repeated with: the code's commit, the command, the machine, and
+the files that no run of this project makes.
+
+MLflow is told of it; `kedro replicate` asks for it.
+"""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.configuration import DEFAULT_ENVIRONMENT
+from oer_pipeline.orchestration.inputs import is_parameter
+from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.records import file_sha256, place_of
+
+if TYPE_CHECKING:
+    from kedro.pipeline import Pipeline
+
+    from oer_pipeline.orchestration.internals import Catalog
+
+COMMAND, INPUTS = "command.json", "inputs.json"
+"""Names of the documents that MLflow holds of a run."""
+LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
+OPTIONS = (
+    "env",
+    "pipeline_names",
+    "runtime_params",
+    "tags",
+    "node_names",
+    "from_nodes",
+    "to_nodes",
+    "from_inputs",
+    "to_outputs",
+    "namespaces",
+)
+"""Of `kedro run`, that say what is run."""
+VERSIONED = ("conf", "plugins", "src", "pyproject.toml")
+"""What results hang on of the files that git has."""
+NONE = "none"
+"""Of changes."""
+NO_MATTER = ("credentials", "logging", "mlflow", ".")
+"""Beginnings of the names of files of conf/local that no result hangs on."""
+
+
+def tags(project: Path, environment: str | None) -> dict[str, str]:
+    """Commit, what differs from it, processor and versions."""
+    return {
+        "git_commit": git(project, "rev-parse", "HEAD") or "unknown",
+        "git_changes": _listed(_changes(project, environment)),
+        "processor": kind(),
+        "versions": versions(),
+    }
+
+
+def versions() -> str:
+    """Python's and those of the libraries that results hang on."""
+    found = [f"python {platform.python_version()}"]
+    for name in LIBRARIES:
+        found.append(f"{name} {version(name)}")
+    return ", ".join(found)
+
+
+def command(run_params: Mapping[str, Any]) -> dict[str, Any]:
+    """The options of `kedro run` that were given."""
+    return {name: run_params[name] for name in OPTIONS if run_params.get(name)}
+
+
+def inputs(pipeline: Pipeline, catalog: Catalog, project: Path) -> dict[str, str]:
+    """Place and hash of every file that the pipeline takes as it lies there."""
+    found = {}
+    for name in sorted(pipeline.inputs()):
+        if is_parameter(name):
+            continue
+        for path in (files_of(catalog[name]) or {}).values():
+            if path.is_file():
+                found[place_of(path, project)] = file_sha256(path)
+    return found
+
+
+def git(project: Path, *words: str) -> str | None:
+    """What git says; None where it fails, or there is no repository."""
+    try:
+        done = subprocess.run(
+            ["git", "--no-optional-locks", *words],
+            cwd=project,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip("\n")
+
+
+def _changes(project: Path, environment: str | None) -> list[str]:
+    """Files that the run may have used, and that are not as the commit has them."""
+    changed = []
+    status = git(project, "status", "--porcelain", "--", *VERSIONED) or ""
+    for line in status.splitlines():
+        changed.append(line.split(maxsplit=1)[1])
+    if environment in (None, DEFAULT_ENVIRONMENT):
+        local = project / "conf" / DEFAULT_ENVIRONMENT
+        for path in sorted(local.rglob("*")):
+            if path.is_file() and not path.name.startswith(NO_MATTER):
+                changed.append(path.relative_to(project).as_posix())
+    return list(dict.fromkeys(changed))
+
+
+def _listed(names: list[str]) -> str:
+    """The first names, and how many more there are."""
+    if not names:
+        return NONE
+    shown = ", ".join(names[:5])
+    if len(names) > 5:
+        shown += f" and {len(names) - 5} more"
+    return shown

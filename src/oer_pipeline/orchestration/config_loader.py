@@ -1,0 +1,75 @@
+"""Kedro's reader of the configuration, with files checked before it takes them, and one
+line for whatever is wrong with them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from kedro.config import MissingConfigException, OmegaConfigLoader
+from omegaconf.errors import OmegaConfBaseException
+from yaml import YAMLError
+
+from oer_pipeline.common.errors import ConfigurationError, OERError
+from oer_pipeline.orchestration.interpolations import check_interpolations
+from oer_pipeline.orchestration.yaml_files import check_yaml, parsed, read_text
+
+ENDINGS = (".yml", ".yaml", ".json")
+UNREADABLE = (
+    OmegaConfBaseException,
+    YAMLError,
+    ValueError,
+    TypeError,
+    RecursionError,
+)
+"""What Kedro's reading raises of files that say what cannot be."""
+
+
+class CheckedConfigLoader(OmegaConfigLoader):
+    """As Kedro's; what a file says that cannot be, is a ConfigurationError."""
+
+    def __getitem__(self, key: str) -> dict[str, Any]:
+        if key in self or key not in self.config_patterns:
+            return super().__getitem__(key)
+        self._check_files(key)
+        try:
+            return super().__getitem__(key)
+        except (OERError, MissingConfigException):
+            raise
+        except UNREADABLE as error:
+            where = f"{self.conf_source}, its {key}"
+            raise ConfigurationError(f"{where}: {_without_context(error)}") from error
+
+    def _check_files(self, key: str) -> None:
+        source = Path(self.conf_source)
+        environment = self.env or self.default_run_env
+        for name in {self.base_env, environment}:
+            folder = source / name
+            texts = {}
+            for path in _files(folder, key):
+                where = str(path)
+                texts[where] = read_text(path)
+                check_yaml(texts[where], where)
+            if "${" in "".join(texts.values()):
+                documents = [parsed(text, where) for where, text in texts.items()]
+                check_interpolations(documents, f"{folder}, its {key}")
+
+
+def _files(folder: Path, key: str) -> Iterator[Path]:
+    """All that Kedro may read for a key, and perhaps some more."""
+    for path in sorted(folder.rglob("*")):
+        parts = path.relative_to(folder).parts
+        if path.suffix not in ENDINGS or not path.is_file():
+            continue
+        if any(part.startswith(key) for part in parts):
+            yield path
+
+
+def _without_context(error: Exception) -> str:
+    """The first line of an OmegaConf error: the others show keys and objects."""
+    said = str(error)
+    if not isinstance(error, OmegaConfBaseException):
+        return " ".join(said.split())
+    first, _, _ = said.partition("\n")
+    return f"{error.full_key}: {first}" if error.full_key else first

@@ -1,0 +1,154 @@
+"""What MLflow holds of a run, as far as the run is made again from it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.json_text import read_json
+from oer_pipeline.orchestration.circumstances import COMMAND, INPUTS, NONE
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
+
+ARTEFACTS = "artefacts.json"
+METRICS = "metrics/metrics.json"
+PARENT = "mlflow.parentRunId"
+OF_PACKAGE = "src/"
+"""Inputs that lie there are part of the commit."""
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """A finished run.
+
+    Attributes:
+        run: its id.
+        commit: of the code.
+        command: the options of `kedro run` (`circumstances.command`).
+        environment: Kedro's; None for the default.
+        processor: its kind.
+        versions: of the libraries.
+        accelerator: as it was asked for.
+        inputs: place -> SHA-256 of the files that it took as they lay there.
+        artefacts: name -> SHA-256 of all that it left.
+        metrics: its document of metrics, if it made one.
+    """
+
+    run: str
+    commit: str
+    command: Mapping[str, Any]
+    environment: str | None
+    processor: str
+    versions: str
+    accelerator: str
+    inputs: Mapping[str, str]
+    artefacts: Mapping[str, str]
+    metrics: Mapping[str, Any] | None
+
+
+def recorded(run: str, env: str | None) -> Recorded:
+    """What MLflow holds of a run.
+
+    Args:
+        run: its id.
+        env: the environment whose configuration says where MLflow is.
+
+    Raises:
+        ConfigurationError: an unknown run, or one that cannot be made again.
+    """
+    from mlflow.exceptions import MlflowException
+
+    client = _client(env)
+    try:
+        found = client.get_run(run)
+    except MlflowException as error:
+        raise ConfigurationError(
+            f"MLflow has no run {run!r} here; kedro mlflow ui lists those that it has"
+        ) from error
+    tags = found.data.tags
+    _check(run, found.info.status, tags)
+    documents = {}
+    for name in (COMMAND, INPUTS, ARTEFACTS, METRICS):
+        documents[name] = _document(client, run, name)
+    for name in (COMMAND, INPUTS, ARTEFACTS):
+        if documents[name] is None:
+            raise ConfigurationError(
+                f"run {run} has no {name}, without which it cannot be made again"
+            )
+    inputs = {}
+    for place, sha256 in documents[INPUTS].items():
+        if not place.startswith(OF_PACKAGE):
+            inputs[place] = sha256
+    artefacts = {}
+    for name, told in documents[ARTEFACTS].items():
+        artefacts[name] = told["sha256"]
+    return Recorded(
+        run=run,
+        commit=tags["git_commit"],
+        command=documents[COMMAND],
+        environment=documents[COMMAND].get("env"),
+        processor=tags["processor"],
+        versions=tags["versions"],
+        accelerator=found.data.params.get("accelerator", "cpu"),
+        inputs=inputs,
+        artefacts=artefacts,
+        metrics=documents[METRICS],
+    )
+
+
+def _check(run: str, status: str, tags: Mapping[str, str]) -> None:
+    """Refuse what cannot be made again."""
+    if PARENT in tags:
+        raise ConfigurationError(
+            f"run {run} is a seed of run {tags[PARENT]}; replicate that one"
+        )
+    if status != "FINISHED":
+        raise ConfigurationError(
+            f"run {run} is {status}; only a FINISHED run is replicated"
+        )
+    if "git_changes" not in tags:
+        raise ConfigurationError(
+            f"run {run} says nothing of its command: an older version made it; run it"
+            " again"
+        )
+    if tags["git_commit"] == "unknown":
+        raise ConfigurationError(
+            f"run {run} was made outside of a git repository: which code it used is"
+            " not known"
+        )
+    if tags["git_changes"] != NONE:
+        raise ConfigurationError(
+            f"run {run} used files that no commit has: {tags['git_changes']}; commit"
+            " them and run again"
+        )
+
+
+def _client(env: str | None) -> MlflowClient:
+    """MLflow's, where the project in the working directory is tracked."""
+    from kedro.framework.startup import bootstrap_project
+    from mlflow import MlflowClient
+
+    from oer_pipeline.orchestration.session import PlanSession
+
+    bootstrap_project(Path.cwd())
+    session: Any = PlanSession.create(Path.cwd(), env=env)
+    with session:
+        session.load_context()  # tells MLflow
+    return MlflowClient()
+
+
+def _document(client: MlflowClient, run: str, name: str) -> Any:
+    """A run's JSON document; None where it has none."""
+    from mlflow.exceptions import MlflowException
+
+    with TemporaryDirectory() as folder:
+        try:
+            path = client.download_artifacts(run, name, folder)
+        except (MlflowException, OSError):
+            return None
+        return read_json(Path(path))

@@ -1,0 +1,168 @@
+"""A run and the same run made again: what differs, and whether that is as promised."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from oer_pipeline.common.json_text import read_json
+from oer_pipeline.orchestration import circumstances
+from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.records import file_sha256, read_record
+from oer_pipeline.studies.recorded import Recorded
+
+DATA = ("raw_", "references", "transitions", "card")
+"""What the names of the data's artefacts begin with: the same bytes on every
+processor."""
+SHOWN = 20
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What came of comparing.
+
+    Attributes:
+        is_same: whether all is as promised.
+        lines: what was compared, and what differs.
+    """
+
+    is_same: bool
+    lines: tuple[str, ...]
+
+    def report(self) -> str:
+        """All lines, with the verdict at the end."""
+        last = "it is the same" if self.is_same else "it is not the same"
+        return "\n".join([*self.lines, last])
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A metric's mean over seeds, with its interval where it has one."""
+
+    mean: float
+    low: float | None
+    high: float | None
+
+    @classmethod
+    def of(cls, told: Mapping[str, Any]) -> Estimate:
+        """From a document of metrics."""
+        return cls(told["mean"], told["low"], told["high"])
+
+    def overlaps(self, other: Estimate) -> bool:
+        """Whether the intervals do; without intervals, whether means are equal."""
+        low = self.mean if self.low is None else self.low
+        high = self.mean if self.high is None else self.high
+        other_low = other.mean if other.low is None else other.low
+        other_high = other.mean if other.high is None else other.high
+        return low <= other_high and other_low <= high
+
+    def __str__(self) -> str:
+        if self.low is None or self.high is None:
+            return f"{self.mean:.4g}"
+        return f"{self.mean:.4g} ({self.low:.4g} to {self.high:.4g})"
+
+
+def compared(known: Recorded, project: Path) -> Verdict:
+    """What a run left, and what lies in the project in which it was made again."""
+    made = artefacts_of(project)
+    data = []
+    trained = []
+    for name in sorted(known.artefacts):
+        if is_data(name):
+            data.append(name)
+        else:
+            trained.append(name)
+    lines: list[str] = []
+    wrong = _tell_bytes("data", data, known, made, lines)
+    other = _tell_bytes("models, policies and results", trained, known, made, lines)
+    by_bytes = known.accelerator == "cpu" and known.processor == kind()
+    if other and not by_bytes:
+        other = _tell_intervals(known, made, lines)
+    is_same = not wrong and not other
+    here = circumstances.versions()
+    if not is_same and known.versions != here:
+        lines.append(f"made with {known.versions}; here {here}")
+    return Verdict(is_same, tuple(lines))
+
+
+def is_data(name: str) -> bool:
+    """Whether an artefact's name, `task_1/transitions/task_1.parquet`, is that of
+    data."""
+    *folders, _ = name.split("/")
+    return folders[-1].startswith(DATA)
+
+
+def artefacts_of(project: Path) -> dict[str, Path]:
+    """Every artefact of a project's runs by the name that MLflow knows it by."""
+    found = {}
+    for record in sorted((project / "data").rglob(".made/*.json")):
+        path = record.parents[1] / record.stem
+        told = read_record(path)
+        if told is None or not path.is_file():
+            continue
+        folder = told.dataset.replace(".", "/")
+        if told.seed is not None:
+            folder = f"seed_{told.seed}/{folder}"
+        found[f"{folder}/{path.name}"] = path
+    return found
+
+
+def _tell_bytes(
+    what: str,
+    names: Sequence[str],
+    known: Recorded,
+    made: Mapping[str, Path],
+    lines: list[str],
+) -> list[str]:
+    """Compare bytes; the artefacts that differ or were not made again."""
+    different = []
+    for name in names:
+        path = made.get(name)
+        if path is None:
+            different.append(f"  {name} (was not made)")
+        elif file_sha256(path) != known.artefacts[name]:
+            different.append(f"  {name}")
+    if not different and names:
+        lines.append(f"{what}: {len(names)} files, the same bytes")
+    if different:
+        lines.append(f"{what}: {len(different)} of {len(names)} files differ")
+        lines.extend(different[:SHOWN])
+    if len(different) > SHOWN:
+        lines.append(f"  and {len(different) - SHOWN} more")
+    return different
+
+
+def _tell_intervals(
+    known: Recorded, made: Mapping[str, Path], lines: list[str]
+) -> list[str]:
+    """Compare metrics by their intervals; those that lie apart."""
+    where = f"{known.processor}, accelerator {known.accelerator}; here {kind()}"
+    lines.append(f"it was run on {where}: results are compared by their intervals")
+    again = made.get("metrics/metrics.json")
+    if known.metrics is None or again is None:
+        lines.append("it has no metrics, so there is nothing to compare")
+        return []
+    before = _estimates(known.metrics)
+    now = _estimates(read_json(again))
+    apart = []
+    for name, estimate in before.items():
+        found = now.get(name)
+        if found is None:
+            apart.append(f"  {name}: {estimate} there, none here")
+        elif not estimate.overlaps(found):
+            apart.append(f"  {name}: {estimate} there, {found} here")
+    number = len(before) - len(apart)
+    lines.append(f"metrics: the intervals of {number} of {len(before)} overlap")
+    lines.extend(apart)
+    return apart
+
+
+def _estimates(document: Mapping[str, Any]) -> dict[str, Estimate]:
+    """The metrics of a document that have a value."""
+    found = {}
+    for name, told in document["aggregate"].items():
+        if told is not None:
+            found[name] = Estimate.of(told)
+    return found
