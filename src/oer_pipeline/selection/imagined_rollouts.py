@@ -11,16 +11,18 @@ observation, D dimensions that are compared.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from oer_pipeline.common.types import FloatArray, IntArray
+from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.selection import check_options
+from oer_pipeline.selection.check_request import check_finite
 from oer_pipeline.selection.clusters import representatives
 from oer_pipeline.selection.neighbours import NeighbourSearch, Query, distance_quantile
 from oer_pipeline.selection.order import in_content_order
@@ -37,43 +39,56 @@ CHOICES = ("random", "clusters")
 BEYOND = ("end", "snap")
 
 
+@dataclass(frozen=True)
+class RollOuts:
+    """Those under way: where each is in the model, and the candidate nearest to it."""
+
+    number: IntArray  # (W,)
+    state: Tensor  # (W, O)
+    row: IntArray  # (W,)
+    """Of the data; beyond them, a terminal state."""
+    distance: FloatArray  # (W,)
+    """From the state to the row."""
+    source: IntArray  # (W,)
+    """The row one step before, -1 at a start."""
+
+    def of(self, chosen_W: BoolArray) -> RollOuts:
+        """Some of them."""
+        return RollOuts(
+            self.number[chosen_W],
+            self.state[torch.from_numpy(chosen_W)],
+            self.row[chosen_W],
+            self.distance[chosen_W],
+            self.source[chosen_W],
+        )
+
+
 @dataclass
 class Visits:
-    """What roll-outs noted, V entries each."""
+    """What roll-outs noted, V entries."""
 
-    row: list[int] = field(default_factory=list)
-    rollout: list[int] = field(default_factory=list)
-    step: list[int] = field(default_factory=list)
-    distance: list[float] = field(default_factory=list)
-    source: list[int] = field(default_factory=list)
-    """The row noted one step before, -1 at a start."""
+    noted: list[Visit] = field(default_factory=list)
     ended: Counter[str] = field(default_factory=Counter)
     snapped: int = 0
 
-    def note(
-        self,
-        row: int,
-        rollout: int,
-        step: int,
-        distance: float,
-        source: int,
-    ) -> None:
-        self.row.append(row)
-        self.rollout.append(rollout)
-        self.step.append(step)
-        self.distance.append(distance)
-        self.source.append(source)
+    @property
+    def rows(self) -> list[int]:
+        """Of the data, (V,)."""
+        return [visit.row for visit in self.noted]
 
-    def visit(self, number: int) -> Visit:
-        """As it is stored."""
-        return Visit(
-            self.row[number],
-            self.rollout[number],
-            self.step[number],
-            self.distance[number],
-            True,
-            self.source[number],
-        )
+    def note(self, going: RollOuts, step: int) -> None:
+        """Where every roll-out is."""
+        columns = (going.row, going.number, going.distance, going.source)
+        for row, number, distance, source in zip(*columns, strict=True):
+            visit = Visit(
+                row=int(row),
+                rollout=int(number),
+                step=step,
+                distance=float(distance),
+                walked=True,
+                source=int(source),
+            )
+            self.noted.append(visit)
 
 
 @dataclass(frozen=True)
@@ -126,13 +141,13 @@ class ImaginedRollouts(Selector):
         visits = self._roll_out(request, model, space, observation)
         stored = StoredRows(request.size, len(request.data))
         for number in self._order(request, space.points(observation), visits):
-            stored.add(visits.visit(number))
+            stored.add(visits.noted[number])
         noted = request.size - stored.missing
         stored.fill(request.generator)
         chosen, record = stored.record(_uncertainty_at(request, model))
         notes: dict[str, Any] = {
-            "visits": len(visits.row),
-            "distinct_rows": len(set(visits.row)),
+            "visits": len(visits.noted),
+            "distinct_rows": len(set(visits.rows)),
             "ended_by": dict(sorted(visits.ended.items())),
             "snapped": visits.snapped,
             "filled": request.size - noted,
@@ -158,42 +173,36 @@ class ImaginedRollouts(Selector):
             self.distance_sample,
         )
         visits = Visits()
-        row_W = _starts(request, self.rollouts)
-        rollout_W = np.arange(len(row_W))
-        for rollout, row in enumerate(row_W.tolist()):
-            visits.note(row, rollout, 0, 0.0, -1)
-        state_WO = observation[torch.from_numpy(row_W)]
+        going = _start(request, observation, self.rollouts)
+        visits.note(going, step=0)
         for step in range(1, request.horizon):
-            if not len(row_W):
+            if not len(going.row):
                 break
-            state_WO = _next(request, model, state_WO, row_W)
-            found = search.nearest({0: Query(space.points(state_WO))})[0]
-            nearest_W = found.index[:, 0].cpu().numpy()
-            distance_W = found.distance[:, 0].cpu().numpy()
-            has_left_W = distance_W > limit
-            goes_on_W = nearest_W < len(data)
-            visits.ended["terminal"] += int((~goes_on_W).sum())
-            if self.beyond == "end":
-                visits.ended["limit"] += int((goes_on_W & has_left_W).sum())
-                goes_on_W &= ~has_left_W
-            else:
-                snapped_W = goes_on_W & has_left_W
-                visits.snapped += int(snapped_W.sum())
-                state_WO = state_WO.clone()
-                state_WO[snapped_W] = observation[nearest_W[snapped_W]]
-            for walker in np.flatnonzero(goes_on_W).tolist():
-                visits.note(
-                    int(nearest_W[walker]),
-                    int(rollout_W[walker]),
-                    step,
-                    float(distance_W[walker]),
-                    int(row_W[walker]),
-                )
-            state_WO = state_WO[torch.from_numpy(goes_on_W)]
-            row_W = nearest_W[goes_on_W]
-            rollout_W = rollout_W[goes_on_W]
-        visits.ended["horizon"] += len(row_W)
+            going = _next(request, model, space, search, going)
+            going = self._staying(going, limit, observation, visits)
+            visits.note(going, step)
+        visits.ended["horizon"] += len(going.row)
         return visits
+
+    def _staying(
+        self,
+        going: RollOuts,
+        limit: float,
+        observation: Tensor,
+        visits: Visits,
+    ) -> RollOuts:
+        """Those that go on, and where: a terminal state ends a roll-out, and one that
+        has left the data ends or comes back to them."""
+        goes_on_W = going.row < len(observation)
+        visits.ended["terminal"] += int((~goes_on_W).sum())
+        has_left_W = goes_on_W & (going.distance > limit)
+        if self.beyond == "end":
+            visits.ended["limit"] += int(has_left_W.sum())
+            return going.of(goes_on_W & ~has_left_W)
+        visits.snapped += int(has_left_W.sum())
+        state_WO = going.state.clone()
+        state_WO[has_left_W] = observation[going.row[has_left_W]]
+        return replace(going, state=state_WO).of(goes_on_W)
 
     def _order(
         self,
@@ -202,34 +211,58 @@ class ImaginedRollouts(Selector):
         visits: Visits,
     ) -> list[int]:
         """Numbers of visits in the order in which the buffer takes them."""
-        shuffled = torch.randperm(len(visits.row), generator=request.generator)
+        shuffled = torch.randperm(len(visits.noted), generator=request.generator)
         if self.choice == "random":
             return shuffled.tolist()
-        row_V = torch.tensor(visits.row)[shuffled]
+        row_V = torch.tensor(visits.rows)[shuffled]
         places = representatives(points_ND[row_V], row_V, request.size)
         rest = shuffled.tolist()
         return shuffled[places].tolist() + rest
 
 
-def _starts(request: SelectionRequest, most: int) -> IntArray:
-    """First rows of episodes, drawn without replacement."""
+def _start(request: SelectionRequest, observation: Tensor, most: int) -> RollOuts:
+    """At first rows of episodes, drawn without replacement."""
     starts = request.data.starts
     order = torch.randperm(len(starts), generator=request.generator)[:most]
-    return np.asarray(starts[order.numpy()], dtype=np.int64)
+    row_W = np.asarray(starts[order.numpy()], dtype=np.int64)
+    return RollOuts(
+        number=np.arange(len(row_W)),
+        state=observation[torch.from_numpy(row_W)],
+        row=row_W,
+        distance=np.zeros(len(row_W)),
+        source=np.full(len(row_W), -1),
+    )
 
 
 def _next(
     request: SelectionRequest,
     model: TransitionModel,
-    state_WO: Tensor,
-    row_W: IntArray,
-) -> Tensor:
-    """The ensemble's mean next observations (W, O) under pi_n."""
-    action = request.actions(state_WO.cpu().numpy(), row_W)
-    return model.mean_next(state_WO, torch.from_numpy(action).to(state_WO.device))
+    space: StateSpace,
+    search: NeighbourSearch,
+    going: RollOuts,
+) -> RollOuts:
+    """One step of the ensemble's mean under pi_n."""
+    action = request.actions(going.state.cpu().numpy(), going.row)
+    a = torch.from_numpy(action).to(going.state.device)
+    state_WO = model.mean_next(going.state, a)
+    predicted = state_WO.cpu().numpy()
+    check_finite(
+        "the transition model's prediction", predicted, request.data, going.row
+    )
+    found = search.nearest({0: Query(space.points(state_WO))})[0]
+    return RollOuts(
+        number=going.number,
+        state=state_WO,
+        row=found.index[:, 0].cpu().numpy(),
+        distance=found.distance[:, 0].cpu().numpy(),
+        source=going.row,
+    )
 
 
-def _uncertainty_at(request: SelectionRequest, model: TransitionModel) -> Any:
+def _uncertainty_at(
+    request: SelectionRequest,
+    model: TransitionModel,
+) -> Callable[[list[int]], FloatArray]:
     """u(s, pi_n(s)) (B,) at rows of the data."""
 
     def uncertainty(rows: list[int]) -> FloatArray:
