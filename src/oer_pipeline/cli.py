@@ -288,6 +288,11 @@ def tune(**given: Any) -> None:
 @_params
 @_workers
 @_parts
+@click.option(
+    "--variants",
+    callback=_names,
+    help="Some of the study's, such as bc+td3bc; bc is always among them.",
+)
 @click.option("--points", default="", help="Numbers of updates, such as 1000+4000.")
 def bases(study: str, **given: Any) -> None:
     """Compare base learners: return against updates (docs/base_learners.md).

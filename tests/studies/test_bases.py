@@ -106,6 +106,13 @@ def test_a_part_of_a_study_is_of_its_own_suites_and_qualities() -> None:
             ConfigurationError, match=r"--(suites|qualities): one of them is "
         ):
             study.part(suites, qualities)
+    fewer = study.part(None, None, ["bc", "alpha_0.5"])
+    assert list(fewer.variants) == ["bc", "alpha_0.5"]
+    assert len(fewer.runs("")) == 2 * len(study.suites) * len(study.qualities)
+    with pytest.raises(ConfigurationError, match=r"--variants is alpha_0.5; bc has to"):
+        study.part(None, None, ["alpha_0.5"])
+    with pytest.raises(ConfigurationError, match="--variants: one of them is 'ewc'"):
+        study.part(None, None, ["bc", "ewc"])
 
 
 def made_up(

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 from oer_pipeline.common.atomic import write_atomic
@@ -38,6 +39,8 @@ PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
 RESULTS = Path("docs/results")
 TASKS = 2
+LINE = 100
+"""Characters of a page's line."""
 MIXED = ("medium_random", "medium_replay")
 """Qualities whose data hold better and worse than they are on the mean."""
 COLUMNS = ("suite", "quality", "variant", "task", "seed", "updates", "return")
@@ -58,17 +61,26 @@ class Study:
         self,
         suites: Sequence[str] | None,
         qualities: Sequence[str] | None,
+        variants: Sequence[str] | None = None,
     ) -> Study:
-        """The study on some of its suites and qualities; None: on all of them.
+        """The study on some of its suites, qualities and variants; None: on all.
 
         Raises:
             ConfigurationError: one that is none of the study's: a choice must not see
-                what is reported.
+                what is reported; variants without `bc`, which the others are compared
+                with.
         """
+        kept = _some("--variants", variants, tuple(self.variants))
+        if "bc" not in kept:
+            raise ConfigurationError(
+                f"--variants is {'+'.join(kept)}; bc has to be among them, because the"
+                " others are compared with it"
+            )
         return replace(
             self,
             suites=_some("--suites", suites, self.suites),
             qualities=_some("--qualities", qualities, self.qualities),
+            variants={name: self.variants[name] for name in kept},
         )
 
     def runs(self, more: str) -> dict[tuple[str, str, str], str]:
@@ -370,10 +382,9 @@ def convergence(
                 points[-1],
             )
         )
-        text += (
-            f"\nGains beyond its interval from {point:,} to {points[-1]:,} updates: "
-        )
-        text += f"{rising or 'nowhere'}.\n"
+        gains = f"Gains beyond its interval from {point:,} to {points[-1]:,} updates"
+        told = fill(f"{gains}: {rising or 'nowhere'}.", LINE)
+        text += f"\n{told}\n"
     return text
 
 
@@ -442,10 +453,12 @@ def _scope(study: Study) -> str:
     """What the tables are of, in a sentence: a study may have been run in part."""
     suites = ", ".join(study.suites)
     qualities = ", ".join(study.qualities)
-    return (
+    variants = ", ".join(study.variants)
+    told = (
         f"{TASKS} tasks of each of {suites}; seeds {study.seeds}; qualities:"
-        f" {qualities}."
+        f" {qualities}; variants: {variants}."
     )
+    return fill(told, LINE)
 
 
 def run_study(
@@ -457,6 +470,7 @@ def run_study(
     scheduler: str | None = None,
     suites: Sequence[str] | None = None,
     qualities: Sequence[str] | None = None,
+    variants: Sequence[str] | None = None,
     points: str = "",
 ) -> str:
     """Run one of `STUDIES`; returns its report, which at default sizes is also written.
@@ -467,7 +481,7 @@ def run_study(
         SystemExit: data could not be made.
     """
     known("study", name, STUDIES)
-    study = STUDIES[name].part(suites, qualities)
+    study = STUDIES[name].part(suites, qualities, variants)
     updates = parse_points(points) if points else list(POINTS)
     runs = study.runs(params)
     plans = dict(zip(runs, plans_of(list(runs.values()), env), strict=True))
