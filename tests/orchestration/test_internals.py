@@ -34,6 +34,7 @@ PUBLIC = {
     "kedro.utils",
     "mlflow",
     "mlflow.entities",
+    "mlflow.exceptions",
 }
 """Modules that Kedro's and MLflow's documentation names."""
 
