@@ -98,13 +98,13 @@ class Project:
         return runner.ran
 
     def files(self, below: str = "data") -> dict[str, bytes]:
-        """Every file that runs made, by its path below `below`."""
+        """Every file that runs made, by its path below `below`; not their locks."""
         root = self.path / below
-        return {
-            p.relative_to(root).as_posix(): p.read_bytes()
-            for p in sorted(root.rglob("*"))
-            if p.is_file()
-        }
+        found = {}
+        for path in sorted(root.rglob("*")):
+            if path.is_file() and path.suffix != ".lock":
+                found[path.relative_to(root).as_posix()] = path.read_bytes()
+        return found
 
 
 @pytest.fixture

@@ -126,7 +126,7 @@ def test_a_missing_source_or_behaviour_is_named_before_any_work(project: Any) ->
         OERError, match=r"target_velocity=9\.0.*make behaviours SUITE=mine"
     ):
         project.run(suite="mine", tasks=1)
-    assert not (project.path / "data").exists()
+    assert project.files() == {}
 
 
 def test_random_data_need_no_trained_behaviours(project: Any) -> None:
@@ -424,7 +424,7 @@ def test_what_a_missing_source_lacks_is_said(
         project.run(suite="mine", tasks=1)
     for part in says:
         assert part in str(caught.value)
-    assert not (project.path / "data").exists()
+    assert project.files() == {}
 
 
 def test_a_changed_episode_of_a_folder_is_imported_again(

@@ -220,7 +220,7 @@ def test_unknown_names_write_nothing(project: Any) -> None:
         project.run("continul")
     with pytest.raises(ConfigurationError, match="task_9"):
         project.run(tags=["task_9"])
-    assert not (project.path / "data").exists()
+    assert project.files() == {}
 
 
 def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(
@@ -247,13 +247,13 @@ def test_a_run_sweeps_what_killed_runs_left(resumed: Any, finished: Any) -> None
     name = atomic._beside(Path("x")).name
     left = name.replace(f"-{os.getpid()}.", f"-{_dead_process()}.")
     assert left != name
-    for path in sorted((resumed.path / "data").rglob("*")):
+    for path in sorted((resumed.path / "data/test").rglob("*")):
         if path.is_dir():
             (path / left).write_text("half")
     assert resumed.run() == []
     swept = {n for n in resumed.files() if not n.endswith(".tmp")}
     assert swept == set(finished.files())
-    for path in (resumed.path / "data").rglob("*.tmp"):
+    for path in (resumed.path / "data/test").rglob("*.tmp"):
         others = [p for p in path.parent.iterdir() if p.is_file() and p != path]
         assert others == [], path  # a folder of folders, where nothing is written
 
@@ -269,7 +269,7 @@ def test_a_missing_input_stops_a_partial_run_before_any_work(project: Any) -> No
         OERError, match=r"task_3.train needs task_2.policies.*run the stage"
     ):
         project.run(tags=["task_3"])
-    assert not (project.path / "data").exists()
+    assert project.files() == {}
 
 
 def test_an_unreadable_input_is_named(resumed: Any) -> None:

@@ -139,7 +139,11 @@ def test_stopped_behaviour_trainings_leave_nothing(
 ) -> None:
     (project.path / "conf/base/suites_mine.yml").write_text(MINE)
     process = begin(project, BEHAVIOURS)
-    wait_for("behaviours_cheetah_vel_target_velocity=4.4", project, process)
+    log = project.path / "logs/behaviours_cheetah_vel_target_velocity=4.4.log"
+    end = time.monotonic() + 60.0
+    while not log.is_file():
+        assert time.monotonic() < end, said(project)
+        time.sleep(0.2)
     time.sleep(8.0)
     stop(process, how, status)
     assert "Traceback" not in said(project)
