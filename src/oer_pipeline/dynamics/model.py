@@ -109,7 +109,12 @@ class TransitionModel:
         action: Tensor,
         kind: str = DEFAULT,
     ) -> Tensor:
-        """u(s, a), (B,), by the heuristic `kind` of uncertainty.py.
+        """u(s, a), (B,), by a heuristic of uncertainty.py.
+
+        Args:
+            observation: s as recorded, (B, O).
+            action: a, (B, A).
+            kind: the heuristic's name.
 
         Raises:
             ConfigurationError: no such heuristic.

@@ -54,7 +54,14 @@ def shapes(
     hidden: Sequence[int],
     outputs: int,
 ) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of what `init_network` makes."""
+    """Name -> shape of what `init_network` makes.
+
+    Args:
+        members: M, the leading axis of every tensor.
+        inputs: size of (s, a), O + A.
+        hidden: width of each hidden layer.
+        outputs: size of (s' - s, r), O + 1; the last layer has twice as many.
+    """
     limits = (members, 1, outputs)
     named: dict[str, tuple[int, ...]] = {
         "max_log_sigma": limits,

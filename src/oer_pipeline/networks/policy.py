@@ -80,7 +80,14 @@ def init_head(
     head: int | str,
     generators: Sequence[torch.Generator],
 ) -> Parameters:
-    """A fresh head, `head.{head}.weight|bias`; head `SHARED` serves every task."""
+    """A fresh head, `head.{head}.weight|bias`.
+
+    Args:
+        features: H.
+        actions: A.
+        head: the task's number, or `SHARED` for the one that serves every task.
+        generators: one per member; each draws its own weights.
+    """
     weight, bias = init_linear(features, actions, generators)
     return {
         f"head.{head}.weight": weight,
@@ -94,11 +101,17 @@ def init_identity(
     task: int,
     generators: Sequence[torch.Generator],
 ) -> Parameters:
-    """First-layer weights (M, 1, H) of task `task`'s one-hot input, `identity.{task}`:
-    a single head tells tasks by it.
+    """First-layer weights (M, 1, H) of a task's one-hot input, `identity.{task}`: a
+    single head tells tasks by it.
 
     Adding one per task is the network with all one-hot inputs from the start: the
     weights of tasks to come are idle.
+
+    Args:
+        observation: D.
+        width: of the first layer, H.
+        task: its number, from 1.
+        generators: one per member; each draws its own weights.
     """
     weight, _ = init_linear(observation + 1, width, generators)
     return {f"{IDENTITY}{task}": weight[:, -1:]}

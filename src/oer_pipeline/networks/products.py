@@ -146,10 +146,16 @@ def products(
     bias_M1C: Tensor | None = None,
     out_MRC: Tensor | None = None,
 ) -> Tensor:
-    """a b + bias of every member, (M, R, C), without gradients; `out_MRC` has to be
-    aligned as `aligned` makes it.
+    """a b + bias of every member, (M, R, C), without gradients.
 
     On a CPU a member's bits are the same alone and among others.
+
+    Args:
+        a_MRK: rows of every member.
+        b_MKC: its weights.
+        bias_M1C: None: none is added.
+        out_MRC: takes the result, aligned as `aligned` makes it; None: a new tensor
+            does.
     """
     if a_MRK.device.type != "cpu":
         return _batched(a_MRK, b_MKC, bias_M1C, out_MRC)
