@@ -185,6 +185,10 @@ class Step:
     def hash_of(self, name: str, path: Path) -> str:
         """SHA-256 of an input's file.
 
+        Args:
+            name: of the input, for the error.
+            path: its file.
+
         Raises:
             OERError: it is missing.
         """

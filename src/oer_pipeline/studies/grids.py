@@ -224,7 +224,12 @@ def read(
     conf: Path,
     env: str | None,
 ) -> Grid:
-    """The grid called `name`, of the environment's folder or else of base.
+    """A grid, of the environment's folder or else of base.
+
+    Args:
+        name: of the grid.
+        conf: the folder of the configuration.
+        env: the environment; None: local.
 
     Raises:
         ConfigurationError: no such grid, or a file that says something else than a
@@ -250,6 +255,10 @@ def _files(conf: Path, env: str | None) -> Iterator[tuple[str, Path]]:
 
 def from_config(name: str, told: Any) -> Grid:
     """A grid from what its file says.
+
+    Args:
+        name: of the grid.
+        told: what its file says, of any type.
 
     Raises:
         ConfigurationError: a key or a value that a grid doesn't take.

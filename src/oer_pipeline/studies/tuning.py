@@ -124,8 +124,14 @@ def tuned(
     changed: str,
 ) -> dict[str, Any]:
     """The document: `{method: {parameters, provenance}}`; a method all of whose values
-    diverged keeps its default. `options` are the coefficients' dotted names by
-    method."""
+    diverged keeps its default.
+
+    Args:
+        scores: of every value, by method.
+        options: dotted name of the coefficient, by method.
+        plan: of one of the runs; says what all have in common.
+        changed: `--params` of all runs beside the grid's; empty: none.
+    """
     common = {
         "suite": plan.suite.name,
         "tasks": len(plan.tasks),

@@ -228,7 +228,13 @@ def check_widths(
     second: str,
     where: str,
 ) -> None:
-    """Two vector columns, of these names, have as many dimensions.
+    """Two vector columns have as many dimensions.
+
+    Args:
+        columns: arrays by name, (N, dimensions) each.
+        first: name of one.
+        second: name of the other.
+        where: the file, as errors call it.
 
     Raises:
         DataError: they have not.

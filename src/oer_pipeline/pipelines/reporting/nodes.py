@@ -55,7 +55,7 @@ def draw(
         metrics: as `measure` returns them.
         facts: of the suite: `distance_dimensions`.
         repeat: what the page's commands repeat the run with.
-        by_task: `visits`, and where there are buffers `buffer`.
+        by_task: `transitions`, `visits`, and where there are buffers `buffer`.
     """
     from oer_pipeline.reports import heatmap, projection, returns
     from oer_pipeline.reports.cell_metrics import drawn_scales

@@ -62,6 +62,9 @@ class Draft:
     def of_foreign(cls, data: ForeignData) -> Draft:
         """A foreign file, or an export of this project.
 
+        Args:
+            data: as a reader of the format gives them.
+
         Raises:
             DataError: an export of a replay buffer, or one that is not as it was
                 written.

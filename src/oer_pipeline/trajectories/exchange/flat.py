@@ -37,7 +37,11 @@ def places_of(source: Source, store: Store) -> dict[str, str]:
 
 
 def refuse_twice(places: Mapping[str, str], where: str) -> None:
-    """Every column of the file is one of the table's; errors call the file `where`.
+    """Every column of the file is one of the table's.
+
+    Args:
+        places: column of the table -> its place in the file.
+        where: the file, as errors call it.
 
     Raises:
         DataError: one is read as two; its usual name is another one's.
