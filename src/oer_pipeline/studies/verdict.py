@@ -11,6 +11,7 @@ from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.processor import kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
+from oer_pipeline.orchestration.tracking import BUNDLE
 from oer_pipeline.studies.recorded import Recorded
 
 DATA = ("raw_", "references", "transitions", "card")
@@ -118,6 +119,8 @@ def artefacts_of(project: Path) -> dict[str, Path]:
         path = cell_folder / record.stem
         told = read_record(path)
         if told is None or not path.is_file():
+            continue
+        if told.dataset == BUNDLE:
             continue
         folder = told.dataset.replace(".", "/")
         if told.seed is not None:
