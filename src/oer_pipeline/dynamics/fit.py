@@ -309,7 +309,12 @@ def heldout_nll(
     heldout: Samples,
 ) -> Tensor:
     """Every member's negative log-likelihood on the same held-out rows, (E,), on the
-    CPU."""
+    CPU.
+
+    Args:
+        parameters: of all members.
+        heldout: standardised inputs and outputs.
+    """
     members = len(parameters["max_log_sigma"])
     total = torch.zeros(members)
     inputs, targets = heldout

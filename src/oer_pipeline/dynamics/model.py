@@ -130,7 +130,12 @@ class TransitionModel:
         action: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, (E, B, P) each, of the standardised outputs
-        that vary."""
+        that vary.
+
+        Args:
+            observation: s as recorded, (B, O).
+            action: a, (B, A).
+        """
         means, log_sigmas = zip(*self._chunks(observation, action), strict=True)
         return torch.cat(means, dim=1), torch.cat(log_sigmas, dim=1)
 

@@ -220,8 +220,13 @@ def _buffers_of_task(
 
 
 def take(tables: Sequence[TaskTable], rows_KFB: Tensor) -> Batch:
-    """K minibatches one after another, (F, K B), of each table's rows for its own part
-    of the folded members."""
+    """K minibatches one after another, (F, K B).
+
+    Args:
+        tables: one per task learned now; each serves its own part of the folded
+            members.
+        rows_KFB: rows of those tables.
+    """
     rows = rows_KFB.transpose(0, 1).flatten(1)
     batches = []
     for table, part in zip(tables, rows.chunk(len(tables)), strict=True):

@@ -95,7 +95,12 @@ class TaskContext:
         return self._here(self.previous.kept)
 
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
-        """Actions (F, B, A) on the tasks being learned."""
+        """Actions (F, B, A) on the tasks being learned.
+
+        Args:
+            parameters: of a policy.
+            observation_FBD: standardised.
+        """
         tasks = len(self.tasks)
         if tasks == 1:
             return policy.act(parameters, self.task, observation_FBD)

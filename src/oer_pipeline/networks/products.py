@@ -101,7 +101,13 @@ def _against_onednn() -> str:
 
 def error_in_roundings(product_RC: Tensor, a_RK: Tensor, b_KC: Tensor) -> float:
     """The largest error of a product, in sqrt(K) float32 round-offs of |a| |b|;
-    infinite where it is not finite."""
+    infinite where it is not finite.
+
+    Args:
+        product_RC: of a and b.
+        a_RK: float32.
+        b_KC: float32.
+    """
     exact = a_RK.double() @ b_KC.double()
     size = a_RK.double().abs() @ b_KC.double().abs()
     error = ((product_RC - exact).abs() / size).nan_to_num(torch.inf).max()

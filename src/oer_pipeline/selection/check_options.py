@@ -50,7 +50,13 @@ def fraction(
     option: str,
     value: object,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a number between 0 and 1."""
+    """Raise a ConfigurationError unless `value` is a number between 0 and 1.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+    """
     checks.between(f"{selector}: {option}", value, 0.0, 1.0)
 
 
@@ -59,6 +65,12 @@ def positive(
     option: str,
     value: object,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a number above 0."""
+    """Raise a ConfigurationError unless `value` is a number above 0.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+    """
     name = f"{selector}: {option}"
     checks.between(name, value, 0.0, checks.LARGEST, low_excluded=True)

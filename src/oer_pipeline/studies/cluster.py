@@ -23,7 +23,13 @@ def workers_of(
     gpus: int = 0,
 ) -> int:
     """How many workers a machine can take: one per GPU, else one per core; no more than
-    its memory holds, of `BYTES_PER_WORKER` each."""
+    its memory holds, of `BYTES_PER_WORKER` each.
+
+    Args:
+        cores: of the processor.
+        memory: bytes.
+        gpus: 0: the processor does the work.
+    """
     return max(1, min(gpus or cores, memory // BYTES_PER_WORKER))
 
 

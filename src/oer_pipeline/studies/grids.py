@@ -187,7 +187,13 @@ def coefficient_of(
     learners: Mapping[str, Any],
 ) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
-    preset fixes it."""
+    preset fixes it.
+
+    Args:
+        method: the preset's name.
+        methods: presets by name.
+        learners: options of each learner, by its name.
+    """
     preset = methods[method]
     learner = preset.get("learner", {}).get("name")
     settings = learners.get(learner, {})

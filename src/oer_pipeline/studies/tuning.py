@@ -85,6 +85,10 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
     """PER of a finished cell, one a seed: the mean over all tasks after the last one.
 
     Of success in per cent where the suite has it, else of the normalised return.
+
+    Args:
+        plan: of the run.
+        root: of the environment's data.
     """
     from oer_pipeline.metrics.returns_table import task_means
 

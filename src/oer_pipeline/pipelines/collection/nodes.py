@@ -39,7 +39,13 @@ def roll_out(
 def roll_out_random(
     task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> Trajectories:
-    """Random trajectories of a task without behaviour policies."""
+    """Random trajectories of a task without behaviour policies.
+
+    Args:
+        task: of the plan's sequence.
+        collection: of the parameters; `transitions`: rows of the table.
+        data_seed: of the parameters.
+    """
     from oer_pipeline.suites.behaviour_data import collect
     from oer_pipeline.suites.suite import Task
 

@@ -177,7 +177,14 @@ def evaluate(
     *tasks: dict[str, Any],
 ) -> dict[int, pd.DataFrame]:
     """Every episode's return after a task, on all tasks learned and on the next one, if
-    there is one (method, section 8)."""
+    there is one (method, section 8).
+
+    Args:
+        policies_by_seed: right after learning a task, as tensors and header.
+        evaluation: of the parameters; `episodes`: per seed and task.
+        seeds: one per member.
+        tasks: all learned, then the next one, if there is one.
+    """
     from oer_pipeline.metrics.episodes import episodes_in_sequence
     from oer_pipeline.pipelines.weights import stacked_policies
     from oer_pipeline.suites.suite import Task

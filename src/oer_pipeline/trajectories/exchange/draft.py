@@ -55,7 +55,12 @@ class Draft:
         columns: Mapping[str, Array],
         metadata: Mapping[str, Any],
     ) -> Draft:
-        """A table of this project, sound or not."""
+        """A table of this project, sound or not.
+
+        Args:
+            columns: arrays by the table's names.
+            metadata: of the table.
+        """
         return cls(dict(columns), names={}, native=True, description=metadata)
 
     @classmethod

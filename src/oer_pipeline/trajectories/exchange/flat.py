@@ -158,7 +158,13 @@ def _check_shapes(
 
 
 def refuse(flaws: list[str], where: str, hint: str = "") -> None:
-    """Raise one DataError with every flaw, if there are any."""
+    """Raise one DataError with every flaw, if there are any.
+
+    Args:
+        flaws: each without the file's name.
+        where: the file, as errors call it.
+        hint: what would help, at the end; empty: nothing.
+    """
     if flaws:
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
 
