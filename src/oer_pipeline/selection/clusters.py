@@ -2,8 +2,8 @@
 k-means, 1982), the row nearest to its centre.
 
 Sums add in float64 and in one order, and the nearest are found exactly, so that the
-choice does not depend on the device. Shapes: V points, R rows
-visited, K clusters, D dimensions.
+choice does not depend on the device. Shapes: V points, R rows visited, K clusters, D
+dimensions.
 """
 
 from __future__ import annotations
@@ -75,8 +75,8 @@ def _means(
 ) -> Tensor:
     """The mean of each cluster; an empty one stays where it is."""
     total_KD = torch.zeros(centre_KD.shape, dtype=torch.float64)
-    point_VD = points_VD.double().cpu()
-    total_KD.index_add_(0, cluster_V, point_VD)
+    wide_VD = points_VD.double().cpu()
+    total_KD.index_add_(0, cluster_V, wide_VD)
     size_K = cluster_V.bincount(minlength=len(centre_KD))
     size_K1 = size_K.double()[:, None]
     mean_KD = total_KD / size_K1.clamp(min=1.0)
