@@ -20,7 +20,8 @@ from distributed import Client
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import is_held
-from oer_pipeline.studies import cluster, worker
+from oer_pipeline.orchestration import circumstances
+from oer_pipeline.studies import worker
 from oer_pipeline.studies.cluster import connected, workers_of
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.jobs import Job, Status, check
@@ -239,11 +240,11 @@ def test_a_scheduler_has_its_own_workers(client: Any) -> None:
 def test_workers_with_other_libraries_are_refused(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(cluster, "LIBRARIES", ("torch",))
+    monkeypatch.setattr(circumstances, "LIBRARIES", ("torch",))
     with (
         pytest.raises(
             ConfigurationError,
-            match=r"worker tcp://\S+ runs Python .* give all the same",
+            match=r"worker tcp://\S+ runs python .* give all the same",
         ),
         connected(client.scheduler.address, None),
     ):

@@ -14,7 +14,7 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import hold, path_of
 from oer_pipeline.orchestration.configuration import configuration_of
 from oer_pipeline.studies.behaviours import task_of
-from oer_pipeline.studies.folders import Place, changes, params_of, stem, unnamed
+from oer_pipeline.studies.folder_origin import Place, changes, params_of, stem, unnamed
 from oer_pipeline.studies.prune import Waste, find, listing, remove
 from oer_pipeline.suites.behaviour import behaviour_name
 from tests.conftest import Project

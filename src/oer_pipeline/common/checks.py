@@ -87,7 +87,14 @@ def between(
 
 
 def whole(name: str, value: object, low: int, high: int) -> None:
-    """Raise a ConfigurationError unless `value` is a whole number, `low` to `high`."""
+    """Raise a ConfigurationError unless `value` is a whole number, `low` to `high`.
+
+    Args:
+        name: of the parameter, for the error.
+        value: as a user gave it.
+        low: the least that is right.
+        high: the largest.
+    """
     if not is_whole(value):
         raise ConfigurationError(f"{name} is {value!r}; it has to be a whole number")
     if not low <= int(value) <= high:

@@ -15,6 +15,9 @@ LONGEST_NUMBER = 18
 def parse_seeds(given: Any) -> tuple[int, ...]:
     """Seeds from an int, a list, or a string such as `0-2+7`.
 
+    Args:
+        given: of a command line or of YAML.
+
     Raises:
         ConfigurationError: anything else, nothing, or a seed twice.
     """

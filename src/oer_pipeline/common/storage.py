@@ -63,6 +63,9 @@ def storage_error(path: Path | str, error: BaseException) -> StorageError | None
 def check_places(paths: Iterable[Path]) -> None:
     """See that files can be written, before the work that makes them.
 
+    Args:
+        paths: of files to be written; their folders need not be there.
+
     Raises:
         StorageError: names the first file or folder that cannot.
     """

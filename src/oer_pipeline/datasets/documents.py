@@ -61,6 +61,11 @@ class PNGDataset(FileDataset):
 def encoded(value: Any, where: str, indent: int | None = None) -> str:
     """`value` as JSON with sorted keys.
 
+    Args:
+        value: plain JSON; numbers have to be finite.
+        where: the file, as errors call it.
+        indent: spaces per level; None: all in one line.
+
     Raises:
         DataError: names what JSON cannot hold and its place in `value`.
     """

@@ -119,6 +119,12 @@ def heldout_rows(
 ) -> BoolArray:
     """The rows that `fit_transition_model` with the same arguments holds out, (N,).
 
+    Args:
+        trajectories: that the model is fitted to, N rows.
+        settings: `holdout` of them: the fraction of episodes.
+        seed: of the data.
+        task: its number, from 1.
+
     Raises:
         DataError: fewer than two episodes.
     """
@@ -159,6 +165,9 @@ def statistics(trajectories: Trajectories) -> tuple[Statistics, Statistics]:
     does not vary in s' - s either.
 
     Over the rows whose s' is known.
+
+    Args:
+        trajectories: that the model is fitted to.
 
     Raises:
         DataError: no output varies, so that there is nothing to learn.
@@ -300,7 +309,12 @@ def heldout_nll(
     heldout: Samples,
 ) -> Tensor:
     """Every member's negative log-likelihood on the same held-out rows, (E,), on the
-    CPU."""
+    CPU.
+
+    Args:
+        parameters: of all members.
+        heldout: standardised inputs and outputs.
+    """
     members = len(parameters["max_log_sigma"])
     total = torch.zeros(members)
     inputs, targets = heldout

@@ -109,7 +109,12 @@ class TransitionModel:
         action: Tensor,
         kind: str = DEFAULT,
     ) -> Tensor:
-        """u(s, a), (B,), by the heuristic `kind` of uncertainty.py.
+        """u(s, a), (B,), by a heuristic of uncertainty.py.
+
+        Args:
+            observation: s as recorded, (B, O).
+            action: a, (B, A).
+            kind: the heuristic's name.
 
         Raises:
             ConfigurationError: no such heuristic.
@@ -125,7 +130,12 @@ class TransitionModel:
         action: Tensor,
     ) -> tuple[Tensor, Tensor]:
         """Mean and log standard deviation, (E, B, P) each, of the standardised outputs
-        that vary."""
+        that vary.
+
+        Args:
+            observation: s as recorded, (B, O).
+            action: a, (B, A).
+        """
         means, log_sigmas = zip(*self._chunks(observation, action), strict=True)
         return torch.cat(means, dim=1), torch.cat(log_sigmas, dim=1)
 

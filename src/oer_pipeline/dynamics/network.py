@@ -54,7 +54,14 @@ def shapes(
     hidden: Sequence[int],
     outputs: int,
 ) -> dict[str, tuple[int, ...]]:
-    """Name -> shape of what `init_network` makes."""
+    """Name -> shape of what `init_network` makes.
+
+    Args:
+        members: M, the leading axis of every tensor.
+        inputs: size of (s, a), O + A.
+        hidden: width of each hidden layer.
+        outputs: size of (s' - s, r), O + 1; the last layer has twice as many.
+    """
     limits = (members, 1, outputs)
     named: dict[str, tuple[int, ...]] = {
         "max_log_sigma": limits,
@@ -72,7 +79,12 @@ def gaussian(
     parameters: Mapping[str, Tensor],
     input_EBI: Tensor,
 ) -> tuple[Tensor, Tensor]:
-    """Mean and log standard deviation, (E, B, P) each, of the standardised outputs."""
+    """Mean and log standard deviation, (E, B, P) each, of the standardised outputs.
+
+    Args:
+        parameters: as `init_network` makes them.
+        input_EBI: standardised (s, a).
+    """
     layers = {}
     for name, parameter in parameters.items():
         if name.startswith("mlp."):
@@ -101,7 +113,13 @@ def negative_log_likelihood(
     target_EBP: Tensor,
 ) -> Tensor:
     """-log N(target; mean, diag sigma^2) without its constant, summed over outputs,
-    mean over the batch, (E,)."""
+    mean over the batch, (E,).
+
+    Args:
+        parameters: as `init_network` makes them.
+        input_EBI: standardised (s, a).
+        target_EBP: standardised (s' - s, r), those that vary.
+    """
     mean_EBP, log_sigma_EBP = gaussian(parameters, input_EBI)
     inverse_sigma_EBP = torch.exp(-log_sigma_EBP)
     error_EBP = (target_EBP - mean_EBP) * inverse_sigma_EBP

@@ -56,7 +56,14 @@ def smoothed_action(
     scale: float,
     clip: float,
 ) -> Tensor:
-    """Target policy smoothing: clip(a + clip(scale N(0, 1), +-clip), +-1)."""
+    """Target policy smoothing: clip(a + clip(scale noise, +-clip), +-1), (M, B, A).
+
+    Args:
+        action_MBA: of the target policy.
+        noise_MBA: drawn from N(0, 1).
+        scale: standard deviation of the noise that is added.
+        clip: the most that is added.
+    """
     noise_MBA = (noise_MBA * scale).clamp(-clip, clip)
     return (action_MBA + noise_MBA).clamp(-1.0, 1.0)
 
@@ -67,8 +74,14 @@ def bootstrapped_target(
     value_MB: Tensor,
     discount: float,
 ) -> Tensor:
-    """y = r + gamma (1 - terminal) value, (M, B), of the next state's value; a time-out
-    continues."""
+    """y = r + gamma (1 - terminal) value, (M, B); a time-out continues.
+
+    Args:
+        reward_MB: r, as the critic learns it.
+        continues_MB: 1 - terminal.
+        value_MB: of the next state: V(s'), or Q(s', a') of the target networks.
+        discount: gamma.
+    """
     return reward_MB + discount * continues_MB * value_MB
 
 
@@ -79,10 +92,15 @@ def critic_loss(
     target_MB: Tensor,
     into: Mapping[str, Tensor],
 ) -> Tensor:
-    """L_Q = sum_i mean (Q_i - y)^2, (M,), and `into` tensors of the parameters' names
-    its gradients.
+    """L_Q = sum_i mean (Q_i - y)^2, (M,), of the twins Q_1 and Q_2.
 
     Written out, because autograd's bookkeeping costs as much as a small network.
+
+    Args:
+        critic: both twins' parameters, by name.
+        input_MBI: standardised observations and actions.
+        target_MB: y, the same for both twins.
+        into: tensors of the parameters' names and shapes; take the gradients.
     """
     batch = target_MB.shape[1]
     layers = layers_of(critic)

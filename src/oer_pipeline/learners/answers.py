@@ -32,6 +32,12 @@ def check_networks(
 ) -> None:
     """`Networks` of named parameters, as `check_tensors` takes them.
 
+    Args:
+        who: class that answered, for the error.
+        networks: its answer.
+        members: M.
+        needed: names that it has to have.
+
     Raises:
         ConfigurationError: they are not, or one of the `needed` is missing.
     """
@@ -67,6 +73,12 @@ def check_tensors(
 ) -> None:
     """Named float32 tensors, finite, with a leading axis of the members (M, ...).
 
+    Args:
+        who: class that answered, for the error.
+        what: the tensors are, such as `finish`.
+        tensors: its answer.
+        members: M.
+
     Raises:
         ConfigurationError: they are not.
     """
@@ -96,6 +108,12 @@ def check_losses(
 ) -> None:
     """Named losses (M,), one value for each member. Cheap: it runs in updates.
 
+    Args:
+        who: class that answered, for the error.
+        losses: its answer.
+        members: M.
+        where: the method that gave them.
+
     Raises:
         ConfigurationError: they are not.
     """
@@ -118,6 +136,10 @@ def check_losses(
 def check_reached(who: str, losses: Mapping[str, Tensor]) -> None:
     """At least one loss that parameters can descend.
 
+    Args:
+        who: class that answered, for the error.
+        losses: (M,) each, by name.
+
     Raises:
         ConfigurationError: there is none.
     """
@@ -138,6 +160,13 @@ def check_targets(
     batch: int,
 ) -> None:
     """For each update None or (F, B).
+
+    Args:
+        who: class that answered, for the error.
+        targets: its answer.
+        updates: how many are wanted.
+        folded: F, members times the tasks learned at once.
+        batch: B.
 
     Raises:
         ConfigurationError: it is something else.
@@ -164,6 +193,11 @@ def check_targets(
 def check_columns(who: str, columns: Any, rows: int) -> None:
     """(N, C) of finite numbers.
 
+    Args:
+        who: class that answered, for the error.
+        columns: its answer.
+        rows: N, of the data.
+
     Raises:
         ConfigurationError: it is something else.
     """
@@ -183,6 +217,10 @@ def check_columns(who: str, columns: Any, rows: int) -> None:
 
 def check_delay(who: str, delay: Any) -> None:
     """A whole number of updates, 1 or more.
+
+    Args:
+        who: class that answered, for the error.
+        delay: its answer.
 
     Raises:
         ConfigurationError: it is none.

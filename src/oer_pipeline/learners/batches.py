@@ -74,11 +74,16 @@ class TaskTable:
         device: torch.device,
         further: FloatArray,
     ) -> TaskTable:
-        """Gathering one row brings a whole transition, and the row's `further` columns
-        (N, C).
+        """Gathering one row brings a whole transition and its further columns.
 
         The reward is NaN where the data have none: what is made of it spoils a training
         at once.
+
+        Args:
+            data: of the task, N rows.
+            standardise: observations, with the statistics of the task's head.
+            device: that the table lies on.
+            further: what the base learner wants of each row, (N, C).
         """
         reward = data.reward
         if reward is None:
@@ -155,7 +160,12 @@ class ReplayTable:
         standardisers: Sequence[Standardiser],
         device: torch.device,
     ) -> ReplayTable | None:
-        """`buffers[j][m]` is member m's buffer of old task j; None without old tasks.
+        """None without old tasks.
+
+        Args:
+            buffers: `buffers[j][m]` is member m's of old task j.
+            standardisers: of the old tasks' heads, J.
+            device: that the table lies on.
 
         Raises:
             ValueError: members' buffers of one task differ in size.
@@ -210,8 +220,13 @@ def _buffers_of_task(
 
 
 def take(tables: Sequence[TaskTable], rows_KFB: Tensor) -> Batch:
-    """K minibatches one after another, (F, K B), of each table's rows for its own part
-    of the folded members."""
+    """K minibatches one after another, (F, K B).
+
+    Args:
+        tables: one per task learned now; each serves its own part of the folded
+            members.
+        rows_KFB: rows of those tables.
+    """
     rows = rows_KFB.transpose(0, 1).flatten(1)
     batches = []
     for table, part in zip(tables, rows.chunk(len(tables)), strict=True):
@@ -239,8 +254,15 @@ class Draws:
         replay: ReplayTable | None,
         generators: Mapping[str, Sequence[torch.Generator]],
     ) -> Draws:
-        """Draw for `updates` updates; `generators` holds `batch` and `target_noise`, F
-        each, and `replay`, M."""
+        """Draw for a number of updates.
+
+        Args:
+            updates: K.
+            batch_size: B, of the task and of every old task's buffer.
+            tables: of the tasks learned now, which all F draw from by task.
+            replay: of the old tasks; None: nothing is replayed.
+            generators: `batch` and `target_noise`, F each, and `replay`, M.
+        """
         shape = (updates, batch_size)
         members = len(generators["batch"]) // len(tables)
         rows = []

@@ -54,7 +54,17 @@ class TaskContext:
         further_columns: Callable[[Trajectories], FloatArray],
     ) -> TaskContext:
         """The context of the task after `previous`, or of several that are learned at
-        once, whose data are `data`."""
+        once.
+
+        Args:
+            settings: of the learner.
+            seeds: one per member, M.
+            device: of tables and networks.
+            data: of each task that is learned now, in order.
+            previous: what the task before left behind; None for the first.
+            further_columns: of a data set, (N, C), what the base learner wants of each
+                row.
+        """
         old = () if previous is None else previous.standardisers
         new = _statistics(settings, data, old)
         tables = []
@@ -85,7 +95,12 @@ class TaskContext:
         return self._here(self.previous.kept)
 
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
-        """Actions (F, B, A) on the tasks being learned."""
+        """Actions (F, B, A) on the tasks being learned.
+
+        Args:
+            parameters: of a policy.
+            observation_FBD: standardised.
+        """
         tasks = len(self.tasks)
         if tasks == 1:
             return policy.act(parameters, self.task, observation_FBD)

@@ -54,7 +54,11 @@ class Watch:
         self._warned: set[tuple[str, int]] = set()
 
     def check(self, means: Mapping[str, Tensor], state: TrainingState) -> None:
-        """Refuse mean losses (M,) of a block, or warn of what they mean.
+        """Refuse mean losses of a block, or warn of what they mean.
+
+        Args:
+            means: by name, (M,) each; `q`, where it is there, is the mean of Q.
+            state: whose updates they are of.
 
         Raises:
             DivergedError: names task, seeds and update.
@@ -77,6 +81,9 @@ class Watch:
 
     def check_weights(self, state: TrainingState) -> None:
         """Refuse networks whose weights are not finite.
+
+        Args:
+            state: whose networks are looked at.
 
         Raises:
             DivergedError: names task, seeds, update and network.

@@ -75,11 +75,17 @@ def squared_gradients(
     observation_MBD: Tensor,
     direction_MBA: Tensor,
 ) -> Parameters:
-    """The mean over rows of (d/d theta of sum_a direction_a pi_a(s))^2 for what task
-    `task`'s action goes through.
+    """The mean over rows of (d/d theta of sum_a direction_a pi_a(s))^2 for what a
+    task's action goes through.
 
     Of a policy with the shared trunk `trunk.*`. Named and shaped as the parameters;
     those absent have gradient 0.
+
+    Args:
+        parameters: of the policy.
+        task: its number, from 1.
+        observation_MBD: s, standardised with the task's statistics.
+        direction_MBA: drawn per row.
     """
     layers = _forward(parameters, task, padded(observation_MBD))
     action_MBA = layers[-1].output.tanh()

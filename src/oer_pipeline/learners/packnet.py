@@ -160,10 +160,16 @@ def release(
     task: int,
     share: float,
 ) -> None:
-    """Give the smallest weights of `task` to the next one, in `owner_MIO`, in place.
+    """Give the smallest weights of a task to the next one.
 
-    Of each member's weights that `task` owns, `share` stays its own, at least one; of
-    weights of equal magnitude the first.
+    Of weights of equal magnitude the first stay.
+
+    Args:
+        weight_MIO: of one layer.
+        owner_MIO: the task that owns each; changed in place.
+        task: its number, from 1.
+        share: of the task's weights per member, that stay its own, at least one of
+            them.
     """
     is_owned_MW = (owner_MIO == task).flatten(1)
     # the same for all members: ranks decide, not values

@@ -71,6 +71,12 @@ def to_keep(
     values_MP: Tensor,
 ) -> Parameters:
     """The inverse of `recalled`: by parameter name, so that the policy may grow in
-    between."""
+    between.
+
+    Args:
+        training: what a learner sees of it.
+        what: the values are; `recalled` asks by the same word.
+        values_MP: laid out as the policy's parameters are.
+    """
     parts = training.networks["policy"].unflatten(values_MP)
     return {f"{what}.{name}": part for name, part in parts.items()}

@@ -76,7 +76,12 @@ class Policies:
     def values_as_learned(
         self, observation_BD: FloatArray, action_BA: FloatArray
     ) -> FloatArray:
-        """A lone member's Q(s, a) (B,) of the newest task, the mean of its twins."""
+        """A lone member's Q(s, a) (B,) of the newest task, the mean of its twins.
+
+        Args:
+            observation_BD: as recorded.
+            action_BA: within the data's bounds.
+        """
         entering = torch.cat(self._tensors(observation_BD, action_BA), dim=-1)
         values_MTB = twin_values(self.critic, entering)
         return np.asarray(values_MTB[0].mean(dim=0).numpy())

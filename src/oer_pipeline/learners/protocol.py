@@ -55,12 +55,23 @@ class Learner:
 
     def losses(self, training: LearnerView, step: Step) -> Losses:
         """Named losses (M,) whose sum the networks descend; what depends on no network
-        is a curve."""
+        is a curve.
+
+        Args:
+            training: what a learner sees of it.
+            step: the batch of the task, and those of the buffers for a learner that
+                `replays`.
+        """
         policy = training.parameters("policy")
         return training.base_losses(step, training.act(policy, step.batch.observation))
 
     def extra_losses(self, training: LearnerView, step: Step) -> Losses:
-        """What the deployed network descends in the extra updates."""
+        """What the deployed network descends in the extra updates.
+
+        Args:
+            training: what a learner sees of it.
+            step: as `losses` takes it.
+        """
         raise NotImplementedError
 
     def on_gradient(self, training: LearnerView, step: Step) -> Losses | None:

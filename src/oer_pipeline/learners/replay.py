@@ -20,7 +20,13 @@ def with_replay(
     parameters: Mapping[str, Tensor], task: int, step: Step
 ) -> tuple[Tensor, list[Tensor]]:
     """Actions on the new task's batch (M, B, A) and on each old one's, in a single pass
-    through the trunk."""
+    through the trunk.
+
+    Args:
+        parameters: of a policy with a shared trunk.
+        task: the new one's number, from 1.
+        step: its batch, and the old tasks' if there are any.
+    """
     tasks = [task]
     observations = [step.batch.observation]
     if step.replay is not None:
@@ -31,7 +37,12 @@ def with_replay(
 
 
 def replay_losses(actions: list[Tensor], replay: ReplayBatch) -> Tensor:
-    """MSE_{B_j}(pi_j(s), a_hat) of every old task, (J, M)."""
+    """MSE_{B_j}(pi_j(s), a_hat) of every old task, (J, M).
+
+    Args:
+        actions: on each old task's batch, (M, B, A), in order.
+        replay: those batches.
+    """
     losses = []
     for action, target_action in zip(actions, replay.target_action, strict=True):
         losses.append(cloning_loss(action, target_action))

@@ -75,6 +75,9 @@ class ReplayedUpdates:
     def perform(self, draws: Draws) -> Iterator[Losses]:
         """As `Updates.perform`; losses hold until the next ones are asked for.
 
+        Args:
+            draws: of one block, an update each.
+
         Raises:
             OERError: the learner's updates depend on something that a replay does not
                 see.

@@ -79,7 +79,12 @@ class LearnerView:
         return self._state.parameters(network)
 
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
-        """Actions (F, B, A) of a policy on the tasks being learned."""
+        """Actions (F, B, A) of a policy on the tasks being learned.
+
+        Args:
+            parameters: of the policy.
+            observation_FBD: standardised.
+        """
         return self._context.act(parameters, observation_FBD)
 
     def base_losses(self, step: Step, action_FBA: Tensor) -> Losses:
@@ -113,7 +118,12 @@ class BaseView:
         self.target_critic = state.target_critic
 
     def act(self, parameters: Mapping[str, Tensor], observation_FBD: Tensor) -> Tensor:
-        """Actions (F, B, A) of a policy on the tasks being learned."""
+        """Actions (F, B, A) of a policy on the tasks being learned.
+
+        Args:
+            parameters: of the policy.
+            observation_FBD: standardised.
+        """
         return self._context.act(parameters, observation_FBD)
 
     def per_member(self, loss_F: Tensor) -> Tensor:

@@ -54,7 +54,12 @@ class DataSpace:
         std: FloatArray,
         dimensions: Sequence[int],
     ) -> DataSpace:
-        """The space of a data set with these statistics, (O,) each.
+        """The space of a data set with these statistics.
+
+        Args:
+            mean: of its observations, (O,).
+            std: of its observations, (O,).
+            dimensions: of the observation, on which states are compared.
 
         Raises:
             DataError: none of the dimensions varies.

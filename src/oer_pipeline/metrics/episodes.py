@@ -87,6 +87,12 @@ def episodes_on_task(
     that was not learned gets the newest head.
 
     Columns: `head`, `episode` and those of `suites.episode_results`.
+
+    Args:
+        policies: after the last task that they learned; all members.
+        task: to be played.
+        episodes: per seed.
+        seeds: one per member, in their order.
     """
     import pandas as pd
 

@@ -46,7 +46,13 @@ class JudgedTask:
     def buffers(
         self, name: str, selector: Selector, size: int
     ) -> dict[int, ReplayBuffer]:
-        """Seed -> the buffer that a selector fills."""
+        """Seed -> the buffer that a selector fills.
+
+        Args:
+            name: the selector's, for errors.
+            selector: chooses for every seed.
+            size: of each buffer, M.
+        """
         requests = requests_of(
             self.policies,
             self.data,

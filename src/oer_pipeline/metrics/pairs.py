@@ -39,31 +39,46 @@ class Pair:
     @property
     def is_told_apart(self) -> bool:
         """Whether the difference exceeds the noise, all comparisons counted."""
-        return self.corrected is not None and self.corrected < LEVEL
+        if self.corrected is None:
+            return False
+        return self.corrected < LEVEL
 
     @property
     def is_ahead(self) -> bool:
         """Whether the interval of this difference, by itself, lies above 0."""
-        low = None if self.difference is None else self.difference.low
+        if self.difference is None:
+            return False
+        low = self.difference.low
         return low is not None and low > 0.0
 
 
 def all_pairs(scores: Scores) -> list[Pair]:
     """All pairs, in the order of the methods, corrected for how many they are."""
-    return _compared(scores, list(combinations(scores, 2)))
+    names = list(combinations(scores, 2))
+    return _compared(scores, names)
 
 
 def against(scores: Scores, best: str) -> list[Pair]:
     """One method, such as the best, against each other one, corrected for how many
     these are."""
-    return _compared(scores, [(best, name) for name in scores if name != best])
+    names = []
+    for name in scores:
+        if name != best:
+            names.append((best, name))
+    return _compared(scores, names)
 
 
-def _compared(scores: Scores, names: Sequence[tuple[str, str]]) -> list[Pair]:
+def _compared(
+    scores: Scores,
+    names: Sequence[tuple[str, str]],
+) -> list[Pair]:
+    """The pairs of these names."""
     found = []
     for first, second in names:
         difference = paired_difference(scores[first], scores[second])
-        p = None if difference is None else _p_value(difference.values)
+        p = None
+        if difference is not None:
+            p = _p_value(difference.values)
         found.append(Pair(first, second, difference, p))
     known = {}
     for number, pair in enumerate(found):
@@ -71,7 +86,8 @@ def _compared(scores: Scores, names: Sequence[tuple[str, str]]) -> list[Pair]:
             known[number] = pair.p
     corrected = holm(list(known.values()))
     for number, value in zip(known, corrected, strict=True):
-        found[number] = replace(found[number], corrected=value)
+        pair = found[number]
+        found[number] = replace(pair, corrected=value)
     return found
 
 
@@ -81,9 +97,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
     count = len(p_values)
     corrected = [0.0] * count
     largest = 0.0
-    for rank, number in enumerate(np.argsort(p_values, kind="stable")):
-        scaled = (count - rank) * p_values[number]
-        largest = max(largest, min(1.0, scaled))
+    ascending = np.argsort(p_values, kind="stable")
+    for rank, number in enumerate(ascending):
+        left = count - rank
+        scaled = min(1.0, left * p_values[number])
+        largest = max(largest, scaled)
         corrected[number] = largest
     return corrected
 
@@ -97,7 +115,10 @@ def _p_value(differences: Sequence[float]) -> float | None:
         return None
     values = np.asarray(differences, np.float64)
     mean = abs(float(values.mean()))
-    error = float(values.std(ddof=1)) / sqrt(count)
+    deviation = float(values.std(ddof=1))
+    error = deviation / sqrt(count)
     if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
-    return float(2.0 * stdtr(count - 1, -mean / error))
+    t = mean / error
+    one_sided = stdtr(count - 1, -t)
+    return float(2.0 * one_sided)

@@ -31,7 +31,13 @@ def matrix(
     tasks: int,
     column: str = "return",
 ) -> FloatArray:
-    """R (N, N) of one seed, NaN above the diagonal and in rows that no table fills."""
+    """R (N, N) of one seed, NaN above the diagonal and in rows that no table fills.
+
+    Args:
+        tables: of one seed, in any order.
+        tasks: N.
+        column: `return` or `success`.
+    """
     R = np.full((tasks, tasks), np.nan)
     for table in tables:
         means = task_means(table, "deployed", column)
@@ -46,7 +52,13 @@ def task_means(
     column: str,
 ) -> pd.Series[float]:
     """One policy's mean on every task that it was run on, tasks ascending; of success
-    in per cent."""
+    in per cent.
+
+    Args:
+        table: of one seed, after some task.
+        policy: `deployed`, `task` or `zero_shot`.
+        column: `return` or `success`.
+    """
     episodes = table[table["policy"] == policy]
     means = episodes.groupby("task")[column].mean().sort_index()
     if column == "success":
@@ -65,7 +77,13 @@ def task_policy_returns(
     column: str = "return",
 ) -> FloatArray | None:
     """The task policy's return right after learning each task, (N,); None for learners
-    of a single policy."""
+    of a single policy.
+
+    Args:
+        tables: of one seed, in any order.
+        tasks: N.
+        column: `return` or `success`.
+    """
     return _by_task(
         tables,
         "task",
@@ -80,7 +98,13 @@ def next_task_returns(
     column: str = "return",
 ) -> FloatArray | None:
     """Zero-shot returns on tasks 2..N right before learning each, (N - 1,); None where
-    there are none."""
+    there are none.
+
+    Args:
+        tables: of one seed, in any order.
+        tasks: N.
+        column: `return` or `success`.
+    """
     returns = _by_task(
         tables,
         "zero_shot",

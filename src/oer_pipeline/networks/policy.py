@@ -69,7 +69,13 @@ class Standardiser:
 def init_trunk(
     observation: int, hidden: Sequence[int], generators: Sequence[torch.Generator]
 ) -> Parameters:
-    """A fresh trunk, `trunk.{layer}.weight|bias`."""
+    """A fresh trunk, `trunk.{layer}.weight|bias`.
+
+    Args:
+        observation: D; the weights of one-hot inputs are apart (`init_identity`).
+        hidden: width of each layer, the last one H.
+        generators: one per member; each draws its own weights.
+    """
     layers = init_mlp((observation, *hidden), generators)
     return {f"trunk.{name}": value for name, value in layers.items()}
 
@@ -80,7 +86,14 @@ def init_head(
     head: int | str,
     generators: Sequence[torch.Generator],
 ) -> Parameters:
-    """A fresh head, `head.{head}.weight|bias`; head `SHARED` serves every task."""
+    """A fresh head, `head.{head}.weight|bias`.
+
+    Args:
+        features: H.
+        actions: A.
+        head: the task's number, or `SHARED` for the one that serves every task.
+        generators: one per member; each draws its own weights.
+    """
     weight, bias = init_linear(features, actions, generators)
     return {
         f"head.{head}.weight": weight,
@@ -94,11 +107,17 @@ def init_identity(
     task: int,
     generators: Sequence[torch.Generator],
 ) -> Parameters:
-    """First-layer weights (M, 1, H) of task `task`'s one-hot input, `identity.{task}`:
-    a single head tells tasks by it.
+    """First-layer weights (M, 1, H) of a task's one-hot input, `identity.{task}`: a
+    single head tells tasks by it.
 
     Adding one per task is the network with all one-hot inputs from the start: the
     weights of tasks to come are idle.
+
+    Args:
+        observation: D.
+        width: of the first layer, H.
+        task: its number, from 1.
+        generators: one per member; each draws its own weights.
     """
     weight, _ = init_linear(observation + 1, width, generators)
     return {f"{IDENTITY}{task}": weight[:, -1:]}
@@ -169,7 +188,13 @@ def inputs(
     parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor
 ) -> Tensor:
     """What enters the trunk: standardised observations, with a one-hot task id where
-    there is a single head."""
+    there is a single head.
+
+    Args:
+        parameters: of the policy.
+        task: its number, from 1.
+        observation_MBD: standardised with the task's statistics.
+    """
     tasks = identities(parameters)
     if not tasks:
         return observation_MBD
@@ -182,7 +207,13 @@ def inputs(
 def trunk(
     parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor
 ) -> Tensor:
-    """Trunk features (M, B, H) of task `task`'s standardised observations."""
+    """Trunk features, (M, B, H).
+
+    Args:
+        parameters: of the policy.
+        task: its number, from 1.
+        observation_MBD: standardised with the task's statistics.
+    """
     parameters = of_task(parameters, task)
     return mlp(
         trunk_layers(parameters, task),
@@ -200,7 +231,13 @@ def head_name(parameters: Mapping[str, Tensor], task: int) -> str:
 
 
 def head(parameters: Mapping[str, Tensor], task: int, features_MBH: Tensor) -> Tensor:
-    """Actions (M, B, A) in (-1, 1) of task `task`'s head."""
+    """A head's actions (M, B, A), in (-1, 1).
+
+    Args:
+        parameters: of the policy.
+        task: its number, from 1.
+        features_MBH: as `trunk` gives them.
+    """
     name = head_name(parameters, task)
     output = linear(
         parameters[f"{name}.weight"],
@@ -211,7 +248,13 @@ def head(parameters: Mapping[str, Tensor], task: int, features_MBH: Tensor) -> T
 
 
 def act(parameters: Mapping[str, Tensor], task: int, observation_MBD: Tensor) -> Tensor:
-    """Actions (M, B, A) for standardised observations; `task` counts from 1."""
+    """Actions (M, B, A), in (-1, 1).
+
+    Args:
+        parameters: of the policy.
+        task: its number, from 1.
+        observation_MBD: standardised with the task's statistics.
+    """
     parameters = of_task(parameters, task)
     layers = trunk_layers(parameters, task)
     name = head_name(parameters, task)
@@ -228,7 +271,13 @@ def act_each(
     observation_MBD: Sequence[Tensor],
 ) -> list[Tensor]:
     """Actions (M, B, A) on each task's observations, in a single pass through the
-    trunk; the tasks have to share it."""
+    trunk.
+
+    Args:
+        parameters: of a policy whose trunk all these tasks share.
+        tasks: their numbers, from 1.
+        observation_MBD: of each task, standardised with its statistics.
+    """
     if len(tasks) == 1:
         return [act(parameters, tasks[0], observation_MBD[0])]
     entering = []

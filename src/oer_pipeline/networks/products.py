@@ -101,7 +101,13 @@ def _against_onednn() -> str:
 
 def error_in_roundings(product_RC: Tensor, a_RK: Tensor, b_KC: Tensor) -> float:
     """The largest error of a product, in sqrt(K) float32 round-offs of |a| |b|;
-    infinite where it is not finite."""
+    infinite where it is not finite.
+
+    Args:
+        product_RC: of a and b.
+        a_RK: float32.
+        b_KC: float32.
+    """
     exact = a_RK.double() @ b_KC.double()
     size = a_RK.double().abs() @ b_KC.double().abs()
     error = ((product_RC - exact).abs() / size).nan_to_num(torch.inf).max()
@@ -146,10 +152,16 @@ def products(
     bias_M1C: Tensor | None = None,
     out_MRC: Tensor | None = None,
 ) -> Tensor:
-    """a b + bias of every member, (M, R, C), without gradients; `out_MRC` has to be
-    aligned as `aligned` makes it.
+    """a b + bias of every member, (M, R, C), without gradients.
 
     On a CPU a member's bits are the same alone and among others.
+
+    Args:
+        a_MRK: rows of every member.
+        b_MKC: its weights.
+        bias_M1C: None: none is added.
+        out_MRC: takes the result, aligned as `aligned` makes it; None: a new tensor
+            does.
     """
     if a_MRK.device.type != "cpu":
         return _batched(a_MRK, b_MKC, bias_M1C, out_MRC)

@@ -15,7 +15,14 @@ def generator(
     task: int,
     device: torch.device | str = "cpu",
 ) -> torch.Generator:
-    """A generator that is a function of (purpose, seed, task) alone, on `device`."""
+    """A generator that is a function of (purpose, seed, task) alone.
+
+    Args:
+        purpose: of the draws; those of two purposes have nothing in common.
+        seed: of the member.
+        task: its number, from 1.
+        device: that the draws are made on.
+    """
     key = f"{purpose}/{seed}/{task}"
     digest = hashlib.sha256(key.encode()).digest()
     number = int.from_bytes(digest[:8], "little")
@@ -28,5 +35,12 @@ def generators(
     task: int,
     device: torch.device | str = "cpu",
 ) -> list[torch.Generator]:
-    """One generator per seed."""
+    """One generator per seed.
+
+    Args:
+        purpose: of the draws; those of two purposes have nothing in common.
+        seeds: one per member.
+        task: its number, from 1.
+        device: that the draws are made on.
+    """
     return [generator(purpose, seed, task, device) for seed in seeds]

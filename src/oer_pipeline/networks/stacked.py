@@ -123,7 +123,13 @@ def layers_of(parameters: Mapping[str, Tensor]) -> list[Layer]:
 
 
 def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
-    """x W + b per member, (M, B, O)."""
+    """x W + b per member, (M, B, O).
+
+    Args:
+        weight: W, (M, I, O).
+        bias: b, (M, 1, O).
+        x_MBI: of every member.
+    """
     return _through(
         [Layer(weight, bias)],
         x_MBI,
@@ -134,7 +140,13 @@ def linear(weight: Tensor, bias: Tensor, x_MBI: Tensor) -> Tensor:
 def mlp(
     parameters: Mapping[str, Tensor], x_MBI: Tensor, last_activation: bool = False
 ) -> Tensor:
-    """ReLU MLP, (M, B, O); the last layer is linear unless `last_activation`."""
+    """MLP with ReLU between its layers, (M, B, O).
+
+    Args:
+        parameters: of all layers.
+        x_MBI: of every member.
+        last_activation: whether ReLU follows the last layer too.
+    """
     return _through(layers_of(parameters), x_MBI, last_activation)
 
 
@@ -243,8 +255,13 @@ def _unflat(tensors: Sequence[Tensor | None]) -> list[Normal | None]:
 def forward(
     layers: Sequence[Layer], x_MBI: Tensor, last_activation: bool = False
 ) -> Passed:
-    """All layers' values from the first one's input; rows have to be a multiple of
-    `ROWS`."""
+    """All layers' values from the first one's input.
+
+    Args:
+        layers: in order.
+        x_MBI: of every member; B is a multiple of `ROWS`.
+        last_activation: whether ReLU follows the last layer too.
+    """
     passed = Passed([x_MBI], [])
     for number, layer in enumerate(layers, start=1):
         output = products(passed.values[-1], layer.weight, layer.bias)

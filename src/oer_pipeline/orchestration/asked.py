@@ -59,6 +59,12 @@ class Asked:
     ) -> Asked:
         """Merge; the later wins.
 
+        Args:
+            method: the preset's name.
+            base: parameters as the files have them.
+            runtime: the command line's, nested.
+            methods: presets by name.
+
         Raises:
             ConfigurationError: a parameter that `base` lacks, or of another type.
         """
@@ -84,6 +90,11 @@ class Asked:
 
 def known_method(given: Any, methods: Presets, base: Parameters) -> str:
     """The preset's name.
+
+    Args:
+        given: as a user gave it.
+        methods: presets by name.
+        base: parameters as the files have them; their groups say what else has names.
 
     Raises:
         UnknownNameError: says of something else that has the name how a method takes

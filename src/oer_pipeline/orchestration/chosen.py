@@ -163,6 +163,9 @@ def chosen(asked: Asked, tasks: int) -> Chosen:
 def judging(asked: Asked) -> Judging:
     """Sizes as numbers, selectors by name.
 
+    Args:
+        asked: the run's parameters.
+
     Raises:
         ConfigurationError: a selector that there is not, a size that is none.
     """

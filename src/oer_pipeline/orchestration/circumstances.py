@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 COMMAND, INPUTS = "command.json", "inputs.json"
 """Names of the documents that MLflow holds of a run."""
 LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
+"""What people are shown of the versions; an artefact's record has all that its code
+imports."""
 OPTIONS = (
     "env",
     "pipeline_names",

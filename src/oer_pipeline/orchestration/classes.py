@@ -52,8 +52,12 @@ def check_own(where: str, group: str, path: str) -> None:
 
 
 def class_says(path: str, flag: str) -> bool:
-    """Whether a learner's class says `replays` or `together`; one of this package is
-    looked up without an import.
+    """Whether a learner's class says so; one of this package is looked up without an
+    import.
+
+    Args:
+        path: `module:Class`.
+        flag: `replays` or `together`.
 
     Raises:
         ConfigurationError: as `load_class`, of another package's class.

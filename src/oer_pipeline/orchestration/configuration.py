@@ -92,6 +92,10 @@ def configuration_of(env: str | None) -> Configuration:
 def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
     """The plans of several runs, each as `kedro run --params` gets it.
 
+    Args:
+        runs: each as `kedro run --params` gets it.
+        env: the environment; None for the default.
+
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
@@ -128,6 +132,10 @@ def behaviours_of(env: str | None) -> dict[str, Any]:
 def loader_of(env: str | None, runtime: Mapping[str, Any]) -> CheckedConfigLoader:
     """Kedro's reader of the configuration of the project in the working directory.
 
+    Args:
+        env: the environment; None for the default.
+        runtime: parameters of the command line, nested.
+
     Raises:
         ConfigurationError: an unknown environment.
     """
@@ -149,6 +157,9 @@ def data_root(env: str | None) -> str:
 def read(loader: CheckedConfigLoader) -> Configuration:
     """Parameters as the files have them: the plan itself tells what the command line
     changed.
+
+    Args:
+        loader: of the project; what the command line told it is left aside.
 
     Raises:
         ConfigurationError: a file that is no YAML, or lacks what a plan is made of; a
@@ -205,8 +216,12 @@ def check_environment(source: Path, environment: str) -> None:
 
 
 def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str, Any]:
-    """The presets with what tuning chose, `{method: {"parameters": {...}, "provenance":
-    {...}}}`, on top.
+    """The presets with what tuning chose on top.
+
+    Args:
+        methods: presets by name.
+        tuned: `{method: {"parameters": {...}, "provenance": {...}}}`, as tuned.yml has
+            it.
 
     Raises:
         ConfigurationError: an unknown method, or one without `parameters`.

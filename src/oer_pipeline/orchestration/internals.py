@@ -83,7 +83,14 @@ class NodeRunner(SequentialRunner):
         hooks: PluginManager | None,
         run_id: str | None,
     ) -> None:
-        """Run what has to run of the pipeline."""
+        """Run what has to run of the pipeline.
+
+        Args:
+            pipeline: to be run, its nodes in order.
+            catalog: of the run; holds every dataset of the pipeline.
+            hooks: Kedro's; None: nobody is told.
+            run_id: Kedro's own, handed on to the hooks.
+        """
         raise NotImplementedError
 
     def run_node(
@@ -93,7 +100,14 @@ class NodeRunner(SequentialRunner):
         hooks: PluginManager | None,
         run_id: str | None,
     ) -> None:
-        """Load, run and save, with the hooks of a node."""
+        """Load, run and save, with the hooks of a node.
+
+        Args:
+            node: of the pipeline.
+            catalog: holds its datasets.
+            hooks: Kedro's; None: nobody is told.
+            run_id: Kedro's own, handed on to the hooks.
+        """
         Task(node, catalog, False, hook_manager=hooks, run_id=run_id).execute()
 
     def _run(

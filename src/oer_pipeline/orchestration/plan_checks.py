@@ -33,6 +33,11 @@ PRECISIONS = ("highest", "high", "medium")
 def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
     """Refuse sizes and settings that a later stage would stumble over.
 
+    Args:
+        asked: the run's parameters.
+        suite: of the run.
+        tasks: of its sequence.
+
     Raises:
         ConfigurationError: names the parameter, its value and what would be right.
     """

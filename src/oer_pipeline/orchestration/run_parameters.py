@@ -21,7 +21,10 @@ SHOWN = 60
 
 
 def runtime_parameters(text: str) -> dict[str, Any]:
-    """`a=1,b.c=x` as `kedro run --params` reads it.
+    """Parameters as `kedro run --params` reads them.
+
+    Args:
+        text: `a=1,b.c=x`.
 
     Raises:
         ConfigurationError: no names with values.

@@ -94,6 +94,9 @@ def check_suites(suites: Any) -> None:
 def check_methods(methods: Any) -> None:
     """Refuse presets that are none.
 
+    Args:
+        methods: as methods.yml has them, of any type.
+
     Raises:
         ConfigurationError: names the first that is wrong.
     """

@@ -30,13 +30,18 @@ class Step:
         self.node = node
         self.name = node.name
         self._catalog: Any = catalog
-        self._data = [name for name in node.inputs if not is_parameter(name)]
+        self._data = []
+        for name in node.inputs:
+            if not is_parameter(name):
+                self._data.append(name)
 
     @property
     def function(self) -> Callable[..., Any]:
         """What the node calls."""
-        function: Any = self.node.func
-        return function.func if isinstance(function, partial) else function
+        function: Callable[..., Any] = self.node.func
+        if isinstance(function, partial):
+            function = function.func
+        return function
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
@@ -51,8 +56,11 @@ class Step:
     def code(self) -> tuple[str, ...]:
         """Dotted paths of code that the node is told to load, and of what writes its
         outputs."""
-        writers = {writer_of(self._catalog[name]) for name in self.node.outputs}
-        return (*classes_named(self.parameters), *sorted(writers))
+        writers = set()
+        for name in self.node.outputs:
+            writers.add(writer_of(self._catalog[name]))
+        told = classes_named(self.parameters)
+        return (*told, *sorted(writers))
 
     @property
     def lies_in_files(self) -> bool:
@@ -64,7 +72,10 @@ class Step:
 
     def recipes(self) -> dict[Member, Recipe]:
         """Each member's."""
-        return {member: self.recipe_of(member) for member in self.members()}
+        found = {}
+        for member in self.members():
+            found[member] = self.recipe_of(member)
+        return found
 
     def recipe_of(self, member: Member) -> Recipe:
         """What a member's outputs are made of.
@@ -72,12 +83,14 @@ class Step:
         Raises:
             OERError: an input's file is missing.
         """
-        has_seed = "seeds" in self.node.inputs and member is not None
+        seed = ""
+        if member is not None and "seeds" in self.node.inputs:
+            seed = str(member)
         return recipe(
             self.function,
             self.parameters,
             self._input_hashes(member),
-            seed=str(member) if has_seed else "",
+            seed=seed,
             code=self.code,
         )
 
@@ -114,7 +127,11 @@ class Step:
                 yield dataset.load()[0]
 
     @contextmanager
-    def narrowed(self, members: Sequence[Member], recipes: Recipes) -> Iterator[None]:
+    def narrowed(
+        self,
+        members: Sequence[Member],
+        recipes: Recipes,
+    ) -> Iterator[None]:
         """Let datasets per seed hold only the members that are to be made, and tell a
         training's checkpoint what it belongs to."""
         names = {*self.node.inputs, *self.node.outputs}
@@ -125,7 +142,10 @@ class Step:
         for dataset in datasets:
             if hasattr(dataset, "recipe"):
                 dataset.recipe = digest(prints)
-        per_seed = [dataset for dataset in datasets if hasattr(dataset, "seeds")]
+        per_seed = []
+        for dataset in datasets:
+            if hasattr(dataset, "seeds"):
+                per_seed.append(dataset)
         before = [dataset.seeds for dataset in per_seed]
         if None not in members:
             for dataset in per_seed:
@@ -148,19 +168,26 @@ class Step:
                 f"{self.name} has outputs per seed and outputs that all seeds share,"
                 f" {outputs}; give them nodes of their own"
             )
-        return sorted(members, key=str) or [None]
+        if not members:
+            return [None]
+        return sorted(members, key=str)
 
     def _input_hashes(self, member: Member) -> Hashes:
         """Name -> member -> content hash."""
         hashes: Hashes = {}
         for name, files in self.inputs(member).items():
-            hashes[name] = {}
+            by_member = {}
             for path, owner in files.items():
-                hashes[name][str(owner)] = self.hash_of(name, path)
+                by_member[str(owner)] = self.hash_of(name, path)
+            hashes[name] = by_member
         return hashes
 
     def hash_of(self, name: str, path: Path) -> str:
         """SHA-256 of an input's file.
+
+        Args:
+            name: of the input, for the error.
+            path: its file.
 
         Raises:
             OERError: it is missing.

@@ -61,7 +61,14 @@ def with_step(
     spent: Spent,
 ) -> dict[str, dict[str, Spent]]:
     """The times with a step that was run for some seeds; what these took before is
-    replaced."""
+    replaced.
+
+    Args:
+        times: node -> seeds, such as `0+1` -> what it took.
+        node: the step's name.
+        seeds: that it was run for.
+        spent: what it took now.
+    """
     found = {name: dict(by_seeds) for name, by_seeds in times.items()}
     own = {}
     for key, before in found.get(node, {}).items():

@@ -57,6 +57,10 @@ def read_yaml(path: Path) -> Any:
 def parsed(text: str, where: str) -> Any:
     """What a text says.
 
+    Args:
+        text: YAML.
+        where: the file, as errors call it.
+
     Raises:
         ConfigurationError: as `check_yaml`.
     """

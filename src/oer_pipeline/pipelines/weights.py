@@ -12,7 +12,12 @@ from oer_pipeline.learners.policies import Policies
 def policies_by_seed(
     weights_by_seed: Mapping[int, Weights], seeds: Sequence[int]
 ) -> dict[int, Policies]:
-    """Each seed's policies alone."""
+    """Each seed's policies alone.
+
+    Args:
+        weights_by_seed: seed -> tensors and header.
+        seeds: that are wanted.
+    """
     return {seed: Policies.from_tensors(*weights_by_seed[seed]) for seed in seeds}
 
 
@@ -26,7 +31,13 @@ def stacked_policies(
 def weights_by_seed(
     policies: Policies, seeds: Sequence[int], **about: Any
 ) -> dict[int, Weights]:
-    """Each member's tensors, and its header with what else is said `about` all."""
+    """Each member's tensors and its header.
+
+    Args:
+        policies: of all members.
+        seeds: theirs, in the same order.
+        about: what else each header says.
+    """
     found = {}
     for member, seed in enumerate(seeds):
         own = policies.member(member)

@@ -23,7 +23,14 @@ def blank(width: float, height: float) -> Figure:
 def canvas(
     width: float, height: float, rows: int = 1, columns: int = 1
 ) -> tuple[Figure, list[Axes]]:
-    """A blank figure with axes, these row by row."""
+    """A blank figure with axes, row by row.
+
+    Args:
+        width: inches.
+        height: inches.
+        rows: of axes.
+        columns: of axes.
+    """
     figure = blank(width, height)
     axes = figure.subplots(rows, columns, squeeze=False)
     return figure, list(axes.flat)

@@ -75,8 +75,12 @@ def matrices(
     cell: Cell,
     in_scale: str | None = None,
 ) -> FloatArray:
-    """The matrices R (S, N, N) in a scale, the one that leads if none is given; NaN
-    where not evaluated."""
+    """The matrices R (S, N, N) in a scale; NaN where not evaluated.
+
+    Args:
+        cell: a metrics document.
+        in_scale: `success`, `normalised` or `raw`; None: the one that leads.
+    """
     name = in_scale or scale([cell])
     found = [_matrix(cell, str(seed), name, cell) for seed in cell["seeds"]]
     return np.array(found)
@@ -101,7 +105,13 @@ def estimate(
     metric: str,
     in_scale: str,
 ) -> Estimate | None:
-    """A metric's estimate over the seeds that define it; None where none does."""
+    """A metric's estimate over the seeds that define it; None where none does.
+
+    Args:
+        cell: a metrics document.
+        metric: its name without the scale, such as `per`.
+        in_scale: `success`, `normalised` or `raw`.
+    """
     by_seed = seed_values(cell, metric, in_scale)
     values = [value for value in by_seed.values() if value is not None]
     if not values:

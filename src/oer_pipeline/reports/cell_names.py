@@ -27,7 +27,10 @@ class Names:
     shared: tuple[str, ...]
 
 
-def names_of(cells: Sequence[Cell], told: Mapping[str, str] | None = None) -> Names:
+def names_of(
+    cells: Sequence[Cell],
+    told: Mapping[str, str] | None = None,
+) -> Names:
     """The shortest names that differ.
 
     Args:
@@ -48,11 +51,15 @@ def names_of(cells: Sequence[Cell], told: Mapping[str, str] | None = None) -> Na
     short = {}
     for cell in cells:
         folder = cell["cell"]
-        own = [part for part in changes[folder] if part not in shared]
+        own = []
+        for part in changes[folder]:
+            if part not in shared:
+                own.append(part)
         if len(methods) > 1 or not own:
             own.insert(0, cell["method"])
         short[folder] = ", ".join(own)
-    if len(set(short.values())) < len(cells):
+    different = set(short.values())
+    if len(different) < len(cells):
         short = {folder: folder for folder in changes}
     return Names(short, tuple(shared))
 
@@ -62,7 +69,8 @@ def _in_all(changes: Sequence[Sequence[str]]) -> list[str]:
     first, *others = changes
     shared = []
     for part in first:
-        if all(part in other for other in others):
+        is_in_all = all(part in other for other in others)
+        if is_in_all:
             shared.append(part)
     return shared
 
@@ -71,16 +79,24 @@ def renamed(cells: Sequence[Cell], names: Names) -> list[Cell]:
     """The cells under their short names."""
     found: list[Cell] = []
     for cell in cells:
-        found.append({**cell, "cell": names.short[cell["cell"]]})
+        folder = cell["cell"]
+        found.append({**cell, "cell": names.short[folder]})
     return found
 
 
 def _parts(told: str) -> list[str]:
-    return [part for part in told.split(",") if part]
+    parts = told.split(",")
+    return [part for part in parts if part]
 
 
 def _changes(cell: Cell) -> list[str]:
     """`name=value` of each change that the folder's name tells; none of hashed ones."""
-    suffix = str(cell["cell"]).removeprefix(str(cell["method"]))
-    parts = [part for part in CHANGES.split(suffix) if part]
-    return [part for part in parts if not HASHED.fullmatch(part.lstrip("-"))]
+    folder = str(cell["cell"])
+    method = str(cell["method"])
+    suffix = folder.removeprefix(method)
+    changes = []
+    for part in CHANGES.split(suffix):
+        is_hash = HASHED.fullmatch(part.lstrip("-"))
+        if part and not is_hash:
+            changes.append(part)
+    return changes

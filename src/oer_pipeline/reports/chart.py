@@ -176,7 +176,16 @@ def bars(
     line: float,
     opacity: float = 1.0,
 ) -> Series:
-    """Upright lines at `x` (n,) from `low` (n,) to `high` (n,)."""
+    """Upright lines.
+
+    Args:
+        x: their places, (n,).
+        low: their lower ends, (n,).
+        high: their upper ends, (n,).
+        colour: of all.
+        line: width in pixels.
+        opacity: 0 to 1.
+    """
     nothing = np.full(len(x), np.nan)
     return Series(
         np.column_stack([x, x, nothing]).ravel(),

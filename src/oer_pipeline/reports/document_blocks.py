@@ -15,7 +15,12 @@ def with_block(
     name: str,
     block: str,
 ) -> str:
-    """The page with `block` (Markdown) between its two markers.
+    """The page with a block between its two markers.
+
+    Args:
+        page: Markdown.
+        name: of the markers, `<!-- name -->` and `<!-- /name -->`.
+        block: Markdown; takes the place of what is there.
 
     Raises:
         DataError: the page lacks a marker, or has one twice.

@@ -23,6 +23,10 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart | None:
     """Best ever minus at the end, for every task but the last: a mark per method, its
     interval and its seeds; None where nothing can be forgotten.
 
+    Args:
+        cells: metrics documents.
+        in_scale: `success`, `normalised` or `raw`; all of them need to have it.
+
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """

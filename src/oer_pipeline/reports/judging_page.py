@@ -143,6 +143,11 @@ def judging_page(task: str, judgements: Judgements, scene: Scene) -> str:
     """A self-contained page: two tables, the best of a column marked, and the
     projection as an image.
 
+    Args:
+        task: what the title calls it.
+        judgements: of every selector.
+        scene: of one seed, for the projection.
+
     Raises:
         DataError: no selector, or a selector without judgements.
     """
@@ -223,6 +228,10 @@ def difference_table(judgements: Judgements) -> Table:
 def paired(judgements: Judgements, baseline: str) -> dict[str, list[Judgement]]:
     """The other selectors' differences from `baseline`, seed by seed, where both are
     defined.
+
+    Args:
+        judgements: of every selector.
+        baseline: the name of one of them.
 
     Raises:
         DataError: selectors of different numbers of seeds.

@@ -77,8 +77,13 @@ def scene_of(
 
 
 def judging_png(scene: Scene, selectors: Sequence[str]) -> bytes:
-    """A panel per selector that has a buffer, in the given order: the data, the
-    policy's visits coloured by distance, the buffer."""
+    """A panel per selector that has a buffer: the data, the policy's visits coloured by
+    distance, the buffer.
+
+    Args:
+        scene: of one seed.
+        selectors: in the order of the panels.
+    """
     names = [name for name in selectors if name in scene.buffers]
     distances = {name: scene.distances(name) for name in names}
     ends = np.quantile(np.concatenate(list(distances.values())), (0.02, 0.98))

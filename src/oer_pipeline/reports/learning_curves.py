@@ -39,6 +39,11 @@ def figure(
 
     Bands are 95 % intervals over seeds. A variant whose training diverged has a shorter
     line.
+
+    Args:
+        panels: row by row.
+        columns: panels side by side.
+        points: numbers of updates, ascending.
     """
     rows = ceil(len(panels) / columns)
     width, height = PANEL

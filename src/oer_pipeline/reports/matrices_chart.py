@@ -26,6 +26,10 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart:
     """A panel per method by rank; rows: after learning task k, columns: task i, mean
     over seeds.
 
+    Args:
+        cells: metrics documents.
+        in_scale: `success`, `normalised` or `raw`; all of them need to have it.
+
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """

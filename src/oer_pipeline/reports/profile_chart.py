@@ -20,6 +20,10 @@ FEW = 6
 def chart(cells: Sequence[Cell], in_scale: str) -> Chart:
     """A line per method with a band; a run is a seed on a task, after the last task.
 
+    Args:
+        cells: metrics documents.
+        in_scale: `success`, `normalised` or `raw`; all of them need to have it.
+
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """

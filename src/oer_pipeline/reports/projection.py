@@ -93,7 +93,12 @@ def chart(
     tasks: Sequence[States],
     dimensions: Sequence[int] | None = None,
 ) -> Chart:
-    """A panel per task: data light, visits and buffer over it."""
+    """A panel per task: data light, visits and buffer over it.
+
+    Args:
+        tasks: of one seed, in order.
+        dimensions: of the observation, that are projected; None: all.
+    """
     panels = [_panel(plane(states, dimensions)) for states in tasks]
     columns = min(COLUMNS, len(panels))
     rows = ceil(len(panels) / columns)

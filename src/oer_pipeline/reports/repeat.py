@@ -40,7 +40,16 @@ def compare_command(
     environment: str,
     seeds: Sequence[int],
 ) -> str:
-    """`kedro run` of the comparison itself; `shared` is what its cells change."""
+    """`kedro run` of the comparison itself.
+
+    Args:
+        methods: names of the presets that are compared.
+        shared: the parameters that all cells change, `a=1,b.c=x`.
+        suite: its name, without what `shared` changes of it.
+        quality: likewise.
+        environment: of the configuration; empty for the default.
+        seeds: as they were.
+    """
     parameters = [*_where(suite, quality), f"seeds={_seeds(seeds)}", *_parts(shared)]
     parameters.append(f"compare={'+'.join(methods)}")
     told = ",".join(parameters)

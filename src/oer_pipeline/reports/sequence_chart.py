@@ -28,6 +28,10 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart:
     """A panel for the mean over the tasks learned so far and one per task, from when it
     was learned to the end; a line per method, seeds thin behind it.
 
+    Args:
+        cells: metrics documents.
+        in_scale: `success`, `normalised` or `raw`; all of them need to have it.
+
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """

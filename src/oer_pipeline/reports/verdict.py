@@ -41,12 +41,16 @@ class Standing:
     @property
     def leaders(self) -> list[str]:
         """The best, and what can't be told from it."""
-        others = [name for name in self.order[1:] if not self.is_worse(name)]
-        return [self.best, *others]
+        leaders = [self.best]
+        for name in self.order[1:]:
+            if not self.is_worse(name):
+                leaders.append(name)
+        return leaders
 
     @property
     def others(self) -> list[str]:
-        return [name for name in self.order if name not in self.leaders]
+        leaders = self.leaders
+        return [name for name in self.order if name not in leaders]
 
     def is_worse(self, name: str) -> bool:
         """Whether a method is told apart from the best."""
@@ -61,11 +65,23 @@ def standing(cells: Sequence[Cell]) -> Standing:
     """
     order = ranked(cells)
     shown = scale(order)
-    scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
+    scores = {}
+    for cell in order:
+        name = cell["cell"]
+        scores[name] = seed_values(cell, "per", shown)
     names = list(scores)
-    of_pair = {(pair.first, pair.second): pair for pair in all_pairs(scores)}
-    from_best = {pair.second: pair for pair in against(scores, names[0])}
-    return Standing(names, of_pair, from_best)
+    best = names[0]
+    of_pair = {}
+    for pair in all_pairs(scores):
+        of_pair[pair.first, pair.second] = pair
+    from_best = {}
+    for pair in against(scores, best):
+        from_best[pair.second] = pair
+    return Standing(
+        names,
+        of_pair,
+        from_best,
+    )
 
 
 def verdict(cells: Sequence[Cell]) -> list[str]:
@@ -77,7 +93,10 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     order = ranked(cells)
     found = standing(order)
     shown = scale(order)
-    sentences = [_who_leads(found, POINTS[shown]), _means(order, shown)]
+    sentences = [
+        _who_leads(found, POINTS[shown]),
+        _means(order, shown),
+    ]
     sentences += _forgetting(order, shown)
     sentences += _below_nothing(order, shown)
     sentences.append(_basis(order, found))
@@ -85,61 +104,81 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
 
 
 def _who_leads(found: Standing, points: str) -> str:
+    best = found.best
     if len(found.order) == 1:
-        return f"{found.best} alone: there is nothing to compare it with."
-    if all(pair.p is None for pair in found.from_best.values()):
+        return f"{best} alone: there is nothing to compare it with."
+    is_tested = any(pair.p is not None for pair in found.from_best.values())
+    if not is_tested:
         return (
-            f"{found.best} has the highest mean PER; with fewer than 3 common seeds,"
+            f"{best} has the highest mean PER; with fewer than 3 common seeds,"
             " chance can't be ruled out."
         )
     leaders = found.leaders
     if len(leaders) == 1:
-        return f"{found.best} is ahead: {_ahead(found, points, 'it')}."
+        ahead = _ahead(found, points, "it")
+        return f"{best} is ahead: {ahead}."
     last = leaders[-1]
-    difference = _told(found.of_pair[found.best, last].difference)
+    pair = found.of_pair[best, last]
+    difference = _told(pair.difference)
     if len(leaders) > 2:
-        difference = f"{found.best} - {last}: {difference}"
+        difference = f"{best} - {last}: {difference}"
     text = f"{_listed(leaders)} can't be told apart ({difference})"
     if not found.others:
         return f"{text}."
-    who = "both" if len(leaders) == 2 else f"all {len(leaders)}"
-    return f"{text}; {_ahead(found, points, who)}."
+    who = "both"
+    if len(leaders) > 2:
+        who = f"all {len(leaders)}"
+    ahead = _ahead(found, points, who)
+    return f"{text}; {ahead}."
 
 
-def _ahead(found: Standing, points: str, who: str) -> str:
+def _ahead(
+    found: Standing,
+    points: str,
+    who: str,
+) -> str:
     """What the leaders have more than each other method."""
     told: list[str] = []
+    unit = f" {points}"
     for name in found.others[:LONGEST]:
-        pair = found.of_pair[found.best, name]
         if who != "it" and not _all_ahead(found, name):
             who = found.best
-        assert pair.difference is not None
-        gap = fixed(pair.difference.mean, 0)
-        unit = "" if told else f" {points}"
-        told.append(f"{gap}{unit} more than {name} ({_told(pair.difference)})")
+        difference = found.of_pair[found.best, name].difference
+        assert difference is not None
+        gap = fixed(difference.mean, 0)
+        interval = _told(difference)
+        told.append(f"{gap}{unit} more than {name} ({interval})")
+        unit = ""  # said once
     more = len(found.others) - len(told)
     if more:
         told.append(f"more than {more} others")
-    keep = "keep" if who.startswith(("both", "all")) else "keeps"
+    keep = "keeps"
+    if who.startswith(("both", "all")):
+        keep = "keep"
     return f"{who} {keep} {_listed(told)}"
 
 
 def _all_ahead(found: Standing, name: str) -> bool:
     """Whether every leader is ahead of a method by more than its interval."""
-    return all(found.of_pair[leader, name].is_ahead for leader in found.leaders)
+    pairs = [found.of_pair[leader, name] for leader in found.leaders]
+    return all(pair.is_ahead for pair in pairs)
 
 
 def _means(order: Sequence[Cell], shown: str) -> str:
     told = []
     for cell in order[:LONGEST]:
+        name = cell["cell"]
         found = estimate(cell, "per", shown)
-        told.append(f"{cell['cell']} {_told(found)}")
+        told.append(f"{name} {_told(found)}")
     if len(order) > LONGEST:
-        told.append(f"the lowest is {order[-1]['cell']}'s, {_mean(order[-1], shown)}")
+        last = order[-1]
+        name = last["cell"]
+        told.append(f"the lowest is {name}'s, {_mean(last, shown)}")
     nothing = nothing_done(order[0], shown)
     if nothing is not None:
         told.append(f"doing nothing {fixed(nothing, 1)}")
-    return f"PER: {', '.join(told)}."
+    listed = ", ".join(told)
+    return f"PER: {listed}."
 
 
 def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:
@@ -147,8 +186,11 @@ def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:
     known = []
     for cell in order:
         found = estimate(cell, "forgetting", shown)
-        if found is not None:
-            known.append((found.mean, cell["cell"], _told(found)))
+        if found is None:
+            continue
+        name = cell["cell"]
+        told = _told(found)
+        known.append((found.mean, name, told))
     if len(known) < 2:
         return []
     known.sort()
@@ -165,7 +207,9 @@ def _below_nothing(order: Sequence[Cell], shown: str) -> list[str]:
     below = []
     for cell in order:
         found = estimate(cell, "per", shown)
-        if found is not None and found.mean < nothing:
+        if found is None:
+            continue
+        if found.mean < nothing:
             below.append(cell["cell"])
     if not below:
         return []
@@ -174,14 +218,23 @@ def _below_nothing(order: Sequence[Cell], shown: str) -> list[str]:
 
 def _basis(order: Sequence[Cell], found: Standing) -> str:
     """What the words rest on."""
-    counts = sorted({len(cell["seeds"]) for cell in order})
-    seeds = " to ".join(str(count) for count in {counts[0]: 0, counts[-1]: 0})
-    word = "seed" if counts == [1] else "seeds"
+    counts = [len(cell["seeds"]) for cell in order]
+    fewest = min(counts)
+    most = max(counts)
+    seeds = f"{fewest}"
+    if most > fewest:
+        seeds = f"{fewest} to {most}"
+    word = "seed" if most == 1 else "seeds"
     text = f"{seeds} {word}, on the same data and transition models"
-    tested = [pair for pair in found.from_best.values() if pair.corrected is not None]
+    tested = 0
+    for pair in found.from_best.values():
+        if pair.corrected is not None:
+            tested += 1
     if not tested:
         return f"{text}."
-    among = f", corrected for {len(tested)} comparisons (Holm)," * (len(tested) > 1)
+    among = ""
+    if tested > 1:
+        among = f", corrected for {tested} comparisons (Holm),"
     return (
         f"{text}; differences of PER are paired by seed, mean [95 % interval]. Told"
         f" apart from {found.best}: p of the paired t test{among} below {LEVEL}."
@@ -197,7 +250,9 @@ def _told(found: Estimate | None) -> str:
 
 def _mean(cell: Cell, shown: str) -> str:
     found = estimate(cell, "per", shown)
-    return "-" if found is None else fixed(found.mean, 1)
+    if found is None:
+        return "-"
+    return fixed(found.mean, 1)
 
 
 def _listed(names: Sequence[str]) -> str:
@@ -205,6 +260,8 @@ def _listed(names: Sequence[str]) -> str:
     if len(names) > LONGEST + 1:
         more = len(names) - LONGEST
         names = [*names[:LONGEST], f"{more} others"]
-    if len(names) == 1:
-        return names[0]
-    return f"{', '.join(names[:-1])} and {names[-1]}"
+    *others, last = names
+    if not others:
+        return last
+    listed = ", ".join(others)
+    return f"{listed} and {last}"

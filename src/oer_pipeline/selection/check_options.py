@@ -15,7 +15,14 @@ def one_of(
     value: object,
     known: Collection[str],
 ) -> None:
-    """Raise a ConfigurationError unless `value` is one of `known`."""
+    """Raise a ConfigurationError unless `value` is one of `known`.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+        known: the values that are right.
+    """
     if value not in known:
         wanted = choices(known, str(value))
         raise ConfigurationError(f"{selector}: {option} is {value!r}; {wanted}")
@@ -27,7 +34,14 @@ def count(
     value: object,
     most: int = checks.MOST_ROWS,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a whole number from 1 to `most`."""
+    """Raise a ConfigurationError unless `value` is a whole number from 1 to `most`.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+        most: the largest that is right.
+    """
     checks.whole(f"{selector}: {option}", value, 1, most)
 
 
@@ -36,7 +50,13 @@ def fraction(
     option: str,
     value: object,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a number between 0 and 1."""
+    """Raise a ConfigurationError unless `value` is a number between 0 and 1.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+    """
     checks.between(f"{selector}: {option}", value, 0.0, 1.0)
 
 
@@ -45,6 +65,12 @@ def positive(
     option: str,
     value: object,
 ) -> None:
-    """Raise a ConfigurationError unless `value` is a number above 0."""
+    """Raise a ConfigurationError unless `value` is a number above 0.
+
+    Args:
+        selector: its name, for the error.
+        option: its name.
+        value: as a user gave it.
+    """
     name = f"{selector}: {option}"
     checks.between(name, value, 0.0, checks.LARGEST, low_excluded=True)

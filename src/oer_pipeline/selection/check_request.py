@@ -107,6 +107,11 @@ def check_networks(
     """Refuse a policy or critic that does not take one row of the data, or answers in
     another shape.
 
+    Args:
+        data: of the task.
+        act: pi_n: (B, O) -> (B, A).
+        critic: Q: (B, O), (B, A) -> (B,); None: there is none.
+
     Raises:
         DataError: names which of them.
     """

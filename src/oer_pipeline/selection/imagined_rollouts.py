@@ -77,7 +77,12 @@ class Visits:
         return [visit.row for visit in self.noted]
 
     def note(self, going: RollOuts, step: int) -> None:
-        """Where every roll-out is."""
+        """Where every roll-out is.
+
+        Args:
+            going: roll-outs that go on.
+            step: model steps since they started.
+        """
         columns = (going.row, going.number, going.distance, going.source)
         for row, number, distance, source in zip(*columns, strict=True):
             visit = Visit(

@@ -207,7 +207,11 @@ class Selection:
         rows: IntArray,
         notes: Mapping[str, Any] | None = None,
     ) -> Selection:
-        """Rows (M,) that were all chosen without a walk.
+        """A selection of rows that were all chosen without a walk.
+
+        Args:
+            rows: (M,), in the order of their choice.
+            notes: what no row can say, plain JSON; None: nothing.
 
         Raises:
             DataError: they are no whole numbers, which a cast would hide.

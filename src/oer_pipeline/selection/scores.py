@@ -96,7 +96,12 @@ def ranked(
     scores: FloatArray,
     draws: torch.Generator,
 ) -> IntArray:
-    """Positions from the highest score to the lowest; equal ones in a random order."""
+    """Positions from the highest score to the lowest; equal ones in a random order.
+
+    Args:
+        scores: one per position, (N,).
+        draws: of the order of equal ones.
+    """
     shuffled = torch.randperm(len(scores), generator=draws).numpy()
     order = np.argsort(-scores[shuffled], kind="stable")
     return np.asarray(shuffled[order])

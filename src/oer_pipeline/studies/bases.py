@@ -278,7 +278,14 @@ def jobs_of(
     more: str,
     options: Sequence[str],
 ) -> list[Job]:
-    """One job per suite for its raw data, then one per quality."""
+    """One job per suite for its raw data, then one per quality.
+
+    Args:
+        study: its suites and qualities.
+        plans: of its runs, by suite, quality and variant.
+        more: further `--params`; empty: none.
+        options: of `kedro run`, such as `--env=test`.
+    """
     jobs = []
     of_suite = {suite: plan for (suite, _, _), plan in plans.items()}
     for suite in study.suites:
@@ -343,7 +350,14 @@ def still_rising(
     last: int,
 ) -> list[str]:
     """Suite and quality where a variant gains beyond its interval, paired by seed, by
-    training on from `point` to `last` updates."""
+    training on.
+
+    Args:
+        curves: of all variants.
+        variant: its name.
+        point: updates to train on from.
+        last: updates to train on to.
+    """
     found = []
     for suite, quality, name in curves:
         if name != variant:
@@ -394,7 +408,14 @@ def picture(
     means: Means,
     points: Sequence[int],
 ) -> bytes:
-    """The study's curves as PNG, a row per suite and a column per quality."""
+    """The study's curves as PNG, a row per suite and a column per quality.
+
+    Args:
+        study: says which rows, columns and lines there are.
+        curves: of all variants.
+        means: drawn as levels.
+        points: numbers of updates, ascending.
+    """
     panels = []
     for suite in study.suites:
         for quality in study.qualities:
@@ -428,7 +449,10 @@ def record(curves: Curves, means: Means) -> str:
 
 
 def parse_points(given: str) -> list[int]:
-    """Numbers of updates from `1000+4000`, ascending, each once.
+    """Numbers of updates, ascending, each once.
+
+    Args:
+        given: such as `1000+4000`.
 
     Raises:
         ConfigurationError: one that is no number of updates.
@@ -473,7 +497,17 @@ def run_study(
     variants: Sequence[str] | None = None,
     points: str = "",
 ) -> str:
-    """Run one of `STUDIES`; returns its report, which at default sizes is also written.
+    """Run a study; returns its report, which at default sizes is also written.
+
+    Args:
+        name: of `STUDIES`.
+        env: the environment; None for the default.
+        params: beside what the study says, as `kedro run --params` takes them.
+        jobs: workers on this machine; None: as many as it can take.
+        scheduler: of a Dask cluster that runs already; None: this machine works.
+        suites: a part of the study's; None: all.
+        qualities: a part of the study's; None: all.
+        points: numbers of updates, `1000+4000`; empty: `POINTS`.
 
     Raises:
         ConfigurationError: a name or a number that the study doesn't take, whatever
@@ -543,7 +577,14 @@ def report(
     points: Sequence[int],
 ) -> str:
     """The study's block of the page: tables of the last point, then what follows from
-    them."""
+    them.
+
+    Args:
+        study: that was run.
+        curves: of all variants.
+        means: of the data and references.
+        points: numbers of updates, ascending.
+    """
     last = points[-1]
     parts = [
         f"![return against updates]({PICTURES.name}/{_picture_name(study)})",
@@ -564,7 +605,15 @@ def publish(
     points: Sequence[int],
     text: str,
 ) -> None:
-    """Write the page's block, its figure, and the numbers that both are made of."""
+    """Write the page's block, its figure, and the numbers that both are made of.
+
+    Args:
+        study: that was run.
+        curves: of all variants.
+        means: of the data and references.
+        points: numbers of updates, ascending.
+        text: as `report` gives it.
+    """
     written = {
         PICTURES / _picture_name(study): picture(
             study,

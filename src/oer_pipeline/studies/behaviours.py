@@ -30,6 +30,10 @@ SECONDS = 400.0
 def suites_of(names: Sequence[str], env: str | None = None) -> list[Suite]:
     """The suites of these names in the project's configuration.
 
+    Args:
+        names: of suites.
+        env: the environment; None for the default.
+
     Raises:
         ConfigurationError: a name that is not there, or a suite that is wrong.
     """
@@ -50,6 +54,11 @@ def task_of(
     env: str | None = None,
 ) -> Task:
     """A suite's task by its number, from 1.
+
+    Args:
+        suite: its name.
+        number: of the task, from 1.
+        env: the environment; None for the default.
 
     Raises:
         ConfigurationError: an unknown suite, or a number that it has no task for.
@@ -73,8 +82,15 @@ def train_behaviours(
     jobs: int | None = None,
     scheduler: str | None = None,
 ) -> str:
-    """Train into `folder` what it and the package lack of the suites' tasks; `again`:
-    all of them, each in the place of the file that is there.
+    """Train what the folder and the package lack of the suites' tasks.
+
+    Args:
+        suites: their names.
+        folder: of behaviour files.
+        again: all of them, each in the place of the file that is there.
+        env: the environment; None for the default.
+        jobs: workers on this machine; None: as many as it can take.
+        scheduler: of a Dask cluster that runs already; None: this machine works.
 
     Raises:
         ConfigurationError: an unknown suite or setting, before any work.
@@ -125,6 +141,12 @@ def train_one(
     env: str,
 ) -> None:
     """Train a task's behaviour policies and write their file: what a job calls.
+
+    Args:
+        suite: its name.
+        number: of the task, from 1, as text.
+        folder: of behaviour files.
+        env: the environment; empty for the default.
 
     Raises:
         ConfigurationError: an unknown suite or setting.

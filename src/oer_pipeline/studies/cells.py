@@ -99,6 +99,14 @@ def cells_named(
 ) -> Cells:
     """The cells of a grid, or of a part of it, of the project in the working directory.
 
+    Args:
+        name: of the grid.
+        env: the environment; None for the default.
+        params: beside what the grid says, as `kedro run --params` takes them.
+        suites: a part of the grid's; None: all.
+        qualities: a part of the grid's; None: all.
+        methods: a part of the grid's; None: all.
+
     Raises:
         ConfigurationError: an unknown grid or a wrong one, a name that it lacks,
             whatever `kedro run` would refuse.
@@ -113,8 +121,12 @@ def cells_of(
     params: str,
     env: str | None,
 ) -> Cells:
-    """The grid's cells with a user's `params` (as `kedro run --params` takes them)
-    beside what the grid says.
+    """The grid's cells with a user's parameters beside what the grid says.
+
+    Args:
+        grid: as its file says it.
+        params: as `kedro run --params` takes them.
+        env: the environment; None for the default.
 
     Raises:
         ConfigurationError: whatever `kedro run` would refuse, `params` that the grid
@@ -255,7 +267,15 @@ class _Jobs:
     ) -> str:
         """A job, unless it is there already; returns its name.
 
-        `place` is what it writes, whichever grid it is in: folders below the root.
+        Args:
+            name: of the job.
+            pipelines: as `kedro run --pipelines` takes them.
+            params: as `kedro run --params` takes them.
+            after: names of the jobs that it waits for.
+            seconds: that it is expected to take.
+            place: what it writes, whichever grid it is in: folders below the root.
+            excused: a pattern of the error that is a result, not a failure; None: no
+                error is.
         """
         if name in self._names:
             return name

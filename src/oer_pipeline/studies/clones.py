@@ -88,6 +88,10 @@ def _last(values: Mapping[str, Sequence[float]]) -> list[float]:
 def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
     """Train and evaluate all clones, and write their record; returns a summary.
 
+    Args:
+        jobs: workers on this machine; None: as many as it can take.
+        scheduler: of a Dask cluster that runs already; None: this machine works.
+
     Raises:
         ConfigurationError: whatever `kedro run` would refuse, before any work.
         SystemExit: data could not be made.

@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration import circumstances
 
 BYTES_PER_WORKER = 2 * 2**30
 """Memory of a worker and the run that it holds; measured in docs/scale.md."""
 SECONDS_TO_ANSWER = 10.0
-LIBRARIES = ("mujoco", "numpy", "pyarrow", "torch")
-"""Their versions have to be the same on all workers."""
 
 
 def workers_of(
@@ -24,7 +23,13 @@ def workers_of(
     gpus: int = 0,
 ) -> int:
     """How many workers a machine can take: one per GPU, else one per core; no more than
-    its memory holds, of `BYTES_PER_WORKER` each."""
+    its memory holds, of `BYTES_PER_WORKER` each.
+
+    Args:
+        cores: of the processor.
+        memory: bytes.
+        gpus: 0: the processor does the work.
+    """
     return max(1, min(gpus or cores, memory // BYTES_PER_WORKER))
 
 
@@ -110,19 +115,13 @@ def _check_versions(client: Any) -> None:
 def code_version() -> str:
     """Python, the libraries that results hang on, and a hash of this package's code."""
     import hashlib
-    import platform
-    from importlib.metadata import version
 
     package = Path(__file__).parents[1]
     digest = hashlib.sha256()
     for path in sorted(package.rglob("*.py")):
         digest.update(path.relative_to(package).as_posix().encode())
         digest.update(path.read_bytes())
-    libraries = " ".join(f"{name} {version(name)}" for name in LIBRARIES)
-    return (
-        f"Python {platform.python_version()}, {libraries}, code"
-        f" {digest.hexdigest()[:10]}"
-    )
+    return f"{circumstances.versions()}, code {digest.hexdigest()[:10]}"
 
 
 def _local(workers: int | None) -> Any:

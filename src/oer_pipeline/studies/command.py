@@ -102,6 +102,10 @@ def workers(jobs: int | None, scheduler: str | None) -> Iterator[Any]:
 def run_all(jobs: Sequence[Job], client: Any) -> dict[str, Outcome]:
     """Run jobs to the end and tell of it.
 
+    Args:
+        jobs: in any order; each says what it waits for.
+        client: of Dask.
+
     Raises:
         ConfigurationError: jobs that can't be run in this order.
         SystemExit: a job failed; all others that could be run are done by then.

@@ -18,11 +18,16 @@ from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
 
 
-def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+def report(
+    cells: Cells,
+    outcomes: Mapping[str, Outcome],
+) -> str:
     """The data's table, the methods' table, and success task by task; on the grid's
     page they are the block of its name."""
     del outcomes
-    documents = [_metrics(cell, cells.root) for cell in cells.cells]
+    documents = []
+    for cell in cells.cells:
+        documents.append(_metrics(cell, cells.root))
     parts = [
         _data(cells),
         learners_table(documents, documents[0]["cell"]),
@@ -43,7 +48,8 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 def _metrics(cell: Cell, root: Path) -> dict[str, Any]:
     """A finished cell's metrics, under its method's name: all else is common to the
     grid."""
-    return {**places.metrics(root, cell.plan), "cell": cell.plan.method}
+    metrics = places.metrics(root, cell.plan)
+    return {**metrics, "cell": cell.plan.method}
 
 
 def _data(cells: Cells) -> str:
@@ -88,8 +94,9 @@ def _by_task(documents: list[dict[str, Any]]) -> str:
         ends = _at_the_end(document)
         by_task = zip(*ends, strict=True)
         each = [f"{interval(of_task).mean:.0f}" for of_task in by_task]
-        overall = interval([sum(of_seed) / len(of_seed) for of_seed in ends])
-        rows.append([document["cell"], *each, number(overall, 0)])
+        means = [sum(of_seed) / len(of_seed) for of_seed in ends]
+        overall = number(interval(means), 0)
+        rows.append([document["cell"], *each, overall])
     tasks = len(documents[-1]["tasks"])
     numbers = [str(task) for task in range(1, tasks + 1)]
     table = markdown(["at the end, %", *numbers, "all"], rows)

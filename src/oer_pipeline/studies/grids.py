@@ -187,7 +187,13 @@ def coefficient_of(
     learners: Mapping[str, Any],
 ) -> str | None:
     """The dotted name of what is tuned of a method; None: it has no coefficient, or its
-    preset fixes it."""
+    preset fixes it.
+
+    Args:
+        method: the preset's name.
+        methods: presets by name.
+        learners: options of each learner, by its name.
+    """
     preset = methods[method]
     learner = preset.get("learner", {}).get("name")
     settings = learners.get(learner, {})
@@ -224,7 +230,12 @@ def read(
     conf: Path,
     env: str | None,
 ) -> Grid:
-    """The grid called `name`, of the environment's folder or else of base.
+    """A grid, of the environment's folder or else of base.
+
+    Args:
+        name: of the grid.
+        conf: the folder of the configuration.
+        env: the environment; None: local.
 
     Raises:
         ConfigurationError: no such grid, or a file that says something else than a
@@ -250,6 +261,10 @@ def _files(conf: Path, env: str | None) -> Iterator[tuple[str, Path]]:
 
 def from_config(name: str, told: Any) -> Grid:
     """A grid from what its file says.
+
+    Args:
+        name: of the grid.
+        told: what its file says, of any type.
 
     Raises:
         ConfigurationError: a key or a value that a grid doesn't take.

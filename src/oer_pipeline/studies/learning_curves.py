@@ -59,7 +59,14 @@ def trials_of(
     root: Path,
     points: Sequence[int] = POINTS,
 ) -> list[Trial]:
-    """A plan's tasks with its base learner, each learned by itself as the first one."""
+    """A plan's tasks with its base learner, each learned by itself as the first one.
+
+    Args:
+        plan: of the run whose data are there.
+        variant: what the trials are called.
+        root: of the environment's data.
+        points: numbers of updates after which a policy is rolled out.
+    """
     chosen = plan.parameters["chosen"]["learner"]["base"]
     settings = {**plan.parameters["learner"], "updates": max(points)}
     found = []
@@ -179,8 +186,14 @@ def perform_all(
     client: Any,
     tell: Callable[[str], None],
 ) -> dict[str, dict[str, Any]]:
-    """Every trial's result, on a Dask client's workers; those that `folder` has are
-    kept."""
+    """Every trial's result; those that are kept already are not done again.
+
+    Args:
+        trials: of different names.
+        folder: of the results, a file each.
+        client: of Dask; its workers perform them.
+        tell: is told of each result, in a line.
+    """
     from distributed import as_completed
 
     prints = {trial.name: fingerprint_of(trial) for trial in trials}

@@ -27,7 +27,7 @@ from oer_pipeline.orchestration.records import record_path
 from oer_pipeline.studies import grids
 from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
-from oer_pipeline.studies.folders import Place, params_of, stem, unnamed
+from oer_pipeline.studies.folder_origin import Place, params_of, stem, unnamed
 from oer_pipeline.studies.jobs import LOGS
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name

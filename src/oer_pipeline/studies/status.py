@@ -44,6 +44,10 @@ class JobStatus:
 def status_of(job: Job, env: str | None) -> JobStatus:
     """A job's stand, from its files, their records and its lock.
 
+    Args:
+        job: of a grid.
+        env: the environment; None for the default.
+
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """

@@ -85,6 +85,10 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
     """PER of a finished cell, one a seed: the mean over all tasks after the last one.
 
     Of success in per cent where the suite has it, else of the normalised return.
+
+    Args:
+        plan: of the run.
+        root: of the environment's data.
     """
     from oer_pipeline.metrics.returns_table import task_means
 
@@ -124,8 +128,14 @@ def tuned(
     changed: str,
 ) -> dict[str, Any]:
     """The document: `{method: {parameters, provenance}}`; a method all of whose values
-    diverged keeps its default. `options` are the coefficients' dotted names by
-    method."""
+    diverged keeps its default.
+
+    Args:
+        scores: of every value, by method.
+        options: dotted name of the coefficient, by method.
+        plan: of one of the runs; says what all have in common.
+        changed: `--params` of all runs beside the grid's; empty: none.
+    """
     common = {
         "suite": plan.suite.name,
         "tasks": len(plan.tasks),

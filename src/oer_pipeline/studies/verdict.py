@@ -11,6 +11,7 @@ from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.processor import kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
+from oer_pipeline.orchestration.tracking import BUNDLE
 from oer_pipeline.studies.recorded import Recorded
 
 DATA = ("raw_", "references", "transitions", "card")
@@ -33,7 +34,9 @@ class Verdict:
 
     def report(self) -> str:
         """All lines, with the verdict at the end."""
-        last = "it is the same" if self.is_same else "it is not the same"
+        last = "it is not the same"
+        if self.is_same:
+            last = "it is the same"
         return "\n".join([*self.lines, last])
 
 
@@ -48,15 +51,27 @@ class Estimate:
     @classmethod
     def of(cls, told: Mapping[str, Any]) -> Estimate:
         """From a document of metrics."""
-        return cls(told["mean"], told["low"], told["high"])
+        return cls(
+            told["mean"],
+            told["low"],
+            told["high"],
+        )
 
     def overlaps(self, other: Estimate) -> bool:
         """Whether the intervals do; without intervals, whether means are equal."""
-        low = self.mean if self.low is None else self.low
-        high = self.mean if self.high is None else self.high
-        other_low = other.mean if other.low is None else other.low
-        other_high = other.mean if other.high is None else other.high
+        low, high = self._ends()
+        other_low, other_high = other._ends()
         return low <= other_high and other_low <= high
+
+    def _ends(self) -> tuple[float, float]:
+        """Of the interval; the mean stands in for one that there is not."""
+        low = self.low
+        if low is None:
+            low = self.mean
+        high = self.high
+        if high is None:
+            high = self.mean
+        return low, high
 
     def __str__(self) -> str:
         if self.low is None or self.high is None:
@@ -77,7 +92,8 @@ def compared(known: Recorded, project: Path) -> Verdict:
     lines: list[str] = []
     wrong = _tell_bytes("data", data, known, made, lines)
     other = _tell_bytes("models, policies and results", trained, known, made, lines)
-    by_bytes = known.accelerator == "cpu" and known.processor == kind()
+    on_cpu = known.accelerator == "cpu"
+    by_bytes = on_cpu and known.processor == kind()
     if other and not by_bytes:
         other = _tell_intervals(known, made, lines)
     is_same = not wrong and not other
@@ -97,10 +113,14 @@ def is_data(name: str) -> bool:
 def artefacts_of(project: Path) -> dict[str, Path]:
     """Every artefact of a project's runs by the name that MLflow knows it by."""
     found = {}
-    for record in sorted((project / "data").rglob(".made/*.json")):
-        path = record.parents[1] / record.stem
+    records = (project / "data").rglob(".made/*.json")
+    for record in sorted(records):
+        cell_folder = record.parents[1]
+        path = cell_folder / record.stem
         told = read_record(path)
         if told is None or not path.is_file():
+            continue
+        if told.dataset == BUNDLE:
             continue
         folder = told.dataset.replace(".", "/")
         if told.seed is not None:
@@ -129,13 +149,16 @@ def _tell_bytes(
     if different:
         lines.append(f"{what}: {len(different)} of {len(names)} files differ")
         lines.extend(different[:SHOWN])
-    if len(different) > SHOWN:
-        lines.append(f"  and {len(different) - SHOWN} more")
+    more = len(different) - SHOWN
+    if more > 0:
+        lines.append(f"  and {more} more")
     return different
 
 
 def _tell_intervals(
-    known: Recorded, made: Mapping[str, Path], lines: list[str]
+    known: Recorded,
+    made: Mapping[str, Path],
+    lines: list[str],
 ) -> list[str]:
     """Compare metrics by their intervals; those that lie apart."""
     where = f"{known.processor}, accelerator {known.accelerator}; here {kind()}"

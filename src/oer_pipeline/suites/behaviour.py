@@ -349,7 +349,13 @@ def behaviour_path(
     folder: Path | None = None,
 ) -> Path:
     """Where a task's behaviour file lies: in the user's `folder` if it is there,
-    otherwise among those of the package."""
+    otherwise among those of the package.
+
+    Args:
+        family: of the task.
+        key: of the task: a hash of what makes its MDP.
+        folder: the user's; None: there is none.
+    """
     name = behaviour_name(family, key)
     if folder is not None:
         file = folder / name

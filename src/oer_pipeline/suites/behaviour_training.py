@@ -54,8 +54,11 @@ class Training:
 
     @classmethod
     def from_config(cls, family: str, config: Mapping[str, Any]) -> Training:
-        """Build from `{algorithm, episodes, **settings}`; what is left out has its
-        default.
+        """Build from YAML; what is left out has its default.
+
+        Args:
+            family: of environments, for the error.
+            config: `{algorithm, episodes, **settings}`.
 
         Raises:
             ConfigurationError: an unknown algorithm or setting.
@@ -85,6 +88,10 @@ def train(task: Task, training: Training) -> BehaviourFile:
     Medium is the first snapshot whose stochastic return reaches floor + (final - floor)
     / 2, where the floor is the better of the random and the zero-action return
     (protocol, section 2).
+
+    Args:
+        task: to be learned.
+        training: how.
 
     Raises:
         DataError: the final policy does not clearly leave the floor, or no snapshot
@@ -167,6 +174,11 @@ def save(behaviours: BehaviourFile, path: Path) -> None:
 def make(task: Task, training: Training, path: Path) -> str:
     """Train on `task`, or find a script's level, and write the behaviour file; returns
     what came of it, in a line.
+
+    Args:
+        task: whose behaviours are wanted.
+        training: how; not used for scripted families.
+        path: of the behaviour file.
 
     Raises:
         DataError: as `train`.

@@ -27,6 +27,10 @@ def full_returns(task: Task, episodes: Episodes) -> FloatArray:
     Every missing step earns the least of what random actions earn (`worst_reward`), of
     what the episode itself has earned, and of 0, which is what a fall leaves. So
     diverging does not pay, whatever the episode was like.
+
+    Args:
+        task: that was played.
+        episodes: B of them.
     """
     returns = episodes.returns
     diverged = episodes.diverged

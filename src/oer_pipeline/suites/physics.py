@@ -20,7 +20,11 @@ looks inside."""
 
 
 def number(name: str, value: Any) -> float:
-    """A task's parameter `name` as a float.
+    """A task's parameter as a float.
+
+    Args:
+        name: of the parameter.
+        value: as YAML has it.
 
     Raises:
         ConfigurationError: it is no finite number.

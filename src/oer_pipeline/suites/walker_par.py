@@ -59,6 +59,10 @@ class WalkerPar(MujocoPhysics):
         """Give the walker another body; what MuJoCo derives from it (invweight0 and the
         like) follows.
 
+        Args:
+            parameters: name of an array of MuJoCo's model -> all its values, in the
+                array's shape or flat.
+
         Raises:
             ConfigurationError: a parameter with another number of values than the model
                 has, or a value that is none.

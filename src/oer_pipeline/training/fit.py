@@ -54,13 +54,24 @@ def fit(
     recipe: str | None = None,
     base: Base | None = None,
 ) -> Trained:
-    """Train the task after `previous` for all seeds at once (arguments as
-    `TaskTraining`).
+    """Train the task after `previous` for all seeds at once.
 
-    With a `checkpoint` file, written every so many seconds (0: after every block), a
-    training that was interrupted goes on there; it is removed at the end. It is written
-    as well when a KeyboardInterrupt or a SystemExit stops the training. `recipe` is
-    what the training is made of, where the caller knows (`Checkpoint`).
+    With a `checkpoint` file a training that was interrupted goes on there; it is
+    removed at the end. It is written as well when a KeyboardInterrupt or a SystemExit
+    stops the training.
+
+    Args:
+        learner: what protects the old tasks; a new object for every task.
+        settings: hyper-parameters.
+        data: D_n, or one data set per task for a learner of all tasks `together`.
+        buffers: `buffers[j][m]`, member m's buffer of old task j + 1.
+        previous: what the task before left behind; None for the first task.
+        seeds: one per member.
+        hardware: None: the CPU.
+        checkpoint: a file; None: nothing is kept.
+        every_seconds: seconds between two writes of it; 0: after every block.
+        recipe: what the training is made of, where the caller knows (`Checkpoint`).
+        base: how the task is learned; None: the one that `settings.base` names.
 
     Raises:
         DivergedError: names task, seed, update and the last good checkpoint.

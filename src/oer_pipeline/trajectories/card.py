@@ -118,6 +118,10 @@ def _timeouts_before_horizon(trajectories: Trajectories) -> int:
 def normalised(value: float, references: References) -> float:
     """100 (R - random) / (expert - random) (method, section 8).
 
+    Args:
+        value: R, a return.
+        references: `random` and `expert`, each with its `mean`.
+
     Raises:
         DataError: a reference is missing, or the two are equal.
     """

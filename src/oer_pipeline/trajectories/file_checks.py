@@ -72,7 +72,12 @@ def check_claim(where: str, rows: int, size: int, file_size: int) -> None:
 
 
 def check_memory(where: str, rows: int, size: int) -> None:
-    """See that so many rows, of so many bytes in all, fit into memory.
+    """See that so many rows fit into memory.
+
+    Args:
+        where: the file, as errors call it.
+        rows: that it has.
+        size: bytes of all of them in memory.
 
     Raises:
         DataError: they do not.

@@ -27,6 +27,12 @@ def make_header(
     It names the optional columns that are there, and those that are left out; without
     any it says nothing of them.
 
+    Args:
+        schema: of the kind of file.
+        arrays: by column.
+        metadata: plain JSON.
+        where: the file, as errors call it.
+
     Raises:
         DataError: metadata that JSON cannot hold.
     """
@@ -55,6 +61,11 @@ def check_header(
     where: str,
 ) -> dict[str, Any]:
     """The metadata, after kind and version have been held against `schema`.
+
+    Args:
+        header: as the file has it.
+        schema: that it is held against.
+        where: the file, as errors call it.
 
     Raises:
         DataError: another kind, another schema version, damaged metadata.
@@ -99,6 +110,12 @@ def check_content(
     where: str,
 ) -> None:
     """The arrays are those that were written.
+
+    Args:
+        header: says their hash.
+        schema: of the kind of file.
+        arrays: by column, as they were read.
+        where: the file, as errors call it.
 
     Raises:
         DataError: their hash is another one.

@@ -53,7 +53,13 @@ def bounded(
     low: FloatArray = -ONE,
     high: FloatArray = ONE,
 ) -> Rule:
-    """Every action dimension within its bounds, (A,) each; +-1 without them."""
+    """Every action dimension within its bounds.
+
+    Args:
+        column: that holds actions.
+        low: the least, (A,); without it -1.
+        high: the most, (A,); without it +1.
+    """
     lowest = _scalar_if_equal(low)
     highest = _scalar_if_equal(high)
 
@@ -228,7 +234,13 @@ def check_widths(
     second: str,
     where: str,
 ) -> None:
-    """Two vector columns, of these names, have as many dimensions.
+    """Two vector columns have as many dimensions.
+
+    Args:
+        columns: arrays by name, (N, dimensions) each.
+        first: name of one.
+        second: name of the other.
+        where: the file, as errors call it.
 
     Raises:
         DataError: they have not.

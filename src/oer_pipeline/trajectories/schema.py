@@ -122,6 +122,11 @@ def check_arrays(
 ) -> None:
     """Hold the arrays against the schema.
 
+    Args:
+        schema: of the kind of file.
+        arrays: by column.
+        where: the file, as errors call it.
+
     Raises:
         DataError: a wrong dtype or shape, columns of different lengths, no rows.
     """

@@ -185,6 +185,10 @@ def validate_trajectories(trajectories: Trajectories, where: str) -> None:
     A terminal flag at the horizon is no fault, but logged; not of tables that were
     rolled out here, for there the environment itself said that the MDP ended.
 
+    Args:
+        trajectories: N rows.
+        where: the file, as errors call it.
+
     Raises:
         DataError: names `where`, column, row and rule; action bounds or a horizon in
             the metadata that are none.

@@ -89,7 +89,12 @@ def per_dimension(
     values_P: FloatArray,
 ) -> list[Any]:
     """Values of the outputs that vary at their places among all (O + 1), None for the
-    others."""
+    others.
+
+    Args:
+        model: says which outputs vary.
+        values_P: of those.
+    """
     values: list[Any] = [None] * (model.observation_size + 1)
     varying = model.outputs.varying.tolist()
     for dimension, value in zip(varying, values_P.tolist(), strict=True):

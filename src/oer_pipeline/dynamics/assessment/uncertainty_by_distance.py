@@ -74,6 +74,11 @@ def outside_the_data(
     `random_action`: the data's states, with actions uniform in the box that the data's
     actions span; `perturbed_state`: the data's actions, at states that standard normal
     noise has moved by the dimensions' own standard deviations.
+
+    Args:
+        model: has the statistics of its data.
+        inside: pairs that the data hold.
+        draws: of actions and noise.
     """
     observation, action = inside
     low = action.amin(dim=0)

@@ -56,8 +56,14 @@ class Base:
         batches: Batch,
         noise_KFBA: Tensor,
     ) -> Sequence[Tensor | None]:
-        """Of each of K minibatches, which lie one after another in `batches`, what its
-        update of the values takes from targets, (F, B)."""
+        """Of each of K minibatches what its update of the values takes from targets,
+        (F, B).
+
+        Args:
+            training: what a base sees of it.
+            batches: the minibatches one after another, (F, K B).
+            noise_KFBA: from N(0, 1), for target policy smoothing.
+        """
         return [None] * len(noise_KFBA)
 
     def update_values(
@@ -66,7 +72,13 @@ class Base:
         batch: Batch,
         target_FB: Tensor | None,
     ) -> Losses:
-        """One update of critics and whatever else has values; its named losses (M,)."""
+        """One update of critics and whatever else has values; its named losses (M,).
+
+        Args:
+            training: what a base sees of it.
+            batch: of the task, (F, B).
+            target_FB: as `targets` gave it for this minibatch.
+        """
         return {}
 
     def losses(
@@ -76,7 +88,13 @@ class Base:
         action_FBA: Tensor,
     ) -> Losses:
         """What the policy that learns descends with its actions on the batch: named
-        losses (M,); what depends on no network is a curve."""
+        losses (M,); what depends on no network is a curve.
+
+        Args:
+            training: what a base sees of it.
+            step: what the update sees, the batch among it.
+            action_FBA: of the policy that learns, with gradients.
+        """
         raise NotImplementedError
 
     def running(self) -> dict[str, Tensor]:

@@ -54,7 +54,13 @@ class TD3BC(Base):
         batches: Batch,
         noise_KFBA: Tensor,
     ) -> Tensor:
-        """a' of all minibatches, (F, K B, A)."""
+        """a' of all minibatches, (F, K B, A).
+
+        Args:
+            training: what a base sees of it.
+            batches: K minibatches one after another.
+            noise_KFBA: from N(0, 1), for target policy smoothing.
+        """
         settings = training.settings
         policy = training.target_policy_parameters()
         return smoothed_action(
@@ -70,7 +76,13 @@ class TD3BC(Base):
         batches: Batch,
         next_action: Tensor,
     ) -> Tensor:
-        """min_i Q'_i(s', a'), (F, K B)."""
+        """min_i Q'_i(s', a'), (F, K B).
+
+        Args:
+            training: what a base sees of it.
+            batches: K minibatches one after another.
+            next_action: a', (F, K B, A).
+        """
         entering = torch.cat((batches.next_observation, next_action), dim=-1)
         return twin_values(training.target_critic.constants, entering).amin(dim=1)
 

@@ -64,6 +64,13 @@ def differences(
 
     Both begin where `state` is now, and leave it so. They are performed once if the
     bits have to be the same (on a CPU), twice if they have to be `CLOSE` (on a GPU).
+
+    Args:
+        work: gives its results by name and changes `state`.
+        replay: of that work.
+        state: all that the work changes, by name.
+        exact: whether the bits have to be the same (on a CPU), or just `CLOSE` (on a
+            GPU).
     """
     performed = _outcome(work, state, exact)
     replayed = _outcome(replay, state, exact)

@@ -16,7 +16,14 @@ def roll_out(
     collection: dict[str, Any],
     data_seed: int,
 ) -> tuple[Trajectories, ...]:
-    """Raw trajectories of one task, one table per kind."""
+    """Raw trajectories of one task, one table per kind.
+
+    Args:
+        behaviours: of the task.
+        task: of the plan's sequence.
+        collection: of the parameters; `transitions`: rows of each table.
+        data_seed: of the parameters.
+    """
     from oer_pipeline.suites.behaviour_data import collect, kinds_of
     from oer_pipeline.suites.suite import Task
 
@@ -32,7 +39,13 @@ def roll_out(
 def roll_out_random(
     task: dict[str, Any], collection: dict[str, Any], data_seed: int
 ) -> Trajectories:
-    """Random trajectories of a task without behaviour policies."""
+    """Random trajectories of a task without behaviour policies.
+
+    Args:
+        task: of the plan's sequence.
+        collection: of the parameters; `transitions`: rows of the table.
+        data_seed: of the parameters.
+    """
     from oer_pipeline.suites.behaviour_data import collect
     from oer_pipeline.suites.suite import Task
 
@@ -46,7 +59,14 @@ def measure_random_references(
     data_seed: int,
 ) -> dict[str, Any]:
     """Returns of random and zero behaviour, all that a task without behaviour policies
-    has."""
+    has.
+
+    Args:
+        random: raw trajectories of random behaviour.
+        task: of the plan's sequence.
+        collection: of the parameters; `reference_episodes`: how many are played.
+        data_seed: of the parameters.
+    """
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
@@ -63,7 +83,16 @@ def measure_references(
     data_seed: int,
 ) -> dict[str, Any]:
     """Returns of random, zero, medium and expert behaviour; refuses a task whose expert
-    has not left the floor."""
+    has not left the floor.
+
+    Args:
+        random: raw trajectories of random behaviour.
+        medium: of the behaviour whose return is half-way to the expert's.
+        expert: of the behaviour at the end of its training.
+        task: of the plan's sequence.
+        collection: of the parameters; `reference_episodes`: how many are played.
+        data_seed: of the parameters.
+    """
     from oer_pipeline.suites.behaviour import check_trained
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task

@@ -29,7 +29,17 @@ def train_first(
     *data: Trajectories,
 ) -> PoliciesAndCurves:
     """Policies and curves of the sequence's first task, or of all tasks learned at
-    once."""
+    once.
+
+    Args:
+        chosen: the learner and its base, each with class and options.
+        settings: `learner` of the parameters.
+        hardware: as `Hardware` takes it.
+        checkpoint: its file, seconds between two writes, and the training's recipe or
+            None.
+        seeds: one per member.
+        data: of the first task, or of every task.
+    """
     return _train(chosen, settings, hardware, checkpoint, seeds, data, None, ())
 
 
@@ -43,8 +53,20 @@ def train_next(
     previous_by_seed: dict[int, Weights],
     *buffers_by_seed: dict[int, ReplayBuffer],
 ) -> PoliciesAndCurves:
-    """Policies and curves of a later task; one argument per old task's buffers, none
-    for a learner without."""
+    """Policies and curves of a later task.
+
+    Args:
+        chosen: the learner and its base, each with class and options.
+        settings: `learner` of the parameters.
+        hardware: as `Hardware` takes it.
+        checkpoint: its file, seconds between two writes, and the training's recipe or
+            None.
+        seeds: one per member.
+        data: of the task.
+        previous_by_seed: policies after the task before, as tensors and header.
+        buffers_by_seed: one argument per old task, in order; none for a learner
+            without.
+    """
     return _train(
         chosen,
         settings,
@@ -105,8 +127,20 @@ def select(
     seeds: list[int],
     dynamics: Weights | None = None,
 ) -> dict[int, ReplayBuffer]:
-    """Each seed's buffer, chosen from the data with the policy's help, and with that of
-    the transition model if there is one."""
+    """Each seed's buffer, chosen from the data with the policy's help.
+
+    Args:
+        data: of the task.
+        policies_by_seed: right after learning it, as tensors and header.
+        task: of the plan's sequence.
+        selector: its name, class and options.
+        replay: of the parameters: `size` of a buffer, and its `target_action`.
+        discount: gamma, that the critics were trained with.
+        facts: of the suite: `horizon` and `distance_dimensions`.
+        seeds: one per member.
+        dynamics: the transition model, as tensors and header; None for selectors
+            without one.
+    """
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.pipelines import weights
@@ -143,7 +177,14 @@ def evaluate(
     *tasks: dict[str, Any],
 ) -> dict[int, pd.DataFrame]:
     """Every episode's return after a task, on all tasks learned and on the next one, if
-    there is one (method, section 8)."""
+    there is one (method, section 8).
+
+    Args:
+        policies_by_seed: right after learning a task, as tensors and header.
+        evaluation: of the parameters; `episodes`: per seed and task.
+        seeds: one per member.
+        tasks: all learned, then the next one, if there is one.
+    """
     from oer_pipeline.metrics.episodes import episodes_in_sequence
     from oer_pipeline.pipelines.weights import stacked_policies
     from oer_pipeline.suites.suite import Task

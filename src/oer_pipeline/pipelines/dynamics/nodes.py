@@ -23,6 +23,14 @@ def fit_dynamics(
 ) -> tuple[tuple[dict[str, Tensor], dict[str, Any]], dict[str, Any]]:
     """The transition model of one task, as tensors and header, and its report.
 
+    Args:
+        data: of the task.
+        task: of the plan's sequence.
+        dynamics: of the parameters, as `DynamicsSettings` takes them.
+        data_seed: of the parameters.
+        accelerator: as `Hardware` takes it.
+        precision: of float32 products on a GPU.
+
     Raises:
         DataError: the task, and why no model can be fitted to its data.
     """

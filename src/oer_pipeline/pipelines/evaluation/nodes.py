@@ -23,7 +23,15 @@ def visit(
     seeds: list[int],
 ) -> dict[int, Trajectories]:
     """What each seed's deployed policy, after the last task, does on one task: its
-    trajectories."""
+    trajectories.
+
+    Args:
+        policies_by_seed: after the last task, as tensors and header.
+        task: of the plan's sequence.
+        evaluation: of the parameters; `episodes`: per seed.
+        head: number of the task's head, from 1.
+        seeds: one per member.
+    """
     from functools import partial
 
     from oer_pipeline.pipelines.visits import visits_of
@@ -42,7 +50,14 @@ def evaluate_transfer(
     seeds: list[int],
 ) -> dict[int, pd.DataFrame]:
     """Every episode's return of each seed's deployed policy on a task, learned or
-    not."""
+    not.
+
+    Args:
+        policies_by_seed: after the last task, as tensors and header.
+        task: to be played.
+        evaluation: of the parameters; `episodes`: per seed.
+        seeds: one per member.
+    """
     from oer_pipeline.metrics.episodes import episodes_on_task
     from oer_pipeline.pipelines.weights import stacked_policies
     from oer_pipeline.suites.suite import Task
@@ -70,7 +85,15 @@ def compare_buffer_with_visits(
     facts: dict[str, Any],
     seeds: list[int],
 ) -> dict[int, dict[str, float]]:
-    """Buffer fidelity of one task, both ways, per seed."""
+    """Buffer fidelity of one task, both ways, per seed.
+
+    Args:
+        data: of the task; distances are in its standard deviations.
+        buffer_by_seed: of the task.
+        visits_by_seed: trajectories of the deployed policy after the last task.
+        facts: of the suite: `distance_dimensions`.
+        seeds: that are compared.
+    """
     from dataclasses import asdict
 
     from oer_pipeline.metrics.fidelity import buffer_fidelity

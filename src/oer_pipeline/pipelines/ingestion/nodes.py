@@ -15,8 +15,14 @@ def ingest(
     references: dict[str, Any],
     *raw: Trajectories,
 ) -> tuple[Trajectories, dict[str, Any]]:
-    """The validated data set of one task and its card; `raw` are the kinds that the
-    quality is cut from."""
+    """The validated data set of one task and its card.
+
+    Args:
+        quality: its name.
+        collection: of the parameters; `transitions`: rows that are kept.
+        references: as the collection measured them.
+        raw: the kinds that the quality is cut from, in the order of `raw_kinds`.
+    """
     from oer_pipeline.trajectories.card import data_card
     from oer_pipeline.trajectories.qualities import cut, raw_kinds
 
@@ -28,7 +34,12 @@ def ingest(
 def ingest_imported(
     references: dict[str, Any], raw: Trajectories
 ) -> tuple[Trajectories, dict[str, Any]]:
-    """An imported data set, whole, and its card."""
+    """An imported data set, whole, and its card.
+
+    Args:
+        references: as the collection measured them.
+        raw: the repaired table.
+    """
     from oer_pipeline.trajectories.card import data_card
 
     data = replace(raw, metadata={**raw.metadata, "quality": "imported"})

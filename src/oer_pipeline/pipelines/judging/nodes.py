@@ -22,7 +22,14 @@ def visit_as_learned(
     seeds: list[int],
 ) -> dict[int, Trajectories]:
     """What each seed's pi_n, right after learning task n, does there: the states that
-    its buffer should hold."""
+    its buffer should hold.
+
+    Args:
+        policies_by_seed: right after learning the task, as tensors and header.
+        task: of the plan's sequence.
+        evaluation: of the parameters; `episodes`: per seed.
+        seeds: one per member.
+    """
     from oer_pipeline.pipelines.visits import visits_of
     from oer_pipeline.pipelines.weights import stacked_policies
 
@@ -44,7 +51,20 @@ def judge_selectors(
     seeds: list[int],
 ) -> tuple[dict[int, pd.DataFrame], dict[int, pd.DataFrame]]:
     """Per seed: one row of judgements per selector and size M, and the rows of D_n that
-    each chose."""
+    each chose.
+
+    Args:
+        data: D_n.
+        policies_by_seed: right after learning the task, as tensors and header.
+        visits_by_seed: what they do there (`visit_as_learned`).
+        dynamics: the transition model, as tensors and header.
+        task: of the plan's sequence.
+        selectors: name -> class and options.
+        judging: of the parameters; `sizes`: each M that is judged.
+        discount: gamma, that the critics were trained with.
+        facts: of the suite: `horizon` and `distance_dimensions`.
+        seeds: one per member.
+    """
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.metrics import judge_selectors as judging_of
@@ -81,7 +101,18 @@ def draw_judgements(
     seeds: list[int],
 ) -> tuple[str, bytes]:
     """The page and picture of one task at the size `judging.shown`; the projection
-    shows the first seed."""
+    shows the first seed.
+
+    Args:
+        data: D_n.
+        visits_by_seed: as `judge_selectors` takes them.
+        judged_by_seed: its judgements.
+        chosen_by_seed: the rows that it says were chosen.
+        task: of the plan's sequence.
+        judging: of the parameters; `shown`: the size M that is drawn.
+        facts: of the suite: `distance_dimensions`.
+        seeds: all, in order; the first one is shown.
+    """
     from oer_pipeline.reports.judging_page import judging_page, ranked
     from oer_pipeline.reports.judging_picture import judging_png, scene_of
     from oer_pipeline.reports.judging_table import judgements_at

@@ -24,7 +24,11 @@ class ColumnConverter:
         self._where = where
 
     def put(self, start: int, block: Array) -> None:
-        """Fill the rows from `start` on.
+        """Fill some rows.
+
+        Args:
+            start: the first of them.
+            block: their values, of any numeric dtype.
 
         Raises:
             DataError: a value that the column's dtype cannot hold, with its row.

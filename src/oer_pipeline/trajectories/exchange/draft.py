@@ -55,12 +55,20 @@ class Draft:
         columns: Mapping[str, Array],
         metadata: Mapping[str, Any],
     ) -> Draft:
-        """A table of this project, sound or not."""
+        """A table of this project, sound or not.
+
+        Args:
+            columns: arrays by the table's names.
+            metadata: of the table.
+        """
         return cls(dict(columns), names={}, native=True, description=metadata)
 
     @classmethod
     def of_foreign(cls, data: ForeignData) -> Draft:
         """A foreign file, or an export of this project.
+
+        Args:
+            data: as a reader of the format gives them.
 
         Raises:
             DataError: an export of a replay buffer, or one that is not as it was

@@ -37,7 +37,11 @@ def places_of(source: Source, store: Store) -> dict[str, str]:
 
 
 def refuse_twice(places: Mapping[str, str], where: str) -> None:
-    """Every column of the file is one of the table's; errors call the file `where`.
+    """Every column of the file is one of the table's.
+
+    Args:
+        places: column of the table -> its place in the file.
+        where: the file, as errors call it.
 
     Raises:
         DataError: one is read as two; its usual name is another one's.
@@ -154,7 +158,13 @@ def _check_shapes(
 
 
 def refuse(flaws: list[str], where: str, hint: str = "") -> None:
-    """Raise one DataError with every flaw, if there are any."""
+    """Raise one DataError with every flaw, if there are any.
+
+    Args:
+        flaws: each without the file's name.
+        where: the file, as errors call it.
+        hint: what would help, at the end; empty: nothing.
+    """
     if flaws:
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
 

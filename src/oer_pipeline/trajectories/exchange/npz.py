@@ -190,6 +190,10 @@ class NpzStore:
 def open_npz(path: Path, where: str) -> Iterator[NpzStore]:
     """An archive to read from.
 
+    Args:
+        path: of the archive.
+        where: what errors call it.
+
     Raises:
         DataError: the file is none, or whatever goes wrong while it is open.
     """

@@ -21,10 +21,14 @@ from oer_pipeline.trajectories.file_checks import check_file
 
 
 def read_npz_episodes(source: Source, where: str = "") -> ForeignData:
-    """Read a folder's archives in the order of their numbers; errors call it `where`.
+    """Read a folder's archives in the order of their numbers.
 
     Observations may have one row more than actions: the state after the last step.
     Without `timeouts` the end of an episode that is not terminal is one.
+
+    Args:
+        source: the folder, and what its columns are called.
+        where: what errors call it; empty: its path.
 
     Raises:
         DataError: no archive, numbers with a gap or one twice, an archive whose name

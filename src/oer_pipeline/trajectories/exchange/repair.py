@@ -145,8 +145,15 @@ def clip_actions(
     high: FloatArray,
     allowed: bool,
 ) -> None:
-    """Actions beyond the bounds, (A,) each, are clipped where the suite allows it,
-    otherwise a flaw."""
+    """Actions beyond the bounds are clipped where the suite allows it, otherwise a
+    flaw.
+
+    Args:
+        draft: is repaired in place.
+        low: the least that each dimension takes, (A,).
+        high: the most, (A,).
+        allowed: whether the suite says `clip_actions`.
+    """
     action = draft.columns["action"]
     too_low = action < low
     too_high = action > high
@@ -214,6 +221,10 @@ def derive_next_observations(draft: Draft, where: str) -> None:
     before. A terminal row stays, as critics learn nothing from the state after it; its
     own observation fills the place, and `next_known` marks it, so that nothing else
     learns from that.
+
+    Args:
+        draft: is repaired in place.
+        where: the file, as errors call it.
 
     Raises:
         DataError: no row is left.

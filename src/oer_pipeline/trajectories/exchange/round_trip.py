@@ -32,6 +32,10 @@ SCHEMAS: dict[str, Schema] = {TRANSITIONS.kind: TRANSITIONS, BUFFER.kind: BUFFER
 def export_header(data: TableOrBuffer, where: str) -> dict[str, str]:
     """The header of sound data.
 
+    Args:
+        data: to be exported.
+        where: the file, as errors call it.
+
     Raises:
         DataError: they break a rule of their kind.
     """
@@ -45,6 +49,10 @@ def export_header(data: TableOrBuffer, where: str) -> dict[str, str]:
 def parse_header(text: Any, where: str) -> dict[str, str] | None:
     """The header in a foreign file; None where there is none: no export of this
     project.
+
+    Args:
+        text: JSON, as the file has it; None: it has none.
+        where: the file, as errors call it.
 
     Raises:
         DataError: a header that is none, or of a kind that is not known.

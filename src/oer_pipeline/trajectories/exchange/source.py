@@ -71,6 +71,10 @@ class Source:
         """Build from a task's `source` in YAML; without a `format` the path's ending
         tells it.
 
+        Args:
+            where: the task's source, as errors call it.
+            config: its `source` in YAML.
+
         Raises:
             ConfigurationError: an unknown or missing key, a wrong value.
         """
