@@ -23,7 +23,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         project,
         "default",
         "--env=test",
-        "--methods=finetune+oer",
+        "--methods=bc+oer_bc",
         "--params=seeds=0,replay.size=20",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -40,7 +40,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
     )
     folders = [
         f"{name}-replay.size=20"
-        for name in ("comparison-compare=finetune+oer", "finetune", "oer")
+        for name in ("comparison-compare=bc+oer_bc", "bc", "oer_bc")
     ]
     assert sorted(path.name for path in reports.iterdir()) == sorted(["data", *folders])
     assert (reports / folders[0] / "table.txt").read_text() in done.stdout
@@ -50,11 +50,11 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         project,
         "default",
         "--env=test",
-        "--methods=finetune+oer",
+        "--methods=bc+oer_bc",
         "--params=seeds=0,replay.size=20",
     )
     assert again.returncode == 0, again.stdout + again.stderr
-    log = (project.path / "logs" / "oer.log").read_text()
+    log = (project.path / "logs" / "oer_bc.log").read_text()
     assert "nodes were up to date and kept" in log
     assert "Node 1 of" not in log
 
@@ -64,10 +64,10 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     (project.path / "data" / "test" / "01_raw").write_text(
         "a file where a folder has to be"
     )
-    done = grid(project, "default", "--env=test", "--methods=finetune")
+    done = grid(project, "default", "--env=test", "--methods=bc")
     assert done.returncode == 1
     assert "data_cheetah_vel_signed failed:" in done.stderr
-    assert "finetune was not run: data_cheetah_vel_signed failed" in done.stderr
+    assert "bc was not run: data_cheetah_vel_signed failed" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -75,8 +75,8 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     [
         (["defualt"], "Error: unknown grid 'defualt'; did you mean default?"),
         (
-            ["--methods=oerr"],
-            "Error: grid default has no 'oerr' in its methods; did you mean oer?",
+            ["--methods=oer_bb"],
+            "Error: grid default has no 'oer_bb' in its methods; did you mean oer_bc?",
         ),
         (
             ["--params=replay.sise=3"],

@@ -178,8 +178,8 @@ def test_a_grid_without_a_cell_is_refused() -> None:
 
 def test_a_part_of_a_grid_is_of_its_own_names() -> None:
     whole = read("default", CONF, None)
-    part = whole.part(methods=["oer"], suites=None)
-    assert (part.methods, part.suites) == (("oer",), whole.suites)
+    part = whole.part(methods=["oer_bc"], suites=None)
+    assert (part.methods, part.suites) == (("oer_bc",), whole.suites)
     with pytest.raises(
         ConfigurationError, match="grid default has no 'ewc' in its methods"
     ):
