@@ -131,6 +131,7 @@ FORMS: dict[str, Callable[[Path, Path], None]] = {
 DATASETS = (
     "BufferDataset",
     "JSONDataset",
+    "OptionalJSONDataset",
     "PNGDataset",
     "SafetensorsDataset",
     "TableDataset",

@@ -373,7 +373,7 @@ D4RL: dict[str, Case] = {
         _header(kind="video"), "it holds 'video'", "choose one of"
     ),
     "an export with a broken header": d4rl_export(
-        lambda f: f.attrs.update(oer_pipeline="{"), "not a readable HDF5"
+        lambda f: f.attrs.update(oer_pipeline="{"), "its header: not a readable JSON"
     ),
     "an export with half a header": d4rl_export(
         lambda f: f.attrs.update(oer_pipeline='{"kind": 1}'), "its header is"
@@ -825,12 +825,14 @@ PARQUET: dict[str, Case] = {
     "schema from the future": parquet(
         _schema(schema_version="2"), "schema version 2; this release reads 1"
     ),
-    "metadata that are no JSON": parquet(_metadata("{"), "not a readable Parquet file"),
+    "metadata that are no JSON": parquet(
+        _metadata("{"), "its metadata: not a readable JSON"
+    ),
     "metadata that are a list": parquet(
         _metadata("[]"), "metadata is []; it takes a JSON object"
     ),
     "metadata too deep": parquet(
-        _metadata("[" * 100_000), "not a readable Parquet file"
+        _metadata("[" * 100_000), "its metadata: not a readable JSON"
     ),
     "other metadata": parquet(_schema(metadata="{}"), "the metadata's SHA-256 is"),
     "millions of claimed rows": (_billion, ("claims 3000000 rows of",)),
