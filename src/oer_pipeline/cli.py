@@ -28,6 +28,8 @@ FAILED = 1
 WRONG_USAGE = 2
 MOST_JOBS = 1_024
 BEHAVIOURS = Path("data/01_raw/behaviours")
+BEHAVIOUR_WORDS = ("SUITE", "TASK", "STAGE", "OUT")
+"""What `kedro film` of a behaviour takes."""
 COLOURS = {"finished": GREEN, "running": CYAN, "stale": YELLOW, "missing": RED}
 """Of the lines of `kedro status`."""
 
@@ -363,30 +365,61 @@ def behaviours(suites: tuple[str, ...], table: bool, **given: Any) -> None:
 
 
 @cli.command()
-@click.argument("suite")
-@click.argument("task", type=int)
-@click.argument("stage")
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("words", nargs=-1, metavar="[SUITE TASK STAGE] [OUT]")
 @_env
+@_params
 @_folder
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the episode.")
-def film(
-    suite: str, task: int, stage: str, out: Path, env: str | None, **given: Any
-) -> None:
-    """Draw one episode of a behaviour policy into OUT, a .gif or a .png.
+@click.option("--after", help="Policies after these tasks, such as 1+3; all without.")
+@click.option("--tasks", help="On these tasks, such as 1-3; all without.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the episodes.")
+def film(words: tuple[str, ...], **given: Any) -> None:
+    """Draw the deployed policies of a finished cell, or a behaviour policy.
 
-    TASK is its number in the suite, from 1. STAGE is medium or final, or random or
-    zero, which need no behaviour file. Drawing takes EGL or a screen.
+    A cell is told by --params, as for `kedro run`; of several seeds the first is shown:
+    a row of panels after each task, a panel per task learned by then. Without OUT it
+    lies beside the cell's page, which shows it. With SUITE TASK STAGE, one episode of a
+    behaviour: TASK is its number in the suite, from 1; STAGE is medium or final, or
+    random or zero, which need no behaviour file. OUT is a .webp or .gif, which browsers
+    play, or a .png. Drawing takes EGL or a screen.
 
     \b
-    Example: kedro film walker_par 1 final walker.gif
+    Example: kedro film --params=method=oer,seeds=0
     """
+    with _one_line():
+        click.echo(linked(_drawn(words, **given)))
+
+
+def _drawn(
+    words: Sequence[str],
+    env: str | None,
+    params: str,
+    folder: Path,
+    after: str | None,
+    tasks: str | None,
+    seed: int,
+) -> Path:
+    """Draw what the words of `kedro film` ask for."""
+    if len(words) <= 1:
+        from oer_pipeline.studies.films import film_cell
+
+        out = Path(words[0]) if words else None
+        return film_cell(params, env, out, after=after, tasks=tasks, seed=seed)
+    if len(words) != len(BEHAVIOUR_WORDS) or not words[1].isdecimal():
+        raise ConfigurationError(
+            f"film of {' '.join(words)!r}; it takes {' '.join(BEHAVIOUR_WORDS)}, TASK a"
+            " number, for a behaviour, and --params and at most OUT for a cell"
+        )
+    if params or after or tasks:
+        raise ConfigurationError(
+            "--params, --after and --tasks are of a cell's film; leave them out, or"
+            f" leave out {' '.join(words[:3])}"
+        )
     from oer_pipeline.reports.film import draw
     from oer_pipeline.studies.behaviours import task_of
 
-    with _one_line():
-        draw(task_of(suite, task, env), stage, out, **given)
-        click.echo(linked(out))
+    suite, number, stage, name = words
+    draw(task_of(suite, int(number), env), stage, Path(name), folder, seed)
+    return Path(name)
 
 
 @cli.command()

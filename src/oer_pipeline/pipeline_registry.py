@@ -34,12 +34,15 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
     """Every stage, the others, and `__default__`: one cell through all stages (no model
-    where no selector asks)."""
+    where no selector asks).
+
+    Every node has its stage as a tag.
+    """
     made = {}
     for name in (*STAGES, *OTHERS):
         module = import_module(f"oer_pipeline.pipelines.{name}.pipeline")
         stage = module.create_pipeline(plan)
-        made[name] = with_shared_data(stage, plan)
+        made[name] = Pipeline(with_shared_data(stage, plan), tags=name)
     selector = plan.selector
     uses_model = selector is not None and selector.uses_model
     default = Pipeline([])

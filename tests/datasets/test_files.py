@@ -353,3 +353,15 @@ def test_broken_descriptions_of_pandas_change_nothing(
     pq.write_table(table, tmp_path / "a")
     frame = _dataset("TableDataset", tmp_path / "a").load()
     pd.testing.assert_frame_equal(frame, pd.DataFrame({"a": [1, 2]}))
+
+
+def test_what_a_table_does_not_know_is_previewed_as_nothing(tmp_path: Path) -> None:
+    """Kedro-Viz sends previews as JSON, which has no NaN."""
+    table: Any = _dataset("TableDataset", tmp_path / "a.parquet")
+    table.save(_frame())
+    assert table.preview(rows=2) == {
+        "index": [0, 1],
+        "columns": ["method", "seed", "per", "learned"],
+        "data": [["oer", 0, 1.5, True], ["er", 1, None, False]],
+    }
+    assert len(table.preview(rows=1)["data"]) == 1

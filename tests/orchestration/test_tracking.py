@@ -11,6 +11,8 @@ import pytest
 import yaml
 from mlflow import MlflowClient
 
+from oer_pipeline.orchestration.circumstances import source
+
 CONF = Path(__file__).parents[2] / "conf" / "base"
 
 
@@ -51,6 +53,58 @@ def test_a_cell_is_a_run_with_a_child_a_seed(
     assert [m.value for m in history] == pytest.approx(
         [row[0] for row in document["matrix"]["1"]]
     )
+
+
+def cell_run(client: MlflowClient) -> tuple[Any, Any]:
+    """The experiment of the finished project and its one cell."""
+    experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
+    runs = client.search_runs([experiment.experiment_id])
+    [cell] = [run for run in runs if "mlflow.parentRunId" not in run.data.tags]
+    return experiment, cell
+
+
+def test_an_experiment_opens_as_model_training_with_its_best_by_per(
+    client: MlflowClient,
+) -> None:
+    experiment, cell = cell_run(client)
+    assert experiment.tags["mlflow.experimentKind"] == "custom_model_development"
+    assert experiment.tags["mlflow.experiment.primaryMetric.name"] == "per"
+    assert {"per", "forgetting", "plasticity", "seeds"} <= set(cell.data.metrics)
+    assert cell.data.metrics["seeds"] == 2
+    [best] = client.search_runs(
+        [experiment.experiment_id],
+        "metrics.seeds > 0",
+        order_by=["metrics.per DESC"],
+        max_results=1,
+    )
+    assert best.info.run_id == cell.info.run_id
+
+
+def test_a_run_names_its_data_sets_and_where_it_comes_from(
+    client: MlflowClient, finished: Any
+) -> None:
+    _, cell = cell_run(client)
+    assert cell.data.tags["mlflow.source.name"] == "kedro run"
+    assert cell.data.tags["mlflow.source.type"] == "PROJECT"
+    given = {entry.dataset.name: entry for entry in cell.inputs.dataset_inputs}
+    assert set(given) == {
+        f"cheetah_vel_signed/medium/task_{number}" for number in (1, 2, 3)
+    }
+    first = given["cheetah_vel_signed/medium/task_1"]
+    sha256 = cell.data.tags["data.task_1.transitions"]
+    assert first.dataset.digest == sha256[:36]
+    place = json.loads(first.dataset.source)["uri"]
+    assert (finished.path / place).is_file()
+    assert [(tag.key, tag.value) for tag in first.tags] == [
+        ("mlflow.data.context", "training")
+    ]
+
+
+def test_the_commit_is_told_where_there_is_one() -> None:
+    told = source("abc", {"pipeline_names": ["continual", "reporting"]})
+    assert told["mlflow.source.name"] == "kedro run --pipelines=continual,reporting"
+    assert told["mlflow.source.git.commit"] == "abc"
+    assert "mlflow.source.git.commit" not in source("unknown", {})
 
 
 def test_what_was_asked_and_chosen_is_logged_and_nothing_else(

@@ -6,14 +6,22 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
-from oer_pipeline.reports.film import Film, draw, film, write_gif, write_sheet
+from oer_pipeline.reports.film import (
+    Film,
+    draw,
+    film,
+    write_animation,
+    write_sheet,
+)
 from oer_pipeline.suites.behaviour import GaussianPolicy, UniformPolicy, play
+from oer_pipeline.suites.cheetah_vel import CheetahVel
 from oer_pipeline.suites.suite import Suite, Task
 
 Constant = Callable[[int, int, float], GaussianPolicy]
@@ -63,14 +71,22 @@ def test_it_shows_an_episode_as_it_is_played(counting: Counting) -> None:
     )
 
 
-def test_a_gif_runs_as_fast_as_the_episode(short: Film, tmp_path: Path) -> None:
-    write_gif(short, tmp_path / "deep" / "a.gif", "a title")
-    with Image.open(tmp_path / "deep" / "a.gif") as image:
+@pytest.mark.parametrize("ending", [".gif", ".webp"])
+def test_an_animation_runs_as_fast_as_the_episode(
+    short: Film, tmp_path: Path, ending: str
+) -> None:
+    path = tmp_path / "deep" / f"a{ending}"
+    write_animation(short, path, "a title")
+    with Image.open(path) as image:
         assert getattr(image, "n_frames", 1) == 6
         assert image.size == (320, 240)
+        image.seek(1)
+        image.load()
         assert image.info["duration"] == 200
-        assert image.info["comment"] == b"a title"
-    assert [p.name for p in (tmp_path / "deep").iterdir()] == ["a.gif"]
+        assert image.info["loop"] == 0
+        if ending == ".gif":
+            assert image.info["comment"] == b"a title"
+    assert list(path.parent.iterdir()) == [path]
 
 
 @pytest.mark.parametrize("pictures", [1, 6])
@@ -95,7 +111,7 @@ def cheetah() -> Task:
 def test_what_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
     task = cheetah()
     for stage, name, words in (
-        ("zero", "a.mp4", r"ending is '.mp4'; choose one of .gif, .png"),
+        ("zero", "a.mp4", r"ending is '.mp4'; choose one of .gif, .png, .webp"),
         ("last", "a.png", "stage is 'last'; choose one of final, medium, random"),
     ):
         with pytest.raises(ConfigurationError, match=words):
@@ -103,6 +119,19 @@ def test_what_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
     unknown = replace(task, parameters={"target_velocity": 123.0})
     with pytest.raises(OERError, match="no behaviour policies at"):
         draw(unknown, "final", tmp_path / "a.png", tmp_path)
+
+
+def test_a_machine_that_cannot_draw_says_so_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_driver(*_: Any) -> None:
+        raise RuntimeError("no\nEGL device")
+
+    monkeypatch.setattr(CheetahVel, "picture", no_driver)
+    words = r"^nothing can draw here; it takes EGL .* or a screen: .* no EGL device$"
+    with pytest.raises(OERError, match=words):
+        draw(cheetah(), "zero", tmp_path / "a.webp", tmp_path)
+    assert not list(tmp_path.iterdir())
 
 
 def test_it_draws_a_robot(

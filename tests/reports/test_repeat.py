@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from oer_pipeline.reports.repeat import compare_command, run_command
+from oer_pipeline.reports.repeat import compare_command, film_command, run_command
 
 Make = Callable[..., dict[str, Any]]
 
@@ -32,3 +32,9 @@ def test_a_comparison() -> None:
     command = compare_command(["a", "b"], "tasks=2", "s", "medium", "", [0, 1])
     told = "suite=s,quality=medium,seeds=0-1,tasks=2,compare=a+b"
     assert command == f"kedro run --pipelines=comparison --params={told}"
+
+
+def test_a_film_is_of_the_first_seed(cell: Make) -> None:
+    command = film_command(cell(), "replay.size=3", "s", "medium", "paper")
+    told = "suite=s,quality=medium,method=oer,seeds=0,replay.size=3"
+    assert command == f"kedro film --env=paper --params={told}"

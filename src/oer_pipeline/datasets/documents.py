@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 import math
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.datasets.file import FileDataset
+from oer_pipeline.datasets.previews import HTMLPreview, ImagePreview, JSONPreview
 
+SHOWN_TEXTS = (".md", ".txt")
 PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
 
 
@@ -27,6 +31,10 @@ class JSONDataset(FileDataset):
             encoded(value, self.where, indent=2) + "\n", encoding="utf-8", newline="\n"
         )
 
+    def preview(self) -> JSONPreview:
+        """The document, for Kedro-Viz."""
+        return JSONPreview(json.dumps(self.load()))
+
 
 class TextDataset(FileDataset):
     """A string as UTF-8, line ends untouched."""
@@ -40,6 +48,12 @@ class TextDataset(FileDataset):
     def write(self, path: Path, value: str) -> None:
         path.write_bytes(value.encode("utf-8"))
 
+    def preview(self) -> HTMLPreview:
+        """The text, for Kedro-Viz; none of pages and scripts, which a browser opens."""
+        if self._filepath.suffix not in SHOWN_TEXTS:
+            return HTMLPreview("")
+        return HTMLPreview(f"<pre>{escape(self.load())}</pre>")
+
 
 class PNGDataset(FileDataset):
     """The bytes of a PNG picture."""
@@ -49,6 +63,10 @@ class PNGDataset(FileDataset):
 
     def write(self, path: Path, value: bytes) -> None:
         path.write_bytes(self._checked(value))
+
+    def preview(self) -> ImagePreview:
+        """The picture, for Kedro-Viz."""
+        return ImagePreview(b64encode(self.load()).decode())
 
     def _checked(self, picture: bytes) -> bytes:
         if not picture.startswith(PNG_SIGNATURE):

@@ -38,6 +38,9 @@ class PerSeedDataset(AbstractDataset[ValueBySeed, ValueBySeed]):
         self.metadata = metadata
         self.inner_class = type(self._at(self._path / file))
         """What reads and writes a seed's file."""
+        shown = getattr(self.of(self.seeds[0]), "preview", None)
+        if shown is not None:
+            self.preview = shown  # for Kedro-Viz: the first seed's
 
     def load(self) -> ValueBySeed:
         values = {}

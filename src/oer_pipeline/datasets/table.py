@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.datasets.file import FileDataset
+from oer_pipeline.datasets.previews import TablePreview
 from oer_pipeline.trajectories.file_checks import (
     check_claim,
     check_file,
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 ROW_GROUP = 131_072
+PREVIEWED_ROWS = 20
 WIDTHS = {"BOOLEAN": 1, "INT32": 4, "FLOAT": 4, "INT64": 8, "DOUBLE": 8, "INT96": 8}
 """Bytes of a value in memory, by Parquet's physical type."""
 
@@ -50,6 +52,12 @@ class TableDataset(FileDataset):
             value, preserve_index=False
         ).replace_schema_metadata(None)
         pq.write_table(table, path, row_group_size=ROW_GROUP, compression="lz4")
+
+    def preview(self, rows: int = PREVIEWED_ROWS) -> TablePreview:
+        """The first rows, for Kedro-Viz; what is not known is None."""
+        shown = self.load().head(rows).astype(object)
+        known = shown.where(shown.notna(), None)
+        return TablePreview(known.to_dict(orient="split"))
 
 
 def _check_size(metadata: Any, where: str, file_size: int) -> None:

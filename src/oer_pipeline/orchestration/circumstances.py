@@ -44,6 +44,8 @@ OPTIONS = (
 """Of `kedro run`, that say what is run."""
 VERSIONED = ("conf", "plugins", "src", "pyproject.toml")
 """What results hang on of the files that git has."""
+UNKNOWN = "unknown"
+"""A commit, outside of a repository."""
 NONE = "none"
 """Of changes."""
 NO_MATTER = ("credentials", "logging", "mlflow", ".")
@@ -53,11 +55,29 @@ NO_MATTER = ("credentials", "logging", "mlflow", ".")
 def tags(project: Path, environment: str | None) -> dict[str, str]:
     """Commit, what differs from it, processor and versions."""
     return {
-        "git_commit": git(project, "rev-parse", "HEAD") or "unknown",
+        "git_commit": git(project, "rev-parse", "HEAD") or UNKNOWN,
         "git_changes": _listed(_changes(project, environment)),
         "processor": kind(),
         "versions": versions(),
     }
+
+
+def source(commit: str, run_params: Mapping[str, Any]) -> dict[str, str]:
+    """MLflow's own tags of where a run comes from: its columns Source and Version.
+
+    Args:
+        commit: of the project; `unknown` outside of a repository.
+        run_params: as Kedro's hooks get them.
+    """
+    pipelines = run_params.get("pipeline_names") or []
+    asked = f" --pipelines={','.join(pipelines)}" if pipelines else ""
+    found = {
+        "mlflow.source.name": f"kedro run{asked}",
+        "mlflow.source.type": "PROJECT",
+    }
+    if commit != UNKNOWN:
+        found["mlflow.source.git.commit"] = commit
+    return found
 
 
 def versions() -> str:

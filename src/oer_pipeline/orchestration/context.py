@@ -17,6 +17,9 @@ from oer_pipeline.orchestration.configuration import DEFAULT_ENVIRONMENT, data_r
 from oer_pipeline.orchestration.plan import BEHAVIOURS, Plan
 from oer_pipeline.pipeline_registry import pipelines_of
 
+GIVEN = {"kedro-viz": {"layer": "raw"}}
+"""Kedro-Viz shows what nobody makes in its first layer, as the catalog's raw data."""
+
 
 @define(slots=False)
 class PlanContext(internals.CatalogContext):
@@ -44,10 +47,11 @@ class PlanContext(internals.CatalogContext):
         added: dict[str, AbstractDataset[Any, Any]] = {}
         for task in self.plan.tasks:
             if task.source is None:
-                dataset = BehaviourDataset(task, behaviours)
+                dataset = BehaviourDataset(task, behaviours, GIVEN)
                 added[f"{task.name}.behaviours"] = dataset
             else:
-                added[f"{task.name}.source"] = SourceDataset(task, self.project_path)
+                source = SourceDataset(task, self.project_path, GIVEN)
+                added[f"{task.name}.source"] = source
         return added
 
     def _globals(self, environment: str) -> dict[str, Any]:

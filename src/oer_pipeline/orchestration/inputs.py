@@ -58,7 +58,7 @@ def check_inputs(
                 if not path.is_file():
                     raise OERError(f"{wanted}, but {path} is missing; {remedy}")
                 if needs_record:
-                    records[path] = _checked(path, project, wanted, remedy)
+                    records[path] = checked(path, project, wanted, remedy)
     return _stale(records, project, stages)
 
 
@@ -78,7 +78,18 @@ def _needs_record(name: str, dataset: Any, stages: Mapping[str, str]) -> bool:
     return name in stages or hasattr(dataset, "paths")
 
 
-def _checked(path: Path, project: Path, wanted: str, remedy: str) -> Record:
+def checked(path: Path, project: Path, wanted: str, remedy: str) -> Record:
+    """The record of a file that is there, once it has been held against it.
+
+    Args:
+        path: the file.
+        project: the folder that records' places start from.
+        wanted: who needs it and what it is to be, for an error.
+        remedy: what to do, for an error.
+
+    Raises:
+        OERError: no record, or one of another file.
+    """
     record = read_record(path)
     if record is not None and record.is_of(path, project):
         return record

@@ -17,6 +17,7 @@ from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
+from oer_pipeline.orchestration.tracked_data import data_sets
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +35,13 @@ CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
-
+EXPERIMENT_TAGS = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.experiment.primaryMetric.name": "per",
+    "mlflow.experiment.primaryMetric.greaterIsBetter": "True",
+}
+"""So that MLflow opens an experiment as model training, not as GenAI; whoever has
+changed one of them keeps it."""
 PAGE = ".html"
 BUNDLE = "plotly"
 """The dataset that pages share; MLflow gets it within each."""
@@ -85,8 +92,12 @@ def start(
     alive = Alive(project)
     try:
         close_abandoned(client, found.experiment_id, alive)
+        for key, value in EXPERIMENT_TAGS.items():
+            if key not in found.tags:
+                client.set_experiment_tag(found.experiment_id, key, value)
         tags = _tags(plan, run_params) | alive.tags
         tags |= circumstances.tags(project, run_params.get("env"))
+        tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
         run = client.create_run(found.experiment_id, tags=tags, run_name=name)
         parameters = []
@@ -161,12 +172,16 @@ def finish(
     for name, spent in seconds.items():
         values[f"seconds.{name}"] = spent
     if "metrics" in produced:
+        values["seeds"] = len(cell.plan.seeds)
         values |= _aggregates(catalog)
     metrics = [_metric(name, value) for name, value in values.items()]
     _log(cell.client, cell.run, metrics)
     _log_artefacts(cell, catalog, produced)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
     _log_document(cell, taken, circumstances.INPUTS)
+    used = data_sets(pipeline, catalog, cell.plan, cell.project)
+    if used:
+        cell.client.log_inputs(cell.run, used)
     for seed in cell.plan.seeds:
         _log_seed(cell, seed, catalog, produced, status)
     cell.client.set_terminated(cell.run, status)

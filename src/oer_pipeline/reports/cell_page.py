@@ -10,8 +10,8 @@ from oer_pipeline.reports.buffer_table import buffer_table
 from oer_pipeline.reports.cell_metrics import MEASURED, Cell, drawn_scales
 from oer_pipeline.reports.cell_names import names_of, renamed
 from oer_pipeline.reports.chart import Chart
-from oer_pipeline.reports.page import Commands, Section, page
-from oer_pipeline.reports.repeat import run_command
+from oer_pipeline.reports.page import Commands, FilmFile, Section, page
+from oer_pipeline.reports.repeat import film_command, run_command
 from oer_pipeline.reports.table import Linked
 from oer_pipeline.reports.tables import cell_table
 
@@ -24,6 +24,8 @@ LINKS = {
     "projection.png": "states",
 }
 """Files beside the page, and what they are."""
+FILM = "film.webp"
+"""Beside the page, once `kedro film` has drawn it."""
 
 
 def cell_page(
@@ -40,6 +42,7 @@ def cell_page(
             that the cell was run with.
     """
     command = run_command(metrics, **repeat)
+    film = film_command(metrics, **repeat)
     names = names_of([metrics], {metrics["cell"]: repeat["told"]})
     [metrics] = renamed([metrics], names)
     sections = [Section("Metrics", [cell_table(metrics)])]
@@ -53,11 +56,18 @@ def cell_page(
     sections += [
         Section("How the buffers were chosen", buffer_table(metrics)),
         Section(heading, [about_states, states]),
+        Section("The deployed policies at work", [_film(metrics), Commands([film])]),
         Section("To repeat it", [Commands([command])]),
     ]
     title = f"{metrics['cell']} on {metrics['suite']}, {metrics['quality']}"
     links = [Linked(text, file) for file, text in LINKS.items()]
     return page(title, sections, links, subtitle=", ".join(names.shared))
+
+
+def _film(metrics: Cell) -> FilmFile:
+    seed = metrics["seeds"][0]
+    summary = f"Film of seed {seed}: after each task, on each task learned by then"
+    return FilmFile(summary, FILM, "Not drawn yet: the command below draws it.")
 
 
 def _over_the_sequence(

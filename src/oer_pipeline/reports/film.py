@@ -1,21 +1,23 @@
-"""Pictures of a behaviour at work: an animated GIF, or a PNG sheet of a few moments,
-for somebody to look at.
+"""Pictures of an episode, and of a behaviour at work: an animation that browsers play
+(WebP or GIF), or a PNG sheet of a few moments.
 
-`kedro film SUITE TASK STAGE OUT.gif|OUT.png` draws one episode of a behaviour file's
-policy. Drawing takes EGL or a screen.
+`kedro film SUITE TASK STAGE OUT` draws one episode of a behaviour file's policy.
+Drawing takes EGL or a screen.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.checks import known
+from oer_pipeline.common.errors import OERError, one_line
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.behaviour import (
     Acting,
@@ -25,15 +27,20 @@ from oer_pipeline.suites.behaviour import (
     behaviour_path,
 )
 from oer_pipeline.suites.physics import Physics, State, Transition
-from oer_pipeline.suites.rollout import episode_generators, rollout
+from oer_pipeline.suites.rollout import Act, episode_generators, rollout
 from oer_pipeline.suites.scripted import load_behaviours
 from oer_pipeline.suites.suite import Task
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
 
 Picture = NDArray[np.uint8]
 
 SIZE = (320, 240)
 MOMENTS = 8
-INTERVAL = 0.1  # seconds between two pictures of a GIF, as near as the steps allow
+INTERVAL = 0.1  # seconds between two pictures, as near as the steps allow
+ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
+WEBP_QUALITY = 40
 UNKNOWN_DT = 0.05  # gymnasium does not say how long a step of any environment is
 WITHOUT_FILE: dict[str, Behaviour] = {"random": UniformPolicy(), "zero": ZeroPolicy()}
 STAGES = ("medium", "final", *WITHOUT_FILE)
@@ -55,11 +62,35 @@ def film(
     """One episode on `task`, rolled out as data are: pictures of its start and of about
     every `interval` seconds."""
     physics = task.physics()
-    dt = float(getattr(physics, "dt", UNKNOWN_DT))
-    camera = Filmed(physics, max(1, round(interval / dt)))
     generators = episode_generators("film", seed, task.index, 1)
     act = Acting.of(behaviour, generators, task.horizon, physics.action_size)
-    episode = rollout([camera], generators, act, task.horizon)
+    return filmed(physics, generators, act, task.horizon, interval)
+
+
+def filmed(
+    physics: Physics,
+    generators: Sequence[np.random.Generator],
+    act: Act,
+    horizon: int,
+    interval: float = INTERVAL,
+    size: tuple[int, int] = SIZE,
+) -> Film:
+    """One episode of `act`, of at most `horizon` steps.
+
+    Args:
+        physics: the task.
+        generators: a single one, of the episode's start.
+        act: the policy.
+        horizon: T.
+        interval: seconds between two pictures.
+        size: width and height of a picture.
+
+    Raises:
+        OERError: nothing can draw here.
+    """
+    dt = float(getattr(physics, "dt", UNKNOWN_DT))
+    camera = Filmed(physics, max(1, round(interval / dt)), size)
+    episode = rollout([camera], generators, act, horizon)
     so_far = np.concatenate(([0.0], episode.reward[0].cumsum()))
     steps = [n * camera.every for n in range(len(camera.pictures))]
     return Film(
@@ -73,6 +104,7 @@ class Filmed(Physics):
 
     physics: Physics
     every: int
+    size: tuple[int, int] = SIZE
     pictures: list[Picture] = field(default_factory=list)
     steps: int = 0
 
@@ -106,25 +138,52 @@ class Filmed(Physics):
         return self.physics.picture(state, width, height)
 
     def _take(self, state: State) -> None:
-        self.pictures.append(self.picture(state, *SIZE))
+        try:
+            picture = self.picture(state, *self.size)
+        except OERError:
+            raise
+        except Exception as error:  # whatever the driver raises
+            raise OERError(
+                "nothing can draw here; it takes EGL (libEGL and a driver such as"
+                f" Mesa's) or a screen: {one_line(error)}"
+            ) from error
+        self.pictures.append(picture)
 
 
-def write_gif(film: Film, path: Path, title: str) -> None:
-    """An animated GIF that runs as fast as the episode did, over and over; the title is
-    its comment."""
+def write_animation(film: Film, path: Path, title: str) -> None:
+    """An animation that runs as fast as the episode did, over and over; the title is a
+    GIF's comment."""
     from PIL import Image
 
     images = [Image.fromarray(picture) for picture in film.pictures]
-    milliseconds = round(1000 * film.seconds[1]) if len(images) > 1 else 1000
+    write_images(images, film.seconds, path, title)
+
+
+def write_images(
+    images: Sequence[Image], seconds: Sequence[float], path: Path, title: str
+) -> None:
+    """Pictures as an animation, in the format of the file's ending (`ANIMATIONS`).
+
+    Args:
+        images: all of one size.
+        seconds: the time of each, evenly apart.
+        path: the file.
+        title: a GIF's comment.
+    """
+    milliseconds = round(1000 * seconds[1]) if len(images) > 1 else 1000
     how: dict[str, Any] = {
+        "format": ANIMATIONS[path.suffix],
         "save_all": True,
         "append_images": images[1:],
         "duration": milliseconds,
         "loop": 0,
-        "comment": title,
     }
+    if path.suffix == ".gif":
+        how["comment"] = title
+    else:
+        how["quality"] = WEBP_QUALITY
     with atomic_path(path) as temporary:
-        images[0].save(temporary, format="GIF", **how)
+        images[0].save(temporary, **how)
 
 
 def write_sheet(film: Film, path: Path, title: str) -> None:
@@ -145,11 +204,11 @@ def write_sheet(film: Film, path: Path, title: str) -> None:
         figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
-WRITERS = {".gif": write_gif, ".png": write_sheet}
+WRITERS = {".gif": write_animation, ".png": write_sheet, ".webp": write_animation}
 
 
 def draw(task: Task, stage: str, out: Path, folder: Path, seed: int = 0) -> None:
-    """Draw one episode of a behaviour policy into a .gif or a .png file.
+    """Draw one episode of a behaviour policy into a .webp, .gif or .png file.
 
     Args:
         task: what it acts on.

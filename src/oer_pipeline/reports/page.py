@@ -63,6 +63,24 @@ class PictureFile:
 
 
 @dataclass(frozen=True)
+class FilmFile:
+    """An animation in a file of its own, which may not be there: it is only looked for
+    when a reader unfolds it.
+
+    Args:
+        summary: to click on.
+        file: relative to the page.
+        without: what to do where there is no file.
+    """
+
+    summary: str
+    file: str
+    without: str
+
+    template: ClassVar[str] = "film_file.html"
+
+
+@dataclass(frozen=True)
 class Bullets:
     """A list of sentences."""
 
@@ -100,8 +118,8 @@ class Folded:
 
 
 Part: TypeAlias = (
-    "str | Table | Chart | Picture | PictureFile | Bullets | Verdict | Commands"
-    " | Folded"
+    "str | Table | Chart | Picture | PictureFile | FilmFile | Bullets | Verdict"
+    " | Commands | Folded"
 )
 """What a section is made of; a text is a paragraph."""
 

@@ -8,6 +8,7 @@ from oer_pipeline.reports.chart import Chart
 from oer_pipeline.reports.page import (
     Bullets,
     Commands,
+    FilmFile,
     Folded,
     Part,
     Picture,
@@ -45,6 +46,8 @@ def _blocks(part: Part) -> list[str]:
         return [_list(part.items)]
     if isinstance(part, Commands):
         return ["\n".join(f"    {line}" for line in part.lines)]
+    if isinstance(part, FilmFile):
+        return [f"[{part.summary}]({part.file})"]
     return [_figure(part)]
 
 

@@ -14,6 +14,7 @@ TEMPLATES = (
     "templates/chart.html",
     "templates/commands.html",
     "templates/figures.html",
+    "templates/film_file.html",
     "templates/folded.html",
     "templates/page.html",
     "templates/picture.html",

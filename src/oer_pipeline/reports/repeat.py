@@ -26,10 +26,32 @@ def run_command(
         suite, quality: names, without what `told` changes of them.
         environment: of the configuration; empty for the default.
     """
-    seeds = cell["seeds"]
-    parameters = [*_where(suite, quality), f"method={cell['method']}"]
+    parameters = _cell_params(cell["method"], cell["seeds"], told, suite, quality)
+    return f"kedro run{_env(environment)} --params={parameters}"
+
+
+def film_command(
+    cell: Cell,
+    told: str,
+    suite: str,
+    quality: str,
+    environment: str,
+) -> str:
+    """`kedro film` of the cell's first seed; arguments as of `run_command`."""
+    parameters = _cell_params(cell["method"], cell["seeds"][:1], told, suite, quality)
+    return f"kedro film{_env(environment)} --params={parameters}"
+
+
+def _cell_params(
+    method: str,
+    seeds: Sequence[int],
+    told: str,
+    suite: str,
+    quality: str,
+) -> str:
+    parameters = [*_where(suite, quality), f"method={method}"]
     parameters += [f"seeds={_seeds(seeds)}", *_parts(told)]
-    return f"kedro run{_env(environment)} --params={','.join(parameters)}"
+    return ",".join(parameters)
 
 
 def compare_command(

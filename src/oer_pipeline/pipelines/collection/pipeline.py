@@ -1,4 +1,8 @@
-"""Collection: behaviour policies or foreign files -> raw trajectories, references."""
+"""Collection: behaviour policies or foreign files -> raw trajectories, references.
+
+Nodes of data are named after their task and stand outside of its namespace: Kedro-Viz
+shows no layers where a namespace takes models and gives raw data.
+"""
 
 from __future__ import annotations
 
@@ -35,8 +39,7 @@ def _import(task: str) -> Node:
         import_data,
         [f"{task}.source", f"params:sequence.{task}"],
         [f"{task}.raw_imported", f"{task}.references"],
-        name="import",
-        namespace=task,
+        name=f"{task}.import",
         tags=[task],
     )
 
@@ -47,16 +50,14 @@ def _collect_random(task: str) -> list[Node]:
             roll_out_random,
             _settings(task),
             f"{task}.raw_random",
-            name="roll_out",
-            namespace=task,
+            name=f"{task}.roll_out",
             tags=[task],
         ),
         Node(
             measure_random_references,
             [f"{task}.raw_random", *_settings(task)],
             f"{task}.references",
-            name="references",
-            namespace=task,
+            name=f"{task}.references",
             tags=[task],
         ),
     ]
@@ -69,16 +70,14 @@ def _collect(task: Task) -> list[Node]:
             roll_out,
             [f"{name}.behaviours", *_settings(name)],
             [f"{name}.raw_{kind}" for kind in kinds_of(task.family)],
-            name="roll_out",
-            namespace=name,
+            name=f"{name}.roll_out",
             tags=[name],
         ),
         Node(
             measure_references,
             [*(f"{name}.raw_{kind}" for kind in REFERENCES), *_settings(name)],
             f"{name}.references",
-            name="references",
-            namespace=name,
+            name=f"{name}.references",
             tags=[name],
         ),
     ]

@@ -26,8 +26,7 @@ def _ingest(task: str, raw: list[str]) -> Node:
         ingest,
         ["params:quality", "params:collection", f"{task}.references", *raw],
         [f"{task}.transitions", f"{task}.card"],
-        name="ingest",
-        namespace=task,
+        name=f"{task}.ingest",
         tags=[task],
     )
 
@@ -37,8 +36,7 @@ def _ingest_imported(task: str, raw: list[str]) -> Node:
         ingest_imported,
         [f"{task}.references", *raw],
         [f"{task}.transitions", f"{task}.card"],
-        name="ingest",
-        namespace=task,
+        name=f"{task}.ingest",
         tags=[task],
     )
 
@@ -48,7 +46,6 @@ def _describe(task: str) -> Node:
         describe,
         f"{task}.card",
         f"{task}.card_page",
-        name="describe",
-        namespace=task,
+        name=f"{task}.describe",
         tags=[task],
     )
