@@ -63,7 +63,7 @@ def cell_run(client: MlflowClient) -> tuple[Any, Any]:
     return experiment, cell
 
 
-def test_an_experiment_opens_as_model_training_with_its_best_by_per(
+def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
     client: MlflowClient,
 ) -> None:
     experiment, cell = cell_run(client)

@@ -40,8 +40,8 @@ EXPERIMENT_TAGS = {
     "mlflow.experiment.primaryMetric.name": "per",
     "mlflow.experiment.primaryMetric.greaterIsBetter": "True",
 }
-"""So that MLflow opens an experiment as model training, not as GenAI; whoever has
-changed one of them keeps it."""
+"""An experiment is about training models, not about GenAI, and PER comes first; whoever
+has changed one of them keeps it."""
 PAGE = ".html"
 BUNDLE = "plotly"
 """The dataset that pages share; MLflow gets it within each."""
