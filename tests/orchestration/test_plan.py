@@ -32,7 +32,7 @@ def test_default_plan_is_oer_on_the_first_three_tasks() -> None:
         "cheetah_vel_signed",
         "medium",
         "oer",
-        (0, 1, 2),
+        (0, 1, 2, 3, 4),
     )
     assert [task.parameters["target_velocity"] for task in made.tasks] == [
         1.5,
