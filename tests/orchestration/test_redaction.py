@@ -39,6 +39,15 @@ def test_what_requests_says_names_no_credential() -> None:
     assert kept(hide(str(error.value), ADDRESS))
 
 
+def test_a_password_with_a_slash_is_hidden() -> None:
+    for scheme in ("http", "postgresql"):
+        address = f"{scheme}://bob:Hunt/er2x@127.0.0.1:9/db"
+        for text in (address, f"Invalid url: {address}", "no host 'Hunt/er2x'"):
+            told = hide(text, address)
+            assert "Hunt" not in told
+            assert "er2x" not in told
+
+
 def test_what_is_no_credential_stays() -> None:
     for text in ("sqlite:////home/me/mlflow.db", "http://host:5000/x", "2 < 3 ? no"):
         assert hide(text, "sqlite:////home/me/mlflow.db") == text

@@ -136,6 +136,14 @@ def test_any_text_is_taken_or_refused_in_one_line(text: str) -> None:
             },
             "stand for over 100000 values",
         ),
+        (
+            {
+                f"v{n}": f"${{oc.select:v{n + 1}}}${{oc.select:v{n + 1},0}}"
+                for n in range(40)
+            },
+            "stand for over",
+        ),
+        ({"a": "${oc.dict.values:a}"}, "a refers to itself"),
         ({"a": {"b": "${.c}${.c}", "c": "${..d}"}, "d": "${a}"}, "refers to itself"),
         ({"a": "${a}"}, "a refers to itself"),
         ({"a": ["${b[0]}"], "b": ["${a[0]}"]}, "refers to itself"),

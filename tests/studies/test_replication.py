@@ -7,17 +7,21 @@ import json
 import os
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from mlflow import MlflowClient
+from mlflow.exceptions import MlflowException
 
-from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.processor import kind
 from oer_pipeline.orchestration.records import file_sha256
+from oer_pipeline.studies import recorded as of_recorded
 from oer_pipeline.studies import replication
 from oer_pipeline.studies.recorded import Recorded, recorded
 from oer_pipeline.studies.replication import replicate
@@ -85,6 +89,31 @@ def test_an_unknown_run_is_one_line(
     monkeypatch.chdir(project.path)
     with pytest.raises(ConfigurationError, match="MLflow has no run 'nothing' here"):
         recorded("nothing", "test")
+
+
+def _raises(error: Exception) -> Any:
+    raise error
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (lambda _: time.sleep(60), "no answer within"),
+        (lambda _: _raises(ValueError("file is not\na database")), "not a database"),
+        (lambda _: _raises(MlflowException("API request failed")), "request failed"),
+    ],
+)
+def test_a_tracker_that_cannot_be_asked_is_one_line(
+    answer: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        of_recorded, "_client", lambda _: SimpleNamespace(get_run=answer)
+    )
+    monkeypatch.setattr(of_recorded, "SECONDS", 0.2)
+    said = f"MLflow can't be asked for run 'a': .*{words}"
+    with pytest.raises(OERError, match=said) as caught:
+        recorded("a", "test")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.fixture
@@ -286,3 +315,12 @@ def test_a_run_is_made_again_from_its_id(tmp_path: Path) -> None:
     assert (kept / "clone/data/test").is_dir()
     status, said = kedro("replicate", "nothing", "--env=test")
     assert status == 2, said
+
+
+def test_configuration_of_another_folder_is_what_no_commit_has(tmp_path: Path) -> None:
+    """A run of `--conf-source` could not be made again from the commit."""
+    elsewhere = {"env": "test", "conf_source": str(tmp_path)}
+    told = circumstances.tags(ROOT, elsewhere)["git_changes"]
+    assert told.startswith(f"configuration in {tmp_path}")
+    own = {"env": "test", "conf_source": str(ROOT / "conf")}
+    assert "configuration in" not in circumstances.tags(ROOT, own)["git_changes"]

@@ -52,11 +52,16 @@ NO_MATTER = ("credentials", "logging", "mlflow", ".")
 """Beginnings of the names of files of conf/local that no result hangs on."""
 
 
-def tags(project: Path, environment: str | None) -> dict[str, str]:
-    """Commit, what differs from it, processor and versions."""
+def tags(project: Path, run_params: Mapping[str, Any]) -> dict[str, str]:
+    """Commit, what differs from it, processor and versions.
+
+    Args:
+        project: its folder.
+        run_params: as Kedro's hooks get them, with `conf_source`.
+    """
     return {
         "git_commit": git(project, "rev-parse", "HEAD") or UNKNOWN,
-        "git_changes": _listed(_changes(project, environment)),
+        "git_changes": _listed(_changes(project, run_params)),
         "processor": kind(),
         "versions": versions(),
     }
@@ -120,9 +125,13 @@ def git(project: Path, *words: str) -> str | None:
     return done.stdout.strip("\n")
 
 
-def _changes(project: Path, environment: str | None) -> list[str]:
+def _changes(project: Path, run_params: Mapping[str, Any]) -> list[str]:
     """Files that the run may have used, and that are not as the commit has them."""
+    environment = run_params.get("env")
+    source = Path(run_params.get("conf_source") or project / "conf")
     changed = []
+    if source.resolve() != (project / "conf").resolve():
+        changed.append(f"configuration in {source}")
     status = git(project, "status", "--porcelain", "--", *VERSIONED) or ""
     for line in status.splitlines():
         changed.append(line.split(maxsplit=1)[1])

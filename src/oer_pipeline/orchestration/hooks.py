@@ -129,8 +129,13 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         if not self._reachable:
             return
         name = self.mlflow_config.tracking.experiment.name
+        source = str(context.config_loader.conf_source)
         start = partial(
-            tracking.start, name, context.plan, run_params, context.project_path
+            tracking.start,
+            name,
+            context.plan,
+            {**run_params, "conf_source": source},
+            context.project_path,
         )
         try:
             self._run = self._asked(start)

@@ -86,7 +86,12 @@ class _Weights:
         elif isinstance(value, str) and "${" in value:
             weight += len(value) // LETTERS
             for inside in self._interpolations(value, place):
-                if ":" in inside:
+                resolver, _, told = inside.partition(":")
+                if told and resolver.strip().startswith("oc."):
+                    # OmegaConf's own take a place's value: `${oc.select:name}`.
+                    named = told.partition(",")[0]
+                    weight += OF_RESOLVER + self.of(_target(named, ()))
+                elif ":" in inside:
                     weight += OF_RESOLVER
                 else:
                     weight += self.of(_target(inside, place))

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 HIDDEN = "***"
-USER = re.compile(r"(?<=://)[^\s/'\"]+@")
-"""`user:password@` of an address."""
+USER = re.compile(r"(?<=://)[^\s'\"]+@")
+"""`user:password@` of an address; a password may hold a slash that nobody encoded."""
 QUERY = re.compile(r"([?&][\w.%-]+=)[^\s&'\"<>)]+")
 """`?token=...` of an address."""
-SECRET = re.compile(r"TOKEN|PASSWORD|SECRET|ACCESS_KEY|CREDENTIAL")
+SECRET = re.compile(r"TOKEN|PASSW|SECRET|(ACCESS|API)_?KEY|CREDENTIAL")
 """In the names of environment variables that hold one."""
 SHORTEST = 4
 """Letters of a word that is hidden wherever it stands."""
@@ -97,4 +97,5 @@ def _in_address(address: str) -> list[str]:
     except ValueError:  # no address at all
         return []
     values = [value for _, value in named]
-    return [parts.username or "", parts.password or "", *values]
+    user, _, password = address.partition("://")[2].rpartition("@")[0].partition(":")
+    return [parts.username or "", parts.password or "", user, password, *values]

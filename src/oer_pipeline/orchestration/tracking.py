@@ -79,7 +79,7 @@ def start(
     Args:
         experiment: its name; kedro-mlflow has made it.
         plan: of the run.
-        run_params: as Kedro's hooks get them.
+        run_params: as Kedro's hooks get them, with `conf_source`.
         project: its folder.
     """
     from mlflow import MlflowClient
@@ -96,7 +96,7 @@ def start(
             if key not in found.tags:
                 client.set_experiment_tag(found.experiment_id, key, value)
         tags = _tags(plan, run_params) | alive.tags
-        tags |= circumstances.tags(project, run_params.get("env"))
+        tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
         run = client.create_run(found.experiment_id, tags=tags, run_name=name)

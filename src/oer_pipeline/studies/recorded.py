@@ -4,20 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration.circumstances import COMMAND, INPUTS, NONE
+from oer_pipeline.orchestration.patience import within
+from oer_pipeline.orchestration.redaction import hide
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
+    from mlflow.entities import Run
 
 ARTEFACTS = "artefacts.json"
 METRICS = "metrics/metrics.json"
 PARENT = "mlflow.parentRunId"
+NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+SECONDS = 10.0
+"""That MLflow has to answer in."""
 OF_PACKAGE = "src/"
 """Inputs that lie there are part of the commit."""
 
@@ -61,15 +68,8 @@ def recorded(run: str, env: str | None) -> Recorded:
     Raises:
         ConfigurationError: an unknown run, or one that cannot be made again.
     """
-    from mlflow.exceptions import MlflowException
-
     client = _client(env)
-    try:
-        found = client.get_run(run)
-    except MlflowException as error:
-        raise ConfigurationError(
-            f"MLflow has no run {run!r} here; kedro mlflow ui lists those that it has"
-        ) from error
+    found = _run(client, run)
     tags = found.data.tags
     _check(run, found.info.status, tags)
     documents = {}
@@ -140,6 +140,30 @@ def _client(env: str | None) -> MlflowClient:
     with session:
         session.load_context()  # tells MLflow
     return MlflowClient()
+
+
+def _run(client: MlflowClient, run: str) -> Run:
+    """What MLflow says of a run.
+
+    Raises:
+        ConfigurationError: it has none of this id.
+        OERError: it can't be asked.
+    """
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return within(SECONDS, partial(client.get_run, run))
+    except Exception as error:  # whatever a server's or a database's failure is like
+        code = getattr(error, "error_code", "")
+        if isinstance(error, MlflowException) and code in NO_SUCH_RUN:
+            raise ConfigurationError(
+                f"MLflow has no run {run!r} here; kedro mlflow ui lists those that it"
+                " has"
+            ) from error
+        told = hide(" ".join(str(error).split()))
+        raise OERError(
+            f"MLflow can't be asked for run {run!r}: {told[:300]}"
+        ) from error
 
 
 def _document(client: MlflowClient, run: str, name: str) -> Any:
