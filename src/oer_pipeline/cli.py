@@ -171,7 +171,7 @@ def grid(name: str, **given: Any) -> None:
     What is up to date is kept, so a grid that was stopped goes on where it was.
 
     \b
-    Example: kedro grid default --env=test --methods=finetune+oer
+    Example: kedro grid default --env=test --methods=bc+oer_bc
     """
     from oer_pipeline.studies.command import run_grid
 

@@ -146,7 +146,7 @@ def test_a_killed_kedro_run(tmp_path: Path, count: Count) -> None:
 def test_a_killed_grid(tmp_path: Path, count: Count) -> None:
     """The command alone is killed: its workers and their jobs end themselves."""
     work = kedro(
-        "grid", "--env=test", "--jobs=2", "--methods=finetune+oer", f"--params={SMALL}"
+        "grid", "--env=test", "--jobs=2", "--methods=bc+oer_bc", f"--params={SMALL}"
     )
     survives(work, tmp_path, 6, seed=7, within=0.8)
     count(KILLS, "grids", 6)

@@ -29,7 +29,7 @@ mine:
   tasks: [{ target_velocity: 4.4 }, { target_velocity: 5.5 }]
 """
 RUN = ("run", "--env=test", f"--params={LONG}")
-GRID = ("grid", "--env=test", "--jobs=2", "--methods=finetune", f"--params={LONG}")
+GRID = ("grid", "--env=test", "--jobs=2", "--methods=bc", f"--params={LONG}")
 TUNE = (
     "tune",
     "--env=test",
