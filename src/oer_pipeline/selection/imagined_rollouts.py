@@ -168,9 +168,7 @@ class ImaginedRollouts(Selector):
     ) -> Visits:
         """Whole episodes in the model, side by side."""
         data = request.data
-        terminal = torch.from_numpy(data.next_observation[data.terminal & data.known])
-        candidates = torch.cat((observation, terminal.to(request.device)))
-        search = NeighbourSearch(space.points(candidates))
+        search = NeighbourSearch(space.points(request.candidates()))
         limit = distance_quantile(
             search,
             len(data),
@@ -221,8 +219,7 @@ class ImaginedRollouts(Selector):
             return shuffled.tolist()
         row_V = torch.tensor(visits.rows)[shuffled]
         places = representatives(points_ND[row_V], row_V, request.size)
-        rest = shuffled.tolist()
-        return shuffled[places].tolist() + rest
+        return shuffled[places].tolist() + shuffled.tolist()
 
 
 def _start(request: SelectionRequest, observation: Tensor, most: int) -> RollOuts:
@@ -271,10 +268,7 @@ def _uncertainty_at(
     """u(s, pi_n(s)) (B,) at rows of the data."""
 
     def uncertainty(rows: list[int]) -> FloatArray:
-        observation = request.data.observation[rows]
-        action = request.actions(observation, np.asarray(rows))
-        s = torch.from_numpy(observation).to(request.device)
-        a = torch.from_numpy(action).to(request.device)
+        s, a = request.state_action(rows)
         return np.asarray(model.uncertainty(s, a).cpu().numpy())
 
     return uncertainty

@@ -87,12 +87,7 @@ class MBES(MBESOptions, Selector):
         space = self._space(first, observation)
         candidates = observation
         if self.form == "default":
-            # A roll-out at an episode's last row whose end nobody knows cannot go on to
-            # it: it goes on at the nearest candidate that there is, or ends at the
-            # distance limit.
-            terminal = data.next_observation[data.terminal & data.known]
-            ends = torch.from_numpy(terminal).to(first.device)
-            candidates = torch.cat((observation, ends))
+            candidates = first.candidates()
         search = NeighbourSearch(space.points(candidates), members=len(requests))
         return World(
             model=model,

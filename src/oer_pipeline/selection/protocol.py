@@ -126,6 +126,27 @@ class SelectionRequest:
         check_finite("the policy's action", actions, self.data, rows)
         return actions
 
+    def state_action(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        """s and pi_n(s), (B, O) and (B, A), at rows of the data, on the model's
+        device."""
+        observation = self.data.observation[rows]
+        action = self.actions(observation, np.asarray(rows))
+        s = torch.from_numpy(observation).to(self.device)
+        a = torch.from_numpy(action).to(self.device)
+        return s, a
+
+    def candidates(self) -> torch.Tensor:
+        """Where a walk may be: the data's states (N, O), then the terminal ones that
+        episodes are known to end in, on the model's device.
+
+        A roll-out at an episode's last row whose end nobody knows cannot go on to it:
+        it goes on at the nearest candidate that there is, or ends at the distance
+        limit.
+        """
+        ends = self.data.next_observation[self.data.terminal & self.data.known]
+        states = np.concatenate((self.data.observation, ends))
+        return torch.from_numpy(states).to(self.device)
+
     def values(
         self,
         critic: Critic,

@@ -142,7 +142,7 @@ class Walk(ABC):
         With `prediction: mean`, which asks all of them, the member means nothing.
         """
         model = self.world.model
-        s, a = self.state_action(rows)
+        s, a = self.request.state_action(rows)
         members = torch.zeros(len(rows), dtype=torch.int64)
         if self.options.prediction == "mean":
             predicted = model.mean_next(s, a)
@@ -163,20 +163,10 @@ class Walk(ABC):
 
     def uncertainty(self, rows: Sequence[int]) -> Tensor:
         """u(s, pi_n(s)), (B,), at rows of the data."""
-        s, a = self.state_action(rows)
+        s, a = self.request.state_action(rows)
         uncertainty = self.world.model.uncertainty(s, a)
         self._check("uncertainty", uncertainty, rows)
         return uncertainty
-
-    def state_action(self, rows: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """s and pi_n(s), (B, O) and (B, A), at rows of the data, on the model's
-        device."""
-        device = self.request.device
-        observation = self.request.data.observation[rows]
-        action = self.request.actions(observation, np.asarray(rows))
-        s = torch.from_numpy(observation).to(device)
-        a = torch.from_numpy(action).to(device)
-        return s, a
 
     def end(self, reason: str) -> bool:
         """Count an ended roll-out; false, for it does not go on."""
