@@ -87,7 +87,8 @@ def cells_and_data(
     params: str,
     **told: Any,
 ) -> tuple[list[Job], list[Job]]:
-    """The jobs of a grid's cells, and those of the data that they wait for."""
+    """The jobs of a grid's cells, and those of the data that they wait for; what waits
+    for cells is left out."""
     grid = {"suites": [SUITE], "qualities": [QUALITY], "report": "learners"}
     cells = cells_of(from_config("scale", {**grid, **told}), params, env)
     names = {cell.name for cell in cells.cells}
@@ -96,7 +97,7 @@ def cells_and_data(
     for job in jobs_of(cells):
         if job.name in names:
             mine.append(replace(job, after=()))
-        else:
+        elif names.isdisjoint(job.after):
             data.append(job)
     return mine, data
 

@@ -226,13 +226,41 @@ def test_params_that_kedro_cannot_read_are_one_line(text: str, words: str) -> No
     from kedro.framework.cli.project import run
 
     own = CliRunner().invoke(run, [f"--params={text}"])
-    assert own.exit_code == 1
+    assert own.exit_code == 2
     ours = invoke("status", f"--params={text}")
     assert ours.exit_code == 2
     for done in (own, ours):
         [line] = done.output.splitlines()
         assert line.startswith(f"Error: {words}")
         assert " is not readable: " in line
+
+
+def kedro(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "kedro", *arguments]
+    return subprocess.run(
+        command, cwd=project.path, capture_output=True, text=True, check=False
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "words"),
+    [
+        (["run", "--env=test", "--params=suite=ant"], 2, "unknown suite 'ant'"),
+        (["run", "--env=test", "--pipelines=dynamic"], 2, "unknown pipeline 'dynamic'"),
+        (["run", "--env=tset"], 2, "tset"),
+        (["run", "--env=test", "--pipelines=dynamics"], 1, "is missing; run the stage"),
+        (["grid", "learner", "--env=test"], 2, "unknown grid 'learner'"),
+    ],
+)
+def test_the_exit_status_says_whose_fault_it_is(
+    project: Any, arguments: list[str], status: int, words: str
+) -> None:
+    """2: what was asked for cannot be; 1: it could not be done."""
+    done = kedro(project, *arguments)
+    assert done.returncode == status, done.stderr
+    said = done.stderr.strip().splitlines()[-1]
+    assert said.startswith("Error: ")
+    assert words in said
 
 
 def test_a_grid_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

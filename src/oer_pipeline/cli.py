@@ -18,6 +18,7 @@ from kedro.framework.cli.project import run
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.common.terminal import CYAN, GREEN, RED, YELLOW, linked, painted
+from oer_pipeline.orchestration.endings import Refused, as_one_line
 from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]
@@ -25,7 +26,6 @@ __all__ = ["cli", "run"]
 guard_parameters()
 
 FAILED = 1
-WRONG_USAGE = 2
 MOST_JOBS = 1_024
 BEHAVIOURS = Path("data/01_raw/behaviours")
 BEHAVIOUR_WORDS = ("SUITE", "TASK", "STAGE", "OUT")
@@ -39,12 +39,6 @@ def cli() -> None:
     """Grids of cells, and the studies made of them."""
 
 
-class Refused(click.ClickException):
-    """What was asked for cannot be: one line, and the exit status of wrong usage."""
-
-    exit_code = WRONG_USAGE
-
-
 @contextmanager
 def _one_line() -> Iterator[None]:
     """The project's own errors are one line and an exit status, without a traceback;
@@ -52,9 +46,9 @@ def _one_line() -> Iterator[None]:
     try:
         with ends_on_signals():
             yield
-    except ConfigurationError as error:
-        raise Refused(str(error)) from error
-    except (OERError, OSError) as error:
+    except OERError as error:
+        raise as_one_line(error) from error
+    except OSError as error:
         raise click.ClickException(" ".join(str(error).split())) from error
 
 

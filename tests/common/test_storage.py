@@ -16,7 +16,12 @@ from safetensors import SafetensorError
 
 from oer_pipeline.common import storage
 from oer_pipeline.common.atomic import atomic_folder, atomic_path, write_atomic
-from oer_pipeline.common.storage import StorageError, check_places, storage_error
+from oer_pipeline.common.storage import (
+    StorageError,
+    check_file,
+    check_places,
+    storage_error,
+)
 from oer_pipeline.datasets import SafetensorsDataset
 
 FULL = OSError(errno.ENOSPC, "No space left on device")
@@ -94,6 +99,27 @@ def test_a_disk_that_refuses_is_told_before_the_work(
     with pytest.raises(StorageError, match="Read-only file system; make it writable"):
         check_places([tmp_path / "x" / "y"])
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_changed_is_told_before_the_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database = tmp_path / "mlflow.db"
+    check_file(database)
+    assert list(tmp_path.iterdir()) == []
+    database.write_text("rows")
+    check_file(database)
+    opened = os.open
+
+    def refuse(path: object, *flags: int) -> int:
+        if path == database:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return opened(path, *flags)  # type: ignore[call-overload, no-any-return]
+
+    monkeypatch.setattr(os, "open", refuse)
+    with pytest.raises(StorageError, match=r"mlflow\.db: Permission denied; give your"):
+        check_file(database)
+    assert database.read_text() == "rows"
 
 
 @pytest.fixture

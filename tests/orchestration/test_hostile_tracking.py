@@ -18,6 +18,7 @@ import pytest
 from mlflow import MlflowClient
 from mlflow.entities import Metric
 
+from oer_pipeline.common.storage import StorageError
 from oer_pipeline.orchestration import hooks, tracking
 from oer_pipeline.orchestration.alive import Alive
 from oer_pipeline.orchestration.hooks import ADDRESS, Tracking
@@ -122,6 +123,21 @@ def test_another_database_of_the_environment(
     [run] = runs_of(MlflowClient(other))
     assert run.info.status == "KILLED"
     assert client_of(project).get_experiment_by_name(EXPERIMENT) is None
+
+
+def test_a_database_that_cannot_be_changed_is_told_in_one_line(
+    project: Any, monkeypatch: pytest.MonkeyPatch, warned: pytest.LogCaptureFixture
+) -> None:
+    """As on a read-only disk; MLflow would try for long, and log a traceback."""
+
+    def refuse(path: Path) -> None:
+        raise StorageError(f"{path}: Read-only file system")
+
+    monkeypatch.setattr(hooks, "check_file", refuse)
+    context_of(project)
+    [line] = [each.message for each in warned.records if "reach" in each.message]
+    assert line.endswith(f"{project.path}/mlflow.db: Read-only file system")
+    assert not any(each.exc_info for each in warned.records)
 
 
 def test_a_projects_own_address_is_left_to_nobody_else(project: Any) -> None:

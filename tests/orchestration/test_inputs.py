@@ -16,6 +16,7 @@ from oer_pipeline.common.errors import OERError
 from oer_pipeline.orchestration.artefacts import files_of, is_external
 from oer_pipeline.orchestration.inputs import check_inputs, is_parameter
 from oer_pipeline.orchestration.records import record_path
+from oer_pipeline.orchestration.upstream import made_otherwise
 
 STAGES = {
     "ingestion": {"raw_medium", "references"},
@@ -50,12 +51,16 @@ class Stage:
         with session:
             context: Any = session.load_context()
             self.catalog: Any = context.catalog
+        self.pipelines = context.pipelines
         self.pipeline = context.pipelines[name]
         self.made_by = stages_by_output(context.pipelines)
         self.root = Path(project.path)
 
     def check(self) -> str:
         return check_inputs(self.pipeline, self.catalog, self.root, self.made_by)
+
+    def made_otherwise(self) -> str:
+        return made_otherwise(self.pipeline, self.catalog, self.pipelines, self.made_by)
 
     def inputs(self) -> dict[str, dict[Any, Path]]:
         """Name -> files, of what the stage takes as it lies there, and what somebody
@@ -280,3 +285,38 @@ def test_a_file_of_the_users_own_is_possible(resumed: Any) -> None:
     entry["metadata"] = {"provenance": "external"}  # type: ignore[assignment]
     catalog.write_text(yaml.safe_dump({"task_1.transitions": entry}))
     assert Stage(resumed, "dynamics").check() == ""
+
+
+def test_what_was_made_with_other_parameters_is_told_in_one_line(resumed: Any) -> None:
+    """Directly upstream, and further up; by an edited file, as `--params` has folders
+    of its own."""
+    for stage in STAGES:
+        assert Stage(resumed, stage).made_otherwise() == ""
+    file = resumed.path / "conf/test/parameters.yml"
+    settings = yaml.safe_load(file.read_text())
+    settings["collection"]["transitions"] += 1
+    settings["dynamics"]["max_epochs"] += 1
+    file.write_text(yaml.safe_dump(settings))
+    said = Stage(resumed, "ingestion").made_otherwise()
+    assert said.startswith("data/test/01_raw/cheetah_vel_signed/task_1/")
+    assert " was made with other values of collection" in said
+    assert "kedro run --pipelines=collection makes it again (and " in said
+    assert "\n" not in said
+    assert "collection" in Stage(resumed, "dynamics").made_otherwise()
+    assert "collection" in Stage(resumed, "reporting").made_otherwise()
+    settings["collection"]["transitions"] -= 1
+    file.write_text(yaml.safe_dump(settings))
+    assert Stage(resumed, "ingestion").made_otherwise() == ""
+    said = Stage(resumed, "continual").made_otherwise()
+    assert "dynamics/task_1.safetensors was made with other values of dynamics" in said
+
+
+def test_a_run_warns_of_other_parameters(
+    resumed: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    file = resumed.path / "conf/test/parameters.yml"
+    settings = yaml.safe_load(file.read_text())
+    settings["dynamics"]["max_epochs"] += 1
+    file.write_text(yaml.safe_dump(settings))
+    resumed.run("evaluation")
+    assert " was made with other values of dynamics" in caplog.text

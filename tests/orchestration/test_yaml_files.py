@@ -158,6 +158,16 @@ def test_interpolations_that_explode_are_refused(told: object, words: str) -> No
     assert time.monotonic() - started < SECONDS
 
 
+def test_interpolations_of_globals_that_explode_are_refused() -> None:
+    """Each is small, and so is what they take from; all of them are not."""
+    told = {f"v{n}": "${globals:big}" for n in range(300)}
+    shared = {"big": list(range(1_000)), "small": 1}
+    with pytest.raises(ConfigurationError, match="stand for over 100000 values"):
+        check_interpolations([told], "conf/base, its catalog", [shared])
+    few = {f"v{n}": "${globals:small}" for n in range(300)}
+    check_interpolations([few], "conf/base, its catalog", [shared])
+
+
 def test_interpolations_as_people_write_them() -> None:
     told = {
         "_base": {"type": "json.JSONDataset", "path": "${globals:data}/x"},

@@ -70,6 +70,19 @@ def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
     assert "bc was not run: data_cheetah_vel_signed failed" in done.stderr
 
 
+def test_a_folder_that_cannot_be_written_to_is_told_before_any_job(
+    project: Any,
+) -> None:
+    (project.path / "data").mkdir(exist_ok=True)
+    (project.path / "data" / "running").write_text("a file where a folder has to be")
+    done = grid(project, "default", "--env=test", "--methods=bc")
+    assert done.returncode == 1
+    assert done.stderr == (
+        "Error: data/running: a file lies where a folder belongs; move it\n"
+    )
+    assert " jobs, " not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

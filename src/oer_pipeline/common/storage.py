@@ -8,6 +8,7 @@ import os
 import re
 import secrets
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from oer_pipeline.common.errors import OERError
@@ -79,6 +80,21 @@ def check_places(paths: Iterable[Path]) -> None:
             _try_to_write(folder)
 
 
+def check_file(path: Path) -> None:
+    """See that a file, such as a database, can be changed, or made where there is none.
+
+    Raises:
+        StorageError: names what cannot.
+    """
+    check_places([path])
+    if not path.exists():
+        return
+    try:
+        os.close(os.open(path, os.O_RDWR))
+    except OSError as error:
+        raise storage_error(path, error) or error from error
+
+
 def _nearest(folder: Path) -> Path:
     """The folder, or the first one above it that is there."""
     while not folder.exists() and folder != folder.parent:
@@ -95,4 +111,5 @@ def _try_to_write(folder: Path) -> None:
     except OSError as error:
         raise storage_error(folder, error) or error from error
     finally:
-        probe.unlink(missing_ok=True)
+        with suppress(OSError):  # where nothing was written, nothing is to go
+            probe.unlink(missing_ok=True)

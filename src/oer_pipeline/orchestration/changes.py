@@ -46,7 +46,7 @@ def _changes(record: Record, recipe: Recipe) -> list[str]:
         found.append("float32 products run otherwise on this machine")
     if then.get("code") != recipe.code:
         found.append("its code has changed")
-    for name in _different(then.get("parameters"), recipe.parameters):
+    for name in different(then.get("parameters"), recipe.parameters):
         short = name.removeprefix("params:")
         found.append(f"{short} has changed")
     before = {}
@@ -56,21 +56,21 @@ def _changes(record: Record, recipe: Recipe) -> list[str]:
     for name, members in recipe.inputs.items():
         if members:
             now[name] = sorted(members.values())
-    for name in _different(before, now):
+    for name in different(before, now):
         found.append(f"{name} has changed")
     return found
 
 
 def _of_libraries(then: Any, now: Mapping[str, str]) -> list[str]:
     found = []
-    for name in _different(then, now):
+    for name in different(then, now):
         before = _entry(then, name) or "not used"
         here = now.get(name, "not used")
         found.append(f"made with {name} {before}, here is {here}")
     return found
 
 
-def _different(then: Any, now: Mapping[str, Any]) -> list[str]:
+def different(then: Any, now: Mapping[str, Any]) -> list[str]:
     """The names whose entries differ; `then` is what a file says."""
     names = set(now)
     if isinstance(then, Mapping):

@@ -3,7 +3,7 @@ line for whatever is wrong with them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,10 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
-from oer_pipeline.orchestration.interpolations import check_interpolations
+from oer_pipeline.orchestration.interpolations import (
+    GLOBALS,
+    check_interpolations,
+)
 from oer_pipeline.orchestration.yaml_files import check_yaml, parsed, read_text
 
 ENDINGS = (".yml", ".yaml", ".json")
@@ -44,16 +47,29 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def _check_files(self, key: str) -> None:
         source = Path(self.conf_source)
         environment = self.env or self.default_run_env
-        for name in {self.base_env, environment}:
-            folder = source / name
-            texts = {}
-            for path in _files(folder, key):
-                where = str(path)
-                texts[where] = read_text(path)
-                check_yaml(texts[where], where)
+        folders = [source / name for name in {self.base_env, environment}]
+        shared = []
+        for folder in folders:
+            shared += _documents(_checked_texts(folder, GLOBALS))
+        for folder in folders:
+            texts = _checked_texts(folder, key)
             if "${" in "".join(texts.values()):
-                documents = [parsed(text, where) for where, text in texts.items()]
-                check_interpolations(documents, f"{folder}, its {key}")
+                where = f"{folder}, its {key}"
+                check_interpolations(_documents(texts), where, shared)
+
+
+def _checked_texts(folder: Path, key: str) -> dict[str, str]:
+    """File -> its text, of all that Kedro may read for a key."""
+    texts = {}
+    for path in _files(folder, key):
+        where = str(path)
+        texts[where] = read_text(path)
+        check_yaml(texts[where], where)
+    return texts
+
+
+def _documents(texts: Mapping[str, str]) -> list[Any]:
+    return [parsed(text, where) for where, text in texts.items()]
 
 
 def _files(folder: Path, key: str) -> Iterator[Path]:

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import click
 
-from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.storage import storage_error
+
+WRONG_USAGE = 2
+
+
+class Refused(click.ClickException):
+    """What was asked for cannot be: one line, and the exit status of wrong usage."""
+
+    exit_code = WRONG_USAGE
 
 
 def mendable(error: BaseException) -> OERError | None:
@@ -31,7 +39,8 @@ def as_one_line(error: BaseException) -> BaseException:
         return error
     if click.get_current_context(silent=True) is None:
         return own
-    return click.ClickException(" ".join(str(own).split()))
+    kind = Refused if isinstance(own, ConfigurationError) else click.ClickException
+    return kind(" ".join(str(own).split()))
 
 
 def _causes(error: BaseException) -> list[BaseException]:

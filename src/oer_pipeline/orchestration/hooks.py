@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from kedro.config import MissingConfigException
@@ -24,6 +25,7 @@ from kedro.pipeline.node import Node
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import FOLDER, alone
+from oer_pipeline.common.storage import check_file
 from oer_pipeline.orchestration import tracking
 from oer_pipeline.orchestration.internals import MlflowHook
 from oer_pipeline.orchestration.patience import within
@@ -39,6 +41,7 @@ SECONDS_OF_INTERRUPTED = 2.0
 TRIES = 3
 """For what another process can do at the same moment, such as making the experiment."""
 ADDRESS = "MLFLOW_TRACKING_URI"
+SQLITE = "sqlite:///"
 LOCAL = ("sqlite:", "file:")
 
 _at_work: list[Tracking] = []
@@ -78,6 +81,8 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             one_by_one = alone(lock, lambda _: None)
         before = os.environ.get(ADDRESS)
         try:
+            if self._address is not None and self._address.startswith(SQLITE):
+                check_file(Path(self._address.removeprefix(SQLITE)))
             with one_by_one:
                 self._asked(partial(_again, set_up))
         except Exception as error:  # whatever the server's failure looks like

@@ -20,7 +20,8 @@ MOST_VALUES = 100_000
 LETTERS = 100
 """Of a text, which count as a value."""
 OF_RESOLVER = 16
-"""Values that `${resolver:...}` counts for."""
+"""Values that `${resolver:...}` counts for, beside what it takes from a place."""
+GLOBALS = "globals"
 INNERMOST = re.compile(r"\$\{([^${}]*)\}")
 INSIDE = "\0"
 """Where another interpolation stood."""
@@ -28,17 +29,20 @@ INSIDE = "\0"
 Place = tuple[str, ...]
 
 
-def check_interpolations(documents: Sequence[Any], where: str) -> None:
+def check_interpolations(
+    documents: Sequence[Any], where: str, shared: Sequence[Any] = ()
+) -> None:
     """Refuse interpolations that stand for too much, or for themselves.
 
     Args:
         documents: what the files of a kind in one folder say; a name may be in any.
         where: what errors call them.
+        shared: what the files of `globals` say, which `${globals:...}` takes from.
 
     Raises:
         ConfigurationError: names the value.
     """
-    weights = _Weights(documents, where)
+    weights = _Weights(documents, where, _Weights(shared, where))
     try:
         total = weights.of(())
     except RecursionError as error:
@@ -54,9 +58,12 @@ def check_interpolations(documents: Sequence[Any], where: str) -> None:
 class _Weights:
     """How many values a place stands for, its interpolations written out."""
 
-    def __init__(self, documents: Sequence[Any], where: str) -> None:
+    def __init__(
+        self, documents: Sequence[Any], where: str, shared: _Weights | None = None
+    ) -> None:
         self._documents = documents
         self._where = where
+        self._shared = self if shared is None else shared
         self._known: dict[Place, int] = {}
         self._open: set[Place] = set()
 
@@ -86,16 +93,20 @@ class _Weights:
         elif isinstance(value, str) and "${" in value:
             weight += len(value) // LETTERS
             for inside in self._interpolations(value, place):
-                resolver, _, told = inside.partition(":")
-                if told and resolver.strip().startswith("oc."):
-                    # OmegaConf's own take a place's value: `${oc.select:name}`.
-                    named = told.partition(",")[0]
-                    weight += OF_RESOLVER + self.of(_target(named, ()))
-                elif ":" in inside:
-                    weight += OF_RESOLVER
-                else:
-                    weight += self.of(_target(inside, place))
+                weight += self._weigh_interpolation(inside, place)
         return weight
+
+    def _weigh_interpolation(self, inside: str, place: Place) -> int:
+        """Of `name`, `oc.select:name,default`, `globals:name` or `resolver:words`."""
+        resolver, colon, told = inside.partition(":")
+        if not colon:
+            return self.of(_target(inside, place))
+        named = _target(told.partition(",")[0], ())
+        if resolver.strip().startswith("oc."):
+            return OF_RESOLVER + self.of(named)
+        if resolver.strip() == GLOBALS:
+            return OF_RESOLVER + self._shared.of(named)
+        return OF_RESOLVER
 
     def _interpolations(self, text: str, place: Place) -> Iterator[str]:
         """What is between `${` and `}`, from the inside out."""

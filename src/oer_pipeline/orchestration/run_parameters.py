@@ -13,6 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration.endings import Refused
 
 UNREADABLE = (YAMLError, OmegaConfBaseException, ValueError, TypeError, RecursionError)
 """What Kedro's reading raises for text that is none."""
@@ -49,7 +50,7 @@ def guard_parameters() -> None:
         try:
             return read(context, parameter, text)
         except UNREADABLE as error:
-            raise click.ClickException(_of_parameters(text, error)) from error
+            raise Refused(_of_parameters(text, error)) from error
 
     option.callback = guarded
 

@@ -35,19 +35,21 @@ from oer_pipeline.orchestration.records import (
 )
 from oer_pipeline.orchestration.source_code import code_hash
 from oer_pipeline.orchestration.step import Recipes, Step
+from oer_pipeline.orchestration.upstream import made_otherwise
 
 
 class FreshRunner(NodeRunner):
     """Runs nodes whose outputs are missing or stale; `force` runs all of them.
 
-    `project` is the folder that records name files from, `stages` says which pipeline
-    makes an output; the session sets both.
+    `project` is the folder that records name files from, `pipelines` are all that there
+    are, `stages` says which of them makes an output; the session sets all three.
     """
 
     def __init__(self, is_async: bool = False, force: bool = False) -> None:
         super().__init__(is_async=is_async)
         self._force = force
         self.project = Path.cwd()
+        self.pipelines: Mapping[str, Pipeline] = {}
         self.stages: Mapping[str, str] = {}
         self.started = False
         self.catalog: Any = None
@@ -74,8 +76,12 @@ class FreshRunner(NodeRunner):
             code_hash(step.function, step.code)
         _sweep(steps)
         stale_input = check_inputs(pipeline, catalog, self.project, self.stages)
-        if stale_input:
-            self._logger.warning("%s", stale_input)
+        other_parameters = made_otherwise(
+            pipeline, catalog, self.pipelines, self.stages
+        )
+        for line in (stale_input, other_parameters):
+            if line:
+                self._logger.warning("%s", line)
         for number, step in enumerate(steps, start=1):
             recipes = step.recipes()
             stale = self._stale(step, recipes)

@@ -17,8 +17,9 @@ from kedro.pipeline import Pipeline
 from kedro.runner import SequentialRunner
 
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices
-from oer_pipeline.common.locks import alone, holding, path_of
+from oer_pipeline.common.locks import FOLDER, alone, holding, path_of
 from oer_pipeline.common.stopping import ends_on_signals
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
 from oer_pipeline.orchestration.endings import as_one_line, mendable
@@ -30,6 +31,8 @@ from oer_pipeline.orchestration.runner import FreshRunner
 from oer_pipeline.pipeline_registry import PIPELINES, STAGES
 
 logger = logging.getLogger(__name__)
+
+LIGHTNINGS_SIGNALS = "pytorch_lightning.trainer.connectors.signal_connector"
 
 
 class PlanSession(KedroSession):
@@ -43,6 +46,8 @@ class PlanSession(KedroSession):
 
     def load_context(self) -> KedroContext:
         try:
+            if self._runner is not None:
+                check_places([project_of(self) / FOLDER / "any.lock"])
             context = super().load_context()
         except OERError as error:
             _raise(error)
@@ -53,6 +58,7 @@ class PlanSession(KedroSession):
                 self._wait_for_others(context)
         if isinstance(self._runner, FreshRunner):
             self._runner.project = project_of(self)
+            self._runner.pipelines = self._pipelines
             self._runner.stages = stages_by_output(self._pipelines)
         return context
 
@@ -122,6 +128,8 @@ def _stoppable() -> AbstractContextManager[None]:
     """Under a command line, Ctrl-C and SIGTERM end it; elsewhere they are the
     caller's."""
     if click.get_current_context(silent=True):
+        # Lightning would say a second time that it was stopped.
+        logging.getLogger(LIGHTNINGS_SIGNALS).setLevel(logging.WARNING)
         return ends_on_signals()
     return nullcontext()
 

@@ -11,6 +11,8 @@ from math import inf
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.locks import FOLDER
+from oer_pipeline.common.storage import check_places
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
 from oer_pipeline.studies.cluster import connected, dashboard
@@ -91,7 +93,9 @@ def workers(jobs: int | None, scheduler: str | None) -> Iterator[Any]:
 
     Raises:
         ConfigurationError: a scheduler that can't be used.
+        StorageError: the project's folder can't be written to.
     """
+    check_places([FOLDER / "any.lock", LOGS / "any.log"])
     with connected(scheduler, jobs) as client:
         address = dashboard(client)
         if sys.stdout.isatty() and address:
