@@ -4,6 +4,7 @@ configuration and a plug-in."""
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -55,9 +56,16 @@ def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
     (elsewhere / "conf/base/parameters_theirs.yml").write_text(
         "selectors: { first: { class: 'theirs:First' } }\n"
     )
-    for run, cell in (
-        ("", "oer"),
-        ("--params=method=er_random,selector=first", "er_random-selector=first"),
+    packed = "conf-oer_pipeline.tar.gz"
+    shutil.copy(source / "dist" / packed, elsewhere)
+    for conf, run, cell in (
+        (packed, "--params=method=er_bc", "er_bc"),
+        ("conf", "", "oer"),
+        (
+            "conf",
+            "--params=method=er_random,selector=first",
+            "er_random-selector=first",
+        ),
     ):
         done = subprocess.run(
             [
@@ -65,7 +73,7 @@ def test_the_wheel_runs_elsewhere(tmp_path: Path) -> None:
                 "-m",
                 "oer_pipeline",
                 "--env=test",
-                "--conf-source=conf",
+                f"--conf-source={conf}",
                 *filter(None, [run]),
             ],
             cwd=elsewhere,

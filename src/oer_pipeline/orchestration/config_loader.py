@@ -16,6 +16,7 @@ from oer_pipeline.orchestration.interpolations import (
     GLOBALS,
     check_interpolations,
 )
+from oer_pipeline.orchestration.packed_configuration import unpacked
 from oer_pipeline.orchestration.yaml_files import check_yaml, parsed, read_text
 
 ENDINGS = (".yml", ".yaml", ".json")
@@ -30,7 +31,18 @@ UNREADABLE = (
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
-    """As Kedro's; what a file says that cannot be, is a ConfigurationError."""
+    """As Kedro's; what a file says that cannot be, is a ConfigurationError.
+
+    Attributes:
+        project: the folder of the run, where plug-ins lie: that of the configuration's
+            folder; for packed configuration the working directory.
+    """
+
+    def __init__(self, conf_source: str, *args: Any, **kwargs: Any) -> None:
+        source = unpacked(conf_source)
+        is_packed = source != conf_source
+        self.project = Path.cwd() if is_packed else Path(source).absolute().parent
+        super().__init__(source, *args, **kwargs)
 
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key in self or key not in self.config_patterns:

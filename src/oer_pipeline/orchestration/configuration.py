@@ -166,7 +166,7 @@ def read(loader: CheckedConfigLoader) -> Configuration:
             name that cannot be a folder's.
     """
     source = Path(loader.conf_source)
-    project = source.absolute().parent
+    project = loader.project
     if plugins.use(project):
         source_code.forget()
     given, loader.runtime_params = loader.runtime_params, {}
