@@ -11,7 +11,6 @@ import zipfile
 import zlib
 from pathlib import Path
 
-
 from oer_pipeline.common.errors import ConfigurationError
 
 ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
