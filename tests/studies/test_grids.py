@@ -112,6 +112,18 @@ def test_lines_of_ones_own_configuration_reach_the_grids(
     assert [cell.name for cell in own.cells] == ["er_random", "oer"]
 
 
+def test_an_order_has_a_seed_of_its_own() -> None:
+    """Crossed with all else; each is one `order_seed` with that one seed."""
+    told = grid(parameters={"replay.size": [30, 300]}, orders="0-1+7")
+    found = combinations(told, METHODS, LEARNERS)
+    assert len(found) == 2 * 2 * 3
+    assert found[2].varied == {"replay.size": 30, "order_seed": 7}
+    assert found[2].params("").endswith("replay.size=30,order_seed=7,seeds=7")
+    [cell] = cells_of(grid(methods=["oer"], orders=[3]), "", "test").cells
+    assert cell.plan.seeds == (3,)
+    assert cell.plan.suite_folder == "ant_dir-order_seed=3"
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -130,6 +142,21 @@ def test_lines_of_ones_own_configuration_reach_the_grids(
         ({"parameters": {"seeds": "0-2"}}, "parameter seeds .* has a key of its own"),
         ({"coefficient": ["much"]}, "coefficient is .* it takes a list of numbers"),
         ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
+        ({"orders": "0-x"}, "grid mine: orders are '0-x'; give a range"),
+        ({"orders": "0-7", "seeds": "0"}, "each order has a seed of its own"),
+        (
+            {"parameters": {"order_seed": 3}},
+            "parameter order_seed .* has a key of its own",
+        ),
+        ({"claims": ["better"]}, "claim 'better'; it takes beside, metric, of, says"),
+        (
+            {"claims": {"says": "x", "metric": "per", "of": "oer", "beside": "er"}},
+            "claim 'x': unknown method 'er'; did you mean oer",
+        ),
+        (
+            {"claims": {"says": "x", "metric": "pr", "of": "oer", "beside": "oer"}},
+            "claim 'x': unknown metric 'pr'; did you mean per",
+        ),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
         (

@@ -7,6 +7,8 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError
 
+NUMBERS = "a range 0-2, numbers 0+3, or a YAML list of numbers"
+"""What would have been right, for errors."""
 MOST_NUMBERS = 1_000
 LONGEST_NUMBER = 18
 """In digits."""
@@ -21,8 +23,7 @@ def parse_seeds(given: Any) -> tuple[int, ...]:
     Raises:
         ConfigurationError: anything else, nothing, or a seed twice.
     """
-    forms = "a range 0-2, numbers 0+3, or a YAML list of numbers"
-    return parse_numbers("seeds", given, forms)
+    return parse_numbers("seeds", given, NUMBERS)
 
 
 def parse_numbers(

@@ -260,6 +260,8 @@ class Selector(ABC):
     needs_rewards: ClassVar[bool] = False
     """Whether it asks for the data's rewards; where there are none, the plan refuses it
     by name before any work."""
+    takes_all: ClassVar[bool] = False
+    """Whether it is asked for every row of the data, whatever `replay.size` says."""
 
     @abstractmethod
     def select(self, request: SelectionRequest) -> Selection:

@@ -28,6 +28,7 @@ REPORTS = {
     "continual_world": "oer_pipeline.studies.continual_world:report",
     "learners": "oer_pipeline.studies.learners:report",
     "selectors": "oer_pipeline.studies.selectors:report",
+    "study": "oer_pipeline.studies.study:report",
     "tuning": "oer_pipeline.studies.tuning:report",
 }
 SECONDS_BETWEEN_LINES = 15.0

@@ -29,11 +29,31 @@ from oer_pipeline.orchestration.yaml_files import read_yaml
 
 ALL = "all"
 TUNED = "tuned"
+ORDER = "order_seed"
+CLAIMED = ("per", "plasticity", "forgetting")
+"""Metrics that claims are about, in the scale that leads."""
 STAGES = ("continual", "evaluation", "judging", "reporting")
 """What a cell can go through once its data are there, in this order."""
 Scalar = str | int | float | bool
 Presets = Mapping[str, Mapping[str, Any]]
 """Methods by name (methods.yml)."""
+
+
+@dataclass(frozen=True)
+class Claim:
+    """That one method is ahead of another.
+
+    Attributes:
+        says: the claim in words.
+        metric: `per`, `plasticity` or `forgetting`.
+        of: the method that is said to be ahead.
+        beside: the other one.
+    """
+
+    says: str
+    metric: str
+    of: str
+    beside: str
 
 
 @dataclass(frozen=True)
@@ -47,12 +67,15 @@ class Grid:
         parameters: dotted names of parameters and their values, crossed too.
         coefficient: values of each method's own coefficient (`tuned` of its learner).
         seeds: as `seeds` in parameters.yml; None: what that says.
+        orders: numbers of task orders, crossed too; each is an `order_seed` with that
+            one seed, so that orders are the units of a study.
         stages: of `STAGES`, what each cell goes through.
         excuse_divergence: a training that diverges ends its cell and not the grid.
         report: what is made of the finished cells, a name in `studies.command.REPORTS`,
             or package.module:function.
         page: the page that the report rewrites when the whole grid ran as its file
             says.
+        claims: what a study tests (report `study`).
     """
 
     name: str
@@ -62,10 +85,12 @@ class Grid:
     parameters: Mapping[str, tuple[Scalar, ...]]
     coefficient: tuple[float, ...] = ()
     seeds: str | None = None
+    orders: tuple[int, ...] = ()
     stages: tuple[str, ...] = ("continual", "evaluation", "reporting")
     excuse_divergence: bool = False
     report: str = "comparison"
     page: str | None = None
+    claims: tuple[Claim, ...] = ()
 
     def part(self, **chosen: Sequence[str] | None) -> Grid:
         """The grid on some of its suites, qualities or methods; None: on all of them.
@@ -138,10 +163,14 @@ def combinations(
                     learners,
                 )
             ] = grid.coefficient
+        if grid.orders:
+            axes[ORDER] = grid.orders
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
             varied = {name: chosen[name] for name in axes if len(axes[name]) > 1}
-            if grid.seeds is not None:
+            if grid.orders:
+                chosen["seeds"] = chosen[ORDER]
+            elif grid.seeds is not None:
                 chosen["seeds"] = grid.seeds
             found.append(
                 Combination(
@@ -297,6 +326,10 @@ def from_config(name: str, told: Any) -> Grid:
         raise ConfigurationError(
             f"{where}: excuse_divergence is {excuse!r}; it takes true or false"
         )
+    if "orders" in told and "seeds" in told:
+        raise ConfigurationError(
+            f"{where}: it says seeds and orders; each order has a seed of its own"
+        )
     methods = told["methods"]
     if methods not in (ALL, TUNED):
         methods = _names(where, "methods", methods)
@@ -308,11 +341,42 @@ def from_config(name: str, told: Any) -> Grid:
         parameters=_parameters(where, told.get("parameters", {})),
         coefficient=_coefficients(where, told.get("coefficient", [])),
         seeds=_seeds(where, told.get("seeds")),
+        orders=_numbers(where, "orders", told.get("orders")) or (),
         stages=_stages(where, told.get("stages", Grid.stages)),
         excuse_divergence=excuse,
         report=report,
         page=page,
+        claims=_claims(where, told.get("claims", []), methods),
     )
+
+
+def _claims(
+    where: str, value: Any, methods: tuple[str, ...] | str
+) -> tuple[Claim, ...]:
+    """Claims about what the grid has."""
+    wanted = {field.name for field in fields(Claim)}
+    found = []
+    for one in value if isinstance(value, list) else [value]:
+        if not isinstance(one, Mapping) or one.keys() != wanted:
+            raise ConfigurationError(
+                f"{where}: claim {one!r}; it takes {', '.join(sorted(wanted))}"
+            )
+        claim = Claim(**{name: str(text) for name, text in one.items()})
+        _check_known(f"{where}: claim {claim.says!r}", "metric", claim.metric, CLAIMED)
+        for method in (claim.of, claim.beside):
+            if not isinstance(methods, str):
+                _check_known(
+                    f"{where}: claim {claim.says!r}", "method", method, methods
+                )
+        found.append(claim)
+    return tuple(found)
+
+
+def _check_known(where: str, what: str, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        raise ConfigurationError(
+            f"{where}: unknown {what} {name!r}; {choices(known, name)}"
+        )
 
 
 def _is_page(page: Any) -> bool:
@@ -356,7 +420,7 @@ def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
         )
     found = {}
     for name, given in value.items():
-        if name in ("suite", "quality", "method", "seeds"):
+        if name in ("suite", "quality", "method", "seeds", ORDER):
             raise ConfigurationError(
                 f"{where}: parameter {name} is no parameter of a grid; it has a key of"
                 " its own"
@@ -389,12 +453,17 @@ def _coefficients(where: str, value: Any) -> tuple[float, ...]:
 
 
 def _seeds(where: str, value: Any) -> str | None:
-    from oer_pipeline.common.ranges import parse_seeds
+    seeds = _numbers(where, "seeds", value)
+    return None if seeds is None else "+".join(map(str, seeds))
+
+
+def _numbers(where: str, key: str, value: Any) -> tuple[int, ...] | None:
+    """`0-2`, `0+3` or a list, as seeds are told."""
+    from oer_pipeline.common.ranges import NUMBERS, parse_numbers
 
     if value is None:
         return None
     try:
-        seeds = parse_seeds(value)
+        return parse_numbers(key, value, NUMBERS)
     except ConfigurationError as error:
         raise ConfigurationError(f"{where}: {error}") from error
-    return "+".join(map(str, seeds))

@@ -155,7 +155,7 @@ def select(
     requests = requests_of(
         weights.policies_by_seed(policies_by_seed, seeds),
         data.scaled(),
-        replay["size"],
+        len(data) if choose.takes_all else replay["size"],
         model,
         facts,
         task["index"],

@@ -1,0 +1,200 @@
+"""A study's report: what it counts, keeps and says of claims."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+
+from oer_pipeline.common.errors import DataError
+from oer_pipeline.studies.grids import Claim, Grid, from_config
+from oer_pipeline.studies.study import (
+    Result,
+    claims_table,
+    kept,
+    merged,
+    methods_table,
+    regimes_table,
+    text_of_results,
+    verdict,
+)
+
+REGIME = "continual_world_10, expert, size=30"
+METHODS = ("finetune", "er_random", "oer", "er_everything", "single_task")
+
+
+def result(method: str, order: int, per: float, **changed: Any) -> Result:
+    told = {
+        "grid": "study_a",
+        "regime": REGIME,
+        "method": method,
+        "order": order,
+        "scale": "success",
+        "per": per,
+        "plasticity": per + 1.0,
+        "forgetting": None if method == "single_task" else 2.0,
+        "commit": "0123456789",
+    }
+    return Result(**(told | changed))
+
+
+def study(spread: float = 0.5, **means: float) -> list[Result]:
+    """Eight orders, whose own difficulty all methods share, and noise."""
+    noise = np.random.default_rng(0)
+    hard = noise.normal(0.0, 10.0, 8)
+    found = []
+    for method, mean in means.items():
+        for order in range(8):
+            per = mean + hard[order] + noise.normal(0.0, spread)
+            found.append(result(method, order, float(per)))
+    return found
+
+
+def grid_of(*claims: Claim) -> Grid:
+    told = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": list(METHODS)}
+    return from_config("study_a", {**told, "claims": [vars(claim) for claim in claims]})
+
+
+AHEAD = Claim("MBES keeps more than uniform", "per", "oer", "er_random")
+EVEN = Claim("fine-tuning is as good as itself", "per", "er_random", "er_random")
+
+
+def rows_of(table: str) -> list[list[str]]:
+    lines = [line for line in table.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[2:]]
+
+
+def test_differences_are_paired_by_order() -> None:
+    """A difference of 2 shows beside orders that differ by 10."""
+    found = study(er_random=50.0, oer=52.0)
+    [row] = rows_of(claims_table(found, [grid_of(AHEAD)]))
+    assert row[:3] == [AHEAD.says, REGIME, "per, oer - er_random"]
+    assert float(row[3].split()[0]) == pytest.approx(2.0, abs=0.6)
+    assert float(row[4]) < 0.001
+    assert row[6] == "supported"
+    assert 0.0 < float(row[7]) < 2.0
+    [row] = rows_of(claims_table(study(er_random=52.0, oer=50.0), [grid_of(AHEAD)]))
+    assert row[6] == "refuted"
+
+
+def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
+    found = study(3.0, er_random=50.0, oer=52.0)
+    other = [result(r.method, r.order, r.per, regime="another") for r in found]
+    alone = rows_of(claims_table(found, [grid_of(AHEAD)]))
+    both = rows_of(claims_table([*found, *other], [grid_of(AHEAD)]))
+    assert [row[1] for row in both] == ["another", REGIME]
+    assert float(both[0][5]) == pytest.approx(2.0 * float(alone[0][5]), abs=2e-4)
+    assert float(both[0][7]) > float(alone[0][7])
+    [_, even] = rows_of(claims_table(found, [grid_of(AHEAD, EVEN)]))
+    assert even[4:7] == ["1.0000", "1.0000", "undecided"]
+
+
+def test_what_two_units_say_is_no_test() -> None:
+    few = [r for r in study(er_random=50.0, oer=60.0) if r.order < 2]
+    assert rows_of(claims_table(few, [grid_of(AHEAD)])) == []
+    assert verdict(1.0, 0.05) == "undecided"
+
+
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({}, "yes"),
+        ({"single_task": 79.0}, "no: single_task is below 80"),
+        ({"finetune": 50.0}, "no: finetune keeps over half"),
+        ({"er_everything": 63.0}, "no: all data are "),
+        ({"er_everything": None}, "no er_everything yet"),
+    ],
+)
+def test_a_regime_qualifies_where_selection_can_matter(
+    changed: dict[str, Any], words: str
+) -> None:
+    means: dict[str, Any] = {
+        "single_task": 90.0,
+        "finetune": 30.0,
+        "er_everything": 80.0,
+        "er_random": 60.0,
+    }
+    means |= changed
+    found = study(**{name: mean for name, mean in means.items() if mean is not None})
+    level = [r for r in found if r.method != "single_task"]
+    alone = [result("single_task", n, means["single_task"]) for n in range(8)]
+    [row] = rows_of(regimes_table([*level, *alone]))
+    assert row[0] == REGIME
+    assert row[-1].startswith(words)
+
+
+def test_methods_stand_by_what_they_keep() -> None:
+    rows = rows_of(methods_table(study(finetune=30.0, single_task=90.0, oer=50.0)))
+    assert [row[1] for row in rows] == ["single_task", "oer", "finetune"]
+    assert rows[0][4] == "-"
+    assert {row[-1] for row in rows} == {"8"}
+
+
+def test_results_are_kept_and_the_newer_one_counts(tmp_path: Path) -> None:
+    file = tmp_path / "study.csv"
+    assert kept(file) == []
+    before = study(finetune=30.0, single_task=90.0)
+    file.write_text(text_of_results(merged([], before)))
+    assert set(kept(file)) == set(before)
+    again = result("finetune", 3, 31.0, commit="abc")
+    found = merged(kept(file), [again])
+    assert len(found) == len(before)
+    assert again in found
+    assert merged([again], before) == merged([], before)
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([*lines[:3], lines[3].replace("success,", "success,x")]))
+    with pytest.raises(DataError, match=r"study\.csv, line 4: no result"):
+        kept(file)
+
+
+@pytest.mark.slow
+def test_a_study_from_roll_outs_to_claims(project: Any) -> None:
+    """At test size: three orders of two tasks, each a cell by itself."""
+    from tests.studies.test_command import grid as kedro_grid
+
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["finetune", "er_random", "er_everything"],
+        "parameters": {"tasks": 2, "learner.base": "bc"},
+        "orders": "0-2",
+        "report": "study",
+        "page": "docs/study.md",
+        "claims": [
+            {
+                "says": "all data keep more than some",
+                "metric": "per",
+                "of": "er_everything",
+                "beside": "er_random",
+            }
+        ],
+    }
+    (project.path / "conf/base/grids/study_mine.yml").write_text(yaml.safe_dump(told))
+    page = project.path / "docs/study.md"
+    page.parent.mkdir()
+    names = ("regimes", "methods", "claims")
+    page.write_text("\n".join(f"<!-- {name} -->\n<!-- /{name} -->" for name in names))
+    done = kedro_grid(project, "study_mine", "--env=test")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "all data keep more than some" in done.stdout
+    assert "er_everything - er_random" in done.stdout
+    assert "all data" not in page.read_text()  # of another size than the file's
+    everything = sorted(
+        project.path.rglob("er_everything*/seed_*/task_1_buffer.parquet")
+    )
+    assert len(everything) == 3
+
+
+def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:
+    root = Path(__file__).parents[2]
+    file = root / "docs/results/study.csv"
+    if not file.is_file():
+        pytest.skip("no part of the study is committed")
+    with file.open() as rows:
+        grids = {row["grid"] for row in csv.DictReader(rows)}
+    for name in grids:
+        assert (root / f"conf/base/grids/{name}.yml").is_file()
