@@ -76,12 +76,14 @@ class SelectorChoice:
     Attributes:
         path: of its class, `package.module:Class`.
         uses_model: whether it asks for the transition model.
+        uses_visits: whether it looks into the environment, which nobody may offline.
         options: what the class is made with.
     """
 
     name: str
     path: str
     uses_model: bool
+    uses_visits: bool
     options: Parameters
 
     def as_parameters(self) -> Told:
@@ -210,7 +212,8 @@ def selector_choice(name: str, known: Parameters) -> SelectorChoice:
     entry = _entry("selectors", name, known)
     path = entry.pop("class")
     uses_model = _flag(f"selectors.{name}", "uses_model", entry)
-    return SelectorChoice(name, path, uses_model, entry)
+    uses_visits = _flag(f"selectors.{name}", "uses_visits", entry)
+    return SelectorChoice(name, path, uses_model, uses_visits, entry)
 
 
 def _learner(

@@ -126,6 +126,7 @@ def select(
     facts: dict[str, Any],
     seeds: list[int],
     dynamics: Weights | None = None,
+    visits_by_seed: dict[int, Trajectories] | None = None,
 ) -> dict[int, ReplayBuffer]:
     """Each seed's buffer, chosen from the data with the policy's help.
 
@@ -140,6 +141,8 @@ def select(
         seeds: one per member.
         dynamics: the transition model, as tensors and header; None for selectors
             without one.
+        visits_by_seed: what the policy does in the environment; None for selectors
+            that stay offline.
     """
     from oer_pipeline.common.loading import build
     from oer_pipeline.dynamics.model import TransitionModel
@@ -152,6 +155,9 @@ def select(
     name = selector["name"]
     choose = build(selector["class"], Selector, selector["options"])  # type: ignore[type-abstract]
     model = None if dynamics is None else TransitionModel.from_tensors(*dynamics)
+    visited = None
+    if visits_by_seed is not None:
+        visited = {seed: visits_by_seed[seed].observation for seed in seeds}
     requests = requests_of(
         weights.policies_by_seed(policies_by_seed, seeds),
         data.scaled(),
@@ -160,6 +166,7 @@ def select(
         facts,
         task["index"],
         discount,
+        visited,
     )
     selections = checked_selections(name, choose, list(requests.values()))
     buffers = {}

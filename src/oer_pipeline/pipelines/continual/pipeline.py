@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from kedro.pipeline import Node, Pipeline
 
+from oer_pipeline.orchestration.chosen import SelectorChoice
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.pipelines.continual.nodes import (
     evaluate,
@@ -16,6 +17,7 @@ from oer_pipeline.pipelines.continual.nodes import (
     train_first,
     train_next,
 )
+from oer_pipeline.pipelines.judging.pipeline import visit
 
 SETTINGS = ["params:learner", "params:hardware"]
 
@@ -32,8 +34,9 @@ def create_pipeline(plan: Plan) -> Pipeline:
         replays = plan.selector is not None
         nodes += [_train_next(names[:stop], replays) for stop in stops[1:]]
     if plan.selector is not None:
-        uses_model = plan.selector.uses_model
-        nodes += [_select(name, uses_model) for name in names]
+        nodes += [_select(name, plan.selector) for name in names]
+        if plan.selector.uses_visits:
+            nodes += [visit(name) for name in names]
     return Pipeline(nodes)
 
 
@@ -93,21 +96,25 @@ def _train_together(tasks: list[str]) -> Node:
     )
 
 
-def _select(task: str, uses_model: bool) -> Node:
-    model = [f"{task}.dynamics"] if uses_model else []
+def _select(task: str, selector: SelectorChoice) -> Node:
+    """What the selector asks for beside data and policies is told by name."""
+    inputs = {
+        "data": f"{task}.transitions",
+        "policies_by_seed": f"{task}.policies",
+        "task": f"params:sequence.{task}",
+        "selector": "params:chosen.selector",
+        "replay": "params:replay",
+        "discount": "params:learner.discount",
+        "facts": "params:suite_facts",
+        "seeds": "seeds",
+    }
+    if selector.uses_model:
+        inputs["dynamics"] = f"{task}.dynamics"
+    if selector.uses_visits:
+        inputs["visits_by_seed"] = f"{task}.learned_visits"
     return Node(
         select,
-        [
-            f"{task}.transitions",
-            f"{task}.policies",
-            f"params:sequence.{task}",
-            "params:chosen.selector",
-            "params:replay",
-            "params:learner.discount",
-            "params:suite_facts",
-            "seeds",
-            *model,
-        ],
+        inputs,
         f"{task}.buffer",
         name="select",
         namespace=task,

@@ -17,11 +17,12 @@ def create_pipeline(plan: Plan) -> Pipeline:
     """Per task the policy's visits, the judgements, the page."""
     nodes = []
     for task in plan.stops:
-        nodes += [_visit(task.name), _judge(task.name), _draw(task.name)]
+        nodes += [visit(task.name), _judge(task.name), _draw(task.name)]
     return Pipeline(nodes)
 
 
-def _visit(task: str) -> Node:
+def visit(task: str) -> Node:
+    """What the task's policy does in the environment, for what may look there."""
     return Node(
         visit_as_learned,
         [f"{task}.policies", f"params:sequence.{task}", "params:evaluation", "seeds"],
