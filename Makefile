@@ -43,8 +43,8 @@ bases: env ## base learners on three suites, four qualities: return against upda
 base-choice: env ## alpha and critic normalisation, tried on tasks and seeds of their own (hours, resumable)
 	$(BIN)/kedro bases choice $(ARGS)
 
-test: env ## the fast tests
-	$(BIN)/python -m pytest -q
+test: env ## the fast tests, on all cores
+	$(BIN)/python -m pytest -q -n auto --maxprocesses=4 --dist=loadfile
 
 test-slow: env ## the tests that take minutes each (forgetting, 200 kills, clones), and the figures of their trials
 	$(BIN)/python -m pytest -q -m slow

@@ -45,6 +45,23 @@ def pytest_terminal_summary(
             terminalreporter.line(f"{number:>5} {kind}")
 
 
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Of several processes, each hands its figures to the one that prints."""
+    if hasattr(session.config, "workeroutput"):
+        figures = session.config.stash.get(FIGURES, {})
+        session.config.workeroutput["figures"] = figures
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any, error: object) -> None:
+    """Take them."""
+    total = node.config.stash.setdefault(FIGURES, {})
+    for what, kinds in getattr(node, "workeroutput", {}).get("figures", {}).items():
+        sums = total.setdefault(what, {})
+        for kind, number in kinds.items():
+            sums[kind] = sums.get(kind, 0) + number
+
+
 @cache
 def _empty_database() -> Path:
     """A tracking database without experiments: making one takes seconds, copying it

@@ -151,7 +151,9 @@ def test_what_a_killed_writer_left_is_swept(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", [".a.txt.0a1b2c3d.tmp", f".a.txt.00000000-{os.getpid()}.0a1b2c3d.tmp"]
+    "name",
+    [".a.txt.0a1b2c3d.tmp", f".a.txt.00000000-{os.getpid()}.0a1b2c3d.tmp"],
+    ids=["no writer", "a writer elsewhere"],
 )
 def test_of_another_machine_the_age_tells(tmp_path: Path, name: str) -> None:
     """And of a name without a writer, as names once were."""
