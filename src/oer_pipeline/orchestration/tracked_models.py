@@ -60,8 +60,9 @@ def log_policy(cell: CellRun, run: str, seed: int, path: Path) -> str:
     """The id of the model that the policy was logged as.
 
     Args:
-        cell: the open run of the cell.
-        run: id of the seed's run, which the model comes from.
+        cell: the open run of the cell, which the model comes from: the column Models
+            of MLflow's table goes by it.
+        run: id of the seed's.
         seed: of the policy.
         path: the pipeline's file of its policies after the last task.
     """
@@ -79,17 +80,17 @@ def log_policy(cell: CellRun, run: str, seed: int, path: Path) -> str:
     model = cell.client.create_logged_model(
         cell.experiment,
         name=model_name(plan.cell, seed),
-        source_run_id=run,
+        source_run_id=cell.run,
         tags={**about, "sha256": file_sha256(path)},
         params={**about, "tasks": str(facts.tasks)},
         model_type="policy",
     )
     identity: str = model.model_id
     with TemporaryDirectory() as folder:
-        write_model(Path(folder), path, identity, run)
+        write_model(Path(folder), path, identity, cell.run)
         cell.client.log_model_artifacts(identity, folder)
     cell.client.finalize_logged_model(identity, "READY")
-    for each in (run, cell.run):  # the column Models of both
+    for each in (run, cell.run):
         cell.client.log_outputs(each, [LoggedModelOutput(identity, facts.tasks)])
     return identity
 
