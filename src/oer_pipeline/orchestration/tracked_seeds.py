@@ -4,8 +4,10 @@ the policy that it deploys."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import product
 from math import ceil
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration.cell_run import CellRun, log_metrics, metric
@@ -21,77 +23,98 @@ CURVE_POINTS = 200
 FINISHED = "FINISHED"
 
 
-def log_seed(
-    cell: CellRun,
-    seed: int,
-    catalog: Catalog,
-    produced: Sequence[str],
-    status: str,
-) -> None:
+@dataclass(frozen=True)
+class SeedOutputs:
+    """What the pipeline made for one seed, as far as it lies there.
+
+    Attributes:
+        seed: its number.
+        catalog: Kedro's.
+        produced: names of what the pipeline makes.
+    """
+
+    seed: int
+    catalog: Catalog
+    produced: Sequence[str]
+
+    def tables(self, ending: str) -> dict[str, pd.DataFrame]:
+        """Tables by the name of the task.
+
+        Args:
+            ending: of their datasets' names.
+        """
+        found = {}
+        for name in self.produced:
+            dataset: Any = self.catalog[name]
+            if name.endswith(ending) and self._path(dataset).is_file():
+                task = name.removesuffix(ending)
+                found[task] = dataset.of(self.seed).load()
+        return found
+
+    def policies(self, task: str) -> Path | None:
+        """The file of its policies after a task; None where there is none.
+
+        Args:
+            task: its name.
+        """
+        name = f"{task}.policies"
+        if name not in self.produced:
+            return None
+        path = self._path(self.catalog[name])
+        return path if path.is_file() else None
+
+    def metrics(self) -> dict[str, float]:
+        """What `metrics.json` says of the seed."""
+        if "metrics" not in self.produced or not self.catalog.exists("metrics"):
+            return {}
+        document = self.catalog.load("metrics")
+        own = document["per_seed"].get(str(self.seed), {})
+        return {name: value for name, value in own.items() if value is not None}
+
+    def _path(self, dataset: Any) -> Path:
+        path: Path = dataset.paths()[self.seed]
+        return path
+
+
+def log_seed(cell: CellRun, made: SeedOutputs, status: str) -> None:
     """A child run with the seed's success and returns by task (step: tasks learned),
     metrics, curves and policy.
 
     Args:
         cell: the open run of the cell.
-        seed: its number.
-        catalog: Kedro's.
-        produced: names of what the pipeline makes.
+        made: for the seed.
         status: that the run ends with.
     """
-    curves = _tables(catalog, produced, ".curves", seed)
-    returns = _tables(catalog, produced, ".returns", seed)
+    curves = made.tables(".curves")
+    returns = made.tables(".returns")
     if not curves and not returns:
         return
     tags = {
         "mlflow.parentRunId": cell.run,
-        "seed": str(seed),
+        "seed": str(made.seed),
         "method": cell.plan.method,
         "cell": cell.plan.cell,
         **cell.alive.tags,
     }
-    title = f"{cell.plan.cell} seed {seed}"
+    title = f"{cell.plan.cell} seed {made.seed}"
     run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
     child = run.info.run_id
     cell.children.add(child)
     metrics: list[Metric] = []
-    for name, table in curves.items():
-        task, _, _ = name.partition(".")
+    for task, table in curves.items():
         metrics.extend(_curve_metrics(task, table))
-    for name, table in returns.items():
-        task, _, _ = name.partition(".")
+    for task, table in returns.items():
         learned = int(task.removeprefix("task_"))
         metrics.extend(_return_metrics(learned, table))
     model = None
-    if status == FINISHED:
-        model = _deployed(cell, child, seed, catalog, produced)
-    metrics.extend(_own_metrics(catalog, produced, seed, model))
+    deployed = made.policies(cell.plan.tasks[-1].name)
+    if status == FINISHED and deployed is not None:
+        model = log_policy(cell, child, made.seed, deployed)
+    for name, value in made.metrics().items():
+        metrics.append(metric(name, value, model=model))
     log_metrics(cell.client, child, metrics)
     cell.client.set_terminated(child, status)
     cell.children.remove(child)
-
-
-def _deployed(
-    cell: CellRun, run: str, seed: int, catalog: Catalog, produced: Sequence[str]
-) -> str | None:
-    """The id of the model that the policy after the last task is; None without it."""
-    name = f"{cell.plan.tasks[-1].name}.policies"
-    if name not in produced:
-        return None
-    dataset: Any = catalog[name]
-    path = dataset.paths()[seed]
-    return log_policy(cell, run, seed, path) if path.is_file() else None
-
-
-def _own_metrics(
-    catalog: Catalog, produced: Sequence[str], seed: int, model: str | None
-) -> Iterator[Metric]:
-    """What `metrics.json` says of the seed, of its model too."""
-    if "metrics" not in produced or not catalog.exists("metrics"):
-        return
-    document = catalog.load("metrics")
-    for name, value in document["per_seed"].get(str(seed), {}).items():
-        if value is not None:
-            yield metric(name, value, model=model)
 
 
 def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
@@ -113,15 +136,3 @@ def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
         means = task_means(table, policy, column)
         for task, value in means.items():
             yield metric(f"{column}_{policy}.task_{task}", value, learned)
-
-
-def _tables(
-    catalog: Catalog, produced: Sequence[str], ending: str, seed: int
-) -> dict[str, Any]:
-    """The seed's tables that are there, by the name of their dataset."""
-    found = {}
-    for name in produced:
-        dataset: Any = catalog[name]
-        if name.endswith(ending) and dataset.paths()[seed].is_file():
-            found[name] = dataset.of(seed).load()
-    return found

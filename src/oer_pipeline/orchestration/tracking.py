@@ -21,7 +21,7 @@ from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.tracked_data import data_sets
-from oer_pipeline.orchestration.tracked_seeds import log_seed
+from oer_pipeline.orchestration.tracked_seeds import SeedOutputs, log_seed
 from oer_pipeline.orchestration.tracked_view import experiment_tags
 
 if TYPE_CHECKING:
@@ -159,7 +159,7 @@ def finish(
     if used:
         cell.client.log_inputs(cell.run, used)
     for seed in cell.plan.seeds:
-        log_seed(cell, seed, catalog, produced, status)
+        log_seed(cell, SeedOutputs(seed, catalog, produced), status)
     cell.client.set_terminated(cell.run, status)
 
 
