@@ -68,8 +68,11 @@ class SeedOutputs:
         if "metrics" not in self.produced or not self.catalog.exists("metrics"):
             return {}
         document = self.catalog.load("metrics")
-        own = document["per_seed"].get(str(self.seed), {})
-        return {name: value for name, value in own.items() if value is not None}
+        found = {}
+        for name, value in document["per_seed"].get(str(self.seed), {}).items():
+            if value is not None:
+                found[name] = value
+        return found
 
     def _path(self, dataset: Any) -> Path:
         path: Path = dataset.paths()[self.seed]
@@ -89,15 +92,17 @@ def log_seed(cell: CellRun, made: SeedOutputs, status: str) -> None:
     returns = made.tables(".returns")
     if not curves and not returns:
         return
+    plan = cell.plan
+    client = cell.client
     tags = {
         "mlflow.parentRunId": cell.run,
         "seed": str(made.seed),
-        "method": cell.plan.method,
-        "cell": cell.plan.cell,
+        "method": plan.method,
+        "cell": plan.cell,
         **cell.alive.tags,
     }
-    title = f"{cell.plan.cell} seed {made.seed}"
-    run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
+    title = f"{plan.cell} seed {made.seed}"
+    run = client.create_run(cell.experiment, tags=tags, run_name=title)
     child = run.info.run_id
     cell.children.add(child)
     metrics: list[Metric] = []
@@ -107,13 +112,13 @@ def log_seed(cell: CellRun, made: SeedOutputs, status: str) -> None:
         learned = int(task.removeprefix("task_"))
         metrics.extend(_return_metrics(learned, table))
     model = None
-    deployed = made.policies(cell.plan.tasks[-1].name)
+    deployed = made.policies(plan.tasks[-1].name)
     if status == FINISHED and deployed is not None:
         model = log_policy(cell, child, made.seed, deployed)
     for name, value in made.metrics().items():
         metrics.append(metric(name, value, model=model))
-    log_metrics(cell.client, child, metrics)
-    cell.client.set_terminated(child, status)
+    log_metrics(client, child, metrics)
+    client.set_terminated(child, status)
     cell.children.remove(child)
 
 
@@ -123,16 +128,19 @@ def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
     shown = table.iloc[::every]
     for _, row in shown.iterrows():
         update = int(row["update"])
-        for name in losses:
-            yield metric(f"{task}.curves.{name}", row[name], update)
+        for loss in losses:
+            name = f"{task}.curves.{loss}"
+            yield metric(name, row[loss], update)
 
 
 def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
     from oer_pipeline.metrics.returns_table import task_means
 
-    columns = [name for name in ("success", "return") if name in table]
     policies = sorted(set(table["policy"]))
-    for policy, column in product(policies, columns):
+    for policy, column in product(policies, ("success", "return")):
+        if column not in table:
+            continue
         means = task_means(table, policy, column)
         for task, value in means.items():
-            yield metric(f"{column}_{policy}.task_{task}", value, learned)
+            name = f"{column}_{policy}.task_{task}"
+            yield metric(name, value, learned)
