@@ -1,4 +1,4 @@
-"""Processor, memory and GPU of a run: sampled aside, and given up without a word."""
+"""Processor, memory and GPU of a run: sampled aside, told at its end."""
 
 from __future__ import annotations
 
@@ -13,24 +13,10 @@ from mlflow import MlflowClient
 from oer_pipeline.orchestration import machine_metrics
 from oer_pipeline.orchestration.machine_metrics import (
     MachineMetrics,
+    busy_percentage,
     gpu_values,
-    processor_values,
+    memory_values,
 )
-
-
-class Client:
-    """Takes metrics, or fails."""
-
-    def __init__(self, works: bool = True) -> None:
-        self.works = works
-        self.calls = 0
-        self.seen: list[Any] = []
-
-    def log_batch(self, run: str, metrics: list[Any]) -> None:
-        self.calls += 1
-        if not self.works:
-            raise ConnectionError("no route to host")
-        self.seen += metrics
 
 
 def threads() -> int:
@@ -52,28 +38,36 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_samples_are_taken_until_the_end(soon: None) -> None:
-    client = Client()
     before = threads()
-    machine = MachineMetrics(client, "run")
+    machine = MachineMetrics()
     machine.start()
-    wait_until(lambda: client.calls >= 2)
+    wait_until(lambda: len(machine.metrics()) > 30)
     machine.end()
     machine.end()
     wait_until(lambda: threads() == before)
-    names = {metric.key for metric in client.seen}
+    metrics = machine.metrics()
+    names = {metric.key for metric in metrics}
     assert "system/cpu_utilization_percentage" in names
     assert "system/system_memory_usage_megabytes" in names
-    assert all(metric.timestamp > 1e12 for metric in client.seen)
+    times = [metric.timestamp for metric in metrics]
+    assert times == sorted(times)
+    assert times[0] > 1e12
 
 
-def test_a_server_that_fails_is_asked_once_and_nobody_is_told(
-    soon: None, caplog: pytest.LogCaptureFixture
-) -> None:
-    client = Client(works=False)
-    before = threads()
-    MachineMetrics(client, "run").start()
-    wait_until(lambda: client.calls == 1 and threads() == before)
-    assert not caplog.records
+def test_a_processor_is_as_busy_as_it_was_not_idle() -> None:
+    assert busy_percentage((100.0, 50.0), (110.0, 52.0)) == pytest.approx(80.0)
+    assert busy_percentage((100.0, 50.0), (100.0, 50.0)) == 0.0
+    assert busy_percentage((100.0, 50.0), (101.0, 52.0)) == 0.0  # idle counts coarsely
+
+
+def test_the_first_sample_knows_what_the_processors_did() -> None:
+    """psutil's percentage is 0 at each thread's first question."""
+    machine = MachineMetrics()
+    until = time.process_time() + 0.3
+    while time.process_time() < until:
+        pass
+    [busy] = [m.value for m in machine.metrics() if "cpu" in m.key]
+    assert busy > 0
 
 
 def test_pauses_double_up_to_a_minute() -> None:
@@ -82,7 +76,7 @@ def test_pauses_double_up_to_a_minute() -> None:
 
 
 def test_the_memory_of_the_process_is_told() -> None:
-    values = processor_values()
+    values = memory_values()
     assert values["process_memory_usage_megabytes"] > 50
     assert 0 < values["system_memory_usage_percentage"] <= 100
 
@@ -113,6 +107,16 @@ def test_each_gpu_is_told(programs: Path) -> None:
     }
 
 
+def test_an_idle_h100_is_read_as_it_answered(programs: Path) -> None:
+    put_gpu(programs, "0, 0, 81559, 71.17\\n")
+    assert gpu_values() == {
+        "gpu_0_utilization_percentage": 0.0,
+        "gpu_0_memory_usage_megabytes": 0.0,
+        "gpu_0_memory_usage_percentage": 0.0,
+        "gpu_0_power_usage_watts": 71.17,
+    }
+
+
 def test_no_gpu_and_a_driver_that_fails_tell_nothing(programs: Path) -> None:
     assert gpu_values() == {}
     put_gpu(programs, "Failed to initialize NVML\\n", status=9)
@@ -133,7 +137,12 @@ def test_a_finished_run_has_samples(finished: Any) -> None:
 
 def test_an_interrupted_run_is_sampled_no_more(project: Any) -> None:
     from oer_pipeline.orchestration import hooks
-    from tests.orchestration.test_hostile_tracking import begun, context_of
+    from tests.orchestration.test_hostile_tracking import (
+        begun,
+        client_of,
+        context_of,
+        runs_of,
+    )
 
     before = threads()
     context_of(project)
@@ -141,3 +150,5 @@ def test_an_interrupted_run_is_sampled_no_more(project: Any) -> None:
     assert threads() == before + 1
     hooks.end_interrupted()
     wait_until(lambda: threads() == before)
+    [run] = runs_of(client_of(project))
+    assert run.data.metrics["system/process_memory_usage_megabytes"] > 0

@@ -74,6 +74,8 @@ def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
     assert cell.data.metrics["seeds"] == 2
     others = [name for name in cell.data.metrics if name.startswith("seconds.")]
     assert not others  # a metric per node hid those that matter
+    first = list(cell.data.metrics)[:4]  # what a comparison of runs shows at once
+    assert first == ["per", "forgetting", "plasticity", "seeds"]
     [best] = client.search_runs(
         [experiment.experiment_id],
         "metrics.seeds > 0",

@@ -22,7 +22,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.tracked_data import data_sets
 from oer_pipeline.orchestration.tracked_seeds import SeedOutputs, log_seed
-from oer_pipeline.orchestration.tracked_view import experiment_tags
+from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
 
 if TYPE_CHECKING:
     from kedro.pipeline import Pipeline
@@ -80,7 +80,7 @@ def start(
             parameters.append(Param(key, str(value)))
         client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
         identity = run.info.run_id
-        machine = MachineMetrics(MlflowClient(), identity)
+        machine = MachineMetrics()
         cell = CellRun(client, number, identity, plan, project, alive, machine)
         log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
@@ -118,8 +118,10 @@ def close_abandoned(client: Watched, experiment: str, alive: Alive) -> None:
 
 def interrupt(cell: CellRun) -> None:
     """End a run whose process is told to end, with all below it."""
+    cell.machine.end()
     for run in (*cell.children, cell.run):
         cell.client.set_terminated(run, KILLED)
+    log_metrics(cell.client, cell.run, cell.machine.metrics())
 
 
 def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -145,12 +147,15 @@ def finish(
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
     cell.machine.end()
-    values = {"seconds": sum(seconds.values())}
+    values: dict[str, float] = {}
     if "metrics" in produced:
         values["seeds"] = len(cell.plan.seeds)
         values |= _aggregates(catalog)
-    metrics = [metric(name, value) for name, value in values.items()]
-    log_metrics(cell.client, cell.run, metrics + cell.machine.sample())
+    values["seconds"] = sum(seconds.values())
+    first = [name for name in METRICS if name in values]
+    ordered = dict.fromkeys([*first, *values])  # pages that compare show the first one
+    metrics = [metric(name, values[name]) for name in ordered]
+    log_metrics(cell.client, cell.run, metrics + cell.machine.metrics())
     log_document(cell, seconds, SECONDS)
     _log_artefacts(cell, catalog, produced)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
