@@ -12,7 +12,10 @@ from typing import Any
 
 import numpy as np
 from mlflow.models import set_model
-from mlflow.pyfunc.model import PythonModel, PythonModelContext
+from mlflow.pyfunc import (  # type: ignore[attr-defined]  # names that it documents
+    PythonModel,
+    PythonModelContext,
+)
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray

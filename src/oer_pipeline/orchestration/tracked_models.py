@@ -22,6 +22,7 @@ import yaml
 
 from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.orchestration.internals import MODEL_LOADER
 from oer_pipeline.orchestration.records import file_sha256
 
 if TYPE_CHECKING:
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from oer_pipeline.orchestration.cell_run import CellRun
 
 CODE = Path(__file__).with_name("served_policy.py")
-LOADER = "mlflow.pyfunc.loaders.code_model"
 WEIGHTS = "policy"
 """Name of the artefact, as `served_policy` asks for it."""
 WEIGHTS_FILE = "artifacts/policy.safetensors"
@@ -157,7 +157,7 @@ def write_model(folder: Path, path: Path, identity: str, run: str) -> None:
     )
     pyfunc.add_to_model(
         model,
-        loader_module=LOADER,
+        loader_module=MODEL_LOADER,
         model_code_path=CODE.name,
         python_env=ENVIRONMENT_FILE,
         artifacts={WEIGHTS: {"path": WEIGHTS_FILE, "uri": WEIGHTS_FILE}},
