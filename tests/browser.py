@@ -45,22 +45,23 @@ def console(log: str) -> list[str]:
 
 
 class Opened:
-    """A page after its scripts have run.
+    """A page, a file or at an address, after its scripts have run.
 
     Attributes:
         dom: its HTML by then.
         console: what it complained of.
     """
 
-    def __init__(self, page: Path, *flags: str) -> None:
+    def __init__(self, page: Path | str, *flags: str) -> None:
         done = run(["--dump-dom", *flags], page)
         self.dom = done.stdout
         self.console = console(done.stderr)
 
 
-def run(flags: Sequence[str], page: Path) -> subprocess.CompletedProcess[str]:
-    """Chromium on a file, to its end."""
-    command = [chromium(), *ALWAYS, *flags, page.absolute().as_uri()]
+def run(flags: Sequence[str], page: Path | str) -> subprocess.CompletedProcess[str]:
+    """Chromium on a file or an address, to its end."""
+    address = page if isinstance(page, str) else page.absolute().as_uri()
+    command = [chromium(), *ALWAYS, *flags, address]
     return subprocess.run(
         command, capture_output=True, text=True, check=True, timeout=SECONDS
     )

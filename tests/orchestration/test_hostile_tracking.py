@@ -19,8 +19,9 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from oer_pipeline.common.storage import StorageError
-from oer_pipeline.orchestration import hooks, tracking
+from oer_pipeline.orchestration import hooks
 from oer_pipeline.orchestration.alive import Alive
+from oer_pipeline.orchestration.cell_run import log_metrics
 from oer_pipeline.orchestration.hooks import ADDRESS, Tracking
 
 EXPERIMENT = "test/cheetah_vel_signed/medium"
@@ -220,7 +221,7 @@ def _write(number: int, address: str, run: str) -> None:
         for step in range(METRICS):
             name = f"writer_{number}"
             metrics.append(Metric(name, step, 0, batch * METRICS + step))
-        tracking._log(client, run, metrics)
+        log_metrics(client, run, metrics)
 
 
 def test_ten_writers_lose_no_metric(project: Any) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,9 @@ PUBLIC = {
     "mlflow",
     "mlflow.entities",
     "mlflow.exceptions",
+    "mlflow.models",
+    "mlflow.pyfunc",
+    "mlflow.types",
 }
 """Modules that Kedro's and MLflow's documentation names."""
 
@@ -133,6 +137,11 @@ def test_only_internals_leans_on_insides() -> None:
                     assert node.module in PUBLIC, f"{path.name}: {node.module}"
                     private = [a.name for a in node.names if a.name.startswith("_")]
                     assert not private, f"{path.name}: {private}"
+
+
+def test_mlflow_loads_models_from_code_by_the_module_that_is_named() -> None:
+    loader = import_module(internals.MODEL_LOADER)
+    assert callable(loader._load_pyfunc)
 
 
 def test_no_hooks_are_registered_for_a_context_that_runs_nothing() -> None:

@@ -35,6 +35,9 @@ class Client:
     def log_artifact(self, run: str, path: str) -> None:
         time.sleep(0.6)
 
+    def log_model_artifacts(self, model: str, folder: str) -> None:
+        time.sleep(0.6)
+
 
 def test_answers_may_take_long_together_but_not_one_alone(tmp_path: Path) -> None:
     client = Watched(Client())
@@ -52,3 +55,15 @@ def test_a_large_file_may_take_longer(tmp_path: Path) -> None:
     within(0.2, lambda: client.log_artifact("run", str(large)), client)
     with pytest.raises(NoAnswerError):
         within(0.2, lambda: client.log_artifact("run", str(small)), client)
+
+
+def test_a_large_folder_may_take_longer(tmp_path: Path) -> None:
+    """As that of a model."""
+    (tmp_path / "model" / "artifacts").mkdir(parents=True)
+    (tmp_path / "model" / "artifacts" / "policy").write_bytes(bytes(2_000_000))
+    (tmp_path / "empty").mkdir()
+    client = Watched(Client())
+    large, empty = str(tmp_path / "model"), str(tmp_path / "empty")
+    within(0.2, lambda: client.log_model_artifacts("model", large), client)
+    with pytest.raises(NoAnswerError):
+        within(0.2, lambda: client.log_model_artifacts("model", empty), client)

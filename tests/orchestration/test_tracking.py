@@ -12,6 +12,7 @@ import yaml
 from mlflow import MlflowClient
 
 from oer_pipeline.orchestration.circumstances import source
+from oer_pipeline.orchestration.tracked_view import experiment_tags
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 
@@ -43,7 +44,7 @@ def test_a_cell_is_a_run_with_a_child_a_seed(
     assert cell.data.metrics["per"] == pytest.approx(
         document["aggregate"]["per"]["mean"]
     )
-    assert cell.data.metrics["seconds.task_3.train"] > 0
+    assert cell.data.metrics["seconds"] > 0
     child = next(run for run in children if run.data.tags["seed"] == "1")
     assert child.data.metrics["per_normalised"] == pytest.approx(
         document["per_seed"]["1"]["per_normalised"]
@@ -71,6 +72,10 @@ def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
     assert experiment.tags["mlflow.experiment.primaryMetric.name"] == "per"
     assert {"per", "forgetting", "plasticity", "seeds"} <= set(cell.data.metrics)
     assert cell.data.metrics["seeds"] == 2
+    others = [name for name in cell.data.metrics if name.startswith("seconds.")]
+    assert not others  # a metric per node hid those that matter
+    first = list(cell.data.metrics)[:4]  # what a comparison of runs shows at once
+    assert first == ["per", "forgetting", "plasticity", "seeds"]
     [best] = client.search_runs(
         [experiment.experiment_id],
         "metrics.seeds > 0",
@@ -78,6 +83,32 @@ def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
         max_results=1,
     )
     assert best.info.run_id == cell.info.run_id
+
+
+def test_an_experiment_has_a_view_of_its_cells_and_a_link_to_it(
+    client: MlflowClient,
+) -> None:
+    experiment, cell = cell_run(client)
+    view = json.loads(experiment.tags["mlflow.sharedViewState.cells"])
+    state = json.loads(view["state"])
+    names = [name.partition(".")[2].strip("`") for name in state["selectedColumns"]]
+    assert names[:4] == ["per", "forgetting", "plasticity", "seeds"]
+    assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`per`", False)
+    found = client.search_runs([experiment.experiment_id], state["searchFilter"])
+    assert [run.info.run_id for run in found] == [cell.info.run_id]
+    link = f"experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
+    assert link in experiment.tags["mlflow.note.content"]
+
+
+def test_what_somebody_wrote_about_an_experiment_stays(project: Any) -> None:
+    client = MlflowClient(f"sqlite:///{project.path}/mlflow.db")
+    name = "test/cheetah_vel_signed/medium"
+    number = client.create_experiment(name)
+    client.set_experiment_tag(number, "mlflow.note.content", "mine")
+    project.run("collection", tasks=1)
+    tags = client.get_experiment(number).tags
+    assert tags["mlflow.note.content"] == "mine"
+    assert set(experiment_tags(number)) <= set(tags)
 
 
 def test_a_run_names_its_data_sets_and_where_it_comes_from(
@@ -130,6 +161,8 @@ def test_artefacts_are_logged_and_data_listed_by_hash(client: MlflowClient) -> N
     ]
     top = {item.path for item in client.list_artifacts(cell.info.run_id)}
     assert {"artefacts.json", "metrics", "report", "seed_0", "seed_1"} <= top
+    seconds = client.download_artifacts(cell.info.run_id, "seconds.json")
+    assert json.loads(Path(seconds).read_text())["task_3.train"] > 0
     assert [
         item.path
         for item in client.list_artifacts(cell.info.run_id, "report/heatmap_png")

@@ -27,6 +27,7 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import FOLDER, alone
 from oer_pipeline.common.storage import check_file
 from oer_pipeline.orchestration import tracking
+from oer_pipeline.orchestration.cell_run import CellRun
 from oer_pipeline.orchestration.internals import MlflowHook
 from oer_pipeline.orchestration.patience import within
 from oer_pipeline.orchestration.redaction import hide, hide_in_logs
@@ -59,7 +60,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
-        self._run: tracking.CellRun | None = None
+        self._run: CellRun | None = None
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._address: str | None = None
@@ -147,6 +148,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         except Exception as error:
             self._give_up(error)
         else:
+            self._run.machine.start()
             _at_work.append(self)
 
     def _asked(self, work: Callable[[], T]) -> T:
@@ -217,7 +219,8 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             within(SECONDS_OF_INTERRUPTED, partial(tracking.interrupt, run))
         self._end(run)
 
-    def _end(self, run: tracking.CellRun) -> None:
+    def _end(self, run: CellRun) -> None:
+        run.machine.end()
         run.alive.end()
         self._run = None
         if self in _at_work:

@@ -1,5 +1,5 @@
-"""All that leans on the insides of Kedro and kedro-mlflow: what their documentation
-does not promise. DVC is used by its files alone.
+"""All that leans on the insides of Kedro, kedro-mlflow and MLflow: what their
+documentation does not promise. DVC is used by its files alone.
 
 Each is checked in tests/orchestration/test_internals.py, which fails when a version
 changes it.
@@ -30,6 +30,8 @@ with warnings.catch_warnings(record=True):
 __all__ = ["MlflowHook"]
 
 Catalog = CatalogProtocol[Any, Any]
+MODEL_LOADER = "mlflow.pyfunc.loaders.code_model"
+"""What MLflow writes into a model from code; it loads the model by that."""
 
 
 def offer_pipelines(made: Mapping[str, Pipeline]) -> None:

@@ -15,6 +15,8 @@ T = TypeVar("T")
 POLL_SECONDS = 0.05
 BYTES_PER_SECOND = 1e6
 """Slower than that no file is sent."""
+SENDING = ("log_artifact", "log_model_artifacts")
+"""Methods of MLflow's client whose arguments name a file or a folder."""
 
 
 class NoAnswerError(Exception):
@@ -37,8 +39,7 @@ class Watched:
         call = getattr(self._client, name)
 
         def watched(*args: Any, **kwargs: Any) -> Any:
-            files = [Path(each) for each in args if name == "log_artifact"]
-            self._bytes = sum(file.stat().st_size for file in files if file.is_file())
+            self._bytes = sum(map(_bytes_of, args)) if name in SENDING else 0
             self._started = time.monotonic()
             try:
                 return call(*args, **kwargs)
@@ -54,6 +55,13 @@ class Watched:
         if started is None:
             return 0.0
         return time.monotonic() - started - self._bytes / BYTES_PER_SECOND
+
+
+def _bytes_of(argument: Any) -> int:
+    """Of the file or of all in the folder that an argument names; 0 of any other."""
+    path = Path(argument)
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())
 
 
 def within(

@@ -3,71 +3,45 @@ timing and artefacts at the end."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from itertools import product
-from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.alive import LOCK, PLACE, Alive
 from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.cell_run import (
+    CellRun,
+    log_document,
+    log_metrics,
+    metric,
+)
+from oer_pipeline.orchestration.machine_metrics import MachineMetrics
 from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.tracked_data import data_sets
+from oer_pipeline.orchestration.tracked_seeds import SeedOutputs, log_seed
+from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
 
 if TYPE_CHECKING:
-    import pandas as pd
     from kedro.pipeline import Pipeline
-    from mlflow.entities import Metric
 
     from oer_pipeline.orchestration.internals import Catalog
 
-CURVE_POINTS = 200
 KILLED = "KILLED"
-MOST_PARAMETERS, MOST_METRICS = 100, 1000
+SECONDS = "seconds.json"
+"""What each node took; as metrics they would hide those that matter."""
+MOST_PARAMETERS = 100
 """That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
 
-EXPERIMENT_TAGS = {
-    "mlflow.experimentKind": "custom_model_development",
-    "mlflow.experiment.primaryMetric.name": "per",
-    "mlflow.experiment.primaryMetric.greaterIsBetter": "True",
-}
-"""An experiment is about training models, not about GenAI, and PER comes first; whoever
-has changed one of them keeps it."""
 PAGE = ".html"
 BUNDLE = "plotly"
 """The dataset that pages share; MLflow gets it within each."""
-
-
-@dataclass(frozen=True)
-class CellRun:
-    """An open MLflow run.
-
-    Attributes:
-        client: of MLflow.
-        experiment: its number.
-        run: its id.
-        plan: of the run.
-        project: its folder.
-        alive: the tags that say whose it is, and by which lock that lives.
-        children: ids of runs below it that are open.
-    """
-
-    client: Watched
-    experiment: str
-    run: str
-    plan: Plan
-    project: Path
-    alive: Alive
-    children: set[str] = field(default_factory=set)
 
 
 def start(
@@ -92,21 +66,23 @@ def start(
     alive = Alive(project)
     try:
         close_abandoned(client, found.experiment_id, alive)
-        for key, value in EXPERIMENT_TAGS.items():
-            if key not in found.tags:
-                client.set_experiment_tag(found.experiment_id, key, value)
+        number = found.experiment_id
+        for key, value in experiment_tags(number).items():
+            if key not in found.tags:  # whoever has changed one keeps it
+                client.set_experiment_tag(number, key, value)
         tags = _tags(plan, run_params) | alive.tags
         tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
-        run = client.create_run(found.experiment_id, tags=tags, run_name=name)
+        run = client.create_run(number, tags=tags, run_name=name)
         parameters = []
         for key, value in logged_parameters(plan):
             parameters.append(Param(key, str(value)))
         client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
-        number = found.experiment_id
-        cell = CellRun(client, number, run.info.run_id, plan, project, alive)
-        _log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
+        identity = run.info.run_id
+        machine = MachineMetrics()
+        cell = CellRun(client, number, identity, plan, project, alive, machine)
+        log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
         alive.end()
         raise
@@ -142,8 +118,10 @@ def close_abandoned(client: Watched, experiment: str, alive: Alive) -> None:
 
 def interrupt(cell: CellRun) -> None:
     """End a run whose process is told to end, with all below it."""
+    cell.machine.end()
     for run in (*cell.children, cell.run):
         cell.client.set_terminated(run, KILLED)
+    log_metrics(cell.client, cell.run, cell.machine.metrics())
 
 
 def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
@@ -168,87 +146,26 @@ def finish(
 ) -> None:
     """Log everything that the pipeline's outputs hold by now, and close the run."""
     produced = sorted(pipeline.all_outputs())
-    values = {"seconds.total": sum(seconds.values())}
-    for name, spent in seconds.items():
-        values[f"seconds.{name}"] = spent
+    cell.machine.end()
+    values: dict[str, float] = {}
     if "metrics" in produced:
         values["seeds"] = len(cell.plan.seeds)
         values |= _aggregates(catalog)
-    metrics = [_metric(name, value) for name, value in values.items()]
-    _log(cell.client, cell.run, metrics)
+    values["seconds"] = sum(seconds.values())
+    first = [name for name in METRICS if name in values]
+    ordered = dict.fromkeys([*first, *values])  # pages that compare show the first one
+    metrics = [metric(name, values[name]) for name in ordered]
+    log_metrics(cell.client, cell.run, metrics + cell.machine.metrics())
+    log_document(cell, seconds, SECONDS)
     _log_artefacts(cell, catalog, produced)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
-    _log_document(cell, taken, circumstances.INPUTS)
+    log_document(cell, taken, circumstances.INPUTS)
     used = data_sets(pipeline, catalog, cell.plan, cell.project)
     if used:
         cell.client.log_inputs(cell.run, used)
     for seed in cell.plan.seeds:
-        _log_seed(cell, seed, catalog, produced, status)
+        log_seed(cell, SeedOutputs(seed, catalog, produced), status)
     cell.client.set_terminated(cell.run, status)
-
-
-def _log_seed(
-    cell: CellRun,
-    seed: int,
-    catalog: Catalog,
-    produced: Sequence[str],
-    status: str,
-) -> None:
-    """A child run with the seed's success and returns by task (step: tasks learned),
-    metrics and curves."""
-    curves = _tables(catalog, produced, ".curves", seed)
-    returns = _tables(catalog, produced, ".returns", seed)
-    if not curves and not returns:
-        return
-    tags = {
-        "mlflow.parentRunId": cell.run,
-        "seed": str(seed),
-        "method": cell.plan.method,
-        "cell": cell.plan.cell,
-        **cell.alive.tags,
-    }
-    title = f"{cell.plan.cell} seed {seed}"
-    run = cell.client.create_run(cell.experiment, tags=tags, run_name=title)
-    child = run.info.run_id
-    cell.children.add(child)
-    metrics: list[Metric] = []
-    for name, table in curves.items():
-        task, _, _ = name.partition(".")
-        metrics.extend(_curve_metrics(task, table))
-    for name, table in returns.items():
-        task, _, _ = name.partition(".")
-        learned = int(task.removeprefix("task_"))
-        metrics.extend(_return_metrics(learned, table))
-    if "metrics" in produced and catalog.exists("metrics"):
-        document = catalog.load("metrics")
-        own = document["per_seed"].get(str(seed), {})
-        for name, value in own.items():
-            if value is not None:
-                metrics.append(_metric(name, value))
-    _log(cell.client, child, metrics)
-    cell.client.set_terminated(child, status)
-    cell.children.remove(child)
-
-
-def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
-    every = ceil(len(table) / CURVE_POINTS)
-    losses = table.columns.drop("update")
-    shown = table.iloc[::every]
-    for _, row in shown.iterrows():
-        update = int(row["update"])
-        for name in losses:
-            yield _metric(f"{task}.curves.{name}", row[name], update)
-
-
-def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
-    from oer_pipeline.metrics.returns_table import task_means
-
-    columns = [name for name in ("success", "return") if name in table]
-    policies = sorted(set(table["policy"]))
-    for policy, column in product(policies, columns):
-        means = task_means(table, policy, column)
-        for task, value in means.items():
-            yield _metric(f"{column}_{policy}.task_{task}", value, learned)
 
 
 def _aggregates(catalog: Catalog) -> dict[str, float]:
@@ -292,36 +209,7 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-    _log_document(cell, listing, "artefacts.json")
-
-
-def _log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:
-    text = json.dumps(document, indent=2, sort_keys=True, default=str)
-    cell.client.log_text(cell.run, text, name)
-
-
-def _tables(
-    catalog: Catalog, produced: Sequence[str], ending: str, seed: int
-) -> dict[str, Any]:
-    """The seed's tables that are there, by the name of their dataset."""
-    found = {}
-    for name in produced:
-        dataset: Any = catalog[name]
-        if name.endswith(ending) and dataset.paths()[seed].is_file():
-            found[name] = dataset.of(seed).load()
-    return found
-
-
-def _metric(name: str, value: float, step: int = 0) -> Metric:
-    from mlflow.entities import Metric
-
-    return Metric(name, float(value), timestamp=0, step=step)
-
-
-def _log(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
-    for first in range(0, len(metrics), MOST_METRICS):
-        some = metrics[first : first + MOST_METRICS]
-        client.log_batch(run, metrics=list(some))
+    log_document(cell, listing, "artefacts.json")
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

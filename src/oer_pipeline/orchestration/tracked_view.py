@@ -1,0 +1,68 @@
+"""What MLflow's page of an experiment shows first: tags of the experiment.
+
+MLflow 3.17 keeps the columns that are shown in the browser. What a server can keep is a
+saved view, in a tag: one click of its button Views, or a link.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+
+NAME = "PER first"
+"""Of the view."""
+KEY = "cells"
+"""Of the view, in links."""
+METRICS = ("per", "forgetting", "plasticity", "seeds")
+"""The columns that come first."""
+ATTRIBUTES = ("Models", "Dataset", "Source")
+ONLY_CELLS = "metrics.seeds > 0"
+"""A cell's run has a number of seeds, the runs of its seeds have none."""
+KIND = {
+    "mlflow.experimentKind": "custom_model_development",
+    "mlflow.experiment.primaryMetric.name": "per",
+    "mlflow.experiment.primaryMetric.greaterIsBetter": "True",
+}
+"""An experiment is about training models, not about GenAI, and PER comes first."""
+
+
+def experiment_tags(number: str) -> dict[str, str]:
+    """Kind, primary metric, saved view and description of an experiment.
+
+    Args:
+        number: of the experiment.
+    """
+    return {
+        **KIND,
+        f"mlflow.sharedViewState.{KEY}": _view(),
+        "mlflow.note.content": (
+            f"A run per method and its parameters, a child per seed: [{NAME}]"
+            f"({view_link(number)})."
+        ),
+    }
+
+
+def view_link(number: str) -> str:
+    """The path of the saved view behind a server's address.
+
+    Args:
+        number: of the experiment.
+    """
+    asked = f"workflowType=machine_learning&viewStateShareKey={KEY}"
+    return f"#/experiments/{number}/runs?{asked}"
+
+
+def _view() -> str:
+    """A saved view as MLflow's page writes it: cells, the best PER on top."""
+    metrics = [f"metrics.`{name}`" for name in METRICS]
+    attributes = [f"attributes.`{name}`" for name in ATTRIBUTES]
+    state = {
+        "selectedColumns": metrics + attributes,
+        "columnOrder": metrics + attributes,
+        "searchFilter": ONLY_CELLS,
+        "orderByKey": metrics[0],
+        "orderByAsc": False,
+    }
+    now = int(1000 * time.time())
+    view = {"name": NAME, "createdAt": now, "updatedAt": now}
+    return json.dumps({**view, "state": json.dumps(state)})
