@@ -35,7 +35,7 @@
       const size = begins ? {width: 680} : {autosize: true, width: null};
       Plotly.relayout(place, {...size, "font.color": ink(begins)});
     }
-    for (const folded of document.querySelectorAll("details")) {
+    for (const folded of document.querySelectorAll("details:not(.film)")) {
       if (begins && !folded.open) folded.dataset.wasClosed = folded.open = true;
       else if (!begins && folded.dataset.wasClosed) folded.open = false;
     }
@@ -82,6 +82,14 @@
     }
   }
 
+  // A film that has not been drawn is not looked for before somebody asks.
+  function loadWhenOpened(film) {
+    film.addEventListener("toggle", () => {
+      const picture = film.querySelector("img");
+      if (!picture.src) picture.src = picture.dataset.film;
+    });
+  }
+
   // A page is told by its address from which comparison it was opened.
   function leadUp() {
     const from = /^#from=([\w.=+-]+)$/.exec(decodeURIComponent(location.hash));
@@ -94,6 +102,7 @@
   draw();
   leadUp();
   document.querySelectorAll("table.sortable").forEach(makeSortable);
+  document.querySelectorAll(".film").forEach(loadWhenOpened);
   dark.addEventListener("change", () => recolour(false));
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
