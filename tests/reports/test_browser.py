@@ -74,6 +74,7 @@ films[0].open = false;
 told.headingOfNone = isShown(films[0].parentElement.querySelector("h2"));
 films[1].open = true;
 await second();
+told.said = films[1].innerText;
 told.asked = missing.map((address) => address.split("/").slice(-2).join("/"));
 document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)}</p>`);
 });
@@ -147,6 +148,8 @@ def test_a_film_plays_when_unfolded_and_one_that_is_not_there_is_not_asked_for(
     assert told["width"] == 60
     assert told["missing"] == []
     assert told["asked"] == ["er/film.webp"]
+    assert "Not drawn yet" in told["said"]
+    assert "kedro film --params=" in told["said"]
     assert told["printed"] == [True, False]
     assert not told["headingOfNone"]
 

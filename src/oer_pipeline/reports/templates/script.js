@@ -86,7 +86,10 @@
   function loadWhenOpened(film) {
     film.addEventListener("toggle", () => {
       const picture = film.querySelector("img");
-      if (!picture.src) picture.src = picture.dataset.film;
+      const sayWhy = () => film.querySelector("a").replaceWith("Not drawn yet. To do so:");
+      if (!picture || picture.src) return;
+      picture.addEventListener("error", sayWhy);
+      picture.src = picture.dataset.film;
     });
   }
 
