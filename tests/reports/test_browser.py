@@ -45,6 +45,8 @@ told.wide = document.documentElement.scrollWidth > window.innerWidth;
 window.dispatchEvent(new Event("beforeprint"));
 const folds = [...document.querySelectorAll("details:not(.film)")];
 told.printed = folds.every((one) => one.open);
+const onPaper = ({layout}) => layout.width === 680 && layout.font.size === 9;
+told.fits = [...document.querySelectorAll(".figure")].every(onPaper);
 window.dispatchEvent(new Event("afterprint"));
 told.folded = folds.every((one) => !one.open);
 document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)}</p>`);
@@ -135,6 +137,7 @@ def test_a_comparison_opens_draws_sorts_and_is_dark_at_night(reports: Path) -> N
     assert told["pictures"]
     assert not told["wide"]
     assert told["printed"]
+    assert told["fits"]
     assert told["folded"]
 
 

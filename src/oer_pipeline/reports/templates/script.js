@@ -32,7 +32,8 @@
   // Figures are as wide as the window; on paper, as wide as the sheet.
   function print(begins) {
     for (const place of places) {
-      const size = begins ? {width: 680} : {autosize: true, width: null};
+      const paper = {width: 680, "font.size": 9};
+      const size = begins ? paper : {autosize: true, width: null, "font.size": 12};
       Plotly.relayout(place, {...size, "font.color": ink(begins)});
     }
     for (const folded of document.querySelectorAll("details:not(.film)")) {
