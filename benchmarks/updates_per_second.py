@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
+from textwrap import fill
 from typing import Any
 
 import numpy as np
@@ -198,17 +199,29 @@ def plan(quick: bool) -> list[tuple[str, str, int, int]]:
     return [*table, *run]
 
 
+WIDTH = 100
+"""Of a page's lines, in letters."""
+
+
+def wrapped(text: str) -> str:
+    """In lines of the page's width."""
+    return fill(text, WIDTH, break_on_hyphens=False)
+
+
 def block(records: Sequence[Record]) -> str:
     """Markdown: a table and an estimate a device and precision."""
     parts = []
     for device, precision in dict.fromkeys((r.device, r.precision) for r in records):
         own = [r for r in records if (r.device, r.precision) == (device, precision)]
         versions = ", ".join(f"{name} {v}" for name, v in own[0].versions.items())
-        parts.append(
-            f"**{device}** ({versions}; float32 products: `{precision}`),"
-            " member-updates per second:\n"
-        )
-        parts += [_table(own), estimate(own), ""]
+        title = f"**{device}** ({versions}; float32 products: `{precision}`)"
+        table = _table(own)
+        if table:
+            parts += [wrapped(f"{title}, member-updates per second:"), "", table]
+            parts.append(wrapped(estimate(own)))
+        else:
+            parts.append(wrapped(f"{title}: {estimate(own)}"))
+        parts.append("")
     return "\n".join(parts).strip()
 
 
@@ -218,6 +231,8 @@ def _table(records: Sequence[Record]) -> str:
         for r in records
         if r.members in MEMBERS
     }
+    if not rates:
+        return ""
     rows = list(dict.fromkeys(key[:-1] for key in rates))
     lines = [
         ["learner", "size", "", *(_members(m) for m in MEMBERS)],
@@ -261,7 +276,7 @@ def estimate(records: Sequence[Record]) -> str:
         f"{TASKS} tasks x {UPDATES:,} updates of er_dbc, {PAPER}, buffers of 1,000,"
         f" {SEEDS} seeds together"
     )
-    shown = ", ".join(f"{rate:,.3g}" for rate in found)
+    shown = ", ".join(f"{rate:,.0f}" for rate in found)
     return (
         f"A run at the paper's size ({what}): about {length} of updates, from {shown}"
         f" updates per second with 0 to {TASKS - 1} old tasks. Transition models,"

@@ -61,10 +61,31 @@ def _words(name: str, result: Mapping[str, Any]) -> str:
             for f in result["figures"]
         )
     shown = {key: value for key, value in result.items() if key != "seconds"}
+    if name == "profile":
+        shown = {"longest kernels, us a period": _longest(shown)}
     return "; ".join(f"{key}: {_value(value)}" for key, value in shown.items())
+
+
+KERNELS = 5
+"""Of a profile, on the page."""
+LETTERS = 40
+"""Of a kernel's name."""
+
+
+def _longest(profile: Mapping[str, Any]) -> dict[str, float]:
+    """The kernels that take longest, by the beginning of their names, each together."""
+    [microseconds] = profile.values()
+    by_name: dict[str, float] = {}
+    for name, taken in microseconds.items():
+        short = f"`{name[:LETTERS]}`"
+        by_name[short] = by_name.get(short, 0.0) + taken
+    longest = sorted(by_name, key=lambda name: -by_name[name])
+    return {name: by_name[name] for name in longest[:KERNELS]}
 
 
 def _value(value: Any) -> str:
     if isinstance(value, Mapping):
         return ", ".join(f"{key} {_value(inner)}" for key, inner in value.items())
-    return f"{value:.3g}" if isinstance(value, float) else str(value)
+    if not isinstance(value, float):
+        return str(value)
+    return f"{value:,.0f}" if value >= 100.0 else f"{value:.3g}"

@@ -29,12 +29,13 @@ from oer_pipeline.orchestration.config_loader import (  # noqa: E402
 )
 from oer_pipeline.orchestration.context import PlanContext  # noqa: E402
 from oer_pipeline.orchestration.hooks import Tracking  # noqa: E402
+from oer_pipeline.orchestration.run_status import RunStatus  # noqa: E402
 from oer_pipeline.orchestration.session import PlanSession  # noqa: E402
 from oer_pipeline.orchestration.times import Times  # noqa: E402
 
 SESSION_CLASS = PlanSession
 CONTEXT_CLASS = PlanContext
-HOOKS = (Tracking(), Times())
+HOOKS = (Tracking(), Times(), RunStatus())
 DISABLE_HOOKS_FOR_PLUGINS = (
     "kedro_mlflow",
 )  # Tracking is its hook, made to survive a server that is down

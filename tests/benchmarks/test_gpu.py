@@ -222,9 +222,10 @@ def test_the_page_and_the_records_are_written_from_results(
     before = {entry["name"] for entry in json.loads(copies["RESULTS"].read_text())}
     merge(RESULT, copies["PAGE"])
     page = copies["PAGE"].read_text()
-    assert "**Made-up GPU** (torch 1.0; float32 products: `high`)" in page
+    said = " ".join(page.split())  # lines break anywhere
+    assert "**Made-up GPU** (torch 1.0; float32 products: `high`)" in said
     assert (
-        "about 6.2 minutes of updates" in page
+        "about 6.2 minutes of updates" in said
     )  # 5 x 150,000 updates at 2,000 a second
     assert account(RESULT) in page
     assert "| ensemble | **failed**: RuntimeError: no kernel |" in page

@@ -1,5 +1,5 @@
-"""What Kedro and kedro-mlflow do not promise and this project leans on: a test fails
-when a version changes it."""
+"""What Kedro, Kedro-Viz and kedro-mlflow do not promise and this project leans on: a
+test fails when a version changes it."""
 
 from __future__ import annotations
 

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from oer_pipeline.reports import projection
 from oer_pipeline.reports.cell_page import cell_page
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.comparison_page import Compared, comparison_page
 from oer_pipeline.reports.page import BUNDLE, plotly_bundle
+from oer_pipeline.reports.repeat import FILM
 from tests.browser import Opened, chromium, run
 
 Make = Callable[..., dict[str, Any]]
@@ -37,12 +39,45 @@ told.ground = getComputedStyle(document.body).backgroundColor;
 const text = document.querySelector(".figure text");
 told.figure = getComputedStyle(text).fill;
 told.ink = getComputedStyle(document.body).color;
-told.pictures = [...document.images].every((one) => one.naturalWidth > 0);
+const pictures = [...document.querySelectorAll("figure img")];
+told.pictures = pictures.every((one) => one.naturalWidth > 0);
 told.wide = document.documentElement.scrollWidth > window.innerWidth;
 window.dispatchEvent(new Event("beforeprint"));
-told.printed = [...document.querySelectorAll("details")].every((one) => one.open);
+const folds = [...document.querySelectorAll("details:not(.film)")];
+told.printed = folds.every((one) => one.open);
+const onPaper = ({layout}) => layout.width === 680 && layout.font.size === 9;
+told.fits = [...document.querySelectorAll(".figure")].every(onPaper);
 window.dispatchEvent(new Event("afterprint"));
-told.folded = [...document.querySelectorAll("details")].every((one) => !one.open);
+told.folded = folds.every((one) => !one.open);
+document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)}</p>`);
+});
+</script>
+"""
+
+FILMS = """
+<script>
+const missing = [];
+document.addEventListener("error", (event) => missing.push(event.target.src), true);
+window.addEventListener("load", async () => {
+const films = [...document.querySelectorAll(".film")];
+const second = () => new Promise((resolve) => setTimeout(resolve, 1000));
+const isShown = (element) => element.offsetParent !== null;
+const told = {names: films.map((film) => film.querySelector("summary").innerText)};
+films[0].open = true;
+await second();
+told.width = films[0].querySelector("img").naturalWidth;
+told.missing = [...missing];
+window.dispatchEvent(new Event("beforeprint"));
+for (const rule of document.styleSheets[0].cssRules) {
+  if (rule.media?.mediaText === "print") rule.media.mediaText = "all";
+}
+told.printed = films.map(isShown);
+films[0].open = false;
+told.headingOfNone = isShown(films[0].parentElement.querySelector("h2"));
+films[1].open = true;
+await second();
+told.said = films[1].innerText;
+told.asked = missing.map((address) => address.split("/").slice(-2).join("/"));
 document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)}</p>`);
 });
 </script>
@@ -68,13 +103,23 @@ def reports(tmp_path_factory: pytest.TempPathFactory, cell: Make) -> Path:
         own.mkdir(parents=True)
         (own / "report.html").write_text(cell_page(metrics, chart, told))
         (own / "projection.png").write_bytes(png(chart))
+    Image.new("RGB", (60, 40)).save(folder / "oer" / FILM)
     html, _ = comparison_page(Compared(cells, "comparison", {}, "cheetah", "medium"))
     (folder / "comparison").mkdir()
     (folder / "comparison" / "comparison.html").write_text(html)
     probed = html.replace("</body>", f"{PROBE}</body>")
     (folder / "comparison" / "probed.html").write_text(probed)
+    probed = html.replace("</head>", f"{FILMS}</head>")
+    (folder / "comparison" / "films.html").write_text(probed)
     (root / BUNDLE).write_text(plotly_bundle())
     return folder
+
+
+def told_by(opened: Opened) -> dict[str, Any]:
+    """What a probe found."""
+    [found] = re.findall('id="told">(.*?)</p>', opened.dom)
+    told: dict[str, Any] = json.loads(found)
+    return told
 
 
 def test_a_comparison_opens_draws_sorts_and_is_dark_at_night(reports: Path) -> None:
@@ -82,8 +127,7 @@ def test_a_comparison_opens_draws_sorts_and_is_dark_at_night(reports: Path) -> N
     opened = Opened(page, DARK, "--window-size=1200,900")
     assert opened.console == []
     assert opened.dom.count('class="figure js-plotly-plot"') == 5
-    [found] = re.findall('id="told">(.*?)</p>', opened.dom)
-    told = json.loads(found)
+    told = told_by(opened)
     # The second column is forgetting: er forgets 30, oer 10.
     assert told["before"] == ["oer", "er"]
     assert told["falling"] == ["er", "oer"]
@@ -93,7 +137,24 @@ def test_a_comparison_opens_draws_sorts_and_is_dark_at_night(reports: Path) -> N
     assert told["pictures"]
     assert not told["wide"]
     assert told["printed"]
+    assert told["fits"]
     assert told["folded"]
+
+
+def test_a_film_plays_when_unfolded_and_one_that_is_not_there_is_not_asked_for(
+    reports: Path,
+) -> None:
+    opened = Opened(reports / "comparison" / "films.html", LIGHT)
+    assert opened.console == []
+    told = told_by(opened)
+    assert told["names"] == ["oer, seed 0", "er, seed 0"]
+    assert told["width"] == 60
+    assert told["missing"] == []
+    assert told["asked"] == ["er/film.webp"]
+    assert "Not drawn yet" in told["said"]
+    assert "kedro film --params=" in told["said"]
+    assert told["printed"] == [True, False]
+    assert not told["headingOfNone"]
 
 
 def test_a_cells_page_leads_back_to_where_one_came_from(reports: Path) -> None:

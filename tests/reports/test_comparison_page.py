@@ -69,6 +69,7 @@ def test_sections_stand_in_the_order_of_a_readers_questions(compared: Compared) 
         "Forgetting per task, return",
         "Performance profiles",
         "Buffers",
+        "The deployed policies at work",
         "Data",
         "Cost",
         "To repeat it",
@@ -93,6 +94,7 @@ def test_links_lead_down_and_say_from_where(compared: Compared) -> None:
     assert f"../{HASHED}/report.html{came}" in links
     assert "../oer-aaaaaaaaaa/projection.png" in links
     assert f"../{HASHED}/projection.png" not in links  # it keeps no buffer here
+    assert f"../{HASHED}/film.webp" in links
     assert "../../medium/data/run_card.html" in links
     beside = ("table.md", "report.md", "episodes.parquet", "comparison.png")
     assert links.issuperset(beside)
@@ -107,6 +109,16 @@ def test_commands_repeat_it(compared: Compared) -> None:
         assert f"    kedro run --env=test --params={told}\n" in markdown
     told = f"{where},seeds=0-2,{TOLD},compare=oer+er_random"
     assert f"--env=test --pipelines=comparison --params={told}\n" in markdown
+
+
+def test_films_come_with_the_commands_that_draw_them(compared: Compared) -> None:
+    html, markdown = comparison_page(compared)
+    for cell, method in (("oer-aaaaaaaaaa", "oer"), (HASHED, "er_random")):
+        told = f"suite=cheetah,quality=medium,method={method},seeds=0,{TOLD}"
+        command = f"kedro film --env=test --params={told}"
+        assert command in unescape(html)
+        assert f"[{method}, seed 0](../{cell}/film.webp), drawn by" in markdown
+        assert f"\n    {command}\n" in markdown
 
 
 def test_success_stands_before_return(solving: Make) -> None:

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
-from oer_pipeline.reports.cell_page import FILM
+from oer_pipeline.reports.repeat import FILM
 from oer_pipeline.studies.films import film_cell
 
 
@@ -36,7 +36,7 @@ def test_the_film_of_a_finished_cell_lies_beside_its_page(
         assert drawn.name == FILM
         assert drawn.with_name("report.html").is_file()
         page = drawn.with_name("report.html").read_text()
-        assert f'src="{FILM}"' in page
+        assert f'data-film="{FILM}"' in page
         assert "kedro film --env=test --params=" in page
         with Image.open(drawn) as image:
             assert getattr(image, "n_frames", 1) > 1

@@ -1,5 +1,5 @@
-"""All that leans on the insides of Kedro, kedro-mlflow and MLflow: what their
-documentation does not promise. DVC is used by its files alone.
+"""All that leans on the insides of Kedro, Kedro-Viz, kedro-mlflow and MLflow: what
+their documentation does not promise. DVC is used by its files alone.
 
 Each is checked in tests/orchestration/test_internals.py, which fails when a version
 changes it.
@@ -21,6 +21,8 @@ from kedro.pipeline import Pipeline
 from kedro.pipeline.node import Node
 from kedro.runner import SequentialRunner
 from kedro.runner.task import Task
+from kedro_viz.constants import PIPELINE_EVENT_FULL_PATH
+from kedro_viz.integrations.kedro.hooks_utils import hash_node
 from pluggy import PluginManager
 
 with warnings.catch_warnings(record=True):
@@ -32,6 +34,14 @@ __all__ = ["MlflowHook"]
 Catalog = CatalogProtocol[Any, Any]
 MODEL_LOADER = "mlflow.pyfunc.loaders.code_model"
 """What MLflow writes into a model from code; it loads the model by that."""
+EVENTS = PIPELINE_EVENT_FULL_PATH
+"""Where Kedro-Viz looks for what the last run did, in a project's folder."""
+
+
+def viz_id(shown: Node | str) -> str:
+    """What Kedro-Viz calls a node, or a data set of this name."""
+    called: str = hash_node(shown)
+    return called
 
 
 def offer_pipelines(made: Mapping[str, Pipeline]) -> None:

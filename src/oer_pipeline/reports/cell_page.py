@@ -11,7 +11,7 @@ from oer_pipeline.reports.cell_metrics import MEASURED, Cell, drawn_scales
 from oer_pipeline.reports.cell_names import names_of, renamed
 from oer_pipeline.reports.chart import Chart
 from oer_pipeline.reports.page import Commands, FilmFile, Section, page
-from oer_pipeline.reports.repeat import film_command, run_command
+from oer_pipeline.reports.repeat import FILM, film_command, run_command
 from oer_pipeline.reports.table import Linked
 from oer_pipeline.reports.tables import cell_table
 
@@ -24,8 +24,6 @@ LINKS = {
     "projection.png": "states",
 }
 """Files beside the page, and what they are."""
-FILM = "film.webp"
-"""Beside the page, once `kedro film` has drawn it."""
 
 
 def cell_page(
@@ -56,7 +54,7 @@ def cell_page(
     sections += [
         Section("How the buffers were chosen", buffer_table(metrics)),
         Section(heading, [about_states, states]),
-        Section("The deployed policies at work", [_film(metrics), Commands([film])]),
+        Section("The deployed policies at work", [_film(metrics, film)]),
         Section("To repeat it", [Commands([command])]),
     ]
     title = f"{metrics['cell']} on {metrics['suite']}, {metrics['quality']}"
@@ -64,10 +62,10 @@ def cell_page(
     return page(title, sections, links, subtitle=", ".join(names.shared))
 
 
-def _film(metrics: Cell) -> FilmFile:
+def _film(metrics: Cell, command: str) -> FilmFile:
     seed = metrics["seeds"][0]
     summary = f"Film of seed {seed}: after each task, on each task learned by then"
-    return FilmFile(summary, FILM, "Not drawn yet: the command below draws it.")
+    return FilmFile(summary, FILM, command)
 
 
 def _over_the_sequence(

@@ -33,6 +33,7 @@ from oer_pipeline.reports.comparison_tables import (
 )
 from oer_pipeline.reports.page import (
     Commands,
+    FilmFile,
     Folded,
     Part,
     PictureFile,
@@ -41,7 +42,12 @@ from oer_pipeline.reports.page import (
     page,
 )
 from oer_pipeline.reports.page_markdown import page_markdown
-from oer_pipeline.reports.repeat import compare_command, run_command
+from oer_pipeline.reports.repeat import (
+    FILM,
+    compare_command,
+    film_command,
+    run_command,
+)
 from oer_pipeline.reports.table import Linked, Row, Table
 from oer_pipeline.reports.tables import comparison_table
 from oer_pipeline.reports.verdict import verdict
@@ -60,6 +66,10 @@ BUFFERS = (
     "Data, what the deployed policy visits, and the replay buffer, on two principal"
     " components of each task's data (first seed). A buffer should lie where the policy"
     " goes."
+)
+FILMS = (
+    "Rows: after each task; columns: on each task learned by then, all running at once."
+    " All methods' films start alike. A film is there once its command has drawn it."
 )
 
 
@@ -149,6 +159,7 @@ def _sections(compared: Compared) -> list[Section]:
     profiles: list[Part] = [PROFILES, profile_chart.chart(cells, in_scale)]
     sections.append(Section("Performance profiles", profiles))
     sections += _buffers(compared)
+    sections.append(Section("The deployed policies at work", _films(compared)))
     if compared.cards:
         cards = {task: compared.card_of(task) for task in compared.cards}
         sections.append(Section("Data", [data_table(compared.cards, cards)]))
@@ -194,6 +205,23 @@ def _buffers(compared: Compared) -> list[Section]:
             file = f"../{folder}/projection.png"
             parts.append(PictureFile(file, name, compared.page_of(folder)))
     return [Section("Buffers", parts)] if len(parts) > 1 else []
+
+
+def _films(compared: Compared) -> list[Part]:
+    """A film per cell, to unfold: what `kedro film` lays beside the cell's page."""
+    parts: list[Part] = [FILMS]
+    for cell in ranked(compared.cells):
+        folder = cell["cell"]
+        summary = f"{compared.names.short[folder]}, seed {cell['seeds'][0]}"
+        command = film_command(
+            cell,
+            compared.told.get(folder, ""),
+            compared.suite,
+            compared.quality,
+            compared.environment,
+        )
+        parts.append(FilmFile(summary, f"../{folder}/{FILM}", command))
+    return parts
 
 
 def _repeat(compared: Compared) -> list[Part]:

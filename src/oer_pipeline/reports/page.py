@@ -64,18 +64,18 @@ class PictureFile:
 
 @dataclass(frozen=True)
 class FilmFile:
-    """An animation in a file of its own, which may not be there: it is only looked for
-    when a reader unfolds it.
+    """An animation in a file of its own, which may not be there: the script looks for
+    it when a reader unfolds it. (A browser loads a lazy picture before it is seen.)
 
     Args:
         summary: to click on.
         file: relative to the page.
-        without: what to do where there is no file.
+        command: that draws it.
     """
 
     summary: str
     file: str
-    without: str
+    command: str
 
     template: ClassVar[str] = "film_file.html"
 
@@ -150,7 +150,7 @@ def page(
         subtitle: below the title.
     """
     figures = dict(_figures(sections))
-    scripted = bool(figures) or _has_sortable(sections)
+    scripted = bool(figures) or _reacts(sections)
     return render(
         "page.html",
         title=title,
@@ -177,11 +177,13 @@ def standalone(page: str) -> str:
     return page.replace(loads, f"<script>{plotly_bundle()}</script>", 1)
 
 
-def _has_sortable(sections: Sequence[Section]) -> bool:
-    """Whether a table on the page, folded or not, can be sorted."""
+def _reacts(sections: Sequence[Section]) -> bool:
+    """Whether the page has a film, or a table, folded or not, that can be sorted."""
     for section in sections:
         for part in section.parts:
             shown = part.content if isinstance(part, Folded) else part
+            if isinstance(shown, FilmFile):
+                return True
             if isinstance(shown, Table) and shown.sortable:
                 return True
     return False

@@ -47,7 +47,7 @@ def _blocks(part: Part) -> list[str]:
     if isinstance(part, Commands):
         return ["\n".join(f"    {line}" for line in part.lines)]
     if isinstance(part, FilmFile):
-        return [f"[{part.summary}]({part.file})"]
+        return [f"[{part.summary}]({part.file}), drawn by", f"    {part.command}"]
     return [_figure(part)]
 
 

@@ -10,6 +10,9 @@ from oer_pipeline.reports.cell_metrics import Cell
 IMPORTED = "imported"
 """The quality of data that nobody collected: no choice, and so not told."""
 
+FILM = "film.webp"
+"""Beside a cell's page, once `film_command` has drawn it."""
+
 
 def run_command(
     cell: Cell,

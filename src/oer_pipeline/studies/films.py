@@ -19,7 +19,7 @@ from oer_pipeline.orchestration.configuration import (
 from oer_pipeline.orchestration.inputs import checked
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_film import ENDINGS, panels_of, write
-from oer_pipeline.reports.cell_page import FILM
+from oer_pipeline.reports.repeat import FILM
 from oer_pipeline.studies.places import MODELS, REPORTS, cell_folder
 from oer_pipeline.suites.suite import Task
 

@@ -32,10 +32,11 @@
   // Figures are as wide as the window; on paper, as wide as the sheet.
   function print(begins) {
     for (const place of places) {
-      const size = begins ? {width: 680} : {autosize: true, width: null};
+      const paper = {width: 680, "font.size": 9};
+      const size = begins ? paper : {autosize: true, width: null, "font.size": 12};
       Plotly.relayout(place, {...size, "font.color": ink(begins)});
     }
-    for (const folded of document.querySelectorAll("details")) {
+    for (const folded of document.querySelectorAll("details:not(.film)")) {
       if (begins && !folded.open) folded.dataset.wasClosed = folded.open = true;
       else if (!begins && folded.dataset.wasClosed) folded.open = false;
     }
@@ -82,6 +83,17 @@
     }
   }
 
+  // A film that has not been drawn is not looked for before somebody asks.
+  function loadWhenOpened(film) {
+    film.addEventListener("toggle", () => {
+      const picture = film.querySelector("img");
+      const sayWhy = () => film.querySelector("a").replaceWith("Not drawn yet. To do so:");
+      if (!picture || picture.src) return;
+      picture.addEventListener("error", sayWhy);
+      picture.src = picture.dataset.film;
+    });
+  }
+
   // A page is told by its address from which comparison it was opened.
   function leadUp() {
     const from = /^#from=([\w.=+-]+)$/.exec(decodeURIComponent(location.hash));
@@ -94,6 +106,7 @@
   draw();
   leadUp();
   document.querySelectorAll("table.sortable").forEach(makeSortable);
+  document.querySelectorAll(".film").forEach(loadWhenOpened);
   dark.addEventListener("change", () => recolour(false));
   window.addEventListener("beforeprint", () => print(true));
   window.addEventListener("afterprint", () => print(false));
