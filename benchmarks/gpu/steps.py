@@ -10,7 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -20,11 +20,12 @@ from torch import Tensor
 
 from benchmarks import updates_per_second
 from benchmarks.figure import Figure, describe, on, versions
-from benchmarks.made_up import one_thread, trajectories
+from benchmarks.made_up import one_thread, request, trajectories
 from benchmarks.timing import seconds
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.flat import fused_adam_
+from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
 
 Result = dict[str, Any]
 REPLAYS = 20
@@ -300,6 +301,38 @@ def ensemble(device: str, tiny: bool) -> Result:
     return found
 
 
+def selection(device: str, tiny: bool) -> Result:
+    """Seconds to choose 1,000 of 100,000 rows on the device and on the CPU beside it,
+    and the share of rows that both chose: walks part where predictions round
+    otherwise."""
+    from oer_pipeline.selection.imagined_rollouts import ImaginedRollouts
+    from oer_pipeline.selection.mbes import MBES
+
+    rows = 2_000 if tiny else 100_000
+    asked = request(trajectories(rows))
+    assert asked.model is not None
+    found: Result = {}
+    for name, selector in (("mbes", MBES()), ("imagined", ImaginedRollouts())):
+        chosen = {}
+        for place in ("cpu", device):
+            there = replace(asked, model=asked.model.to(place))
+            _chosen(selector, there)  # once to warm up
+            taken, chosen[place] = _chosen(selector, there)
+            found[f"{name}_{place}_seconds"] = round(taken, 3)
+        common = chosen["cpu"] & chosen[device]
+        found[f"{name}_common"] = len(common) / len(chosen["cpu"])
+        tell(found)
+    return found
+
+
+def _chosen(selector: Selector, asked: SelectionRequest) -> tuple[float, set[int]]:
+    """Seconds, and the rows that the selector takes with the same draws each time."""
+    begun = replace(asked, generator=torch.Generator().manual_seed(0))
+    selections: list[Selection] = []
+    taken = seconds(lambda: selections.append(selector.select(begun)))
+    return taken, set(selections[0].rows.tolist())
+
+
 def _training(
     learner: Callable[[], Any],
     old_tasks: int,
@@ -335,6 +368,7 @@ STEPS = {
     "lightning": Step(lightning, 60),
     "checkpoint": Step(checkpoint, 60),
     "ensemble": Step(ensemble, 90),
+    "selection": Step(selection, 90),
     "profile": Step(profile, 60),
     "adam_in_slices": Step(adam_in_slices, 30),
     "rates": Step(rates, 150),
