@@ -42,3 +42,18 @@ def test_a_damaged_file_of_times_is_begun_anew(resumed: Any) -> None:
     file.write_text("[1, ")
     assert resumed.run("continual", tags=["task_3"], force=True)
     assert "task_3.train" in json.loads(file.read_text())
+
+
+def test_no_result_is_made_from_how_long_something_took(project: Any) -> None:
+    """Equal runs give equal bytes: no node reads what lies beside the logs."""
+    from oer_pipeline.orchestration.artefacts import files_of
+    from tests.orchestration.test_inputs import STAGES, Stage
+
+    for name in ("collection", *STAGES):
+        stage = Stage(project, name)
+        read = {each for node in stage.pipeline.nodes for each in node.inputs}
+        for each in sorted(read):
+            if each.startswith("params:"):
+                continue
+            for path in (files_of(stage.catalog[each]) or {}).values():
+                assert not path.is_relative_to(project.path / "logs"), each

@@ -299,9 +299,9 @@ def _wait_for(
 def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(
     project: Any, stop: signal.Signals
 ) -> None:
-    more = ("--methods=finetune", "--params=learner.updates=3000,seeds=0,tasks=2")
+    more = ("--methods=bc", "--params=learner.updates=3000,seeds=0,tasks=2")
     process = _grid(project, *more)
-    _wait_for("updates", process, project.path / "logs" / "finetune.log")
+    _wait_for("updates", process, project.path / "logs" / "bc.log")
     children = _below(process)
     assert len(children) > 3
     os.kill(process.pid, stop)
@@ -321,7 +321,7 @@ def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(
 @pytest.mark.slow
 def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
     more = (
-        "--methods=finetune+er_random",
+        "--methods=bc+er_bc",
         "--params=learner.updates=2000,seeds=0,tasks=2,checkpoint_seconds=0.5",
     )
     plain = Project(tmp_path / "plain")
@@ -329,7 +329,7 @@ def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
     output, _ = done.communicate(timeout=500)
     assert done.returncode == 0, output
     process = _grid(project, *more)
-    _wait_for("updates", process, project.path / "logs" / "finetune.log")
+    _wait_for("updates", process, project.path / "logs" / "bc.log")
     workers = [p for p in _below(process) if p.ppid() == process.pid and p.children()]
     os.kill(workers[0].pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=500)
@@ -345,8 +345,8 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
 ) -> None:
     """The scheduler is killed in the middle of a cell: the command ends in a line, and
     the workers' jobs are gone within 5 s."""
-    more = ("--methods=finetune", "--params=learner.updates=3000,seeds=0,tasks=2")
-    log = project.path / "logs" / "finetune.log"
+    more = ("--methods=bc", "--params=learner.updates=3000,seeds=0,tasks=2")
+    log = project.path / "logs" / "bc.log"
     with _cluster(project.path) as (address, processes):
         grid = _grid(project, f"--scheduler={address}", *more, jobs=None)
         _wait_for("updates", grid, log)

@@ -24,7 +24,6 @@ from oer_pipeline.reports.cell_metrics import (
 )
 from oer_pipeline.reports.cell_names import Names, names_of, renamed
 from oer_pipeline.reports.comparison_tables import (
-    Times,
     cost_table,
     data_table,
     pairs_table,
@@ -85,7 +84,6 @@ class Compared:
         environment: of the configuration, empty for the default.
         cards: task -> data card.
         libraries: cell -> library -> the version that trained it.
-        times: cell -> what is known of its seconds.
     """
 
     cells: Sequence[Cell]
@@ -96,7 +94,6 @@ class Compared:
     environment: str = ""
     cards: Mapping[str, Card] = field(default_factory=dict)
     libraries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    times: Mapping[str, Times] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
@@ -163,8 +160,8 @@ def _sections(compared: Compared) -> list[Section]:
     if compared.cards:
         cards = {task: compared.card_of(task) for task in compared.cards}
         sections.append(Section("Data", [data_table(compared.cards, cards)]))
-    times = {names.short[cell]: spent for cell, spent in compared.times.items()}
-    sections.append(Section("Cost", [cost_table(cells, times)]))
+    # No seconds: equal runs give equal pages. `kedro grid` prints them.
+    sections.append(Section("Cost", [cost_table(cells, {})]))
     sections.append(Section("To repeat it", _repeat(compared)))
     sections.append(Section("Pages and files", [_files(compared)]))
     return sections

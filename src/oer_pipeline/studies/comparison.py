@@ -8,9 +8,10 @@ from pathlib import Path
 
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.orchestration.configuration import plans_of
+from oer_pipeline.reports.comparison_tables import cost_table
 from oer_pipeline.studies.cells import Cell, Cells, compared_params, groups
 from oer_pipeline.studies.jobs import Outcome
-from oer_pipeline.studies.places import REPORTS, cell_folder
+from oer_pipeline.studies.places import REPORTS, cell_folder, metrics, spent
 
 LOOK: list[Line] = [
     ("runs", "make ui (MLflow: cells side by side, with curves)"),
@@ -21,18 +22,31 @@ LOOK: list[Line] = [
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The verdict and table of every group of cells that can be compared, then what to
-    look at."""
+    """The verdict and table of every group of cells that can be compared, what each
+    took, then what to look at."""
     del outcomes
     parts = []
     for compared in groups(cells):
         folder = comparison_folder(cells, compared)
         parts.append((folder / "table.txt").read_text(encoding="utf-8"))
+        parts.append(_cost(cells.root, compared))
         first = compared[0].plan
         title = f"{first.suite_folder}, {first.quality_folder}"
         parts.append(summary(title, _lines(cells.root, folder, compared)))
     parts.append(summary("To look further", LOOK))
     return "\n".join(parts)
+
+
+def _cost(root: Path, compared: Sequence[Cell]) -> str:
+    """What each method took, seconds included, which no page has: equal runs give equal
+    pages."""
+    documents = []
+    times = {}
+    for cell in compared:
+        method = cell.plan.method
+        documents.append({**metrics(root, cell.plan), "cell": method})
+        times[method] = spent(root, cell.plan)
+    return cost_table(documents, times).text()
 
 
 def comparison_folder(cells: Cells, compared: Sequence[Cell]) -> Path:

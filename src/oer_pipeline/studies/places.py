@@ -82,6 +82,13 @@ def metrics_in(folder: Path) -> dict[str, Any]:
     return _read(folder / "metrics.json", "aggregate")
 
 
+def spent(root: Path, plan: Plan) -> dict[str, Any]:
+    """What a cell's steps took on this machine (`orchestration.times`); empty where
+    they ran elsewhere."""
+    file = cell_folder(Path("logs") / root, "", plan) / "times.json"
+    return _read(file) if file.is_file() else {}
+
+
 def table_of(folder: Path, seed: int, name: str) -> pd.DataFrame:
     """A seed's table in a cell's folder of outputs."""
     file = folder / f"seed_{seed}" / f"{name}.parquet"

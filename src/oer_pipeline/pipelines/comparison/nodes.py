@@ -35,8 +35,8 @@ def draw_comparison(
 
     Args:
         comparison: what the run was told (`Plan.derived`).
-        known: `metrics__CELL`, `episodes__CELL`, `record__CELL`, `times__CELL` of each
-            cell, `card__TASK` of each data set.
+        known: `metrics__CELL`, `episodes__CELL`, `record__CELL` of each cell,
+            `card__TASK` of each data set.
     """
     from oer_pipeline.metrics.all_episodes import episodes_of_cells
     from oer_pipeline.reports.comparison_page import Compared, comparison_page
@@ -58,7 +58,6 @@ def draw_comparison(
         environment=comparison["environment"],
         cards=grouped["card"],
         libraries=libraries,
-        times=grouped["times"],
     )
     page, markdown = comparison_page(compared)
     return page, markdown, episodes_of_cells(cells, grouped["episodes"])

@@ -26,7 +26,6 @@ def create_pipeline(plan: Plan) -> Pipeline:
             **_of("metrics", cells, "cell_metrics"),
             **_of("episodes", cells, "cell_episodes"),
             **_of("record", cells, "training_record"),
-            **_of("times", cells, "cell_times"),
             **_of("card", [task.name for task in plan.distinct], "card"),
         },
         ["comparison.page", "comparison.markdown", "comparison.episodes"],
