@@ -183,8 +183,10 @@ def _aggregates(catalog: Catalog) -> dict[str, float]:
 
 def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
     """Every artefact: the files but for data sets, all of them with their hash in
-    `artefacts.json`; pages whole, as MLflow shows each by itself."""
+    `artefacts.json`; pages whole, as MLflow shows each by itself, and with the film
+    that `kedro film` may have put beside one."""
     from oer_pipeline.reports.page import standalone
+    from oer_pipeline.reports.repeat import FILM
 
     listing = {}
     for name in produced:
@@ -205,6 +207,9 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
             if path.suffix == PAGE:
                 whole = standalone(path.read_text(encoding="utf-8"))
                 cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
+                film = path.with_name(FILM)
+                if film.is_file():
+                    cell.client.log_artifact(cell.run, str(film), folder)
             elif not (name.endswith(DATA) or ".raw_" in name):
                 cell.client.log_artifact(cell.run, str(path), folder)
             if name.endswith(".transitions"):
