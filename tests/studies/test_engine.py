@@ -158,7 +158,8 @@ def test_no_worker_is_idle_while_a_job_could_run(
     ) as near:
         found = run(jobs, near, quiet)
     assert {outcome.status for outcome in found.values()} == {Status.DONE}
-    assert order[:3] == ["data", "model", "a"]
+    assert order[0] == "data"
+    assert set(order[1:3]) == {"model", "a"}  # at once, on two workers
     assert max(most) == 2
     # A job that is bound to a worker which is busy with another is late by up to 4 s.
     fourth, fifth = order[3:]
