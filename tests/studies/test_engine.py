@@ -275,6 +275,8 @@ def _grid(
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
+        # tests that run in the background are started to ignore Ctrl-C
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # type: ignore[arg-type, return-value]
     )
 
 
