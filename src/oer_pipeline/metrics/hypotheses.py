@@ -28,15 +28,25 @@ def paired_p_value(differences: Sequence[float]) -> float | None:
     """
     from scipy.special import stdtr
 
-    values = np.asarray(differences, np.float64)
-    units = len(values)
-    if units < FEWEST:
+    if len(differences) < FEWEST:
         return None
-    spread = values.std(ddof=1) / sqrt(units)
-    mean = float(values.mean())
-    if spread == 0.0:
+    mean = float(np.mean(differences))
+    error = standard_error(differences)
+    if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
-    return float(2.0 * stdtr(units - 1, -abs(mean) / spread))
+    statistic = abs(mean) / error
+    freedom = len(differences) - 1
+    one_tail = float(stdtr(freedom, -statistic))
+    return 2.0 * one_tail
+
+
+def standard_error(differences: Sequence[float]) -> float:
+    """Of the mean; infinite for fewer than `FEWEST` units."""
+    units = len(differences)
+    if units < FEWEST:
+        return inf
+    deviation = float(np.std(differences, ddof=1))
+    return deviation / sqrt(units)
 
 
 def holm(p_values: Mapping[str, float]) -> dict[str, float]:
@@ -53,8 +63,9 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     adjusted: dict[str, float] = {}
     largest = 0.0
     for place, name in enumerate(ascending):
-        factor = len(ascending) - place
-        largest = max(largest, min(1.0, factor * p_values[name]))
+        claims_left = len(ascending) - place
+        own = min(1.0, claims_left * p_values[name])
+        largest = max(largest, own)
         adjusted[name] = largest
     return {name: adjusted[name] for name in p_values}
 
@@ -68,11 +79,11 @@ def detectable(differences: Sequence[float], claims: int = 1) -> float:
     """
     from scipy.special import stdtrit
 
-    units = len(differences)
-    if units < FEWEST:
+    freedom = len(differences) - 1
+    if len(differences) < FEWEST:
         return inf
-    spread = float(np.std(differences, ddof=1)) / sqrt(units)
     level = LEVEL / claims
-    rejects = float(stdtrit(units - 1, 1.0 - level / 2.0))
-    reaches = float(stdtrit(units - 1, POWER))
-    return (rejects + reaches) * spread
+    rejects = float(stdtrit(freedom, 1.0 - level / 2.0))
+    reaches = float(stdtrit(freedom, POWER))
+    errors = rejects + reaches
+    return errors * standard_error(differences)

@@ -18,11 +18,11 @@ from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.hypotheses import (
-    FEWEST,
     LEVEL,
     detectable,
     holm,
     paired_p_value,
+    standard_error,
 )
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.orchestration.circumstances import git
@@ -217,18 +217,10 @@ def _qualifies(results: Results, regime: str) -> str:
         return f"no: {FLOOR} keeps over half"
     ahead = _differences(results, regime, Claim("", "per", CEILING, UNIFORM))
     mean = sum(ahead) / len(ahead)
-    errors = _standard_error(ahead)
+    errors = standard_error(ahead)
     if mean < ROOM or mean < 2.0 * errors:
         return f"no: all data are {mean:.1f} ahead (standard error {errors:.1f})"
     return "yes"
-
-
-def _standard_error(values: Sequence[float]) -> float:
-    import numpy as np
-
-    if len(values) < FEWEST:
-        return float("inf")
-    return float(np.std(values, ddof=1) / len(values) ** 0.5)
 
 
 def methods_table(results: Results) -> str:
