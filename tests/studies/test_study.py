@@ -81,6 +81,19 @@ def test_differences_are_paired_by_order() -> None:
     assert row[6] == "refuted"
 
 
+def test_who_forgets_less_is_ahead() -> None:
+    found = [
+        result(method, order, 50.0, forgetting=forgotten + order)
+        for method, forgotten in (("oer", 3.0), ("er_random", 8.0))
+        for order in range(4)
+    ]
+    claim = Claim("MBES forgets less", "forgetting", "oer", "er_random")
+    [row] = rows_of(claims_table(found, [grid_of(claim)]))
+    assert row[2] == "forgetting, er_random - oer"
+    assert row[3].startswith("5.0")
+    assert row[6] == "supported"
+
+
 def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
     other = [result(r.method, r.order, r.per, regime="another") for r in found]

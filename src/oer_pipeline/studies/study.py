@@ -266,7 +266,7 @@ def claims_table(results: Results, grids: Sequence[Grid]) -> str:
             (
                 claim.says,
                 regime,
-                f"{claim.metric}, {claim.of} - {claim.beside}",
+                f"{claim.metric}, {' - '.join(_sides(claim))}",
                 number(estimate, 1),
                 f"{p_value:.4f}",
                 f"{corrected[name]:.4f}",
@@ -294,6 +294,14 @@ def verdict(difference: float, p_value: float) -> str:
     return "supported" if difference > 0.0 else "refuted"
 
 
+def _sides(claim: Claim) -> tuple[str, str]:
+    """The methods that have more and less of the metric, if the claim holds: who is
+    ahead forgets less."""
+    if claim.metric == "forgetting":
+        return claim.beside, claim.of
+    return claim.of, claim.beside
+
+
 def _regimes(results: Results) -> list[str]:
     return sorted({result.regime for result in results})
 
@@ -312,7 +320,9 @@ def _values(
 
 def _differences(results: Results, regime: str, claim: Claim) -> list[float]:
     """By which the claim's first method is ahead, one per order that both have."""
-    ahead = _values(results, regime, claim.of, claim.metric)
-    beside = _values(results, regime, claim.beside, claim.metric)
-    estimate = paired_difference(ahead, beside)
+    more, less = _sides(claim)
+    estimate = paired_difference(
+        _values(results, regime, more, claim.metric),
+        _values(results, regime, less, claim.metric),
+    )
     return [] if estimate is None else list(estimate.values)
