@@ -60,13 +60,13 @@ class CheckedConfigLoader(OmegaConfigLoader):
         source = Path(self.conf_source)
         environment = self.env or self.default_run_env
         folders = [source / name for name in {self.base_env, environment}]
-        shared = []
-        for folder in folders:
-            shared += _documents(_checked_texts(folder, GLOBALS))
         for folder in folders:
             texts = _checked_texts(folder, key)
             if "${" in "".join(texts.values()):
                 where = f"{folder}, its {key}"
+                shared = []
+                for each in folders:
+                    shared += _documents(_checked_texts(each, GLOBALS))
                 check_interpolations(_documents(texts), where, shared)
 
 

@@ -3,7 +3,7 @@ no file is used that is damaged, another's, or nobody knows whose."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -131,10 +131,15 @@ def _stale(
             if upstream is not None and source not in seen:
                 seen.add(source)
                 todo.append(upstream)
+    return first_and_more(sorted(lines))
+
+
+def first_and_more(lines: Sequence[str]) -> str:
+    """The first line and how many more there are; empty where there is none."""
     if not lines:
         return ""
     more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return min(lines) + more
+    return lines[0] + more
 
 
 def _files_behind(record: Record) -> dict[str, str]:

@@ -10,7 +10,7 @@ from kedro.pipeline import Pipeline
 
 from oer_pipeline.common.digest import digest
 from oer_pipeline.orchestration.changes import different
-from oer_pipeline.orchestration.inputs import is_parameter
+from oer_pipeline.orchestration.inputs import first_and_more, is_parameter
 from oer_pipeline.orchestration.records import read_record
 from oer_pipeline.orchestration.step import Step
 
@@ -35,10 +35,7 @@ def made_otherwise(
     lines: list[str] = []
     for step in _steps_before(pipeline, catalog, pipelines):
         lines += _lines(step, stages)
-    if not lines:
-        return ""
-    more = f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""
-    return lines[0] + more
+    return first_and_more(lines)
 
 
 def _steps_before(

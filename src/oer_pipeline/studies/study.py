@@ -194,11 +194,11 @@ def regimes_table(results: Results) -> str:
     """Markdown: what a regime leaves room for, and whether it qualifies."""
     rows = []
     for regime in _regimes(results):
-        means = []
+        shown = []
         for method in (ALONE, FLOOR, CEILING, UNIFORM):
-            values = list(_values(results, regime, method, "per").values())
-            means.append(f"{sum(values) / len(values):.1f}" if values else "-")
-        rows.append((regime, *means, _qualifies(results, regime)))
+            mean = _mean_per(results, regime, method)
+            shown.append("-" if mean is None else f"{mean:.1f}")
+        rows.append((regime, *shown, _qualifies(results, regime)))
     titles = ("regime", ALONE, FLOOR, CEILING, UNIFORM, "qualifies")
     return Table(titles, tuple(rows)).markdown()
 
@@ -207,10 +207,10 @@ def _qualifies(results: Results, regime: str) -> str:
     """`yes`, or the first reason why it does not."""
     means = {}
     for method in (ALONE, FLOOR, CEILING, UNIFORM):
-        values = list(_values(results, regime, method, "per").values())
-        if not values:
+        own = _mean_per(results, regime, method)
+        if own is None:
             return f"no {method} yet"
-        means[method] = sum(values) / len(values)
+        means[method] = own
     if means[ALONE] < ENOUGH:
         return f"no: {ALONE} is below {ENOUGH:.0f}"
     if means[FLOOR] > means[ALONE] / 2.0:
@@ -221,6 +221,12 @@ def _qualifies(results: Results, regime: str) -> str:
     if mean < ROOM or mean < 2.0 * errors:
         return f"no: all data are {mean:.1f} ahead (standard error {errors:.1f})"
     return "yes"
+
+
+def _mean_per(results: Results, regime: str, method: str) -> float | None:
+    """Over the orders that there are; None without any."""
+    values = _values(results, regime, method, "per").values()
+    return sum(values) / len(values) if values else None
 
 
 def methods_table(results: Results) -> str:
