@@ -373,8 +373,8 @@ def film(words: tuple[str, ...], **given: Any) -> None:
     a row of panels after each task, a panel per task learned by then. Without OUT it
     lies beside the cell's page, which shows it. With SUITE TASK STAGE, one episode of a
     behaviour: TASK is its number in the suite, from 1; STAGE is medium or final, or
-    random or zero, which need no behaviour file. OUT is a .webp or .gif, which browsers
-    play, or a .png. Drawing takes EGL or a screen.
+    random or zero, which need no behaviour file. OUT is an .mp4 or .webm, a .webp
+    or .gif, or a .png of a few moments. Drawing takes EGL or a screen.
 
     \b
     Example: kedro film --params=method=oer,seeds=0

@@ -173,7 +173,7 @@ def test_artefacts_are_logged_and_data_listed_by_hash(client: MlflowClient) -> N
 def test_a_film_is_logged_with_its_page(resumed: Any) -> None:
     """By the next run of the cell; `kedro film` draws it after the first."""
     reports = "data/test/08_reporting/cheetah_vel_signed/medium"
-    (resumed.path / reports / "oer" / "film.webp").write_bytes(b"a film")
+    (resumed.path / reports / "oer" / "film.mp4").write_bytes(b"a film")
     resumed.run("reporting")
     client = MlflowClient(f"sqlite:///{resumed.path}/mlflow.db")
     experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
@@ -184,7 +184,7 @@ def test_a_film_is_logged_with_its_page(resumed: Any) -> None:
     films = []
     for item in client.list_artifacts(newest.info.run_id, "report/page"):
         films.append(item.path)
-    assert films == ["report/page/film.webp", "report/page/report.html"]
+    assert films == ["report/page/film.mp4", "report/page/report.html"]
 
 
 def test_a_server_that_is_down_stops_nothing(

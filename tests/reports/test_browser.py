@@ -13,6 +13,7 @@ import pytest
 from PIL import Image
 
 from oer_pipeline.reports import projection
+from oer_pipeline.reports.animation import write_images
 from oer_pipeline.reports.cell_page import cell_page
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.comparison_page import Compared, comparison_page
@@ -65,7 +66,9 @@ const isShown = (element) => element.offsetParent !== null;
 const told = {names: films.map((film) => film.querySelector("summary").innerText)};
 films[0].open = true;
 await second();
-told.width = films[0].querySelector("img").naturalWidth;
+const video = films[0].querySelector("video");
+told.width = video.videoWidth;
+told.decoded = video.readyState >= video.HAVE_CURRENT_DATA;
 told.missing = [...missing];
 window.dispatchEvent(new Event("beforeprint"));
 for (const rule of document.styleSheets[0].cssRules) {
@@ -103,7 +106,8 @@ def reports(tmp_path_factory: pytest.TempPathFactory, cell: Make) -> Path:
         own.mkdir(parents=True)
         (own / "report.html").write_text(cell_page(metrics, chart, told))
         (own / "projection.png").write_bytes(png(chart))
-    Image.new("RGB", (60, 40)).save(folder / "oer" / FILM)
+    pictures = [Image.new("RGB", (60, 40))] * 30
+    write_images(pictures, [0.1 * n for n in range(30)], folder / "oer" / FILM, "oer")
     html, _ = comparison_page(Compared(cells, "comparison", {}, "cheetah", "medium"))
     (folder / "comparison").mkdir()
     (folder / "comparison" / "comparison.html").write_text(html)
@@ -149,8 +153,9 @@ def test_a_film_plays_when_unfolded_and_one_that_is_not_there_is_not_asked_for(
     told = told_by(opened)
     assert told["names"] == ["oer, seed 0", "er, seed 0"]
     assert told["width"] == 60
+    assert told["decoded"]
     assert told["missing"] == []
-    assert told["asked"] == ["er/film.webp"]
+    assert told["asked"] == [f"er/{FILM}"]
     assert "Not drawn yet" in told["said"]
     assert "kedro film --params=" in told["said"]
     assert told["printed"] == [True, False]

@@ -52,12 +52,9 @@ def test_each_policy_acts_on_what_it_has_learned_with_the_tasks_head(
     assert panels[2].heading.startswith("task 2: ")
 
 
-@pytest.mark.parametrize("ending", [".webp", ".gif"])
-def test_all_panels_run_at_once(
-    panels: list[Panel], tmp_path: Path, ending: str
-) -> None:
-    write(panels, tmp_path / f"a{ending}", "a title")
-    with Image.open(tmp_path / f"a{ending}") as image:
+def test_all_panels_run_at_once(panels: list[Panel], tmp_path: Path) -> None:
+    write(panels, tmp_path / "a.webp", "a title")
+    with Image.open(tmp_path / "a.webp") as image:
         assert getattr(image, "n_frames", 1) == len(panels[0].film.pictures) == 6
         assert image.size == (2 * SIZE[0] + GAP, 2 * (SIZE[1] + CAPTION) + GAP)
 

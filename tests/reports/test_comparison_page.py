@@ -18,6 +18,7 @@ from oer_pipeline.reports.comparison_tables import (
     standings_table,
     versions_table,
 )
+from oer_pipeline.reports.repeat import FILM
 
 Make = Callable[..., dict[str, Any]]
 HASHED = "er_random-df57e961a2"
@@ -88,12 +89,13 @@ def test_names_are_short_and_what_is_shared_is_in_the_title(compared: Compared) 
 
 def test_links_lead_down_and_say_from_where(compared: Compared) -> None:
     html, _ = comparison_page(compared)
-    links = {unescape(link) for link in re.findall(r'(?:href|src)="([^"]*)"', html)}
+    found = re.findall(r'(?:href|src|data-film)="([^"]*)"', html)
+    links = {unescape(link) for link in found}
     came = "#from=comparison-compare=oer+er_random"
     assert f"../{HASHED}/report.html{came}" in links
     assert "../oer-aaaaaaaaaa/projection.png" in links
     assert f"../{HASHED}/projection.png" not in links  # it keeps no buffer here
-    assert f"../{HASHED}/film.webp" in links
+    assert f"../{HASHED}/{FILM}" in links
     assert "../../medium/data/run_card.html" in links
     beside = ("table.md", "report.md", "episodes.parquet", "comparison.png")
     assert links.issuperset(beside)
@@ -116,7 +118,7 @@ def test_films_come_with_the_commands_that_draw_them(compared: Compared) -> None
         told = f"suite=cheetah,quality=medium,method={method},seeds=0,{TOLD}"
         command = f"kedro film --env=test --params={told}"
         assert command in unescape(html)
-        assert f"[{method}, seed 0](../{cell}/film.webp), drawn by" in markdown
+        assert f"[{method}, seed 0](../{cell}/{FILM}), drawn by" in markdown
         assert f"\n    {command}\n" in markdown
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import av
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,7 +18,7 @@ from oer_pipeline.reports.film import (
     Film,
     draw,
     film,
-    write_animation,
+    write_film,
     write_sheet,
 )
 from oer_pipeline.suites.behaviour import GaussianPolicy, UniformPolicy, play
@@ -71,12 +72,32 @@ def test_it_shows_an_episode_as_it_is_played(counting: Counting) -> None:
     )
 
 
+@pytest.mark.parametrize(("ending", "codec"), [(".mp4", "h264"), (".webm", "vp9")])
+def test_a_video_runs_as_fast_as_the_episode_and_is_the_same_twice(
+    short: Film, tmp_path: Path, ending: str, codec: str
+) -> None:
+    path = tmp_path / "deep" / f"a{ending}"
+    write_film(short, path, "a title")
+    with av.open(str(path)) as container:
+        [stream] = container.streams.video
+        assert stream.codec_context.name == codec
+        assert stream.codec_context.pix_fmt == "yuv420p"
+        assert container.metadata["title"] == "a title"
+        frames = list(container.decode(stream))
+    assert [(frame.width, frame.height) for frame in frames] == [(320, 240)] * 6
+    np.testing.assert_allclose([frame.time for frame in frames], short.seconds)
+    shown = [frame.to_ndarray(format="rgb24").mean() for frame in frames]
+    np.testing.assert_allclose(shown, [0, 40, 80, 120, 160, 200], atol=3)
+    write_film(short, path.with_name(f"b{ending}"), "a title")
+    assert path.read_bytes() == path.with_name(f"b{ending}").read_bytes()
+
+
 @pytest.mark.parametrize("ending", [".gif", ".webp"])
 def test_an_animation_runs_as_fast_as_the_episode(
     short: Film, tmp_path: Path, ending: str
 ) -> None:
     path = tmp_path / "deep" / f"a{ending}"
-    write_animation(short, path, "a title")
+    write_film(short, path, "a title")
     with Image.open(path) as image:
         assert getattr(image, "n_frames", 1) == 6
         assert image.size == (320, 240)
@@ -111,7 +132,7 @@ def cheetah() -> Task:
 def test_what_cannot_be_drawn_is_one_line(tmp_path: Path) -> None:
     task = cheetah()
     for stage, name, words in (
-        ("zero", "a.mp4", r"ending is '.mp4'; choose one of .gif, .png, .webp"),
+        ("zero", "a.avi", r"ending is '.avi'; choose one of .gif, .mp4, .png, .webm"),
         ("last", "a.png", "stage is 'last'; choose one of final, medium, random"),
     ):
         with pytest.raises(ConfigurationError, match=words):

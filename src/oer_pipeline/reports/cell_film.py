@@ -8,7 +8,7 @@ of a column start alike, so that only the policy differs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +18,8 @@ import numpy as np
 from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.reports.film import INTERVAL, Film, filmed, write_images
+from oer_pipeline.reports.animation import write_images
+from oer_pipeline.reports.film import INTERVAL, SHEET, Film, filmed
 from oer_pipeline.suites.rollout import episode_generators
 from oer_pipeline.suites.suite import Task
 
@@ -115,7 +116,7 @@ def write(panels: Sequence[Panel], path: Path, title: str) -> None:
     films = [panel.film for panel in panels]
     longest = max(films, key=lambda film: len(film.pictures))
     moments = len(longest.pictures)
-    if path.suffix == ".png":
+    if path.suffix == SHEET:
         with atomic_path(path) as temporary:
             still(panels, moments // 2).save(temporary, format="PNG", optimize=True)
         return
@@ -142,10 +143,3 @@ def still(panels: Sequence[Panel], moment: int) -> Image:
         picture = Image.fromarray(panel.film.pictures[shown])
         image.paste(picture, (left, top + CAPTION))
     return image
-
-
-ENDINGS: Mapping[str, str] = {
-    ".webp": "an animation",
-    ".gif": "an animation, larger",
-    ".png": "a picture of the film's middle",
-}

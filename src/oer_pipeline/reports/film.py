@@ -1,5 +1,5 @@
-"""Pictures of an episode, and of a behaviour at work: an animation that browsers play
-(WebP or GIF), or a PNG sheet of a few moments.
+"""Pictures of an episode, and of a behaviour at work: a film that browsers play, or a
+PNG sheet of a few moments.
 
 `kedro film SUITE TASK STAGE OUT` draws one episode of a behaviour file's policy.
 Drawing takes EGL or a screen.
@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +18,7 @@ from oer_pipeline.common.atomic import atomic_path
 from oer_pipeline.common.checks import known
 from oer_pipeline.common.errors import OERError, one_line
 from oer_pipeline.common.types import FloatArray
+from oer_pipeline.reports import animation
 from oer_pipeline.suites.behaviour import (
     Acting,
     Behaviour,
@@ -31,16 +31,11 @@ from oer_pipeline.suites.rollout import Act, episode_generators, rollout
 from oer_pipeline.suites.scripted import load_behaviours
 from oer_pipeline.suites.suite import Task
 
-if TYPE_CHECKING:
-    from PIL.Image import Image
-
 Picture = NDArray[np.uint8]
 
 SIZE = (320, 240)
 MOMENTS = 8
 INTERVAL = 0.1  # seconds between two pictures, as near as the steps allow
-ANIMATIONS = {".gif": "GIF", ".webp": "WEBP"}
-WEBP_QUALITY = 40
 UNKNOWN_DT = 0.05  # gymnasium does not say how long a step of any environment is
 WITHOUT_FILE: dict[str, Behaviour] = {"random": UniformPolicy(), "zero": ZeroPolicy()}
 STAGES = ("medium", "final", *WITHOUT_FILE)
@@ -150,40 +145,12 @@ class Filmed(Physics):
         self.pictures.append(picture)
 
 
-def write_animation(film: Film, path: Path, title: str) -> None:
-    """An animation that runs as fast as the episode did, over and over; the title is a
-    GIF's comment."""
+def write_film(film: Film, path: Path, title: str) -> None:
+    """A film that runs as fast as the episode did."""
     from PIL import Image
 
     images = [Image.fromarray(picture) for picture in film.pictures]
-    write_images(images, film.seconds, path, title)
-
-
-def write_images(
-    images: Sequence[Image], seconds: Sequence[float], path: Path, title: str
-) -> None:
-    """Pictures as an animation, in the format of the file's ending (`ANIMATIONS`).
-
-    Args:
-        images: all of one size.
-        seconds: the time of each, evenly apart.
-        path: the file.
-        title: a GIF's comment.
-    """
-    milliseconds = round(1000 * seconds[1]) if len(images) > 1 else 1000
-    how: dict[str, Any] = {
-        "format": ANIMATIONS[path.suffix],
-        "save_all": True,
-        "append_images": images[1:],
-        "duration": milliseconds,
-        "loop": 0,
-    }
-    if path.suffix == ".gif":
-        how["comment"] = title
-    else:
-        how["quality"] = WEBP_QUALITY
-    with atomic_path(path) as temporary:
-        images[0].save(temporary, **how)
+    animation.write_images(images, film.seconds, path, title)
 
 
 def write_sheet(film: Film, path: Path, title: str) -> None:
@@ -204,11 +171,12 @@ def write_sheet(film: Film, path: Path, title: str) -> None:
         figure.savefig(temporary, format="png", dpi=100, metadata={"Software": None})
 
 
-WRITERS = {".gif": write_animation, ".png": write_sheet, ".webp": write_animation}
+SHEET = ".png"
+ENDINGS = (*animation.ENDINGS, SHEET)
 
 
 def draw(task: Task, stage: str, out: Path, folder: Path, seed: int = 0) -> None:
-    """Draw one episode of a behaviour policy into a .webp, .gif or .png file.
+    """Draw one episode of a behaviour policy into a file of one of `ENDINGS`.
 
     Args:
         task: what it acts on.
@@ -221,12 +189,13 @@ def draw(task: Task, stage: str, out: Path, folder: Path, seed: int = 0) -> None
         ConfigurationError: an ending or a stage that is none.
         DataError: no behaviour file, or one of another task.
     """
-    known("the file's ending", out.suffix, WRITERS)
+    known("the file's ending", out.suffix, ENDINGS)
     known("stage", stage, STAGES)
     made = film(task, _behaviour(task, stage, folder), seed)
     returned = f"return {made.returns[-1]:.0f}"
     title = f"{task.suite} {task.name} ({task.key}), {stage}: {returned}"
-    WRITERS[out.suffix](made, out, title)
+    write = write_sheet if out.suffix == SHEET else write_film
+    write(made, out, title)
 
 
 def _behaviour(task: Task, stage: str, folder: Path) -> Behaviour:

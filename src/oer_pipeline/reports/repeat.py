@@ -10,7 +10,7 @@ from oer_pipeline.reports.cell_metrics import Cell
 IMPORTED = "imported"
 """The quality of data that nobody collected: no choice, and so not told."""
 
-FILM = "film.webp"
+FILM = "film.mp4"
 """Beside a cell's page, once `film_command` has drawn it."""
 
 

@@ -18,7 +18,8 @@ from oer_pipeline.orchestration.configuration import (
 )
 from oer_pipeline.orchestration.inputs import checked
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.reports.cell_film import ENDINGS, panels_of, write
+from oer_pipeline.reports.cell_film import panels_of, write
+from oer_pipeline.reports.film import ENDINGS
 from oer_pipeline.reports.repeat import FILM
 from oer_pipeline.studies.places import MODELS, REPORTS, cell_folder
 from oer_pipeline.suites.suite import Task

@@ -86,11 +86,11 @@
   // A film that has not been drawn is not looked for before somebody asks.
   function loadWhenOpened(film) {
     film.addEventListener("toggle", () => {
-      const picture = film.querySelector("img");
-      const sayWhy = () => film.querySelector("a").replaceWith("Not drawn yet. To do so:");
-      if (!picture || picture.src) return;
-      picture.addEventListener("error", sayWhy);
-      picture.src = picture.dataset.film;
+      const video = film.querySelector("video");
+      const sayWhy = () => video.replaceWith("Not drawn yet. To do so:");
+      if (!video || video.src) return;
+      video.addEventListener("error", sayWhy);
+      video.src = video.dataset.film;
     });
   }
 
