@@ -127,7 +127,7 @@ def test_statuses_tell_wrong_usage_from_failure(
         (["behaviours", "ant_dir", "--env=tset"], "unknown environment 'tset'"),
         (["film", "ant_dri", "1", "zero", "a.png"], "unknown suite 'ant_dri'"),
         (["film", "ant_dir", "6", "zero", "a.png"], "task of suite ant_dir is 6; it"),
-        (["film", "ant_dir", "1", "zero", "a.mp4"], "the file's ending is '.mp4'"),
+        (["film", "ant_dir", "1", "zero", "a.avi"], "the file's ending is '.avi'"),
         (["film", "ant_dir", "1", "last", "a.png"], "stage is 'last'; choose one of"),
         (["film", "cheetah_vel_40", "38", "final", "a.png"], "no behaviour policies"),
         (["film", "ant_dir", "x", "zero", "a.png"], "film of 'ant_dir x zero a.png'"),

@@ -159,6 +159,11 @@ _folder = click.option(
 @_workers
 @_parts
 @_methods
+@click.option(
+    "--record",
+    is_flag=True,
+    help="Keep what it came to in docs/results and docs/reproducibility.md.",
+)
 def grid(name: str, **given: Any) -> None:
     """Run a grid, conf/*/grids/NAME.yml, and print its report.
 

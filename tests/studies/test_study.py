@@ -10,16 +10,12 @@ import numpy as np
 import pytest
 import yaml
 
-from oer_pipeline.common.errors import DataError
 from oer_pipeline.studies.grids import Claim, Grid, from_config
+from oer_pipeline.studies.results import Result
 from oer_pipeline.studies.study import (
-    Result,
     claims_table,
-    kept,
-    merged,
     methods_table,
     regimes_table,
-    text_of_results,
     verdict,
 )
 
@@ -32,12 +28,15 @@ def result(method: str, order: int, per: float, **changed: Any) -> Result:
         "grid": "study_a",
         "regime": REGIME,
         "method": method,
-        "order": order,
+        "seed": order,
+        "tasks": 10,
+        "updates": 4000,
         "scale": "success",
         "per": per,
         "plasticity": per + 1.0,
         "forgetting": None if method == "single_task" else 2.0,
         "commit": "0123456789",
+        "date": "2026-11-27",
     }
     return Result(**(told | changed))
 
@@ -96,7 +95,7 @@ def test_who_forgets_less_is_ahead() -> None:
 
 def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
-    other = [result(r.method, r.order, r.per, regime="another") for r in found]
+    other = [result(r.method, r.seed, r.per, regime="another") for r in found]
     alone = rows_of(claims_table(found, [grid_of(AHEAD)]))
     both = rows_of(claims_table([*found, *other], [grid_of(AHEAD)]))
     assert [row[1] for row in both] == ["another", REGIME]
@@ -107,7 +106,7 @@ def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
 
 
 def test_what_two_units_say_is_no_test() -> None:
-    few = [r for r in study(er_random=50.0, oer=60.0) if r.order < 2]
+    few = [r for r in study(er_random=50.0, oer=60.0) if r.seed < 2]
     assert rows_of(claims_table(few, [grid_of(AHEAD)])) == []
     assert verdict(1.0, 0.05) == "undecided"
 
@@ -145,23 +144,6 @@ def test_methods_stand_by_what_they_keep() -> None:
     assert [row[1] for row in rows] == ["single_task", "oer", "finetune"]
     assert rows[0][4] == "-"
     assert {row[-1] for row in rows} == {"8"}
-
-
-def test_results_are_kept_and_the_newer_one_counts(tmp_path: Path) -> None:
-    file = tmp_path / "study.csv"
-    assert kept(file) == []
-    before = study(finetune=30.0, single_task=90.0)
-    file.write_text(text_of_results(merged([], before)))
-    assert set(kept(file)) == set(before)
-    again = result("finetune", 3, 31.0, commit="abc")
-    found = merged(kept(file), [again])
-    assert len(found) == len(before)
-    assert again in found
-    assert merged([again], before) == merged([], before)
-    lines = file.read_text().splitlines()
-    file.write_text("\n".join([*lines[:3], lines[3].replace("success,", "success,x")]))
-    with pytest.raises(DataError, match=r"study\.csv, line 4: no result"):
-        kept(file)
 
 
 @pytest.mark.slow

@@ -77,15 +77,26 @@ class Cells:
     def are_compared(self) -> bool:
         """Whether the cells of a suite and quality get a page that compares them."""
         if self.grid.report in WITH_PAGES:
-            return "reporting" in self.grid.stages
+            return self.have_metrics
         return self.grid.report == "comparison"
+
+    @property
+    def are_whole(self) -> bool:
+        """Whether they are the grid as its file says it."""
+        return not self.params and self.env is None and not self.grid.is_part
+
+    @property
+    def have_metrics(self) -> bool:
+        """Whether they go through reporting."""
+        return "reporting" in self.grid.stages
 
     @property
     def page(self) -> Path | None:
         """The page that the report rewrites; None where there is none, or something was
         changed."""
-        changed = self.params or self.env is not None
-        return None if changed or self.grid.page is None else Path(self.grid.page)
+        if self.grid.page is None or not self.are_whole:
+            return None
+        return Path(self.grid.page)
 
 
 def cells_named(

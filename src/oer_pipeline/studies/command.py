@@ -14,6 +14,7 @@ from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.locks import FOLDER
 from oer_pipeline.common.storage import check_places
 from oer_pipeline.common.terminal import summary
+from oer_pipeline.studies import results
 from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
 from oer_pipeline.studies.cluster import connected, dashboard
 from oer_pipeline.studies.engine import run
@@ -40,6 +41,7 @@ def run_grid(
     *,
     jobs: int | None = None,
     scheduler: str | None = None,
+    record: bool = False,
     **chosen: Any,
 ) -> str:
     """Run a grid of the project in the working directory; returns its report.
@@ -48,15 +50,22 @@ def run_grid(
         name: of the grid's file.
         jobs: worker processes of this machine; None: as many as it can take.
         scheduler: Dask's, its address or file; None: this machine.
+        record: keep what the cells come to (`studies.results`), as is done anyway where
+            the report rewrites a page.
         chosen: as `cells_named` takes it.
 
     Raises:
-        ConfigurationError: as `cells_named`, or a report that can't be loaded; before
-            any work.
+        ConfigurationError: as `cells_named`, a report that can't be loaded, or cells to
+            record that are not the whole grid; before any work.
         SystemExit: a cell failed; all others that could be run are done by then.
     """
     cells = cells_named(name, **chosen)
     report = report_of(cells.grid)
+    if record and not (cells.are_whole and cells.have_metrics):
+        raise ConfigurationError(
+            f"grid {name}: --record keeps what a whole grid comes to, as its file says"
+            " and through reporting; leave out --params, --env and the choice of a part"
+        )
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     begun = time.monotonic()
     with workers(jobs, scheduler) as client:
@@ -66,6 +75,8 @@ def run_grid(
         f"Done: grid {name}, {len(outcomes)} jobs in {took}",
         [("logs", LOGS), ("data", cells.root)],
     )
+    if record or (cells.page is not None and cells.have_metrics):
+        results.record(cells)
     return f"{report(cells, outcomes)}\n{done}"
 
 

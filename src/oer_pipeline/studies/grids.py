@@ -76,6 +76,7 @@ class Grid:
         page: the page that the report rewrites when the whole grid ran as its file
             says.
         claims: what a study tests (report `study`).
+        is_part: of a grid; no file says that.
     """
 
     name: str
@@ -91,6 +92,7 @@ class Grid:
     report: str = "comparison"
     page: str | None = None
     claims: tuple[Claim, ...] = ()
+    is_part: bool = False
 
     def part(self, **chosen: Sequence[str] | None) -> Grid:
         """The grid on some of its suites, qualities or methods; None: on all of them.
@@ -109,7 +111,7 @@ class Grid:
                         f"grid {self.name} has no {name!r} in its {axis}; {known}"
                     )
             told[axis] = tuple(names)
-            told["page"] = None
+            told["is_part"] = True
         return Grid(**told)
 
 
@@ -303,7 +305,7 @@ def from_config(name: str, told: Any) -> Grid:
         raise ConfigurationError(
             f"{where}: found {told!r}; it takes suites, qualities, methods and more"
         )
-    known = {field.name for field in fields(Grid)} - {"name"}
+    known = {field.name for field in fields(Grid)} - {"name", "is_part"}
     for key in told:
         if key not in known:
             raise ConfigurationError(

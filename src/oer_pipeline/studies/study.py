@@ -2,20 +2,14 @@
 
 A regime is a suite, a quality and a grid's parameters; its unit is a task order with a
 seed of its own (`orders` of a grid). Every grid with this report belongs to one study:
-what each has found is kept in docs/results/study.csv, and claims are corrected for one
-another over all of them.
+claims are corrected for one another over all of them.
 """
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from oer_pipeline.common.atomic import write_atomic
-from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
@@ -25,25 +19,14 @@ from oer_pipeline.metrics.hypotheses import (
     standard_error,
 )
 from oer_pipeline.metrics.intervals import interval, paired_difference
-from oer_pipeline.orchestration.circumstances import git
-from oer_pipeline.reports.cell_metrics import scale, seed_values
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
-from oer_pipeline.studies import places
-from oer_pipeline.studies.cells import Cell, Cells
-from oer_pipeline.studies.grids import (
-    CLAIMED,
-    ORDER,
-    Claim,
-    Grid,
-    names,
-    read,
-    text_of,
-)
+from oer_pipeline.studies.cells import Cells
+from oer_pipeline.studies.grids import CLAIMED, Claim, Grid, names, read
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.results import RESULTS, Results, kept, merged, results_of
 
-RESULTS = Path("docs/results/study.csv")
 REPORT = "study"
 CEILING, FLOOR, ALONE, UNIFORM = "er_everything", "finetune", "single_task", "er_random"
 """Methods by which a regime qualifies."""
@@ -53,40 +36,17 @@ ROOM = 5.0
 """By which replay of all old data is ahead of a uniform buffer there."""
 
 
-@dataclass(frozen=True)
-class Result:
-    """What one method came to on one task order."""
-
-    grid: str
-    regime: str
-    method: str
-    order: int
-    scale: str
-    per: float
-    plasticity: float | None
-    forgetting: float | None
-    commit: str
-
-    @property
-    def key(self) -> tuple[str, str, str, int]:
-        """What a newer result takes the place of."""
-        return self.grid, self.regime, self.method, self.order
-
-
-Results = Sequence[Result]
-
-
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     """Regimes, methods and claims of the whole study, as far as it has run; on the
     grid's page too, where the whole grid ran as its file says."""
     del outcomes
-    own = list(_results(cells))
-    known = [] if cells.page is None else kept(RESULTS)
-    found = merged(known, own)
+    found: Results = list(results_of(cells))
     grids = [cells.grid]
     if cells.page is not None:
-        write_atomic(RESULTS, text_of_results(found))
         grids = study_grids(cells.env)
+        of_study = {grid.name for grid in grids}
+        before = [result for result in kept(RESULTS) if result.grid in of_study]
+        found = merged(before, found)
     blocks = {
         "regimes": regimes_table(found),
         "methods": methods_table(found),
@@ -95,7 +55,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     lines = []
     if cells.page is not None:
         rewrite(cells.page, blocks)
-        lines = [("docs", cells.page), ("results", RESULTS)]
+        lines = [("docs", cells.page)]
     return "\n\n".join(blocks.values()) + f"\n{summary('Study', lines)}"
 
 
@@ -103,91 +63,6 @@ def study_grids(env: str | None) -> list[Grid]:
     """Every grid of the study."""
     grids = [read(name, Path("conf"), env) for name in names(Path("conf"), env)]
     return [grid for grid in grids if grid.report == REPORT]
-
-
-def _results(cells: Cells) -> Iterator[Result]:
-    commit = git(Path.cwd(), "rev-parse", "--short=10", "HEAD") or "-"
-    for cell in cells.cells:
-        metrics = places.metrics(cells.root, cell.plan)
-        shown = scale([metrics])
-        by_metric = {name: seed_values(metrics, name, shown) for name in CLAIMED}
-        for seed in cell.plan.seeds:
-            values = {name: by_metric[name][str(seed)] for name in CLAIMED}
-            per = values["per"]
-            if per is None:
-                raise DataError(f"cell {cell.name} has no PER of seed {seed}")
-            yield Result(
-                grid=cells.grid.name,
-                regime=_regime(cell),
-                method=cell.plan.method,
-                order=seed,
-                scale=shown,
-                per=per,
-                plasticity=values["plasticity"],
-                forgetting=values["forgetting"],
-                commit=commit,
-            )
-
-
-def _regime(cell: Cell) -> str:
-    """`continual_world_10, expert, size=30`."""
-    told = cell.combination
-    parts = [told.suite, told.quality]
-    for name, value in told.varied.items():
-        if name != ORDER:
-            parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
-    return ", ".join(parts)
-
-
-def kept(path: Path) -> list[Result]:
-    """The results in a file of them; none where there is no file.
-
-    Raises:
-        DataError: a file of another form.
-    """
-    if not path.is_file():
-        return []
-    found = []
-    with path.open(encoding="utf-8", newline="") as file:
-        for line, row in enumerate(csv.DictReader(file), start=2):
-            try:
-                found.append(_result_of(row))
-            except (KeyError, TypeError, ValueError) as error:
-                raise DataError(f"{path}, line {line}: no result: {error}") from error
-    return found
-
-
-def _result_of(row: Mapping[str, str]) -> Result:
-    plasticity, forgetting = row["plasticity"], row["forgetting"]
-    return Result(
-        grid=row["grid"],
-        regime=row["regime"],
-        method=row["method"],
-        order=int(row["order"]),
-        scale=row["scale"],
-        per=float(row["per"]),
-        plasticity=float(plasticity) if plasticity else None,
-        forgetting=float(forgetting) if forgetting else None,
-        commit=row["commit"],
-    )
-
-
-def merged(before: Results, now: Results) -> list[Result]:
-    """All results, the newer of two, in an order that does not depend on when each was
-    found."""
-    by_key = {result.key: result for result in [*before, *now]}
-    return [by_key[key] for key in sorted(by_key)]
-
-
-def text_of_results(results: Results) -> str:
-    """As a table of comma-separated values."""
-    out = io.StringIO()
-    columns = [field.name for field in fields(Result)]
-    writer = csv.DictWriter(out, columns, lineterminator="\n")
-    writer.writeheader()
-    for result in results:
-        writer.writerow(asdict(result))
-    return out.getvalue()
 
 
 def regimes_table(results: Results) -> str:
@@ -320,7 +195,7 @@ def _values(
     for result in results:
         value = getattr(result, metric)
         if (result.regime, result.method) == (regime, method) and value is not None:
-            found[result.order] = value
+            found[result.seed] = value
     return found
 
 

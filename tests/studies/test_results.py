@@ -1,0 +1,127 @@
+"""What grids came to is kept: the newer counts, other grids stay."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.studies import command, places, results
+from oer_pipeline.studies.cells import cells_of
+from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.results import (
+    Result,
+    kept,
+    merged,
+    results_table,
+    text_of_results,
+)
+
+
+def result(method: str, seed: int, per: float, **changed: Any) -> Result:
+    told = {
+        "grid": "mine",
+        "regime": "ant_dir, medium",
+        "method": method,
+        "seed": seed,
+        "tasks": 3,
+        "updates": 16_000,
+        "scale": "normalised",
+        "per": per,
+        "plasticity": per + 1.0,
+        "forgetting": None if method == "single_task" else 2.0,
+        "commit": "0123456789",
+        "date": "2026-11-27",
+    }
+    return Result(**(told | changed))
+
+
+BEFORE = [
+    result("er", 1, 50.0),
+    result("er", 0, 40.0),
+    result("single_task", 0, 90.0),
+    result("er", 0, 70.0, grid="another"),
+]
+
+
+def test_a_file_keeps_them_to_the_last_digit(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    assert kept(file) == []
+    third = result("er", 2, 100.0 / 3.0)
+    file.write_text(text_of_results(merged(BEFORE, [])))
+    assert kept(file) == merged([], BEFORE)
+    file.write_text(text_of_results([third]))
+    assert kept(file) == [third]
+
+
+def test_a_grids_newer_results_take_the_place_of_its_older() -> None:
+    now = [result("er", 0, 41.0), result("oer", 0, 60.0)]
+    found = merged(BEFORE, now)
+    assert found == [BEFORE[3], *now]
+    assert merged([], list(reversed(found))) == found
+
+
+def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    file.write_text(text_of_results(BEFORE).replace("normalised,50.0", "normalised,x"))
+    with pytest.raises(DataError, match=r"results\.csv, line 2: no result: .*'x'"):
+        kept(file)
+    file.write_text("grid,method\nmine,er\n")
+    with pytest.raises(DataError, match=r"line 2: no result: 'plasticity'"):
+        kept(file)
+
+
+def test_the_table_has_a_row_per_cell_with_its_command() -> None:
+    third = result("er", 2, 60.0)
+    rows = results_table([*BEFORE[:3], third]).splitlines()[2:]
+    assert len(rows) == 2
+    er, alone = ([cell.strip() for cell in row.split("|")[1:-1]] for row in rows)
+    assert er[:2] == ["ant_dir, medium", "er"]
+    assert er[2:4] == ["`kedro grid mine --methods=er`", "2026-11-27, 0123456789"]
+    assert er[4:7] == ["3", "3", "16,000"]
+    assert re.fullmatch(r"50\.0 \[25\.2, 74\.8\] normalised", er[7])
+    assert alone[1] == "single_task"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"params": "learner.updates=10"}, {"env": "test"}, {"methods": ["bc"]}],
+)
+def test_only_a_whole_grid_is_recorded(changed: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="--record keeps what a whole grid"):
+        command.run_grid("default", record=True, **changed)
+
+
+def test_a_grid_without_metrics_is_not_recorded() -> None:
+    with pytest.raises(ConfigurationError, match="through reporting"):
+        command.run_grid("tuning", record=True)
+
+
+def test_recording_reads_finished_cells(
+    finished: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.chdir(finished.path)
+    file = tmp_path / "results.csv"
+    page = tmp_path / "page.md"
+    page.write_text("# Page\n<!-- results -->\n<!-- /results -->\n")
+    monkeypatch.setattr(results, "RESULTS", file)
+    monkeypatch.setattr(results, "PAGE", page)
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["oer"],
+    }
+    cells = cells_of(from_config("mine", told), "", "test")
+    [cell] = cells.cells
+    results.record(cells)
+    document = places.metrics(cells.root, cell.plan)
+    assert [each.seed for each in kept(file)] == list(cell.plan.seeds)
+    for each in kept(file):
+        of_seed = document["per_seed"][str(each.seed)]
+        assert each.per == of_seed["per_normalised"]
+        assert each.forgetting == of_seed["forgetting_normalised"]
+        assert (each.regime, each.method) == ("cheetah_vel_signed, medium", "oer")
+    assert "`kedro grid mine --methods=oer`" in page.read_text()
