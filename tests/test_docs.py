@@ -12,6 +12,9 @@ import pytest
 import yaml
 
 import oer_pipeline
+from oer_pipeline.metrics.intervals import interval
+from oer_pipeline.reports.tables import number
+from oer_pipeline.studies.results import RESULTS, Result, kept
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "oer_pipeline"
@@ -221,6 +224,27 @@ def test_lines_are_readable(path: Path) -> None:
 def test_the_readme_is_short() -> None:
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
     assert len(readme.splitlines()) <= 80
+
+
+def test_the_readmes_table_is_what_make_run_came_to() -> None:
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    of_grid: dict[str, list[Result]] = {}
+    for result in kept(ROOT / RESULTS):
+        if result.grid == "default":
+            of_grid.setdefault(result.method, []).append(result)
+    shown = {}
+    for row in next(tables(readme)):
+        if row["method"] in of_grid:
+            shown[row["method"]] = (row["PER"], row["forgetting"], row["plasticity"])
+    assert len(shown) == 3
+    for method, results in of_grid.items():
+        columns = (
+            [result.per for result in results],
+            [result.forgetting for result in results],
+            [result.plasticity for result in results],
+        )
+        found = [number(interval(column), 1) for column in columns]
+        assert list(shown[method]) == [text.replace("\n", " ") for text in found]
 
 
 def test_every_page_is_in_the_list_of_pages_and_in_the_site() -> None:

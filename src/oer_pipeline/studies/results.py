@@ -12,9 +12,10 @@ from pathlib import Path
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.orchestration.circumstances import git
-from oer_pipeline.reports.cell_metrics import TITLES, scale, seed_values
+from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
@@ -184,7 +185,8 @@ def results_table(results: Results) -> str:
     rows: list[Row] = []
     for (grid, regime, method), of_seeds in by_cell.items():
         first = of_seeds[0]
-        per = interval([result.per for result in of_seeds])
+        within = possible("per" + SUFFIXES[first.scale])
+        per = interval([result.per for result in of_seeds], possible=within)
         rows.append(
             (
                 regime,
