@@ -20,8 +20,10 @@ STAGES = (
 OTHERS = ("comparison", "judging")
 PIPELINES = (*STAGES, *OTHERS, "__default__")
 
+DATA_STAGES = ("collection", "ingestion", "dynamics")
+"""Their tasks are those of the suite's list, whatever the run's order."""
 SHARED = ("transitions", "references", "dynamics")
-"""What equal tasks of a sequence have in common."""
+"""What a task has from these stages."""
 
 
 def register_pipelines() -> dict[str, Pipeline]:
@@ -42,7 +44,9 @@ def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
     for name in (*STAGES, *OTHERS):
         module = import_module(f"oer_pipeline.pipelines.{name}.pipeline")
         stage = module.create_pipeline(plan)
-        made[name] = Pipeline(with_shared_data(stage, plan), tags=name)
+        if name not in DATA_STAGES:
+            stage = on_data_of(stage, plan)
+        made[name] = Pipeline(stage, tags=name)
     selector = plan.selector
     uses_model = selector is not None and selector.uses_model
     default = Pipeline([])
@@ -53,19 +57,21 @@ def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
     return made
 
 
-def with_shared_data(stage: Pipeline, plan: Plan) -> Pipeline:
-    """The stage with what the first of equal tasks has in place of what the later ones
-    would have."""
-    first = {}
+def on_data_of(stage: Pipeline, plan: Plan) -> Pipeline:
+    """The stage with each task's data under the name that they have in the suite's
+    list; of a shuffled run, with the facts of its own order."""
     wanted = stage.inputs()
+    inputs = {}
+    parameters = {}
     for task in plan.tasks:
-        like = plan.data_of(task)
-        if like == task.name:
-            continue
+        listed = plan.data_of(task)
         for what in SHARED:
             own = f"{task.name}.{what}"
-            if own in wanted:
-                first[own] = f"{like}.{what}"
-    if not first:
+            if own in wanted and listed != task.name:
+                inputs[own] = f"{listed}.{what}"
+        facts = f"params:sequence.{task.name}"
+        if plan.is_shuffled and facts in wanted:
+            parameters[facts] = f"params:order.{task.name}"
+    if not inputs and not parameters:
         return stage
-    return Pipeline(stage, inputs=first)
+    return Pipeline(stage, inputs=inputs, parameters=parameters)

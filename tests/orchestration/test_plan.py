@@ -98,7 +98,7 @@ def test_a_learner_with_an_option_tasks_is_told_how_many_the_run_has() -> None:
         ),
         ({"replay": {"size": 300}}, ("cheetah_vel_signed", "medium", "oer")),
         ({"checkpoint_seconds": 0}, ("cheetah_vel_signed", "medium", "oer")),
-        ({"order_seed": 3}, ("cheetah_vel_signed-order_seed=3", "medium", "oer")),
+        ({"order_seed": 3}, ("cheetah_vel_signed", "medium", "oer-order_seed=3")),
         (
             {"transfer_evaluation": {"tasks": "4-5"}},
             ("cheetah_vel_signed", "medium", "oer"),
@@ -339,6 +339,25 @@ def test_an_order_seed_shuffles_the_whole_suite_before_the_first_tasks_are_taken
     assert {t.key for t in again.tasks} != {f"id_{i}" for i in range(5)}
 
 
+def test_every_order_has_the_data_that_the_suite_numbers() -> None:
+    made = plan(order_seed=1, tasks=3, suite="cheetah_vel_40")
+    assert [made.data_of(task) for task in made.tasks] != ["task_1", "task_2", "task_3"]
+    by_name = {task.name: task for task in made.suite.tasks}
+    for task in made.tasks:
+        assert by_name[made.data_of(task)].key == task.key
+    indices = [task.index for task in made.data_tasks]
+    assert indices == sorted(indices)
+    assert {made.data_of(task) for task in made.tasks} == {
+        task.name for task in made.data_tasks
+    }
+    told = made.parameters
+    assert list(told["order"]) == ["task_1", "task_2", "task_3"]
+    assert list(told["sequence"]) == [task.name for task in made.data_tasks]
+    as_listed = plan(tasks=3, suite="cheetah_vel_40")
+    assert as_listed.data_tasks == as_listed.tasks
+    assert "order" not in as_listed.parameters
+
+
 def test_the_transfer_evaluation_takes_any_tasks_of_the_suite() -> None:
     made = plan(transfer_evaluation={"tasks": "2+5", "after": 1}).transfer_evaluation
     assert made is not None
@@ -535,7 +554,7 @@ def test_equal_tasks_share_their_data() -> None:
     }
     made = resolve(BASE, {"suite": "again", "tasks": 3}, {"again": again}, METHODS)
     assert [made.data_of(task) for task in made.tasks] == ["task_1", "task_2", "task_1"]
-    assert [task.name for task in made.distinct] == ["task_1", "task_2"]
+    assert [task.name for task in made.data_tasks] == ["task_1", "task_2"]
     sources = [
         {"target_velocity": 1.0, "source": {"path": f"{n}.hdf5"}} for n in (1, 2, 1)
     ]

@@ -32,6 +32,21 @@ def jobs(params: str = "", **more: Any) -> dict[str, Job]:
     return {job.name: job for job in jobs_of(cells(params, **more))}
 
 
+def test_orders_share_their_data_and_of_each_part_its_own_are_made() -> None:
+    """All five tasks of the suite: every order has the same; of three, others."""
+    whole = jobs(methods=["oer"], orders="0-2", parameters={"tasks": 5})
+    of_data = [name for name in whole if name.startswith(("data", "dynamics"))]
+    assert len(of_data) == 3
+    some = cells(methods=["oer"], orders="0-3", parameters={"tasks": 3})
+    made = {job.name: job for job in jobs_of(some)}
+    by_tasks: dict[tuple[int, ...], str] = {}
+    for cell in some.cells:
+        numbers = tuple(task.index for task in cell.plan.data_tasks)
+        data = made[cell.name].after[0]
+        assert by_tasks.setdefault(numbers, data) == data
+    assert len(set(by_tasks.values())) == len(by_tasks) > 1
+
+
 def test_cells_wait_for_what_they_need_and_the_longest_chain_comes_first() -> None:
     made = jobs("seeds=0-1")
     raw, data = "data_cheetah_vel_signed", "data_cheetah_vel_signed_medium"

@@ -121,7 +121,7 @@ def test_an_order_has_a_seed_of_its_own() -> None:
     assert found[2].params("").endswith("replay.size=30,order_seed=7,seeds=7")
     [cell] = cells_of(grid(methods=["oer"], orders=[3]), "", "test").cells
     assert cell.plan.seeds == (3,)
-    assert cell.plan.suite_folder == "ant_dir-order_seed=3"
+    assert (cell.plan.suite_folder, cell.plan.cell) == ("ant_dir", "oer-order_seed=3")
 
 
 @pytest.mark.parametrize(

@@ -45,7 +45,7 @@ class PlanContext(internals.CatalogContext):
         """Behaviour policies, and the files that imported data come from."""
         behaviours = self.project_path / BEHAVIOURS
         added: dict[str, AbstractDataset[Any, Any]] = {}
-        for task in self.plan.tasks:
+        for task in self.plan.data_tasks:
             if task.source is None:
                 dataset = BehaviourDataset(task, behaviours, GIVEN)
                 added[f"{task.name}.behaviours"] = dataset

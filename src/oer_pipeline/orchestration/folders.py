@@ -24,7 +24,7 @@ NOT_IN_NAMES = frozenset(
     }
 )
 """Parameters that make no other cell, or are its folder's name themselves."""
-DATA_SCOPE = ("collection", "data_seed", "order_seed")
+DATA_SCOPE = ("collection", "data_seed")
 """What changes the data: it is told by the suite's folder."""
 MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 """What changes the transition models: it is told by the quality's folder."""

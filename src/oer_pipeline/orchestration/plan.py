@@ -118,15 +118,19 @@ class Plan:
         )
 
     @property
-    def distinct(self) -> tuple[Task, ...]:
-        """The tasks that have data of their own: all but those that an equal one goes
-        before."""
-        return tuple(task for task in self.tasks if self.data_of(task) == task.name)
+    def is_shuffled(self) -> bool:
+        """Whether the tasks are in another order than the suite's."""
+        return self.asked["order_seed"] is not None
+
+    @property
+    def data_tasks(self) -> tuple[Task, ...]:
+        """The tasks that have data, as the suite numbers them: the same data serve
+        every order."""
+        return data_tasks(self.suite, self.tasks)
 
     def data_of(self, task: Task) -> str:
-        """The name of the task whose data, references and transition model a task has:
-        the first one like it."""
-        return next(other.name for other in self.tasks if other.is_like(task))
+        """The name that data, references and transition model of a task have."""
+        return data_of(self.suite, task)
 
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
         """The kinds of raw data that a task's data set is cut from: roll-outs of the
@@ -150,7 +154,7 @@ class Plan:
         return {
             "quality": self.quality,
             "seeds": list(self.seeds),
-            "sequence": _by_name(self.tasks),
+            **self._tasks,
             "transfer_evaluation_tasks": _by_name(others),
             "heads": {t.name: number for number, t in enumerate(self.tasks, start=1)},
             "chosen": self.chosen.as_parameters(),
@@ -174,6 +178,15 @@ class Plan:
                 "told": {c: self.folders.told[c] for c in self.compared_cells},
             },
         }
+
+    @property
+    def _tasks(self) -> Parameters:
+        """`sequence`, the facts of the tasks by name; in a shuffled run it has those
+        of the data's tasks, and `order` those of the run's."""
+        if self.is_shuffled:
+            ordered = _by_name(self.tasks)
+            return {"sequence": _by_name(self.data_tasks), "order": ordered}
+        return {"sequence": _by_name(self.tasks)}
 
     @property
     def _origin(self) -> dict[str, str]:
@@ -244,9 +257,20 @@ def resolve(
         transfer_evaluation=others,
         compare=tuple(compare),
         folders=folders_of(asked, quality, compare, base, runtime, methods),
-        untrained=_untrained(quality, tasks, project / BEHAVIOURS),
+        untrained=_untrained(quality, data_tasks(suite, tasks), project / BEHAVIOURS),
         environment=environment,
     )
+
+
+def data_of(suite: Suite, task: Task) -> str:
+    """The name of the first task like it in the suite's list."""
+    return next(other.name for other in suite.tasks if other.is_like(task))
+
+
+def data_tasks(suite: Suite, tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Those of the suite's list that `tasks` have their data from, in its order."""
+    names = {data_of(suite, task) for task in tasks}
+    return tuple(task for task in suite.tasks if task.name in names)
 
 
 def _by_name(tasks: Sequence[Task]) -> dict[str, Any]:

@@ -260,8 +260,9 @@ def data_means(plan: Plan, root: Path) -> dict[str, float]:
 
     found = {"data": 0.0, "doing nothing": 0.0, "expert": 0.0}
     for task in plan.tasks:
-        data = read_trajectories(data_file(root, plan, task.name))
-        measured = references(root, plan, task.name)
+        listed = plan.data_of(task)
+        data = read_trajectories(data_file(root, plan, listed))
+        measured = references(root, plan, listed)
         of_task = {
             "data": float(data.returns.mean()),
             "doing nothing": measured["zero"]["mean"],

@@ -262,6 +262,7 @@ class _Jobs:
     def __init__(self, cells: Cells) -> None:
         self.jobs: list[Job] = []
         self._names: set[str] = set()
+        self._data_tasks: dict[str, str] = {}
         self._grid = cells.grid
         self._root = str(cells.root)
         self._options = (f"--env={cells.env}",) if cells.env else ()
@@ -303,18 +304,27 @@ class _Jobs:
         self.jobs.append(job)
         return name
 
+    def _data_name(self, plan: Plan) -> str:
+        """The suite's folder; with the tasks' numbers where these are others than the
+        first cell's there."""
+        suite = plan.suite_folder
+        numbers = "+".join(str(task.index) for task in plan.data_tasks)
+        if self._data_tasks.setdefault(suite, numbers) == numbers:
+            return suite
+        return f"{suite}_tasks_{name_of(numbers)}"
+
     def data_set(self, cell: Cell) -> str:
         """The raw data of the cell's suite, and its data sets of the cell's quality."""
         plan = cell.plan
         raw = self.add(
-            f"data_{plan.suite_folder}",
+            f"data_{self._data_name(plan)}",
             "collection",
             cell.params,
             (),
             data_seconds(plan),
             place=("raw", plan.suite_folder),
         )
-        name = f"data_{plan.suite_folder}_{plan.quality}"
+        name = f"data_{self._data_name(plan)}_{plan.quality}"
         place = ("data", plan.suite_folder, plan.quality)
         return self.add(
             name,
@@ -327,7 +337,7 @@ class _Jobs:
 
     def models(self, cell: Cell) -> str:
         """The transition models of the cell's data."""
-        name = "dynamics_{}_{}".format(*cell.data)
+        name = f"dynamics_{self._data_name(cell.plan)}_{cell.plan.quality_folder}"
         seconds = 15.0 + 45.0 * len(cell.plan.tasks)
         place = ("dynamics", *cell.data)
         waits = (self.data_set(cell),)
@@ -366,7 +376,7 @@ def _first_task(plan: Plan) -> str:
     """What makes the first task's policies: cells that agree in it share them."""
     told = plan.parameters
     recipe = {
-        "data": [plan.suite_folder, plan.quality_folder],
+        "data": [plan.suite_folder, plan.quality_folder, plan.data_of(plan.tasks[0])],
         "method": plan.method,
         "seeds": list(plan.seeds),
         "learner": told["learner"],

@@ -82,7 +82,7 @@ def trials_of(
             seeds=plan.seeds,
             episodes=plan.parameters["evaluation"]["episodes"],
             points=tuple(points),
-            data=str(data_file(root, plan, task.name)),
+            data=str(data_file(root, plan, plan.data_of(task))),
         )
         found.append(trial)
     return found

@@ -67,7 +67,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
         judged = {}
         for task in plan.tasks:
             judged[task.name] = _tables_of(plan, root, f"{task.name}_judged")
-            data = read_trajectories(data_file(root, plan, task.name))
+            data = read_trajectories(data_file(root, plan, plan.data_of(task)))
             visits = _visits(plan, root, task.name)
             begin = (title, str(task.index))
             found = _of_task(
@@ -83,7 +83,7 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
                 data.scaled(),
                 visits,
                 root,
-                task.name,
+                task,
             )
             followed.append((*begin, *by_quarter))
         parts.append(f"### {title}\n")
@@ -131,7 +131,7 @@ def _followed(
     data: Trajectories,
     visits: Sequence[Trajectories],
     root: Path,
-    task: str,
+    task: Task,
 ) -> list[str]:
     """Distances from visits to the largest buffers by quarters of an episode, means
     over seeds: `a, b, c, d`."""
@@ -141,11 +141,11 @@ def _followed(
     from oer_pipeline.dynamics.model import TransitionModel
     from oer_pipeline.metrics.fidelity_by_quarter import fidelity_by_quarter
 
-    fitted = str(dynamics_file(root, plan, task))
+    fitted = str(dynamics_file(root, plan, plan.data_of(task)))
     model = TransitionModel.from_tensors(*SafetensorsDataset(fitted).load())
     largest = max(plan.parameters["judging"]["sizes"])
     found = []
-    chosen_rows = _tables_of(plan, root, f"{task}_chosen_rows")
+    chosen_rows = _tables_of(plan, root, f"{task.name}_chosen_rows")
     for chosen, visited in zip(chosen_rows, visits, strict=True):
         of_size = chosen[chosen["size"] == largest]
         rows = {}

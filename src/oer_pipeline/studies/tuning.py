@@ -109,7 +109,7 @@ def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
 def _references(plan: Plan, root: Path) -> References | None:
     means: dict[str, dict[str, float]] = {}
     for task in plan.tasks:
-        measured = references(root, plan, task.name)
+        measured = references(root, plan, plan.data_of(task))
         means[task.name] = {kind: found["mean"] for kind, found in measured.items()}
     return References.of(list(means), means)
 

@@ -24,7 +24,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
     """One roll-out and one reference node per task; one import node where the data come
     from a file."""
     nodes = []
-    for task in plan.distinct:
+    for task in plan.data_tasks:
         if task.source:
             nodes.append(_import(task.name))
         elif task.name in plan.untrained:

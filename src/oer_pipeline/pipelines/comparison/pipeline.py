@@ -26,7 +26,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
             **_of("metrics", cells, "cell_metrics"),
             **_of("episodes", cells, "cell_episodes"),
             **_of("record", cells, "training_record"),
-            **_of("card", [task.name for task in plan.distinct], "card"),
+            **_of("card", [task.name for task in plan.data_tasks], "card"),
         },
         ["comparison.page", "comparison.markdown", "comparison.episodes"],
         name="draw_comparison",

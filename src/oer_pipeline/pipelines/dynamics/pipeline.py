@@ -11,17 +11,19 @@ from oer_pipeline.pipelines.dynamics.nodes import draw_dynamics, fit_dynamics
 
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node per task, and those that draw their reports."""
-    names = [task.name for task in plan.distinct]
+    names = [task.name for task in plan.data_tasks]
     draw = Node(
         draw_dynamics,
         {name: f"{name}.dynamics_report" for name in names},
         ["dynamics.page", "dynamics.png"],
         name="draw_dynamics",
     )
-    return Pipeline([*(_fit(name) for name in names), draw, bundle_node()])
+    grouped = not plan.is_shuffled
+    return Pipeline([*(_fit(name, grouped) for name in names), draw, bundle_node()])
 
 
-def _fit(task: str) -> Node:
+def _fit(task: str, grouped: bool) -> Node:
+    """In its task's namespace, unless another task of that number comes between."""
     return Node(
         fit_dynamics,
         [
@@ -33,7 +35,7 @@ def _fit(task: str) -> Node:
             "params:precision",
         ],
         [f"{task}.dynamics", f"{task}.dynamics_report"],
-        name="fit_dynamics",
-        namespace=task,
+        name="fit_dynamics" if grouped else f"{task}.fit_dynamics",
+        namespace=task if grouped else None,
         tags=[task],
     )

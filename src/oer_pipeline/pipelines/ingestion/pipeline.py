@@ -11,7 +11,7 @@ from oer_pipeline.pipelines.ingestion.nodes import describe, ingest, ingest_impo
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node per task that makes the data set, one that makes its page."""
     nodes = []
-    for task in plan.distinct:
+    for task in plan.data_tasks:
         raw = [f"{task.name}.raw_{kind}" for kind in plan.raw_kinds(task)]
         if task.source:
             nodes.append(_ingest_imported(task.name, raw))
