@@ -150,6 +150,18 @@ def test_an_order_has_a_seed_of_its_own() -> None:
         ),
         ({"claims": ["better"]}, "claim 'better'; it takes beside, metric, of, says"),
         (
+            {
+                "claims": {
+                    "says": "x",
+                    "metric": "per",
+                    "of": "oer",
+                    "beside": "oer",
+                    "secondary": "yes",
+                }
+            },
+            "claim 'x': secondary is 'yes'; it takes true or false",
+        ),
+        (
             {"claims": {"says": "x", "metric": "per", "of": "oer", "beside": "er"}},
             "claim 'x': unknown method 'er'; did you mean oer",
         ),

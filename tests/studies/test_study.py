@@ -105,6 +105,17 @@ def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
     assert even[4:7] == ["1.0000", "1.0000", "undecided"]
 
 
+def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
+    found = study(3.0, er_random=50.0, oer=52.0)
+    beside = Claim("looked at", "per", "oer", "er_random", secondary=True)
+    alone = rows_of(claims_table(found, [grid_of(AHEAD)]))
+    both = rows_of(claims_table(found, [grid_of(beside, AHEAD)]))
+    assert both[0] == alone[0]
+    assert both[1][0] == "looked at"
+    assert both[1][4] == alone[0][4]
+    assert both[1][5:7] == ["-", "secondary"]
+
+
 def test_what_two_units_say_is_no_test() -> None:
     few = [r for r in study(er_random=50.0, oer=60.0) if r.seed < 2]
     assert rows_of(claims_table(few, [grid_of(AHEAD)])) == []

@@ -48,12 +48,14 @@ class Claim:
         metric: `per`, `plasticity` or `forgetting`.
         of: the method that is said to be ahead.
         beside: the other one.
+        secondary: it is looked at, but not tested together with the others.
     """
 
     says: str
     metric: str
     of: str
     beside: str
+    secondary: bool = False
 
 
 @dataclass(frozen=True)
@@ -356,14 +358,22 @@ def _claims(
     where: str, value: Any, methods: tuple[str, ...] | str
 ) -> tuple[Claim, ...]:
     """Claims about what the grid has."""
-    wanted = {field.name for field in fields(Claim)}
+    wanted = {field.name for field in fields(Claim)} - {"secondary"}
     found = []
     for one in value if isinstance(value, list) else [value]:
-        if not isinstance(one, Mapping) or one.keys() != wanted:
+        if not isinstance(one, Mapping) or one.keys() - {"secondary"} != wanted:
             raise ConfigurationError(
-                f"{where}: claim {one!r}; it takes {', '.join(sorted(wanted))}"
+                f"{where}: claim {one!r}; it takes {', '.join(sorted(wanted))}, and"
+                " may be secondary"
             )
-        claim = Claim(**{name: str(text) for name, text in one.items()})
+        texts = {name: str(one[name]) for name in wanted}
+        secondary = one.get("secondary", False)
+        if not isinstance(secondary, bool):
+            raise ConfigurationError(
+                f"{where}: claim {texts['says']!r}: secondary is {secondary!r}; it"
+                " takes true or false"
+            )
+        claim = Claim(**texts, secondary=secondary)
         _check_known(f"{where}: claim {claim.says!r}", "metric", claim.metric, CLAIMED)
         for method in (claim.of, claim.beside):
             if not isinstance(methods, str):

@@ -8,6 +8,7 @@ claims are corrected for one another over all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from oer_pipeline.common.terminal import summary
@@ -121,40 +122,63 @@ def methods_table(results: Results) -> str:
     return Table(titles, tuple(rows), words=2).markdown()
 
 
-def claims_table(results: Results, grids: Sequence[Grid]) -> str:
-    """Markdown: every claim in every regime, the p-value of each alone and corrected
-    for all (Holm), what it comes to, and which difference could have been seen.
+@dataclass(frozen=True)
+class Tested:
+    """A claim in one regime.
+
+    Attributes:
+        claim, regime: which.
+        differences: by which the claim's method is ahead, one per order.
+        p_value: of the claim alone.
+    """
+
+    claim: Claim
+    regime: str
+    differences: tuple[float, ...]
+    p_value: float
+
+
+def tested(results: Results, grids: Sequence[Grid]) -> list[Tested]:
+    """Every claim in every regime that has orders enough.
 
     Args:
         results: of the whole study.
         grids: each brings its claims and its regimes.
     """
-    tests: dict[str, tuple[Claim, str, list[float], float]] = {}
+    found = []
     for grid in grids:
         of_grid = [result for result in results if result.grid == grid.name]
         for regime in _regimes(of_grid):
             for claim in grid.claims:
-                found = _differences(of_grid, regime, claim)
-                p_value = paired_p_value(found)
+                differences = _differences(of_grid, regime, claim)
+                p_value = paired_p_value(differences)
                 if p_value is not None:
-                    name = f"{grid.name}; {regime}; {claim.says}"
-                    tests[name] = (claim, regime, found, p_value)
-    corrected = holm({name: test[3] for name, test in tests.items()})
+                    test = Tested(claim, regime, tuple(differences), p_value)
+                    found.append(test)
+    return found
+
+
+def claims_table(results: Results, grids: Sequence[Grid]) -> str:
+    """Markdown: every claim in every regime, the p-value of each alone and corrected
+    for all that are not secondary (Holm), what it comes to, and which difference could
+    have been seen.
+
+    Args:
+        results: of the whole study.
+        grids: each brings its claims and its regimes.
+    """
+    tests = tested(results, grids)
+    primary = [test for test in tests if not test.claim.secondary]
+    p_values = {str(place): test.p_value for place, test in enumerate(primary)}
+    corrected = list(holm(p_values).values())
     rows = []
-    for name, (claim, regime, found, p_value) in tests.items():
-        estimate = interval(found)
-        rows.append(
-            (
-                claim.says,
-                regime,
-                f"{claim.metric}, {' - '.join(_sides(claim))}",
-                number(estimate, 1),
-                f"{p_value:.4f}",
-                f"{corrected[name]:.4f}",
-                verdict(estimate.mean, corrected[name]),
-                f"{detectable(found, len(tests)):.1f}",
-            )
-        )
+    for test, p_value in zip(primary, corrected, strict=True):
+        mean = interval(test.differences).mean
+        words = verdict(mean, p_value)
+        rows.append(_claim_row(test, f"{p_value:.4f}", words, len(primary)))
+    for test in tests:
+        if test.claim.secondary:
+            rows.append(_claim_row(test, "-", "secondary", 1))
     titles = (
         "claim",
         "regime",
@@ -166,6 +190,21 @@ def claims_table(results: Results, grids: Sequence[Grid]) -> str:
         "seen",
     )
     return Table(titles, tuple(rows), words=3).markdown()
+
+
+def _claim_row(test: Tested, corrected: str, words: str, claims: int) -> Row:
+    more, less = _sides(test.claim)
+    seen = detectable(test.differences, claims)
+    return (
+        test.claim.says,
+        test.regime,
+        f"{test.claim.metric}, {more} - {less}",
+        number(interval(test.differences), 1),
+        f"{test.p_value:.4f}",
+        corrected,
+        words,
+        f"{seen:.1f}",
+    )
 
 
 def verdict(difference: float, p_value: float) -> str:
