@@ -32,10 +32,10 @@ def paired_p_value(differences: Sequence[float]) -> float | None:
         return None
     mean = float(np.mean(differences))
     error = standard_error(differences)
+    freedom = len(differences) - 1
     if error == 0.0:
         return 1.0 if mean == 0.0 else 0.0
     statistic = abs(mean) / error
-    freedom = len(differences) - 1
     one_tail = float(stdtr(freedom, -statistic))
     return 2.0 * one_tail
 
@@ -83,7 +83,8 @@ def detectable(differences: Sequence[float], claims: int = 1) -> float:
     if len(differences) < FEWEST:
         return inf
     level = LEVEL / claims
-    rejects = float(stdtrit(freedom, 1.0 - level / 2.0))
+    upper = 1.0 - level / 2.0
+    rejects = float(stdtrit(freedom, upper))
     reaches = float(stdtrit(freedom, POWER))
     errors = rejects + reaches
     return errors * standard_error(differences)

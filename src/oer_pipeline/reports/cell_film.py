@@ -117,8 +117,9 @@ def write(panels: Sequence[Panel], path: Path, title: str) -> None:
     longest = max(films, key=lambda film: len(film.pictures))
     moments = len(longest.pictures)
     if path.suffix == SHEET:
+        middle = still(panels, moments // 2)
         with atomic_path(path) as temporary:
-            still(panels, moments // 2).save(temporary, format="PNG", optimize=True)
+            middle.save(temporary, format="PNG", optimize=True)
         return
     images = [still(panels, moment) for moment in range(moments)]
     write_images(images, longest.seconds, path, title)

@@ -107,19 +107,31 @@ def _mean_per(results: Results, regime: str, method: str) -> float | None:
 
 def methods_table(results: Results) -> str:
     """Markdown: every metric of every method, best PER of a regime first."""
-    rows: list[Row] = []
+    rows = []
     for regime in _regimes(results):
-        own = []
-        for method in sorted({r.method for r in results if r.regime == regime}):
-            cells = []
-            for metric in CLAIMED:
-                values = list(_values(results, regime, method, metric).values())
-                cells.append(number(interval(values), 1) if values else "-")
-            per = list(_values(results, regime, method, "per").values())
-            own.append((-sum(per) / len(per), (regime, method, *cells, str(len(per)))))
-        rows += [row for _, row in sorted(own)]
+        for method in _ranked(results, regime):
+            rows.append(_method_row(results, regime, method))
     titles = ("regime", "method", "PER", "plasticity", "forgetting", "orders")
     return Table(titles, tuple(rows), words=2).markdown()
+
+
+def _ranked(results: Results, regime: str) -> list[str]:
+    """The methods of a regime, best PER first."""
+    means = {}
+    for result in results:
+        if result.regime == regime:
+            values = _values(results, regime, result.method, "per").values()
+            means[result.method] = sum(values) / len(values)
+    return sorted(means, key=lambda method: (-means[method], method))
+
+
+def _method_row(results: Results, regime: str, method: str) -> Row:
+    shown = []
+    for metric in CLAIMED:
+        values = list(_values(results, regime, method, metric).values())
+        shown.append(number(interval(values), 1) if values else "-")
+    orders = len(_values(results, regime, method, "per"))
+    return (regime, method, *shown, str(orders))
 
 
 @dataclass(frozen=True)
