@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
-from oer_pipeline.trajectories.qualities import QUALITIES, cut, raw_kinds
+from oer_pipeline.trajectories.qualities import QUALITIES, cut, is_quality, raw_kinds
 from oer_pipeline.trajectories.table import Trajectories, validate_trajectories
 
 
@@ -40,6 +40,38 @@ def test_half_and_half(raw: dict[str, Trajectories]) -> None:
     np.testing.assert_array_equal(data.reward[:8], raw["medium"].reward[:8])
     np.testing.assert_array_equal(data.reward[8:], raw["random"].reward[:8])
     assert [part["kind"] for part in data.metadata["parts"]] == ["medium", "random"]
+
+
+def test_a_mixture_has_its_per_cent_of_each_kind(raw: dict[str, Trajectories]) -> None:
+    data = cut("mix_expert_20_random_80", raw, 20)
+    validate_trajectories(data, "here")
+    assert data.lengths.tolist() == [4] * 5
+    np.testing.assert_array_equal(data.reward[:4], raw["expert"].reward[:4])
+    np.testing.assert_array_equal(data.reward[4:], raw["random"].reward[:16])
+    assert data.metadata["episodes_of_kinds"] == [["expert", 1], ["random", 4]]
+    assert raw_kinds("mix_medium_replay_30_medium_70") == ("medium_replay", "medium")
+    assert raw_kinds("mix_random_100") == ("random",)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("mix_expert_10_random_80", "adds up to 90 per cent; it takes 100"),
+        ("mix_expert_100_random_0", "is no mixture; it takes kinds out of random, "),
+        ("mix_expert_50_expert_50", "is no mixture; .* each once"),
+        ("mix_experts_100", "is no mixture"),
+        ("mix_expert_50random_50", "is no mixture"),
+        ("mix_expert_100_", "is no mixture"),
+        ("mix_", "is no mixture"),
+        ("mix_expert_05_random_95", "is no mixture"),
+        ("mixed", "unknown quality 'mixed'"),
+    ],
+)
+def test_what_is_no_mixture_says_what_one_is(name: str, words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        raw_kinds(name)
+    assert not is_quality(name)
+    assert is_quality("mix_expert_10_random_90")
 
 
 def test_names(raw: dict[str, Trajectories]) -> None:

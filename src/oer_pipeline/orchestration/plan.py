@@ -34,7 +34,7 @@ from oer_pipeline.orchestration.folders import Folders, folders_of
 from oer_pipeline.orchestration.transfer import TransferEvaluation, transfer_evaluation
 from oer_pipeline.suites.behaviour import behaviour_path
 from oer_pipeline.suites.suite import Suite, Task
-from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED, raw_kinds
 
 BEHAVIOURS = Path("data/01_raw/behaviours")
 """Where a project's own behaviour policies lie."""
@@ -135,7 +135,7 @@ class Plan:
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
         """The kinds of raw data that a task's data set is cut from: roll-outs of the
         quality, or what is imported."""
-        return (IMPORTED,) if task.source else QUALITIES[self.quality]
+        return (IMPORTED,) if task.source else raw_kinds(self.quality)
 
     @cached_property
     def parameters(self) -> Parameters:
@@ -290,7 +290,7 @@ def _told(seeds: tuple[int, ...]) -> str:
 def _untrained(quality: str, tasks: Sequence[Task], behaviours: Path) -> frozenset[str]:
     """Of a quality that nobody trained has to act for, the tasks that have no behaviour
     file."""
-    if QUALITIES.get(quality) != ("random",):
+    if quality == IMPORTED or raw_kinds(quality) != ("random",):
         return frozenset()
     names = set()
     for task in tasks:

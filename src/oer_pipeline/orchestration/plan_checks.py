@@ -23,7 +23,7 @@ from oer_pipeline.orchestration.classes import check_own, own_module
 from oer_pipeline.suites.behaviour_data import kinds_of
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES, raw_kinds
 
 LARGEST_SEED = 10**18
 ACCELERATORS = ("cpu", "gpu", "auto")
@@ -91,7 +91,7 @@ def checked_quality(
         ConfigurationError: no quality, or one that the suite's data cannot have.
     """
     if not all(task.source for task in tasks):
-        return _collected_quality(known_name("quality", given, QUALITIES), suite)
+        return _collected_quality(str(given), suite)
     if is_asked_for and given != IMPORTED:
         raise ConfigurationError(
             f"quality is {given!r}; the data of suite {suite.name} are imported: leave"
@@ -104,8 +104,11 @@ def _collected_quality(quality: str, suite: Suite) -> str:
     """The quality, which has to mean something where the suite's family has its
     behaviours."""
     kinds = set(kinds_of(suite.family))
-    possible = [name for name, needed in QUALITIES.items() if kinds.issuperset(needed)]
-    if quality not in possible:
+    if not kinds.issuperset(raw_kinds(quality)):
+        possible = []
+        for name, needed in QUALITIES.items():
+            if kinds.issuperset(needed):
+                possible.append(name)
         why = (
             f"the behaviours of suite {suite.name} are scripts, of which no training"
             " was kept"

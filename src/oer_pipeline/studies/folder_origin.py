@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError
 from oer_pipeline.orchestration.configuration import Configuration, parameters_of
-from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED, is_quality
 
 CHANGES = re.compile(r"-(?=[a-z_][\w.]*=)")
 """Before each `name=value` of a folder's name."""
@@ -55,7 +55,7 @@ def unnamed(place: Place, configured: Configuration) -> str:
     if suite not in configured.suites:
         return f"there is no suite {suite!r}"
     quality = stem(place.quality)
-    if quality not in (*QUALITIES, IMPORTED):
+    if not is_quality(quality):
         return f"there is no quality {quality!r}"
     method = stem(place.cell)
     if method not in configured.methods:

@@ -32,7 +32,7 @@ from oer_pipeline.studies.jobs import LOGS
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name
 from oer_pipeline.suites.suite import Suite
-from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED, MIX, QUALITIES
 
 CHECKPOINTS = "checkpoints"
 LAYERS = (MODELS, OUTPUT, REPORTS, CHECKPOINTS)
@@ -262,7 +262,8 @@ def _data(
                 yield Waste(what, reason, (folder,))
                 continue
             files: list[Path] = []
-            for quality in (*QUALITIES, IMPORTED):
+            mixtures = [mixed.name for mixed in sorted(folder.glob(f"{MIX}*"))]
+            for quality in (*QUALITIES, IMPORTED, *mixtures):
                 place = Place(folder.name, quality, method)
                 params = params_of(place, configured)
                 if params is not None:
