@@ -196,7 +196,7 @@ def test_terminals_at_the_horizon(
         path = write_minari_folder(tmp_path / "a", minari_episodes(changed))
     with pytest.raises(
         DataError,
-        match=r"row 7: must be false on step 4.*set terminals_at_horizon: timeout",
+        match=r"row (7|3 of episode_2): must be false on step 4.*set terminals_at_horizon: timeout",
     ):
         imported(path, format)
     found = imported(path, format, terminals_at_horizon="timeout")
