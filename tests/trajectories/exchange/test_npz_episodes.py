@@ -144,6 +144,10 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         _change(0, lambda c: {n: a[:0] for n, a in c.items()}),
         "0.npz: found 0 steps; an episode needs at least one",
     ),
+    "no rewards": (
+        _change(0, lambda c: {n: a for n, a in c.items() if n != "rewards"}),
+        "give its names by columns (rewards: null where there are none)",
+    ),
     "a terminal inside": (
         _change(2, lambda c: {**c, "terminals": np.array([0, 1, 0, 0])}),
         "column terminals, row 1 of 2.npz: must be false before an episode's last row",

@@ -20,7 +20,7 @@ from oer_pipeline.trajectories.exchange.conversion import (
     ColumnConverter,
     converter_into,
 )
-from oer_pipeline.trajectories.exchange.flat import OPTIONAL, refuse_twice
+from oer_pipeline.trajectories.exchange.flat import OPTIONAL, null_hint, refuse_twice
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.row_names import episode_rows
 from oer_pipeline.trajectories.exchange.store import Store, StoredColumn
@@ -206,18 +206,19 @@ def _opened(
     """Every part of every column, each what it has to be."""
     items: dict[Part, StoredColumn] = {}
     flaws: list[str] = []
-    missing = False
+    missing: list[str] = []
     for column, names in places.items():
         for name in names:
             items[Part(column, name)], flaw = store.column(name, TRANSITION[column])
             if flaw is not None:
                 flaws.append(flaw)
             if not store.has(name):
-                missing = True
+                missing.append(column)
     if flaws:
         hint = ""
         if missing:
-            hint = f"; the episode holds {store.holdings()}: give its names by columns"
+            names = f"give its names by columns{null_hint(missing)}"
+            hint = f"; the episode holds {store.holdings()}: {names}"
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
     return items
 

@@ -17,7 +17,11 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.trajectories.exchange.conversion import ColumnConverter, new_converter
+from oer_pipeline.trajectories.exchange.conversion import (
+    LARGEST,
+    ColumnConverter,
+    new_converter,
+)
 from oer_pipeline.trajectories.exchange.foreign_data import (
     INFOS,
     MINARI_NAMES,
@@ -228,7 +232,11 @@ def _stated_bounds(space: Any) -> tuple[list[float], list[float]] | None:
 def _are_numbers(values: Any) -> TypeGuard[list[float]]:
     if not isinstance(values, list):
         return False
-    return all(isinstance(value, int | float) for value in values)
+    for value in values:
+        is_whole = isinstance(value, int) and abs(value) < float(LARGEST)
+        if not is_whole and not isinstance(value, float):
+            return False
+    return True
 
 
 def _metadata(path: Path, where: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from oer_pipeline.trajectories.exchange.draft import (
     episodes_and_steps,
     last_rows,
 )
+from oer_pipeline.trajectories.metadata import KEPT
 from oer_pipeline.trajectories.rules import bound_text, value_text
 
 
@@ -205,6 +206,8 @@ def terminals_to_timeouts(
         terminal &= ~at_horizon
         columns["timeout"] |= at_horizon
         draft.repairs["terminals_to_timeouts"] = int(rows.size)
+    elif choice == "keep":
+        draft.repairs[KEPT] = int(rows.size)
     elif rows.size and choice is None and not draft.native:
         draft.flaws.append(
             f"{draft.place('terminal', rows[0])}: must be false on step"
