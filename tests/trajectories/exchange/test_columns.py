@@ -155,6 +155,9 @@ def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
         "column timeouts would be read as terminals and as timeouts; say null for one,"
         " in columns" in message
     )
+    elsewhere: dict[str, str | None] = {**names, "timeouts": "/timeouts"}
+    message = refused(path, "d4rl", columns=elsewhere)
+    assert "would be read as terminals and as timeouts" in message
     found = imported(path, "d4rl", columns={**names, "timeouts": None})
     assert found.terminal.tolist() == [False, False, True]
 

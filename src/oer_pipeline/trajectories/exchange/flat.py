@@ -48,7 +48,7 @@ def refuse_twice(places: Mapping[str, str], where: str) -> None:
     """
     columns: dict[str, str] = {}
     for column, place in places.items():
-        first = columns.setdefault(place, column)
+        first = columns.setdefault(place.strip("/"), column)  # HDF5's /obs is obs
         if first != column:
             both = f"{D4RL_NAMES[first]} and as {D4RL_NAMES[column]}"
             raise DataError(
