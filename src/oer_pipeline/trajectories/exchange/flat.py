@@ -48,7 +48,8 @@ def refuse_twice(places: Mapping[str, str], where: str) -> None:
     """
     columns: dict[str, str] = {}
     for column, place in places.items():
-        first = columns.setdefault(place.strip("/"), column)  # HDF5's /obs is obs
+        path = place.strip("/")  # HDF5's /obs is obs
+        first = columns.setdefault(path, column)
         if first != column:
             both = f"{D4RL_NAMES[first]} and as {D4RL_NAMES[column]}"
             raise DataError(
@@ -187,7 +188,10 @@ def null_hint(missing: Sequence[str]) -> str:
     for column in ("reward", "terminal"):
         if column in missing:
             nulls.append(f"{D4RL_NAMES[column]}: null")
-    return f" ({', '.join(nulls)} where there are none)" if nulls else ""
+    if not nulls:
+        return ""
+    said = ", ".join(nulls)
+    return f" ({said} where there are none)"
 
 
 def foreign_columns(read: Mapping[str, ColumnConverter]) -> dict[str, Any]:
