@@ -285,6 +285,18 @@ def test_terminals_that_the_suite_keeps_are_no_reason_to_warn(
     assert "time-out was probably" not in caplog.text
 
 
+def test_a_refusal_tells_of_no_change_where_float32_holds_all(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    columns = d4rl_columns(table)
+    columns["actions"] = np.full((8, 2), 1.5, np.float64)
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    with pytest.raises(DataError, match="must lie within -1 and 1") as caught:
+        imported(path, "d4rl")
+    assert "float64" not in str(caught.value)
+
+
 def test_no_next_observation_at_all(table: Trajectories, tmp_path: Path) -> None:
     path = write_d4rl_file(
         tmp_path / "a.hdf5",

@@ -211,6 +211,8 @@ def _narrowing(draft: Draft) -> str:
     """What else the import will do, said where it is refused."""
     changes = []
     for name, record in draft.repairs["narrowed"].items():
+        if not record["changed"]:
+            continue
         largest = f"{record['largest_error']:.2g}"
         changes.append(f"{name} ({record['changed']} values, by at most {largest})")
     if not changes:
