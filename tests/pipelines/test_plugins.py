@@ -65,6 +65,7 @@ CONFIGURATION = {
     "selectors": {
         "first": {"class": "theirs_here:First", "fewer": 0},
         "lost": {"class": "nobody_has_this:First"},
+        "leaving": {"class": "leaves_here:First"},
         "no_selector": {"class": "theirs_here:Copying"},
         "built_in_elsewhere": {"class": "oer_pipeline.learners.er:ExperienceReplay"},
         "misspelt": {"class": "oer_pipeline.selection.uniform:Unifrom"},
@@ -76,6 +77,8 @@ CONFIGURATION = {
 def furnish(project: Any) -> None:
     (project.path / "plugins").mkdir()
     (project.path / "plugins" / "theirs_here.py").write_text(THEIRS)
+    leaves = "import sys\n\nsys.exit(0)\n"
+    (project.path / "plugins" / "leaves_here.py").write_text(leaves)
     (project.path / "conf/base/parameters_theirs.yml").write_text(
         yaml.safe_dump(CONFIGURATION)
     )
@@ -91,6 +94,10 @@ MISTAKES: dict[str, tuple[dict[str, Any], str]] = {
     "a module that is not there": (
         {"selector": "lost"},
         r"class 'nobody_has_this:First' cannot be loaded.*plugins",
+    ),
+    "a module that ends the process": (
+        {"selector": "leaving"},
+        "class 'leaves_here:First' cannot be loaded: importing it fails: SystemExit",
     ),
     "no selector": (
         {"selector": "no_selector"},

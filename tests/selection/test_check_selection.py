@@ -60,6 +60,10 @@ MISTAKES = {
         changed(rows=np.array([0.0, 1.0, 2.5])),
         r"rows are float64 of shape \(3,\); they take int64",
     ),
+    "floats where they are made": (
+        lambda _: Selection.unwalked(np.array([0.0, 1.0, 2.0])),
+        r"chosen rows are float64 of shape \(3,\); they take int64",
+    ),
     "a mask": (changed(rows=np.array([True, True, True])), "rows are bool"),
     "a list": (changed(rows=[0, 1, 2]), "rows are list; they take int64"),
     "a column": (

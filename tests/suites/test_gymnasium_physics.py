@@ -3,6 +3,7 @@ one line each."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -34,6 +35,10 @@ class Moody(gymnasium.Env[Any, Any]):
         self.fault, self.after = fault, after
         if fault == "constructor":
             raise OSError("model.xml:\nno such file")
+        if fault == "exit":
+            sys.exit("no licence")
+        if fault == "dependency":
+            raise gymnasium.error.DependencyNotInstalled("Box2D is not installed.")
 
     def reset(
         self,
@@ -45,6 +50,8 @@ class Moody(gymnasium.Env[Any, Any]):
         if self.fault == "reset":
             raise RuntimeError("the road\nis closed")
         self.steps, self.place = 0, self.np_random.uniform(0.0, 1.0, 2)
+        if self.fault == "nan at reset":
+            return np.array([np.nan, 0.0]), {}
         return (np.zeros(3) if self.fault == "shape at reset" else self.place), {}
 
     def step(self, action: Any) -> Any:
@@ -52,6 +59,12 @@ class Moody(gymnasium.Env[Any, Any]):
         now = self.fault if self.steps == self.after else ""
         if now == "step":
             raise ZeroDivisionError("division\nby zero")
+        if now == "exit in step":
+            sys.exit(0)
+        if now == "flags":
+            return self.place, 0.0, np.zeros(2, dtype=bool), False, {}
+        if now == "text":
+            return self.place, 0.0, False, "False", {}
         if now == "four":
             return self.place, 0.0, False, {}
         self.place = self.place + float(action[0])
@@ -168,6 +181,12 @@ FAULTS = {
     "inf": (DataError, "its step returned the reward inf"),
     "huge": (DataError, r"its step returned the reward 1e\+300"),
     "constructor": (ConfigurationError, "OSError: model.xml: no such file"),
+    "exit": (ConfigurationError, "SystemExit: no licence"),
+    "exit in step": (DataError, "its step failed: SystemExit: 0"),
+    "dependency": (ConfigurationError, r"Box2D is not installed\.$"),
+    "nan at reset": (DataError, r"its reset returned the observation \[nan +0\.\]; an"),
+    "flags": (DataError, r"its step returned terminated array\(\[False, False\]\); it"),
+    "text": (DataError, "its step returned truncated 'False'; it has to be true or"),
 }
 
 
@@ -205,6 +224,11 @@ def test_a_constructor_that_fails_is_one_line(arguments: dict[str, Any]) -> None
         GymnasiumPhysics("Hopper-v5", arguments)
     assert "\n" not in str(caught.value)
     assert str(arguments) in str(caught.value)
+
+
+def test_a_module_that_does_not_register_its_environment() -> None:
+    with pytest.raises(ConfigurationError, match="module json was imported and does"):
+        GymnasiumPhysics("json:Nothing-v0")
 
 
 def test_random_data_that_end_at_the_horizon_are_no_reason_to_warn(

@@ -196,7 +196,10 @@ def test_terminals_at_the_horizon(
         path = write_minari_folder(tmp_path / "a", minari_episodes(changed))
     with pytest.raises(
         DataError,
-        match=r"row 7: must be false on step 4.*set terminals_at_horizon: timeout",
+        match=(
+            r"row (7|3 of episode_2): must be false on step 4.*"
+            r"set terminals_at_horizon: timeout"
+        ),
     ):
         imported(path, format)
     found = imported(path, format, terminals_at_horizon="timeout")
@@ -263,6 +266,35 @@ def test_next_observations_are_derived(table: Trajectories, tmp_path: Path) -> N
     assert np.flatnonzero(found.timeout).tolist() == [5]
     mended = found.metadata["mended"]
     assert (mended["rows_dropped"], mended["next_observations_derived"]) == (2, 5)
+
+
+def test_terminals_that_the_suite_keeps_are_no_reason_to_warn(
+    table: Trajectories,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    columns = {
+        **d4rl_columns(table.select(slice(4, 8))),
+        "terminals": np.arange(4) == 3,
+        "timeouts": np.zeros(4, bool),
+    }
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    found = imported(path, "d4rl", terminals_at_horizon="keep")
+    assert found.terminal.tolist() == [False, False, False, True]
+    assert found.metadata["mended"]["terminals_kept"] == 1
+    assert "time-out was probably" not in caplog.text
+
+
+def test_a_refusal_tells_of_no_change_where_float32_holds_all(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    columns = d4rl_columns(table)
+    columns["actions"] = np.full((8, 2), 1.5, np.float64)
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    with pytest.raises(DataError, match="must lie within -1 and 1") as caught:
+        imported(path, "d4rl")
+    assert "float64" not in str(caught.value)
 
 
 def test_no_next_observation_at_all(table: Trajectories, tmp_path: Path) -> None:

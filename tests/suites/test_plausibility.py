@@ -230,3 +230,14 @@ def test_spaces_of_another_shape() -> None:
     bounds = Bounds(np.full(2, -1, np.float32), np.full(2, 1, np.float32))
     assert space_difference(None, bounds) is None
     assert space_difference(([-1.0], [1.0]), bounds) is not None
+
+
+def test_a_space_of_numbers_that_nothing_holds_is_no_space(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    box = json.dumps({"type": "Box", "low": [-(10**400), -1], "high": [1, 1]})
+    episodes = minari_episodes(table)
+    folder = write_minari_folder(tmp_path / "a", episodes, action_space=box)
+    found = imported(folder, "minari")
+    assert "action_space" not in found.metadata["plausibility"]

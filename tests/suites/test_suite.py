@@ -251,6 +251,10 @@ MISTAKES = {
         sourced({"path": "a.h5", "columns": {"rewards": 3}}),
         "columns: rewards is 3; give what the file calls it, or null for none",
     ),
+    "source columns on two lines": (
+        sourced({"path": "a.h5", "columns": {"rewards": "a\nb"}}),
+        r"columns: rewards is 'a\\nb'; give what the file calls it",
+    ),
     "source columns null": (
         sourced({"path": "a.h5", "columns": {"actions": None}}),
         "columns: actions is null; there are no data without them",
@@ -270,7 +274,7 @@ MISTAKES = {
     ),
     "source columns of OGBench": (
         sourced({"path": "a.npz", "format": "ogbench", "columns": {"timeouts": "t"}}),
-        "timeouts is 't'; format ogbench has observations, actions, terminals",
+        "'t'; format ogbench has observations, actions, terminals, rewards$",
     ),
     "source keys": (
         sourced({"path": "a.h5", "format": "robomimic", "observation_keys": "object"}),
@@ -315,6 +319,14 @@ MISTAKES = {
     "source reference": (
         sourced({"path": "a", "references": {"random": "x", "expert": 2}}),
         "reference random is 'x'; it takes a mean return",
+    ),
+    "source references that do not differ": (
+        sourced({"path": "a", "references": {"random": 5, "expert": 5}}),
+        "reference expert is 5; it has to be above random, 5",
+    ),
+    "source references the wrong way round": (
+        sourced({"path": "a", "references": {"random": 5, "expert": -5}}),
+        "reference expert is -5; it has to be above random, 5",
     ),
 }
 

@@ -605,33 +605,54 @@ MINARI: dict[str, Case] = {
         2,
         "terminations",
         lambda t: t + 2.5,
-        "column terminations, row 4: must be 0 or 1; found 2.5",
+        "column terminations, row 0 of episode_2: must be 0 or 1; found 2.5",
     ),
     "NaN": minari_put(
-        1, "observations", (0, 2), np.nan, "column observations, row 3: must be finite"
+        1,
+        "observations",
+        (0, 2),
+        np.nan,
+        "column observations, row 0 of episode_1: must be finite",
     ),
     "infinite": minari_put(
-        2, "rewards", 1, np.inf, "column rewards, row 5: must be finite; found inf"
+        2,
+        "rewards",
+        1,
+        np.inf,
+        "column rewards, row 1 of episode_2: must be finite; found inf",
     ),
     "beyond float32": minari_put(
         2,
         "rewards",
         1,
         1e99,
-        "rewards, row 5: must be within float32's range",
+        "rewards, row 1 of episode_2: must be within float32's range",
+        dtype="f8",
+    ),
+    "the state after the last step beyond float32": minari_put(
+        2,
+        "observations",
+        (4, 0),
+        1e99,
+        "observations, row 4 of episode_2: must be within float32's range",
         dtype="f8",
     ),
     "actions out of bounds": minari_put(
-        2, "actions", (1, 1), -3, "column actions, row 5:", "clip_actions: true"
+        2,
+        "actions",
+        (1, 1),
+        -3,
+        "column actions, row 1 of episode_2:",
+        "the worst -3 in row 1 of episode_2); set clip_actions: true",
     ),
     "a terminal at the horizon": minari_put(
-        2, "terminations", 3, True, "terminations, row 7: must be false on step 4"
+        2, "terminations", 3, True, "terminations, row 3 of episode_2: must be false on"
     ),
     "a terminal before the end": minari_put(
-        2, "terminations", 1, True, "terminations, row 5: must be false before an"
+        2, "terminations", 1, True, "terminations, row 1 of episode_2: must be false be"
     ),
     "a time-out before the end": minari_put(
-        0, "truncations", 1, True, "truncations, row 1: must be false before an"
+        0, "truncations", 1, True, "truncations, row 1 of episode_0: must be false bef"
     ),
     "another suite's dimensions": minari(
         lambda e: [{**c, "actions": np.zeros((len(c["actions"]), 6), "f4")} for c in e],
@@ -639,7 +660,7 @@ MINARI: dict[str, Case] = {
     ),
     "horizon mismatch": minari(
         lambda e: [*e[:2], {k: np.concatenate((v, v[-1:])) for k, v in e[2].items()}],
-        "row 4: must start",
+        "row 0 of episode_2: must start",
         "found 5 steps",
     ),
     "an export with another value": (_minari_export, ("the content's SHA-256 is",)),

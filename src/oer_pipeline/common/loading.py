@@ -80,7 +80,7 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
         return class_(**options)
     except OERError:
         raise
-    except Exception as error:  # somebody else's constructor
+    except (Exception, SystemExit) as error:  # somebody else's constructor
         cause = f"{path} cannot be made with {dict(options)}"
         raise ConfigurationError(f"{cause}: {one_line(error)}") from error
 
@@ -112,14 +112,14 @@ def _module(path: str) -> ModuleType:
         return import_module(name)
     except OERError:
         raise
-    except Exception as error:  # somebody else's code
+    except (Exception, SystemExit) as error:  # somebody else's code
         cause = f"importing it fails: {one_line(error)}{_line(error)}"
         if _is_missing(name, error):
             cause = f"{error}; {plugins.advice(name)}; {FORM}"
         raise _refused(path, cause) from error
 
 
-def _is_missing(module: str, error: Exception) -> bool:
+def _is_missing(module: str, error: BaseException) -> bool:
     """Whether it is `module` itself, or a package around it, that is not there."""
     if not isinstance(error, ModuleNotFoundError):
         return False
@@ -129,7 +129,7 @@ def _is_missing(module: str, error: Exception) -> bool:
     return f"{module}.".startswith(missing)
 
 
-def _line(error: Exception) -> str:
+def _line(error: BaseException) -> str:
     """Where code failed; a SyntaxError says so itself."""
     if isinstance(error, SyntaxError):
         return ""

@@ -34,9 +34,12 @@ def checked_selections(
         requests: one per seed.
 
     Raises:
-        DataError: the selector answers something else than it has to.
+        DataError: the selector answers something else than it has to, or cannot answer.
     """
-    selections = selector.select_all(requests)
+    try:
+        selections = selector.select_all(requests)
+    except DataError as error:
+        raise DataError(f"selector {name}: {error}") from error
     answered = f"a {type(selections).__name__}"
     if isinstance(selections, Sequence):
         answered = str(len(selections))

@@ -19,6 +19,7 @@ from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
 from oer_pipeline.suites.success_flag import SuccessFlag
+from oer_pipeline.trajectories.rules import value_text
 
 LARGEST_SEED = 2**31 - 1
 LARGEST = float(np.finfo(np.float32).max)
@@ -100,6 +101,12 @@ class GymnasiumPhysics(Physics):
             observation, _ = state.env.reset(seed=seed)
             state.observation = self._checked(observation)
             state.reward = 0.0
+        if not _recordable(state.observation):
+            raise DataError(
+                f"{self._title}: its reset returned the observation"
+                f" {value_text(state.observation)}; an episode starts with finite"
+                " numbers within float32"
+            )
 
     def observe(self, state: EnvState) -> FloatArray:
         return state.observation
@@ -119,7 +126,9 @@ class GymnasiumPhysics(Physics):
             state.reward = float(reward)
         self._check_reward(state)
         solved = self._success.read(info)
-        return Transition(state.reward, bool(terminated), solved, bool(truncated))
+        ended = self._flag("terminated", terminated)
+        cut = self._flag("truncated", truncated)
+        return Transition(state.reward, ended, solved, cut)
 
     @cached_property
     def _layout(self) -> Layout | None:
@@ -160,7 +169,7 @@ class GymnasiumPhysics(Physics):
             yield
         except DataError:
             raise
-        except Exception as error:  # somebody else's code
+        except (Exception, SystemExit) as error:  # somebody else's code
             cause = f"{self._title}: its {method} failed: {one_line(error)}"
             raise DataError(cause) from error
 
@@ -181,6 +190,20 @@ class GymnasiumPhysics(Physics):
             )
         return array
 
+    def _flag(self, name: str, value: Any) -> bool:
+        """What `step` returned as `name`: true or false, 1 or 0."""
+        if isinstance(value, bool | np.bool_):
+            return bool(value)
+        flag = np.asarray(value)
+        is_number = flag.size == 1 and flag.dtype.kind in "biuf"
+        if not is_number or flag.item() not in (0, 1):
+            found = " ".join(repr(value).split())[:100]
+            raise DataError(
+                f"{self._title}: its step returned {name} {found}; it has to be true or"
+                " false"
+            )
+        return bool(flag.item())
+
     def _check_reward(self, state: EnvState) -> None:
         """A reward that could not be recorded is a fault of the environment.
 
@@ -199,14 +222,15 @@ class GymnasiumPhysics(Physics):
             return gymnasium.make(
                 self._id, max_episode_steps=-1, disable_env_checker=True, **self._kwargs
             )
-        except gymnasium.error.Error as error:
-            cause = f"environment {self._id!r}: {error}{_hint(self._id)}"
+        except gymnasium.error.UnregisteredEnv as error:
+            said = str(error).rstrip(".")
+            cause = f"environment {self._id!r}: {said}{_hint(self._id)}"
             raise ConfigurationError(cause) from error
-        except Exception as error:  # of its constructor, or of the module named with it
+        except (Exception, SystemExit) as error:  # of its constructor or its module
             cause = f"{self._title}: {one_line(error)}{self._advice(error)}"
             raise ConfigurationError(cause) from error
 
-    def _advice(self, error: Exception) -> str:
+    def _advice(self, error: BaseException) -> str:
         """Where the module belongs that registers the environment, if it is not
         found."""
         module, colon, _ = str(self._id).partition(":")
@@ -225,11 +249,13 @@ def _recordable(observation: FloatArray) -> bool:
 
 def _hint(id: str) -> str:
     """What was perhaps meant by an unknown id, or how the environment is registered."""
-    guess, question, _ = choices(gymnasium.registry, id).partition("?")
+    module, colon, name = id.rpartition(":")
+    guess, question, _ = choices(gymnasium.registry, name).partition("?")
     if question and guess.startswith("did you mean"):
         return f" ({guess}?)"
-    if ":" in id:
-        return ""
+    if colon:
+        call = f"gymnasium.register({name!r}, entry_point=...)"
+        return f"; module {module} was imported and does not register it: {call}"
     advice = "if another package registers it, name that one's module before it"
     return f"; {advice}, id: package.module:{id}"
 

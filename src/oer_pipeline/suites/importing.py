@@ -75,7 +75,8 @@ def import_source(source: Source, task: Task) -> Trajectories:
     if not draft.flaws:
         _repair(draft, source, task.horizon, _bounds(physics))
     if draft.flaws:
-        raise DataError(f"{where}: {'; '.join(draft.flaws)}{_narrowing(draft)}")
+        flaws = dict.fromkeys(draft.flaws)  # two columns may be one of the file's
+        raise DataError(f"{where}: {'; '.join(flaws)}{_narrowing(draft)}")
     repair.derive_next_observations(draft, where)
     columns: dict[str, Any] = {"reward": None}
     for name in TRANSITIONS.present(draft.columns):
@@ -196,7 +197,7 @@ def _repair(
     repair.clip_actions(draft, bounds.low, bounds.high, source.clip_actions)
     repair.terminals_to_timeouts(draft, horizon, source.terminals_at_horizon)
     rules = [*FINITE, *ORDER, NEXT_KNOWN_RULE]
-    draft.flaws += find_flaws(rules, draft.columns, draft.names)
+    draft.flaws += find_flaws(rules, draft.columns, draft.names, draft.rows)
 
 
 def _bounds(physics: Physics) -> Bounds:
@@ -210,6 +211,8 @@ def _narrowing(draft: Draft) -> str:
     """What else the import will do, said where it is refused."""
     changes = []
     for name, record in draft.repairs["narrowed"].items():
+        if not record["changed"]:
+            continue
         largest = f"{record['largest_error']:.2g}"
         changes.append(f"{name} ({record['changed']} values, by at most {largest})")
     if not changes:

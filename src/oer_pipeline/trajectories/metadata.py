@@ -24,6 +24,16 @@ HORIZON = "horizon"
 DIVERGED = "diverged_episodes"
 """How many episodes diverged; every table that was rolled out here has it, and no
 other."""
+KEPT = "terminals_kept"
+"""In `mended`: how many terminal flags at the horizon the suite said to keep."""
+
+
+def terminals_are_meant(metadata: Mapping[str, Any]) -> bool:
+    """Whether somebody knew that an episode ended that ends at the horizon: the
+    environment, or who wrote the suite."""
+    mended = metadata.get("mended")
+    is_kept = isinstance(mended, Mapping) and KEPT in mended
+    return DIVERGED in metadata or is_kept
 
 
 def action_bounds(

@@ -16,6 +16,8 @@ from oer_pipeline.common.types import BoolArray, FloatArray
 from oer_pipeline.trajectories.schema import Array
 
 Columns = Mapping[str, Array]
+RowName = Callable[[int, str], str]
+"""What errors call a row of a column."""
 ONE = np.ones(1, dtype=np.float32)
 
 
@@ -181,10 +183,16 @@ def below_horizon(horizon: int) -> Rule:
     return Rule("step", f"must be below the horizon of {horizon} steps", broken)
 
 
+def plain_row(row: int, _: str) -> str:
+    """A row by its number in the table."""
+    return f"row {row}"
+
+
 def find_flaws(
     rules: Sequence[Rule],
     columns: Columns,
     names: Mapping[str, str] | None = None,
+    row_name: RowName = plain_row,
 ) -> list[str]:
     """One sentence per broken rule: column, first row, rule, value, how many rows; one
     rule per column is enough.
@@ -196,6 +204,7 @@ def find_flaws(
         rules: in the order that they are tried in.
         columns: (N,) or (N, D) each.
         names: column -> what the file that it comes from calls it.
+        row_name: what that file calls a row.
     """
     names = names or {}
     flaws: dict[str, str] = {}
@@ -208,7 +217,8 @@ def find_flaws(
         name = names.get(rule.column, rule.column)
         value = value_text(columns[rule.column][rows[0]])
         more = f" ({rows.size} such rows)" if rows.size > 1 else ""
-        sentence = f"column {name}, row {rows[0]}: {rule.text}; found {value}{more}"
+        row = row_name(int(rows[0]), rule.column)
+        sentence = f"column {name}, {row}: {rule.text}; found {value}{more}"
         flaws[rule.column] = sentence
     return list(flaws.values())
 

@@ -18,12 +18,12 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.trajectories import arrow
 from oer_pipeline.trajectories.metadata import (
-    DIVERGED,
     HIGH,
     HORIZON,
     LOW,
     action_bounds,
     checked_horizon,
+    terminals_are_meant,
 )
 from oer_pipeline.trajectories.rules import (
     FINITE,
@@ -183,7 +183,8 @@ def validate_trajectories(trajectories: Trajectories, where: str) -> None:
     """Hold a table against every rule.
 
     A terminal flag at the horizon is no fault, but logged; not of tables that were
-    rolled out here, for there the environment itself said that the MDP ended.
+    rolled out here, for there the environment itself said that the MDP ended, nor where
+    the suite said that it did.
 
     Args:
         trajectories: N rows.
@@ -205,7 +206,7 @@ def validate_trajectories(trajectories: Trajectories, where: str) -> None:
         rules.append(below_horizon(horizon))
     check_rules(rules, columns, where)
     at_horizon = trajectories.terminal_at_horizon
-    if at_horizon and DIVERGED not in metadata:
+    if at_horizon and not terminals_are_meant(metadata):
         logger.warning(
             "%s: %d episodes are terminal at the horizon; a time-out was probably"
             " meant",

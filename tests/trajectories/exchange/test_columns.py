@@ -116,6 +116,34 @@ def test_names_in_hdf5(table: Trajectories, tmp_path: Path) -> None:
     )
 
 
+def test_a_file_may_call_what_it_holds_anything(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    """Two lines, the colours of a terminal, a name of a thousand letters."""
+    odd = {"a\nb": table.reward, "\x1b[31mred": table.reward, "x" * 1_000: table.reward}
+    message = refused(write_d4rl_file(tmp_path / "a.hdf5", odd), "d4rl")
+    assert message.isprintable()
+    assert "the file holds '\\x1b[31mred (8,)', 'a\\nb (8,)', xxx" in message
+
+
+def test_what_there_need_not_be_is_said(table: Trajectories, tmp_path: Path) -> None:
+    columns = d4rl_columns(table)
+    del columns["rewards"], columns["terminals"]
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    says = "give its names by columns (rewards: null, terminals: null where there are"
+    assert says in refused(path, "d4rl")
+
+
+def test_minaris_main_file_is_no_file_of_columns(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    folder = write_minari_folder(tmp_path / "a", minari_episodes(table))
+    message = refused(folder / "data" / "main_data.hdf5", "d4rl")
+    assert message.endswith("; of a Minari data set give the folder")
+
+
 def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
     """A file that calls its terminal flags as others call time-outs."""
     columns = d4rl_columns(table.select(slice(0, 3)))
@@ -127,6 +155,9 @@ def test_a_column_is_one_of_ours(table: Trajectories, tmp_path: Path) -> None:
         "column timeouts would be read as terminals and as timeouts; say null for one,"
         " in columns" in message
     )
+    elsewhere: dict[str, str | None] = {**names, "timeouts": "/timeouts"}
+    message = refused(path, "d4rl", columns=elsewhere)
+    assert "would be read as terminals and as timeouts" in message
     found = imported(path, "d4rl", columns={**names, "timeouts": None})
     assert found.terminal.tolist() == [False, False, True]
 

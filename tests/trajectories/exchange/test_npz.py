@@ -147,7 +147,7 @@ Change = Callable[[Path], Any]
 BAD: dict[str, tuple[Change, str]] = {
     "no zip": (
         lambda p: p.write_bytes(b"PK no zip"),
-        "not an npz archive: it is no zip file",
+        "not an npz archive: it is no whole zip file",
     ),
     "empty": (lambda p: p.write_bytes(b""), "not an npz archive"),
     "cut off": (lambda p: p.write_bytes(p.read_bytes()[:900]), "not an npz archive"),

@@ -144,13 +144,17 @@ BAD: dict[str, tuple[Callable[[Path], Any], str]] = {
         _change(0, lambda c: {n: a[:0] for n, a in c.items()}),
         "0.npz: found 0 steps; an episode needs at least one",
     ),
+    "no rewards": (
+        _change(0, lambda c: {n: a for n, a in c.items() if n != "rewards"}),
+        "give its names by columns (rewards: null where there are none)",
+    ),
     "a terminal inside": (
         _change(2, lambda c: {**c, "terminals": np.array([0, 1, 0, 0])}),
-        "column terminals, row 5: must be false before an episode's last row",
+        "column terminals, row 1 of 2.npz: must be false before an episode's last row",
     ),
     "not finite": (
         _change(2, lambda c: {**c, "rewards": np.array([0, np.inf, 0, 0])}),
-        "column rewards, row 5: must be finite; found inf",
+        "column rewards, row 1 of 2.npz: must be finite; found inf",
     ),
 }
 
@@ -173,3 +177,20 @@ def test_more_than_the_archives_can_hold(
     monkeypatch.setattr(file_checks.os, "sysconf", lambda _: 8)
     folder = write(tmp_path / "a", table)
     assert "8 rows take" in refused(folder, "npz_episodes")
+
+
+@pytest.mark.parametrize("value", [np.nan, 1e99])
+def test_the_state_after_the_last_step_is_named_where_the_file_has_it(
+    value: float,
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    """Once, as a row of observations: there is no column of next ones."""
+    folder = states(tmp_path / "a", table)
+    columns = dict(np.load(folder / "2.npz"))
+    columns["observations"] = columns["observations"].astype(np.float64)
+    columns["observations"][4, 0] = value
+    np.savez(folder / "2.npz", **columns)
+    message = refused(folder, "npz_episodes")
+    assert message.count("column ") == 1
+    assert "column observations, row 4 of 2.npz: must be " in message

@@ -70,6 +70,17 @@ def _without(name: str) -> Callable[[Columns], Columns]:
     return lambda c: {key: value for key, value in c.items() if key != name}
 
 
+def _put(name: str, row: int, value: float) -> Callable[[Columns], Columns]:
+    """The columns with another row; rows count as the file does."""
+
+    def change(columns: Columns) -> Columns:
+        changed = columns[name].copy()
+        changed[row] = value
+        return {**columns, name: changed}
+
+    return change
+
+
 def _ends(*rows: int) -> Callable[[Columns], Columns]:
     return lambda c: {**c, "terminals": np.isin(np.arange(11), rows)}
 
@@ -115,6 +126,16 @@ BAD: dict[str, tuple[Callable[[Columns], Columns], str]] = {
     "beyond the horizon": (
         _ends(10),
         "column terminals, row 0: must start an episode of at most 4 steps",
+    ),
+    "an action out of bounds, behind two trajectories' last rows": (
+        _put("actions", 7, 3.0),
+        "column actions, row 7: must lie within -1 and 1; found [3. 3.] (1 such rows,"
+        " the worst 3 in row 7)",
+    ),
+    "a last state that is not finite": (
+        _put("observations", 5, np.nan),
+        "bad.npz: column observations, row 5: must be finite; found [nan nan nan nan"
+        " nan]",
     ),
 }
 

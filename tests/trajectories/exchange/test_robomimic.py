@@ -226,7 +226,7 @@ BAD: dict[str, tuple[Callable[[Path], Any], dict[str, Any], str]] = {
     "done in the middle": (
         _replace("data/demo_2/dones", np.array([0, 1, 1, 0])),
         {"observation_keys": KEYS},
-        "column dones, row 5: must be false before an episode's last row",
+        "column dones, row 1 of demo_2: must be false before an episode's last row",
     ),
     "other rows": (
         _replace("data/demo_2/rewards", np.zeros(3)),

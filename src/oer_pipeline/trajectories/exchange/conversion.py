@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.trajectories.exchange.row_names import row_name
 from oer_pipeline.trajectories.schema import Array, ColumnType
 
 LARGEST = np.finfo(np.float32).max
@@ -23,34 +24,44 @@ class ColumnConverter:
         self.array = array
         self._where = where
 
-    def put(self, start: int, block: Array) -> None:
+    def put(
+        self,
+        start: int,
+        block: Array,
+        part: str = "",
+        first: int | None = None,
+    ) -> None:
         """Fill some rows.
 
         Args:
             start: the first of them.
             block: their values, of any numeric dtype.
+            part: of the file that they come from, where it keeps episodes apart.
+            first: where the first of them stands in it; None: at `start`.
 
         Raises:
             DataError: a value that the column's dtype cannot hold, with its row.
         """
-        part = self.array[start : start + len(block)]
-        block = block.reshape(part.shape)
+        filled = self.array[start : start + len(block)]
+        block = block.reshape(filled.shape)
         with np.errstate(over="ignore", invalid="ignore"):
-            part[...] = block
-        if block.dtype != part.dtype:
-            self._compare(start, block, part)
+            filled[...] = block
+        if block.dtype == filled.dtype:
+            return
+        odd = np.argwhere(self._lost(block, filled))
+        if not odd.size:
+            return
+        place = tuple(odd[0])
+        row = (start if first is None else first) + int(place[0])
+        raise DataError(
+            f"{self._where}, {row_name(row, part)}: must be {self._takes}; found"
+            f" {block[place]}"
+        )
 
-    def _compare(self, start: int, block: Array, part: Array) -> None:
-        """Whole numbers and flags have to come out as they went in."""
-        self._refuse(start, block, part != block)
-
-    def _refuse(self, start: int, block: Array, odd: Array) -> None:
-        if odd.any():
-            first = tuple(np.argwhere(odd)[0])
-            raise DataError(
-                f"{self._where}, row {start + first[0]}: must be {self._takes}; found"
-                f" {block[first]}"
-            )
+    def _lost(self, block: Array, filled: Array) -> Array:
+        """Which values the column cannot hold: whole numbers and flags have to come out
+        as they went in."""
+        return np.asarray(filled != block)
 
     @property
     def _takes(self) -> str:
@@ -73,16 +84,17 @@ class FloatConverter(ColumnConverter):
         self._changed = 0
         self._largest = 0.0
 
-    def _compare(self, start: int, block: Array, part: Array) -> None:
-        if block.dtype.itemsize == part.itemsize:  # float32 of the other byte order
-            return
+    def _lost(self, block: Array, filled: Array) -> Array:
+        """Those beyond float32's range; what else narrowing changes is counted."""
+        if block.dtype.itemsize == filled.itemsize:  # float32 of the other byte order
+            return np.zeros(len(block), dtype=bool)
         with np.errstate(invalid="ignore"):
-            error = np.abs(part - block)
-        self._refuse(start, block, np.isinf(error) & np.isfinite(block))
+            error = np.abs(filled - block)
         largest = np.fmax.reduce(error, axis=None, initial=0.0)
         self._wide = True
         self._changed += int(np.count_nonzero(error > 0))
         self._largest = float(np.fmax(self._largest, largest))
+        return np.asarray(np.isinf(error) & np.isfinite(block))
 
     @property
     def _takes(self) -> str:

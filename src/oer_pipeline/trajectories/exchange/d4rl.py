@@ -33,7 +33,7 @@ from oer_pipeline.trajectories.exchange.round_trip import (
     info_columns,
     parse_header,
 )
-from oer_pipeline.trajectories.exchange.source import Source
+from oer_pipeline.trajectories.exchange.source import MAIN_FILE, Source
 from oer_pipeline.trajectories.file_checks import check_file, reading
 from oer_pipeline.trajectories.schema import TRANSITION
 
@@ -75,6 +75,8 @@ def read_d4rl(
         hint = ""
         if not store.has(places["observation"]) and has_demonstrations(file):
             hint = "; for a group an episode say format: robomimic"
+            if path.name == MAIN_FILE:
+                hint = "; of a Minari data set give the folder"
         columns = {**TRANSITION, **infos}
         read = read_flat(store, places, columns, path.stat().st_size, where, hint)
     return ForeignData(

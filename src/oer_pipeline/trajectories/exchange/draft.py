@@ -13,6 +13,7 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, IntArray
 from oer_pipeline.trajectories.exchange.foreign_data import ForeignData
 from oer_pipeline.trajectories.exchange.round_trip import restore
+from oer_pipeline.trajectories.exchange.row_names import RowNames
 from oer_pipeline.trajectories.schema import Array
 from oer_pipeline.trajectories.table import Trajectories
 
@@ -48,6 +49,8 @@ class Draft:
     flaws: list[str] = field(default_factory=list)
     action_space: tuple[list[float], list[float]] | None = None
     """Lowest and highest action where the file states its space."""
+    rows: RowNames = field(default_factory=RowNames)
+    """What errors call the file's rows."""
 
     @classmethod
     def of_table(
@@ -90,6 +93,7 @@ class Draft:
             native=False,
             description=data.description,
             action_space=data.action_space,
+            rows=data.rows,
         )
         narrowed = {name: dict(record) for name, record in data.narrowed.items()}
         draft.repairs["narrowed"] = narrowed
@@ -100,6 +104,10 @@ class Draft:
     def name(self, column: str) -> str:
         """What the file calls a column."""
         return self.names.get(column, column)
+
+    def place(self, column: str, row: int) -> str:
+        """A row of a column, as the file has it."""
+        return f"column {self.name(column)}, {self.rows(row, column)}"
 
     def number_steps(self, episode: IntArray) -> None:
         """Number the steps of episodes, (N,) each row's, and the episodes from 0."""

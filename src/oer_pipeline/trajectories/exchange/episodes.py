@@ -20,8 +20,9 @@ from oer_pipeline.trajectories.exchange.conversion import (
     ColumnConverter,
     converter_into,
 )
-from oer_pipeline.trajectories.exchange.flat import OPTIONAL, refuse_twice
+from oer_pipeline.trajectories.exchange.flat import OPTIONAL, null_hint, refuse_twice
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
+from oer_pipeline.trajectories.exchange.row_names import episode_rows
 from oer_pipeline.trajectories.exchange.store import Store, StoredColumn
 from oer_pipeline.trajectories.file_checks import check_claim
 from oer_pipeline.trajectories.schema import TRANSITION
@@ -39,8 +40,9 @@ class Part(NamedTuple):
 
 
 class Episode(NamedTuple):
-    """One episode: what errors call it, and how it is opened."""
+    """One episode: its group or archive, what errors call it, and how it is opened."""
 
+    name: str
     where: str
     open: Callable[[], AbstractContextManager[Store]]
 
@@ -129,7 +131,7 @@ def read_episodes(
     for episode, steps in zip(episodes, sizes.steps, strict=True):
         with episode.open() as store:
             items = _opened(store, places, episode.where)
-            _put(items, converters, start, steps)
+            _put(items, converters, start, steps, episode.name)
         start += steps
     columns: dict[str, Any] = {}
     for column in TRANSITION:
@@ -137,13 +139,17 @@ def read_episodes(
     names = dict(D4RL_NAMES)
     for column, parts in places.items():
         names[column] = "+".join(parts)
-    numbers = np.arange(len(episodes), dtype=np.int32)
+    if sizes.trailing:
+        names["next_observation"] = names["observation"]
+    own_names = [episode.name for episode in episodes]
+    row_names = episode_rows(own_names, sizes.steps, sizes.trailing)
     return ForeignData(
         where,
         names,
         **columns,
-        episodes=np.repeat(numbers, sizes.steps),
+        episodes=row_names.part,
         narrowed=_narrowing(converters),
+        rows=row_names,
     )
 
 
@@ -200,18 +206,19 @@ def _opened(
     """Every part of every column, each what it has to be."""
     items: dict[Part, StoredColumn] = {}
     flaws: list[str] = []
-    missing = False
+    missing: list[str] = []
     for column, names in places.items():
         for name in names:
             items[Part(column, name)], flaw = store.column(name, TRANSITION[column])
             if flaw is not None:
                 flaws.append(flaw)
             if not store.has(name):
-                missing = True
+                missing.append(column)
     if flaws:
         hint = ""
         if missing:
-            hint = f"; the episode holds {store.holdings()}: give its names by columns"
+            names = f"give its names by columns{null_hint(missing)}"
+            hint = f"; the episode holds {store.holdings()}: {names}"
         raise DataError(f"{where}: {'; '.join(flaws)}{hint}")
     return items
 
@@ -289,15 +296,17 @@ def _put(
     converters: Mapping[Part, ColumnConverter],
     start: int,
     steps: int,
+    episode: str,
 ) -> None:
-    """An episode's values into the rows from `start` on; a trailing observation is only
-    a next one."""
+    """The values of `episode` into the rows from `start` on; a trailing observation is
+    only a next one."""
     for part, item in items.items():
         trailing = part.column == "observation" and item.shape[0] == steps + 1
         next_part = Part("next_observation", part.name)
         for first, block in item.blocks():
-            converters[part].put(start + first, block[: steps - first])
+            row = start + first
+            converters[part].put(row, block[: steps - first], episode, first)
             if trailing and first == 0:
-                converters[next_part].put(start, block[1:])
+                converters[next_part].put(start, block[1:], episode, 1)
             elif trailing:
-                converters[next_part].put(start + first - 1, block)
+                converters[next_part].put(row - 1, block, episode, first)

@@ -3,7 +3,7 @@ archives share."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from oer_pipeline.common.errors import DataError
@@ -48,7 +48,8 @@ def refuse_twice(places: Mapping[str, str], where: str) -> None:
     """
     columns: dict[str, str] = {}
     for column, place in places.items():
-        first = columns.setdefault(place, column)
+        path = place.strip("/")  # HDF5's /obs is obs
+        first = columns.setdefault(path, column)
         if first != column:
             both = f"{D4RL_NAMES[first]} and as {D4RL_NAMES[column]}"
             raise DataError(
@@ -120,7 +121,7 @@ def open_flat(
         if flaw is not None:
             flaws.append(flaw)
         if not store.has(place):
-            missing.append(place)
+            missing.append(column)
     refuse(flaws, where, _what_is_there(store, missing, hint))
     _check_shapes(items, places, where)
     rows = items["observation"].shape[0]
@@ -173,8 +174,24 @@ def _what_is_there(store: Store, missing: list[str], hint: str) -> str:
     """What the file holds instead of what is missing, and how to say so."""
     if not missing:
         return ""
-    none = " (rewards: null where there are none)" if "rewards" in missing else ""
-    return f"; the file holds {store.holdings()}: give its names by columns{none}{hint}"
+    names = f"give its names by columns{null_hint(missing)}"
+    return f"; the file holds {store.holdings()}: {names}{hint}"
+
+
+def null_hint(missing: Sequence[str]) -> str:
+    """How to say that there are none of what may be missing.
+
+    Args:
+        missing: columns of the table.
+    """
+    nulls = []
+    for column in ("reward", "terminal"):
+        if column in missing:
+            nulls.append(f"{D4RL_NAMES[column]}: null")
+    if not nulls:
+        return ""
+    said = ", ".join(nulls)
+    return f" ({said} where there are none)"
 
 
 def foreign_columns(read: Mapping[str, ColumnConverter]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
+from oer_pipeline.trajectories.exchange.row_names import RowNames
 from oer_pipeline.trajectories.schema import TRANSITION, Array
 
 D4RL_NAMES = {
@@ -59,6 +60,8 @@ class ForeignData:
     """The columns that only such a file has."""
     action_space: tuple[list[float], list[float]] | None = None
     """Lowest and highest action, (A,) each, where the file states its space."""
+    rows: RowNames = field(default_factory=RowNames)
+    """What errors call its rows."""
 
     def columns(self) -> dict[str, Array]:
         """What is there, by the table's names, in the schema's order."""

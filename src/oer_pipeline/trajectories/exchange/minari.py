@@ -17,7 +17,11 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.trajectories.exchange.conversion import ColumnConverter, new_converter
+from oer_pipeline.trajectories.exchange.conversion import (
+    LARGEST,
+    ColumnConverter,
+    new_converter,
+)
 from oer_pipeline.trajectories.exchange.foreign_data import (
     INFOS,
     MINARI_NAMES,
@@ -37,6 +41,7 @@ from oer_pipeline.trajectories.exchange.round_trip import (
     info_columns,
     parse_header,
 )
+from oer_pipeline.trajectories.exchange.row_names import episode_rows
 from oer_pipeline.trajectories.exchange.store import list_names
 from oer_pipeline.trajectories.file_checks import check_claim, check_file, reading
 from oer_pipeline.trajectories.metadata import action_bounds
@@ -88,7 +93,7 @@ def read_minari(path: Path, where: str = "") -> ForeignData:
         if record is not None:
             narrowed[_place(name)] = record
     description = {name: metadata[name] for name in DESCRIPTION if name in metadata}
-    numbers = np.arange(len(lengths), dtype=np.int32)
+    rows = episode_rows([f"episode_{n}" for n in range(len(lengths))], lengths, True)
     return ForeignData(
         where,
         MINARI_NAMES,
@@ -98,12 +103,13 @@ def read_minari(path: Path, where: str = "") -> ForeignData:
         terminals=read["terminal"].array,
         timeouts=read["timeout"].array,
         next_observations=read["next_observation"].array,
-        episodes=np.repeat(numbers, lengths),
+        episodes=rows.part,
         narrowed=narrowed,
         description=description or None,
         action_space=_stated_bounds(metadata.get("action_space")),
         header=header,
         infos={name: read[name].array for name in infos},
+        rows=rows,
     )
 
 
@@ -226,7 +232,11 @@ def _stated_bounds(space: Any) -> tuple[list[float], list[float]] | None:
 def _are_numbers(values: Any) -> TypeGuard[list[float]]:
     if not isinstance(values, list):
         return False
-    return all(isinstance(value, int | float) for value in values)
+    for value in values:
+        is_whole = isinstance(value, int) and abs(value) < float(LARGEST)
+        if not is_whole and not isinstance(value, float):
+            return False
+    return True
 
 
 def _metadata(path: Path, where: str) -> dict[str, Any]:
@@ -285,7 +295,7 @@ def _read(
             converters = _allocate(items, columns, rows, file_size, where)
         steps = len(items["action"])
         if start + steps <= rows:
-            _put(items, converters, start, steps, place)
+            _put(items, converters, start, steps, where, number)
         lengths.append(steps)
         start += steps
     if start != rows:
@@ -352,16 +362,18 @@ def _put(
     start: int,
     steps: int,
     where: str,
+    number: int,
 ) -> None:
-    """An episode's values into the rows from `start` on."""
+    """The values of episode `number` into the rows from `start` on."""
+    episode = f"episode_{number}"
     for name, item in items.items():
         wanted = converters[name].array.shape[1:]
         if item.shape[1:] != wanted and wanted:
             raise DataError(
-                f"{where}: column {_place(name)}: found rows of shape {item.shape[1:]};"
-                f" episode_0 {wanted}"
+                f"{where}: {episode}: column {_place(name)}: found rows of shape"
+                f" {item.shape[1:]}; episode_0 {wanted}"
             )
         block = item[...]
-        converters[name].put(start, block[:steps])
+        converters[name].put(start, block[:steps], episode, 0)
         if name == "observation":
-            converters["next_observation"].put(start, block[1:])
+            converters["next_observation"].put(start, block[1:], episode, 1)

@@ -199,11 +199,12 @@ def open_npz(path: Path, where: str) -> Iterator[NpzStore]:
     """
     with reading(where, "npz archive"):
         if not zipfile.is_zipfile(path):
-            raise DataError(f"{where}: not an npz archive: it is no zip file")
+            raise DataError(f"{where}: not an npz archive: it is no whole zip file")
         with zipfile.ZipFile(path) as archive:
             for name, count in Counter(archive.namelist()).items():
                 if count > 1:
                     raise DataError(
-                        f"{where}: array {name} is there twice; each is one column"
+                        f"{where}: array {list_names([name])} is there twice; each is"
+                        " one column"
                     )
             yield NpzStore(archive)

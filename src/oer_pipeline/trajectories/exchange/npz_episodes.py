@@ -41,7 +41,7 @@ def read_npz_episodes(source: Source, where: str = "") -> ForeignData:
     episodes = []
     for file in files:
         place = f"{where}/{file.name}"
-        episodes.append(Episode(place, partial(open_npz, file, place)))
+        episodes.append(Episode(file.name, place, partial(open_npz, file, place)))
     names = {}
     for column, usual in D4RL_NAMES.items():
         names[column] = source.name(usual, usual)

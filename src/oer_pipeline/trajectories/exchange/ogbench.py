@@ -18,6 +18,7 @@ from oer_pipeline.common.types import BoolArray, IntArray
 from oer_pipeline.trajectories.exchange.flat import narrowing, read_flat
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.npz import NpzStore, open_npz
+from oer_pipeline.trajectories.exchange.row_names import RowNames
 from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.file_checks import check_file
 from oer_pipeline.trajectories.schema import TRANSITION
@@ -67,9 +68,10 @@ def read_ogbench(
     observation = read["observation"].array
     steps = ~ends
     rewards = read["reward"].array[steps] if "reward" in read else None
+    names = {**D4RL_NAMES, **places, "next_observation": places["observation"]}
     return ForeignData(
         where,
-        {**D4RL_NAMES, **places},
+        names,
         observations=observation[steps],
         actions=read["action"].array[steps],
         rewards=rewards,
@@ -78,6 +80,7 @@ def read_ogbench(
         next_observations=observation[np.insert(steps[:-1], 0, False)],
         episodes=_episodes(ends),
         narrowed=narrowing(read, places),
+        rows=RowNames(np.flatnonzero(steps), next_is_one_on=True),
     )
 
 

@@ -17,6 +17,7 @@ from oer_pipeline.trajectories.exchange.draft import (
     episodes_and_steps,
     last_rows,
 )
+from oer_pipeline.trajectories.metadata import KEPT
 from oer_pipeline.trajectories.rules import bound_text, value_text
 
 
@@ -85,7 +86,7 @@ def refuse_backwards(draft: Draft) -> None:
     row = int(np.argmax(backwards)) + 1
     count = int(backwards.sum())
     draft.flaws.append(
-        f"column {draft.name('next_observation')}, row {row}: must be followed by what"
+        f"{draft.place('next_observation', row)}: must be followed by what"
         f" it holds; found it in the row before ({count} such rows): {remedy}"
     )
 
@@ -132,7 +133,7 @@ def check_lengths(draft: Draft, horizon: int) -> None:
     beyond = next_starts[0] if next_starts.size else len(rest)
     length = horizon + int(beyond)
     draft.flaws.append(
-        f"column {draft.name('terminal')}, row {first - horizon}: must start an"
+        f"{draft.place('terminal', first - horizon)}: must start an"
         f" episode of at most {horizon} steps, the suite's horizon; found {length}"
         f" steps ({rows.size} such episodes); set the suite's horizon to that of"
         " the data"
@@ -177,9 +178,9 @@ def clip_actions(
     worst_row = rows[worst]
     worst_value = action[worst_row, dimension]
     draft.flaws.append(
-        f"column {draft.name('action')}, row {first}: must lie within {limits}; found"
-        f" {value} ({rows.size} such rows, the worst {worst_value:g} in row"
-        f" {worst_row}); set clip_actions: true to clip them"
+        f"{draft.place('action', first)}: must lie within {limits}; found"
+        f" {value} ({rows.size} such rows, the worst {worst_value:g} in"
+        f" {draft.rows(worst_row)}); set clip_actions: true to clip them"
     )
 
 
@@ -205,9 +206,11 @@ def terminals_to_timeouts(
         terminal &= ~at_horizon
         columns["timeout"] |= at_horizon
         draft.repairs["terminals_to_timeouts"] = int(rows.size)
+    elif choice == "keep":
+        draft.repairs[KEPT] = int(rows.size)
     elif rows.size and choice is None and not draft.native:
         draft.flaws.append(
-            f"column {draft.name('terminal')}, row {rows[0]}: must be false on step"
+            f"{draft.place('terminal', rows[0])}: must be false on step"
             f" {horizon}, where the suite's horizon ends an episode; found true"
             f" ({rows.size} such rows); set terminals_at_horizon: timeout if the clock"
             " ended these episodes, keep if it did not"

@@ -71,7 +71,7 @@ def read_robomimic(
         episodes = []
         for name in demonstrations:
             opened = partial(_opened, parent[name])
-            episodes.append(Episode(f"{where}: {name}", opened))
+            episodes.append(Episode(name, f"{where}: {name}", opened))
         names = {}
         for column, usual in NAMES.items():
             names[column] = source.name(D4RL_NAMES[column], usual)

@@ -28,6 +28,8 @@ RENAMED = {
 }
 """What `columns` names -> whether it may be null: the file has none."""
 OGBENCH = ("observations", "actions", "terminals", "rewards")
+MAIN_FILE = "main_data.hdf5"
+"""Of a Minari data set, in its folder `data`."""
 NAMELESS = ("minari", "parquet")
 """Formats whose columns have one name each; only that there are no rewards can be
 said."""
@@ -124,7 +126,7 @@ class Source:
             return numbered_files(self.place) or (self.place / "0.npz",)
         if self.format != "minari":
             return (self.place,)
-        main = self.place / "data" / "main_data.hdf5"
+        main = self.place / "data" / MAIN_FILE
         metadata = self.place / "data" / "metadata.json"
         if metadata.is_file() and not main.exists():
             return (metadata,)
@@ -227,6 +229,12 @@ class Source:
                 raise ConfigurationError(
                     f"{where}: reference {name} is {mean!r}; it takes a mean return"
                 )
+        if references["expert"] <= references["random"]:
+            raise ConfigurationError(
+                f"{where}: reference expert is {references['expert']!r}; it has to be"
+                f" above random, {references['random']!r}: 0 is random's and 100 the"
+                " expert's return"
+            )
 
     def _check_columns(self, where: str) -> None:
         if self.columns is None:
@@ -253,15 +261,15 @@ class Source:
         """Check that the column `name` can be called `in_file` in the file."""
         if in_file is None and not RENAMED[name]:
             raise ConfigurationError(f"{what} is null; there are no data without them")
-        if in_file is not None and (not isinstance(in_file, str) or not in_file):
+        is_name = isinstance(in_file, str) and in_file and in_file.isprintable()
+        if in_file is not None and not is_name:
             raise ConfigurationError(
                 f"{what} is {in_file!r}; give what the file calls it, or null for none"
             )
         no_terminals = name == "terminals" and in_file is None
         if self.format == "ogbench" and (name not in OGBENCH or no_terminals):
             raise ConfigurationError(
-                f"{what} is {in_file!r}; format ogbench has {', '.join(OGBENCH)}, and"
-                " rewards where they are named"
+                f"{what} is {in_file!r}; format ogbench has {', '.join(OGBENCH)}"
             )
         no_rewards = name == "rewards" and in_file is None
         if self.format in NAMELESS and not no_rewards:

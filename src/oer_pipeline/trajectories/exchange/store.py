@@ -15,6 +15,7 @@ BLOCK = 65_536
 """Rows read at once."""
 Shape: TypeAlias = tuple[int, ...]
 MOST_NAMES = 12
+LONGEST_NAME = 80
 NUMBER_AT_THE_END = re.compile(r"[0-9]+$")
 
 TAKES = {
@@ -82,7 +83,7 @@ def without_trailing_one(shape: Shape, column: ColumnType) -> Shape:
 
 def list_names(names: Sequence[str]) -> str:
     """Names on one line: of `demo_0`, `demo_1`, ... the first and the last, and no more
-    than twelve."""
+    than twelve; a file may call what it holds anything."""
     families: dict[str, list[str]] = {}
     for name in names:
         stem = NUMBER_AT_THE_END.sub("", name)
@@ -99,7 +100,16 @@ def list_names(names: Sequence[str]) -> str:
     if len(listed) > MOST_NAMES:
         more = len(listed) - MOST_NAMES
         listed = [*listed[:MOST_NAMES], f"{more} more"]
-    return ", ".join(listed) or "nothing"
+    return ", ".join(_printable(name) for name in listed) or "nothing"
+
+
+def _printable(name: str) -> str:
+    """Control characters escaped, a long name cut."""
+    if not name.isprintable():
+        name = repr(name)
+    if len(name) > LONGEST_NAME:
+        name = f"{name[:LONGEST_NAME]}..."
+    return name
 
 
 def _number(name: str) -> tuple[int, str]:
