@@ -172,7 +172,9 @@ def _sections(compared: Compared) -> list[Section]:
         cards = {task: compared.card_of(task) for task in compared.cards}
         data: list[Part] = [data_table(compared.cards, cards)]
         if _has_walked(cells):
-            data.append(Links([Linked("the transition models", compared.models)]))
+            data.append(
+                Links([Linked("How good the transition models are", compared.models)])
+            )
         sections.append(Section("Data", data))
     # No seconds: equal runs give equal pages. `kedro grid` prints them.
     sections.append(Section("Cost", [cost_table(cells, {})]))
