@@ -79,7 +79,7 @@ def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
     [best] = client.search_runs(
         [experiment.experiment_id],
         "metrics.seeds > 0",
-        order_by=["metrics.per DESC"],
+        order_by=["metrics.per_normalised DESC"],
         max_results=1,
     )
     assert best.info.run_id == cell.info.run_id
@@ -92,7 +92,9 @@ def test_an_experiment_has_a_view_of_its_cells_and_a_link_to_it(
     view = json.loads(experiment.tags["mlflow.sharedViewState.cells"])
     state = json.loads(view["state"])
     names = [name.partition(".")[2].strip("`") for name in state["selectedColumns"]]
-    assert names[:4] == ["per", "forgetting", "plasticity", "seeds"]
+    first = ["per", "per_normalised", "forgetting", "plasticity", "seeds"]
+    assert names[:5] == first
+    assert set(first) <= set(cell.data.metrics)
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`per`", False)
     found = client.search_runs([experiment.experiment_id], state["searchFilter"])
     assert [run.info.run_id for run in found] == [cell.info.run_id]

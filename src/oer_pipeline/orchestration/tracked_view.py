@@ -14,7 +14,9 @@ NAME = "PER first"
 KEY = "cells"
 """Of the view, in links."""
 METRICS = ("per", "forgetting", "plasticity", "seeds")
-"""The columns that come first."""
+"""The columns that come first, raw: every suite has them."""
+AS_ON_PAGES = "per_normalised"
+"""What pages and tables lead with, beside PER, where there are references."""
 ATTRIBUTES = ("Models", "Dataset", "Source")
 ONLY_CELLS = "metrics.seeds > 0"
 """A cell's run has a number of seeds, the runs of its seeds have none."""
@@ -54,7 +56,8 @@ def view_link(number: str) -> str:
 
 def _view() -> str:
     """A saved view as MLflow's page writes it: cells, the best PER on top."""
-    metrics = [f"metrics.`{name}`" for name in METRICS]
+    per, *others = METRICS
+    metrics = [f"metrics.`{name}`" for name in (per, AS_ON_PAGES, *others)]
     attributes = [f"attributes.`{name}`" for name in ATTRIBUTES]
     state = {
         "selectedColumns": metrics + attributes,
