@@ -12,7 +12,7 @@ import yaml
 from mlflow import MlflowClient
 
 from oer_pipeline.orchestration.circumstances import source
-from oer_pipeline.orchestration.tracked_view import experiment_tags
+from oer_pipeline.orchestration.tracked_view import experiment_tags, view_links
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 
@@ -100,6 +100,8 @@ def test_an_experiment_has_a_view_of_its_cells_and_a_link_to_it(
     assert [run.info.run_id for run in found] == [cell.info.run_id]
     link = f"experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     assert link in experiment.tags["mlflow.note.content"]
+    [shown] = view_links(client, "http://127.0.0.1:5000")
+    assert shown.startswith(f"{experiment.name}  http://127.0.0.1:5000/#/{link}")
 
 
 def test_what_somebody_wrote_about_an_experiment_stays(project: Any) -> None:

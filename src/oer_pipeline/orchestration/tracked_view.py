@@ -8,6 +8,10 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 NAME = "PER first"
 """Of the view."""
@@ -52,6 +56,22 @@ def view_link(number: str) -> str:
     """
     asked = f"workflowType=machine_learning&viewStateShareKey={KEY}"
     return f"#/experiments/{number}/runs?{asked}"
+
+
+def view_links(client: MlflowClient, address: str) -> list[str]:
+    """A link per experiment that has the view, newest first: a browser that follows it
+    leaves MLflow's GenAI view.
+
+    Args:
+        client: of the store.
+        address: of the server that shows it.
+    """
+    links = []
+    for experiment in client.search_experiments():
+        if f"mlflow.sharedViewState.{KEY}" in experiment.tags:
+            link = view_link(experiment.experiment_id)
+            links.append(f"{experiment.name}  {address}/{link}")
+    return links
 
 
 def _view() -> str:
