@@ -80,7 +80,8 @@ behaviours-again: env ## train all the package's behaviour policies again, in th
 status: env ## what of a grid is finished, running, stale or missing (GRID=name)
 	$(BIN)/kedro status $(GRID) $(ARGS)
 
-ui: env ## MLflow's pages: cells side by side
+ui: env ## MLflow's pages: cells side by side; prints a link per suite and quality
+	@$(BIN)/python -m oer_pipeline.orchestration.tracked_links
 	$(BIN)/kedro mlflow ui
 
 viz: env ## Kedro-Viz: the lineage

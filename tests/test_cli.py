@@ -182,6 +182,19 @@ def test_export_writes_what_others_read(tmp_path: Path) -> None:
     assert restore(read_d4rl(out)).metadata == {"suite": "s", "horizon": 4}
 
 
+def test_a_film_says_where_it_is_and_which_page_shows_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    film = tmp_path / "film.mp4"
+    monkeypatch.setattr("oer_pipeline.cli._drawn", lambda words, **given: film)
+    alone = invoke("film", "ant_dir", "1", "zero", str(film))
+    assert alone.output == f"Done: drawn\n  film      {film}\n"
+    page = tmp_path / "report.html"
+    page.touch()
+    shown = invoke("film", "--params=method=oer")
+    assert shown.output == f"{alone.output}  page      {page}\n"
+
+
 def test_the_table_of_behaviours_is_the_pages() -> None:
     done = invoke("behaviours", "--table", "ant_dir")
     assert done.exit_code == 0

@@ -17,7 +17,15 @@ from kedro.framework.cli.project import run
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.stopping import ends_on_signals
-from oer_pipeline.common.terminal import CYAN, GREEN, RED, YELLOW, linked, painted
+from oer_pipeline.common.terminal import (
+    CYAN,
+    GREEN,
+    RED,
+    YELLOW,
+    Line,
+    linked,
+    painted,
+)
 from oer_pipeline.orchestration.endings import Refused, as_one_line
 from oer_pipeline.orchestration.run_parameters import guard_parameters
 
@@ -384,8 +392,15 @@ def film(words: tuple[str, ...], **given: Any) -> None:
     \b
     Example: kedro film --params=method=oer,seeds=0
     """
+    from oer_pipeline.common.terminal import summary
+
     with _one_line():
-        click.echo(linked(_drawn(words, **given)))
+        film = _drawn(words, **given)
+        lines: list[Line] = [("film", film)]
+        page = film.parent / "report.html"
+        if page.is_file():
+            lines.append(("page", page))
+        click.echo(summary("Done: drawn", lines))
 
 
 def _drawn(

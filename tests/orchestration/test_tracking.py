@@ -12,7 +12,7 @@ import yaml
 from mlflow import MlflowClient
 
 from oer_pipeline.orchestration.circumstances import source
-from oer_pipeline.orchestration.tracked_view import experiment_tags
+from oer_pipeline.orchestration.tracked_view import experiment_tags, view_links
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 
@@ -79,7 +79,7 @@ def test_an_experiment_is_of_model_training_and_its_best_by_per_is_found(
     [best] = client.search_runs(
         [experiment.experiment_id],
         "metrics.seeds > 0",
-        order_by=["metrics.per DESC"],
+        order_by=["metrics.per_normalised DESC"],
         max_results=1,
     )
     assert best.info.run_id == cell.info.run_id
@@ -92,12 +92,16 @@ def test_an_experiment_has_a_view_of_its_cells_and_a_link_to_it(
     view = json.loads(experiment.tags["mlflow.sharedViewState.cells"])
     state = json.loads(view["state"])
     names = [name.partition(".")[2].strip("`") for name in state["selectedColumns"]]
-    assert names[:4] == ["per", "forgetting", "plasticity", "seeds"]
+    first = ["per", "per_normalised", "forgetting", "plasticity", "seeds"]
+    assert names[:5] == first
+    assert set(first) <= set(cell.data.metrics)
     assert (state["orderByKey"], state["orderByAsc"]) == ("metrics.`per`", False)
     found = client.search_runs([experiment.experiment_id], state["searchFilter"])
     assert [run.info.run_id for run in found] == [cell.info.run_id]
     link = f"experiments/{experiment.experiment_id}/runs?workflowType=machine_learning"
     assert link in experiment.tags["mlflow.note.content"]
+    [shown] = view_links(client, "http://127.0.0.1:5000")
+    assert shown.startswith(f"{experiment.name}  http://127.0.0.1:5000/#/{link}")
 
 
 def test_what_somebody_wrote_about_an_experiment_stays(project: Any) -> None:

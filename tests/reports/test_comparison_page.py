@@ -8,9 +8,14 @@ from dataclasses import replace
 from html import unescape
 from typing import Any
 
+import matplotlib.pyplot as plt
 import pytest
 
-from oer_pipeline.reports.comparison_page import Compared, comparison_page
+from oer_pipeline.reports.comparison_page import (
+    MATRICES,
+    Compared,
+    comparison_page,
+)
 from oer_pipeline.reports.comparison_tables import (
     cost_table,
     data_table,
@@ -18,6 +23,7 @@ from oer_pipeline.reports.comparison_tables import (
     standings_table,
     versions_table,
 )
+from oer_pipeline.reports.palette import SCALE
 from oer_pipeline.reports.repeat import FILM
 
 Make = Callable[..., dict[str, Any]]
@@ -97,6 +103,8 @@ def test_links_lead_down_and_say_from_where(compared: Compared) -> None:
     assert f"../{HASHED}/projection.png" not in links  # it keeps no buffer here
     assert f"../{HASHED}/{FILM}" in links
     assert "../../medium/data/run_card.html" in links
+    models = f"../data/dynamics.html{came}"
+    assert models in links
     beside = ("table.md", "report.md", "episodes.parquet", "comparison.png")
     assert links.issuperset(beside)
     assert not [link for link in links if link.startswith(("http", "/"))]
@@ -120,6 +128,28 @@ def test_films_come_with_the_commands_that_draw_them(compared: Compared) -> None
         assert command in unescape(html)
         assert f"[{method}, seed 0](../{cell}/{FILM}), drawn by" in markdown
         assert f"\n    {command}\n" in markdown
+
+
+def test_no_link_to_models_that_no_selector_walked_in(cell: Make) -> None:
+    uniform = cell("er", buffers={0: [{"rows": 3, "walked": 0}]})
+    bare = Compared([uniform], "comparison", {}, "s", "q", cards={"run": CARD})
+    html, _ = comparison_page(bare)
+    assert "run_card.html" in html
+    assert "dynamics.html" not in html
+
+
+def test_the_markdown_shows_the_main_figure(compared: Compared) -> None:
+    _, markdown = comparison_page(compared)
+    assert re.search(
+        r"## Performance and forgetting\n\n!\[.*\]\(comparison.png\)", markdown
+    )
+    assert "*(figure on [the page](comparison.html): " in markdown
+
+
+def test_matrices_darken_where_less_is_left() -> None:
+    least, most = plt.get_cmap(SCALE)([0.0, 1.0])[:, :3].mean(axis=1)
+    assert least < most
+    assert "darkens" in MATRICES
 
 
 def test_success_stands_before_return(solving: Make) -> None:

@@ -79,7 +79,8 @@ def test_the_sheet_is_reproducible_and_shows_the_numbers(
 
 
 def test_the_page_is_whole_and_holds_every_figure(reports: dict[str, Any]) -> None:
-    text = dynamics_page(reports)
+    text = dynamics_page(reports, "cheetah", "medium")
+    assert "<h1>cheetah, medium: transition models</h1>" in text
     headings = re.findall("<h2>(.*?)</h2>", text)
     assert headings[1:] == [html.escape(question.title) for question in QUESTIONS]
     assert len(figures(text)) == len(QUESTIONS)
@@ -109,7 +110,7 @@ def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:
     for judged in short["uncertainty"].values():
         judged["spearman"] = None
     del short["epochs"], short["elites"]
-    assert "NaN" not in str(figures(dynamics_page({"task_1": short})))
+    assert "NaN" not in str(figures(dynamics_page({"task_1": short}, "s", "q")))
     assert dynamics_png({"task_1": short}).startswith(b"\x89PNG")
 
 

@@ -19,6 +19,7 @@ from oer_pipeline.reports.page import (
     Bullets,
     Commands,
     Folded,
+    Links,
     Picture,
     PictureFile,
     Section,
@@ -171,6 +172,7 @@ PARTS = [
     PictureFile("../oer/picture.png", "what it shows", "../oer/report.html"),
     Table(("a", "b"), ((Linked("x", "x.html"), Marked("17")),)),
     Folded("more", Table(("c",), (("y",),))),
+    Links([Linked("there", "there.html"), Linked("here", "here.html")]),
 ]
 
 
@@ -182,11 +184,13 @@ def test_links_pictures_and_commands_are_shown() -> None:
     assert "kedro run --params=a=1\n</pre>" in text
     assert '<a href="../oer/report.html"><img alt="what it shows"' in text
     assert '<th scope="row"><a href="x.html">x</a></th>' in text
+    assert '<p><a href="there.html">there</a>, <a href="here.html">here</a></p>' in text
 
 
 def test_markdown_says_the_same() -> None:
     chart = Chart("A figure", [Panel([])], (3.0, 1.0))
-    text = page_markdown("parts", [Section("All", [*PARTS, chart])], "size = 3")
+    sections = [Section("All", [*PARTS, chart]), Section("Main", [chart])]
+    text = page_markdown("parts", sections, "size = 3", "p.html", {"Main": "main.png"})
     assert text.startswith("# parts\n\nsize = 3\n\n## All\n\nA paragraph.\n\n")
     for told in (
         "**First & best.**\n\n- Second.\n",
@@ -194,6 +198,8 @@ def test_markdown_says_the_same() -> None:
         "![what it shows](../oer/picture.png)",
         "| [x](x.html) | **17** |",
         "**more**\n\n| c |",
-        "*(figure on the page: A figure)*",
+        "*(figure on [the page](p.html): A figure)*",
+        "## Main\n\n![A figure](main.png)\n",
+        "[there](there.html), [here](here.html)\n",
     ):
         assert told in text, told

@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import time
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 NAME = "PER first"
 """Of the view."""
 KEY = "cells"
 """Of the view, in links."""
 METRICS = ("per", "forgetting", "plasticity", "seeds")
-"""The columns that come first."""
+"""The columns that come first, raw: every suite has them."""
+AS_ON_PAGES = "per_normalised"
+"""What pages and tables lead with, beside PER, where there are references."""
 ATTRIBUTES = ("Models", "Dataset", "Source")
 ONLY_CELLS = "metrics.seeds > 0"
 """A cell's run has a number of seeds, the runs of its seeds have none."""
@@ -52,9 +58,26 @@ def view_link(number: str) -> str:
     return f"#/experiments/{number}/runs?{asked}"
 
 
+def view_links(client: MlflowClient, address: str) -> list[str]:
+    """A link per experiment that has the view, newest first: a browser that follows it
+    leaves MLflow's GenAI view.
+
+    Args:
+        client: of the store.
+        address: of the server that shows it.
+    """
+    links = []
+    for experiment in client.search_experiments():
+        if f"mlflow.sharedViewState.{KEY}" in experiment.tags:
+            link = view_link(experiment.experiment_id)
+            links.append(f"{experiment.name}  {address}/{link}")
+    return links
+
+
 def _view() -> str:
     """A saved view as MLflow's page writes it: cells, the best PER on top."""
-    metrics = [f"metrics.`{name}`" for name in METRICS]
+    per, *others = METRICS
+    metrics = [f"metrics.`{name}`" for name in (per, AS_ON_PAGES, *others)]
     attributes = [f"attributes.`{name}`" for name in ATTRIBUTES]
     state = {
         "selectedColumns": metrics + attributes,

@@ -34,6 +34,7 @@ from oer_pipeline.reports.page import (
     Commands,
     FilmFile,
     Folded,
+    Links,
     Part,
     PictureFile,
     Section,
@@ -51,6 +52,11 @@ from oer_pipeline.reports.table import Linked, Row, Table
 from oer_pipeline.reports.tables import comparison_table
 from oer_pipeline.reports.verdict import verdict
 
+PAGE = "comparison.html"
+MAIN = "Performance and forgetting"
+"""The section of the main figure."""
+MAIN_FIGURE = "comparison.png"
+"""The same as a file, beside the page."""
 PROFILES = (
     "For each score, the share of runs above it; a run is one seed on one task after"
     " the last task. A line further to the upper right is better. Bands are 95 %"
@@ -58,8 +64,8 @@ PROFILES = (
     " as the unit)."
 )
 MATRICES = (
-    "Rows: after learning each task; columns: on each task; mean over seeds. What pales"
-    " down a column is forgotten."
+    "Rows: after learning each task; columns: on each task; mean over seeds. What"
+    " darkens down a column is forgotten."
 )
 BUFFERS = (
     "Data, what the deployed policy visits, and the replay buffer, on two principal"
@@ -104,6 +110,11 @@ class Compared:
         """A cell's page, relative to this one."""
         return f"../{cell}/report.html#from={self.folder}"
 
+    @property
+    def models(self) -> str:
+        """The page of the transition models, relative to this one."""
+        return f"../data/dynamics.html#from={self.folder}"
+
     def card_of(self, task: str) -> str:
         """The page of a task's data card, relative to this one; it belongs to the data
         set, whatever was changed of the transition models."""
@@ -125,9 +136,9 @@ def comparison_page(compared: Compared) -> tuple[str, str]:
     sections = _sections(compared)
     links = [Linked("table.md", "table.md"), Linked("report.md", "report.md")]
     links.append(Linked("every episode (Parquet)", "episodes.parquet"))
-    links.append(Linked("main figure (PNG)", "comparison.png"))
+    links.append(Linked("main figure (PNG)", MAIN_FIGURE))
     html = page(title, sections, links, subtitle)
-    return html, page_markdown(title, sections, subtitle)
+    return html, page_markdown(title, sections, subtitle, PAGE, {MAIN: MAIN_FIGURE})
 
 
 def _sections(compared: Compared) -> list[Section]:
@@ -140,7 +151,7 @@ def _sections(compared: Compared) -> list[Section]:
     everything = comparison_table(cells, reference)
     sections = [
         Section("What it comes to", [Verdict(verdict(cells))]),
-        Section("Performance and forgetting", [comparison_chart.chart(cells)]),
+        Section(MAIN, [comparison_chart.chart(cells)]),
         Section(
             "Methods by rank",
             [
@@ -159,7 +170,12 @@ def _sections(compared: Compared) -> list[Section]:
     sections.append(Section("The deployed policies at work", _films(compared)))
     if compared.cards:
         cards = {task: compared.card_of(task) for task in compared.cards}
-        sections.append(Section("Data", [data_table(compared.cards, cards)]))
+        data: list[Part] = [data_table(compared.cards, cards)]
+        if _has_walked(cells):
+            data.append(
+                Links([Linked("How good the transition models are", compared.models)])
+            )
+        sections.append(Section("Data", data))
     # No seconds: equal runs give equal pages. `kedro grid` prints them.
     sections.append(Section("Cost", [cost_table(cells, {})]))
     sections.append(Section("To repeat it", _repeat(compared)))
@@ -190,6 +206,15 @@ def _over_the_sequence(cells: Sequence[Cell], shown: str) -> list[Section]:
     if forgotten is not None:
         sections.append(Section(f"Forgetting per task, {what}", [forgotten]))
     return sections
+
+
+def _has_walked(cells: Sequence[Cell]) -> bool:
+    """Whether a selector walked in transition models, so that there are some."""
+    for cell in cells:
+        for buffers in cell["buffers"].values():
+            if any(buffer["walked"] for buffer in buffers):
+                return True
+    return False
 
 
 def _buffers(compared: Compared) -> list[Section]:

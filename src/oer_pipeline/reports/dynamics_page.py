@@ -44,14 +44,19 @@ A_LITTLE_KIND = (
 )
 
 
-def dynamics_page(reports: Reports) -> str:
-    """One self-contained page, every figure with the question that it answers, and a
-    table of the numbers."""
+def dynamics_page(reports: Reports, suite: str, quality: str) -> str:
+    """One page, every figure with the question that it answers, and a table of the
+    numbers.
+
+    Args:
+        reports: of the suite's tasks.
+        suite, quality: names of what the models were fitted to.
+    """
     sections = [Section("Each task in numbers", [table(reports), A_LITTLE_KIND])]
     for question in QUESTIONS:
         chart = question.chart(reports)
         sections.append(Section(question.title, [question.text, chart]))
-    return page("Transition models", sections)
+    return page(f"{suite}, {quality}: transition models", sections)
 
 
 def dynamics_png(reports: Reports) -> bytes:

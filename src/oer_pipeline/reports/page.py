@@ -90,6 +90,15 @@ class Bullets:
 
 
 @dataclass(frozen=True)
+class Links:
+    """Ways to other pages, side by side."""
+
+    items: Sequence[Linked]
+
+    template: ClassVar[str] = "links.html"
+
+
+@dataclass(frozen=True)
 class Verdict:
     """What a page comes to: the first sentence stands out."""
 
@@ -118,8 +127,8 @@ class Folded:
 
 
 Part: TypeAlias = (
-    "str | Table | Chart | Picture | PictureFile | FilmFile | Bullets | Verdict"
-    " | Commands | Folded"
+    "str | Table | Chart | Picture | PictureFile | FilmFile | Bullets | Links"
+    " | Verdict | Commands | Folded"
 )
 """What a section is made of; a text is a paragraph."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from oer_pipeline.reports.chart import Chart
 from oer_pipeline.reports.page import (
@@ -10,6 +10,7 @@ from oer_pipeline.reports.page import (
     Commands,
     FilmFile,
     Folded,
+    Links,
     Part,
     Picture,
     PictureFile,
@@ -19,14 +20,33 @@ from oer_pipeline.reports.page import (
 from oer_pipeline.reports.table import Table
 
 
-def page_markdown(title: str, sections: Sequence[Section], subtitle: str = "") -> str:
-    """The sections of `page.page`; a figure is named, what is folded stands open."""
+def page_markdown(
+    title: str,
+    sections: Sequence[Section],
+    subtitle: str,
+    page: str,
+    pictures: Mapping[str, str],
+) -> str:
+    """The sections of `page.page`; a figure is shown where it is a file, too, and named
+    otherwise; what is folded stands open.
+
+    Args:
+        title: of the page.
+        sections: from top to bottom.
+        subtitle: below the title.
+        page: the page's file, beside this one.
+        pictures: a section's heading -> the file of its figure.
+    """
     blocks = [f"# {title}"]
     if subtitle:
         blocks.append(subtitle)
     for section in sections:
         blocks.append(f"## {section.heading}")
         for part in section.parts:
+            if isinstance(part, Chart):
+                picture = pictures.get(section.heading)
+                blocks.append(_figure(part, page, picture))
+                continue
             blocks += _blocks(part)
     whole = [block.strip("\n") for block in blocks]
     return "\n\n".join(block for block in whole if block) + "\n"
@@ -48,7 +68,12 @@ def _blocks(part: Part) -> list[str]:
         return ["\n".join(f"    {line}" for line in part.lines)]
     if isinstance(part, FilmFile):
         return [f"[{part.summary}]({part.file}), drawn by", f"    {part.command}"]
-    return [_figure(part)]
+    if isinstance(part, Links):
+        return [", ".join(f"[{item}]({item.href})" for item in part.items)]
+    if isinstance(part, PictureFile):
+        return [f"![{part.alt}]({part.file})"]
+    assert isinstance(part, Picture)
+    return [f"*(picture on the page: {part.alt})*"]
 
 
 def _folded(content: str | Table) -> list[str]:
@@ -57,12 +82,10 @@ def _folded(content: str | Table) -> list[str]:
     return [f"```\n{content}\n```"]
 
 
-def _figure(part: Chart | Picture | PictureFile) -> str:
-    if isinstance(part, PictureFile):
-        return f"![{part.alt}]({part.file})"
-    if isinstance(part, Picture):
-        return f"*(picture on the page: {part.alt})*"
-    return f"*(figure on the page: {part.title})*"
+def _figure(chart: Chart, page: str, picture: str | None) -> str:
+    if picture is not None:
+        return f"![{chart.title}]({picture})"
+    return f"*(figure on [the page]({page}): {chart.title})*"
 
 
 def _list(items: Sequence[str]) -> str:

@@ -16,6 +16,7 @@ TEMPLATES = (
     "templates/figures.html",
     "templates/film_file.html",
     "templates/folded.html",
+    "templates/links.html",
     "templates/page.html",
     "templates/picture.html",
     "templates/picture_file.html",

@@ -143,10 +143,13 @@ def _ahead(
     for name in found.others[:LONGEST]:
         if who != "it" and not _all_ahead(found, name):
             who = found.best
-        difference = found.of_pair[found.best, name].difference
-        assert difference is not None
-        gap = fixed(difference.mean, 0)
-        interval = _told(difference)
+        ahead = [found.best]
+        if who not in ("it", found.best):
+            ahead = found.leaders
+        gap = _gap(found, ahead, name)
+        interval = _told(found.of_pair[found.best, name].difference)
+        if " to " in gap:
+            interval = f"{found.best}: {interval}"
         told.append(f"{gap}{unit} more than {name} ({interval})")
         unit = ""  # said once
     more = len(found.others) - len(told)
@@ -156,6 +159,18 @@ def _ahead(
     if who.startswith(("both", "all")):
         keep = "keep"
     return f"{who} {keep} {_listed(told)}"
+
+
+def _gap(found: Standing, ahead: Sequence[str], name: str) -> str:
+    """`23`, or `22 to 23` where those ahead are not equally far ahead."""
+    means = []
+    for leader in ahead:
+        difference = found.of_pair[leader, name].difference
+        assert difference is not None
+        means.append(difference.mean)
+    least = fixed(min(means), 0)
+    most = fixed(max(means), 0)
+    return least if least == most else f"{least} to {most}"
 
 
 def _all_ahead(found: Standing, name: str) -> bool:

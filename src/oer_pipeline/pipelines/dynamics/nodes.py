@@ -62,8 +62,11 @@ def fit_dynamics(
     return (model.tensors(), model.header()), {**record, **assessed}
 
 
-def draw_dynamics(**reports: dict[str, Any]) -> tuple[str, bytes]:
+def draw_dynamics(
+    suite: str, quality: str, **reports: dict[str, Any]
+) -> tuple[str, bytes]:
     """Page and picture of all tasks' reports."""
     from oer_pipeline.reports.dynamics_page import dynamics_page, dynamics_png
 
-    return dynamics_page(reports), dynamics_png(reports)
+    page = dynamics_page(reports, suite, quality)
+    return page, dynamics_png(reports)

@@ -12,9 +12,12 @@ from oer_pipeline.pipelines.dynamics.nodes import draw_dynamics, fit_dynamics
 def create_pipeline(plan: Plan) -> Pipeline:
     """One node per task, and those that draw their reports."""
     names = [task.name for task in plan.data_tasks]
+    drawn = {"suite": "params:suite", "quality": "params:quality"}
+    for name in names:
+        drawn[name] = f"{name}.dynamics_report"
     draw = Node(
         draw_dynamics,
-        {name: f"{name}.dynamics_report" for name in names},
+        drawn,
         ["dynamics.page", "dynamics.png"],
         name="draw_dynamics",
     )
