@@ -116,6 +116,18 @@ def test_rows_that_a_cast_would_change_are_refused_where_they_are_made() -> None
     assert Selection.unwalked(np.array([3, 4], np.int32)).rows.dtype == np.int64
 
 
+def test_a_selector_leaves_the_data_as_they_are(kit: Kit) -> None:
+    class Careless(Theirs):
+        def select(self, request: SelectionRequest) -> Any:
+            request.data.observation[:] = 0.0
+            return super().select(request)
+
+    data = kit.table([[(x, y) for x in range(11)] for y in range(2)])
+    asked = [kit.request(data, 2), kit.request(data, 2)]
+    with pytest.raises(DataError, match="selector theirs: it changed the data"):
+        checked_selections("theirs", Careless(rows(0, 1)), asked)
+
+
 def test_every_request_has_an_answer(kit: Kit) -> None:
     class Forgetful(Theirs):
         def select_all(self, requests: Sequence[SelectionRequest]) -> Any:

@@ -34,8 +34,10 @@ def checked_selections(
         requests: one per seed.
 
     Raises:
-        DataError: the selector answers something else than it has to, or cannot answer.
+        DataError: the selector answers something else than it has to, cannot answer, or
+            changes the data that it was given.
     """
+    before = _contents(requests)
     try:
         selections = selector.select_all(requests)
     except DataError as error:
@@ -48,7 +50,18 @@ def checked_selections(
         raise DataError(f"selector {name}: select_all gave {answered} for {wanted}")
     for request, selection in zip(requests, selections, strict=True):
         check_selection(name, selection, request)
+    if _contents(requests) != before:
+        raise DataError(
+            f"selector {name}: it changed the data that it was given; it has to copy"
+            " what it changes"
+        )
     return list(selections)
+
+
+def _contents(requests: Sequence[SelectionRequest]) -> dict[int, str]:
+    """A hash of each table that the requests share, by the table's identity."""
+    tables = {id(request.data): request.data for request in requests}
+    return {identity: table.content_hash() for identity, table in tables.items()}
 
 
 def check_selection(
