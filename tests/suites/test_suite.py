@@ -287,7 +287,7 @@ MISTAKES = {
         sourced({"path": "a.h5", "observation_keys": ["object"]}),
         (
             "observation_keys are given; format d4rl has one column of observations:"
-            " robomimic takes them"
+            " robomimic and minari take them"
         ),
     ),
     "source dimensions": (

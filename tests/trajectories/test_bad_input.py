@@ -584,7 +584,7 @@ MINARI: dict[str, Case] = {
     ),
     "observations by name": minari_main(
         _replace_by_group("episode_0/observations"),
-        "episode_0: column observations: found a group",
+        "episode_0: column observations: it is a group",
     ),
     "images": minari_column(
         0,

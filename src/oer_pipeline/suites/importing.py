@@ -95,7 +95,7 @@ def _read(source: Source) -> Draft:
         return Draft.of_table(columns, metadata)
     data: ForeignData
     if source.format == "minari":
-        data = read_minari(source.file, source.path)
+        data = read_minari(source.file, source.path, source.observation_keys)
     elif source.format == "npz_episodes":
         data = read_npz_episodes(source, source.path)
     else:

@@ -3,10 +3,13 @@ blocks."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.store import (
     BLOCK,
     dtype_flaw,
@@ -101,6 +104,72 @@ class HDF5Store:
         if isinstance(item, h5py.Dataset):
             return f"{name} {item.shape}"
         return name if name[-1:].isdigit() else f"{name}/"
+
+
+@dataclass(frozen=True)
+class Joined:
+    """Data sets (N, D_k) of as many rows each, read as one (N, sum of D_k).
+
+    Attributes:
+        items: in the order to join them.
+    """
+
+    items: tuple[Any, ...]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        width = sum(item.shape[1] for item in self.items)
+        return len(self.items[0]), width
+
+    @property
+    def nbytes(self) -> int:
+        return sum(int(item.nbytes) for item in self.items)
+
+    def __len__(self) -> int:
+        return len(self.items[0])
+
+    def __getitem__(self, rows: Any) -> Array:
+        return np.concatenate([item[rows] for item in self.items], axis=1)
+
+
+def parts_of_group(
+    parent: Any,
+    name: str,
+    keys: Sequence[str] | None,
+    where: str,
+) -> list[str]:
+    """The data sets that an observation is made of: `name` itself, or those of the
+    group `name` that `keys` choose, in this order.
+
+    Args:
+        parent: the group that it is in.
+        name: of the observation.
+        keys: None: none are chosen, which is enough for a group of one.
+        where: what errors call the parent.
+
+    Raises:
+        DataError: a group without keys or without one of them, or keys and no group.
+    """
+    if not is_group(parent, name):
+        if keys is not None and HDF5Store(parent).has(name):
+            raise DataError(
+                f"{where}: observation_keys are given; {name} is no group: leave"
+                " them out"
+            )
+        return [name]
+    chosen: Sequence[str] = keys or ()
+    there = sorted(parent[name])
+    if not chosen and len(there) == 1:
+        chosen = there
+    odd = [key for key in chosen if key not in there]
+    if odd or not chosen:
+        what = f"{odd[0]!r} is missing" if odd else "it is a group"
+        raise DataError(
+            f"{where}: column {name}: {what}; it holds"
+            f" {HDF5Store(parent[name]).holdings()}: choose by observation_keys, in"
+            " the order to join them"
+        )
+    return [f"{name}/{key}" for key in chosen]
 
 
 def is_group(parent: Any, name: str) -> bool:

@@ -1,15 +1,16 @@
 """Minari's layout: a folder with `data/metadata.json` and, in `data/main_data.hdf5`,
 one group an episode.
 
-`observations` have one row more than an episode has steps; `actions, rewards,
-terminations, truncations` have one a step. Minari itself is not needed, and nothing is
+`observations` have one row more than an episode has steps, and are a group where the
+space is a dictionary; `actions, rewards, terminations, truncations` have one a step.
+Minari itself is not needed, and nothing is
 downloaded. A data set that this project exported has its header in `metadata.json`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -31,8 +32,10 @@ from oer_pipeline.trajectories.exchange.hdf5 import (
     HEADER,
     VERSIONS,
     HDF5Store,
+    Joined,
     is_group,
     open_column,
+    parts_of_group,
     shape_of,
 )
 from oer_pipeline.trajectories.exchange.round_trip import (
@@ -65,9 +68,15 @@ STORED = {name: TRANSITION[name] for name in TRANSITION if name != "next_observa
 """The columns that have a data set of their own."""
 
 
-def read_minari(path: Path, where: str = "") -> ForeignData:
-    """Read the data set whose `data/main_data.hdf5` is `path`, or stands beside it;
-    errors call it `where`.
+def read_minari(
+    path: Path, where: str = "", keys: Sequence[str] | None = None
+) -> ForeignData:
+    """Read the data set whose `data/main_data.hdf5` is `path`, or stands beside it.
+
+    Args:
+        path: the file.
+        where: what errors call it; `path` when empty.
+        keys: of a dictionary of observations: what to join, in this order.
 
     Raises:
         DataError: no such file, not Minari's layout, another storage format, columns
@@ -86,7 +95,7 @@ def read_minari(path: Path, where: str = "") -> ForeignData:
         check_file(main)
         with h5py.File(main, "r") as file:
             size = main.stat().st_size
-            read, lengths = _read(file, columns, metadata, size, where)
+            read, lengths = _read(file, columns, metadata, size, where, keys)
     narrowed = {}
     for name in columns:
         record = read[name].record
@@ -271,6 +280,7 @@ def _read(
     metadata: Mapping[str, Any],
     file_size: int,
     where: str,
+    keys: Sequence[str] | None,
 ) -> tuple[dict[str, ColumnConverter], list[int]]:
     """Every column, one episode after another, and the episodes' steps; metadata.json
     says how many rows there are."""
@@ -290,7 +300,7 @@ def _read(
             raise DataError(
                 f"{place} is missing or no group; {episodes} episodes count from 0"
             )
-        items = _open(file[f"episode_{number}"], columns, place)
+        items = _open(file[f"episode_{number}"], columns, place, keys)
         if not converters:
             converters = _allocate(items, columns, rows, file_size, where)
         steps = len(items["action"])
@@ -307,15 +317,23 @@ def _open(
     group: Any,
     columns: Mapping[str, ColumnType],
     where: str,
+    keys: Sequence[str] | None,
 ) -> dict[str, Any]:
     """An episode's data sets by the table's names: each what it has to be, as long as
     there are actions."""
     items: dict[str, Any] = {}
     flaws: list[str] = []
     for name, column in columns.items():
-        items[name], flaw = open_column(group, _place(name), column)
-        if flaw is not None:
-            flaws.append(flaw)
+        places = [_place(name)]
+        if name == "observation":
+            places = parts_of_group(group, places[0], keys, where)
+        opened = []
+        for place in places:
+            item, flaw = open_column(group, place, column)
+            opened.append(item)
+            if flaw is not None:
+                flaws.append(flaw)
+        items[name] = opened[0] if len(opened) == 1 else Joined(tuple(opened))
     if flaws:
         raise DataError(
             f"{where}: {'; '.join(flaws)}; the episode holds"
@@ -324,11 +342,12 @@ def _open(
     steps = len(items["action"])
     for name, item in items.items():
         wanted = steps + 1 if name == "observation" else steps
-        if len(item) != wanted:
-            flaws.append(
-                f"column {_place(name)}: found {len(item)} rows; {steps} actions take"
-                f" {wanted}"
-            )
+        for part in item.items if isinstance(item, Joined) else (item,):
+            if len(part) != wanted:
+                flaws.append(
+                    f"column {_place(name)}: found {len(part)} rows; {steps} actions"
+                    f" take {wanted}"
+                )
     if not flaws and not steps:
         flaws.append("found 0 steps; an episode needs at least one")
     if flaws:

@@ -9,7 +9,7 @@ of named observations, of which `observation_keys` joins some in its order. Else
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,11 @@ from oer_pipeline.trajectories.exchange.episodes import (
     read_episodes,
 )
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
-from oer_pipeline.trajectories.exchange.hdf5 import HDF5Store, is_group
+from oer_pipeline.trajectories.exchange.hdf5 import (
+    HDF5Store,
+    is_group,
+    parts_of_group,
+)
 from oer_pipeline.trajectories.exchange.hdf5_attributes import attributes
 from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.file_checks import check_file, reading
@@ -81,7 +85,8 @@ def read_robomimic(
         places = {}
         for column, name in single.items():
             if column in ("observation", "next_observation"):
-                places[column] = _keys(first, name, source, first_where)
+                keys = source.observation_keys
+                places[column] = parts_of_group(first, name, keys, first_where)
             else:
                 places[column] = [name]
         lacking = names_lacking(names, single)
@@ -128,32 +133,3 @@ def _demonstrations(parent: Any, where: str) -> list[str]:
         )
     [stem] = stems
     return sorted(names, key=lambda name: int(name.removeprefix(stem)))
-
-
-def _keys(
-    episode: Any,
-    name: str,
-    source: Source,
-    where: str,
-) -> list[str]:
-    """The data sets that an observation is made of."""
-    if not is_group(episode, name):
-        if source.observation_keys is not None and HDF5Store(episode).has(name):
-            raise DataError(
-                f"{where}: observation_keys are given; {name} is no group: leave"
-                " them out"
-            )
-        return [name]
-    keys: Sequence[str] = source.observation_keys or ()
-    there = sorted(episode[name])
-    if not keys and len(there) == 1:
-        keys = there
-    odd = [key for key in keys if key not in there]
-    if odd or not keys:
-        what = f"{odd[0]!r} is missing" if odd else "it is a group"
-        raise DataError(
-            f"{where}: column {name}: {what}; it holds"
-            f" {HDF5Store(episode[name]).holdings()}: choose by observation_keys, in"
-            " the order to join them"
-        )
-    return [f"{name}/{key}" for key in keys]

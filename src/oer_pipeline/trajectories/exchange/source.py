@@ -33,6 +33,8 @@ MAIN_FILE = "main_data.hdf5"
 NAMELESS = ("minari", "parquet")
 """Formats whose columns have one name each; only that there are no rewards can be
 said."""
+GROUPED = ("robomimic", "minari")
+"""Formats that may keep observations in a group, of which some are joined."""
 TERMINALS_AT_HORIZON = ("timeout", "keep")
 REFERENCES = ("random", "zero", "medium", "expert")
 RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
@@ -287,10 +289,10 @@ class Source:
                 f"{where}: observation_keys are {keys!r}; give a list of names, each"
                 " once, in the order to join them"
             )
-        if self.format != "robomimic":
+        if self.format not in GROUPED:
             raise ConfigurationError(
                 f"{where}: observation_keys are given; format {self.format} has one"
-                " column of observations: robomimic takes them"
+                f" column of observations: {' and '.join(GROUPED)} take them"
             )
 
 
