@@ -124,6 +124,23 @@ def test_an_order_has_a_seed_of_its_own() -> None:
     assert (cell.plan.suite_folder, cell.plan.cell) == ("ant_dir", "oer-order_seed=3")
 
 
+def test_a_method_may_have_parameters_of_its_own() -> None:
+    told = grid(
+        parameters={"replay.size": [30, 300], "tasks": 2},
+        method_parameters={"oer": {"learners.er_dbc.replay_weight": 10.0, "tasks": 1}},
+    )
+    found = combinations(told, METHODS, LEARNERS)
+    own = [each for each in found if each.method == "oer"]
+    others = [each for each in found if each.method != "oer"]
+    for each in own:
+        assert each.parameters["learners.er_dbc.replay_weight"] == 10.0
+        assert each.parameters["tasks"] == 1
+        assert list(each.varied) == ["replay.size"]
+    for each in others:
+        assert "learners.er_dbc.replay_weight" not in each.parameters
+        assert each.parameters["tasks"] == 2
+
+
 @pytest.mark.parametrize(
     ("change", "words"),
     [
@@ -140,6 +157,16 @@ def test_an_order_has_a_seed_of_its_own() -> None:
         ),
         ({"parameters": {"compare": "a,b"}}, "parameter compare is 'a,b'"),
         ({"parameters": {"seeds": "0-2"}}, "parameter seeds .* has a key of its own"),
+        ({"method_parameters": ["oer"]}, "it takes methods with their parameters"),
+        ({"method_parameters": {"er": {"tasks": 1}}}, "unknown method 'er'"),
+        (
+            {"method_parameters": {"oer": {"tasks": [1, 2]}}},
+            "method_parameters of oer: tasks has 2 values; it takes one",
+        ),
+        (
+            {"method_parameters": {"oer": {"seeds": 1}}},
+            "method_parameters of oer: parameter seeds .* a key of its own",
+        ),
         ({"coefficient": ["much"]}, "coefficient is .* it takes a list of numbers"),
         ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
         ({"orders": "0-x"}, "grid mine: orders are '0-x'; give a range"),

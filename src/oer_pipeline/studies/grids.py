@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +67,8 @@ class Grid:
         suites, qualities, methods: names, each crossed with the others. `methods` is
             `all` presets, or `tuned` for those whose learner has a coefficient.
         parameters: dotted names of parameters and their values, crossed too.
+        method_parameters: those that only one method has, a value each, by method; they
+            win over `parameters`.
         coefficient: values of each method's own coefficient (`tuned` of its learner).
         seeds: as `seeds` in parameters.yml; None: what that says.
         orders: numbers of task orders, crossed too; each is an `order_seed` with that
@@ -86,6 +88,7 @@ class Grid:
     qualities: tuple[str, ...]
     methods: tuple[str, ...] | str
     parameters: Mapping[str, tuple[Scalar, ...]]
+    method_parameters: Mapping[str, Mapping[str, Scalar]] = field(default_factory=dict)
     coefficient: tuple[float, ...] = ()
     seeds: str | None = None
     orders: tuple[int, ...] = ()
@@ -102,7 +105,7 @@ class Grid:
         Raises:
             ConfigurationError: one that the grid doesn't have.
         """
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        told = {each.name: getattr(self, each.name) for each in fields(self)}
         for axis, names in chosen.items():
             if names is None:
                 continue
@@ -172,6 +175,7 @@ def combinations(
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
             varied = {name: chosen[name] for name in axes if len(axes[name]) > 1}
+            chosen.update(grid.method_parameters.get(method, {}))
             if grid.orders:
                 chosen["seeds"] = chosen[ORDER]
             elif grid.seeds is not None:
@@ -307,7 +311,7 @@ def from_config(name: str, told: Any) -> Grid:
         raise ConfigurationError(
             f"{where}: found {told!r}; it takes suites, qualities, methods and more"
         )
-    known = {field.name for field in fields(Grid)} - {"name", "is_part"}
+    known = {each.name for each in fields(Grid)} - {"name", "is_part"}
     for key in told:
         if key not in known:
             raise ConfigurationError(
@@ -343,6 +347,9 @@ def from_config(name: str, told: Any) -> Grid:
         qualities=_names(where, "qualities", told["qualities"]),
         methods=methods,
         parameters=_parameters(where, told.get("parameters", {})),
+        method_parameters=_method_parameters(
+            where, told.get("method_parameters", {}), methods
+        ),
         coefficient=_coefficients(where, told.get("coefficient", [])),
         seeds=_seeds(where, told.get("seeds")),
         orders=_numbers(where, "orders", told.get("orders")) or (),
@@ -358,7 +365,7 @@ def _claims(
     where: str, value: Any, methods: tuple[str, ...] | str
 ) -> tuple[Claim, ...]:
     """Claims about what the grid has."""
-    wanted = {field.name for field in fields(Claim)} - {"secondary"}
+    wanted = {each.name for each in fields(Claim)} - {"secondary"}
     found = []
     for one in value if isinstance(value, list) else [value]:
         if not isinstance(one, Mapping) or one.keys() - {"secondary"} != wanted:
@@ -449,6 +456,30 @@ def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
                     " true or false"
                 )
         found[str(name)] = tuple(values)
+    return found
+
+
+def _method_parameters(
+    where: str, value: Any, methods: tuple[str, ...] | str
+) -> dict[str, dict[str, Scalar]]:
+    """Parameters of methods that the grid has, a value each."""
+    if not isinstance(value, Mapping):
+        raise ConfigurationError(
+            f"{where}: method_parameters is {value!r}; it takes methods with their"
+            " parameters"
+        )
+    found: dict[str, dict[str, Scalar]] = {}
+    for method, told in value.items():
+        of_method = f"{where}: method_parameters of {method}"
+        if not isinstance(methods, str):
+            _check_known(where, "method", str(method), methods)
+        found[str(method)] = {}
+        for name, values in _parameters(of_method, told).items():
+            if len(values) > 1:
+                raise ConfigurationError(
+                    f"{of_method}: {name} has {len(values)} values; it takes one"
+                )
+            found[str(method)][name] = values[0]
     return found
 
 
