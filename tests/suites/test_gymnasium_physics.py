@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.common.stopping import Stopped
 from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.behaviour_data import collect, references, rolled_out_returns
 from oer_pipeline.suites.behaviour_training import Training, train
@@ -37,6 +38,8 @@ class Moody(gymnasium.Env[Any, Any]):
             raise OSError("model.xml:\nno such file")
         if fault == "exit":
             sys.exit("no licence")
+        if fault == "signal":
+            raise Stopped(143)
         if fault == "dependency":
             raise gymnasium.error.DependencyNotInstalled("Box2D is not installed.")
 
@@ -61,6 +64,8 @@ class Moody(gymnasium.Env[Any, Any]):
             raise ZeroDivisionError("division\nby zero")
         if now == "exit in step":
             sys.exit(0)
+        if now == "signal in step":
+            raise Stopped(143)
         if now == "flags":
             return self.place, 0.0, np.zeros(2, dtype=bool), False, {}
         if now == "text":
@@ -197,6 +202,13 @@ def test_a_fault_is_one_line_that_names_environment_and_cause(fault: str) -> Non
         play(task_of(fault=fault), UniformPolicy(), 2, "test")
     assert f"environment '{ID}' with {{'fault': '{fault}'}}" in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("fault", ["signal", "signal in step"])
+def test_a_signal_that_comes_in_its_code_still_ends_the_command(fault: str) -> None:
+    with pytest.raises(Stopped) as caught:
+        play(task_of(fault=fault), UniformPolicy(), 2, "test")
+    assert caught.value.code == 143
 
 
 def test_a_nan_reward_is_no_lack_of_training() -> None:

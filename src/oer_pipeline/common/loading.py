@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 from oer_pipeline.common import plugins
 from oer_pipeline.common.errors import ConfigurationError, OERError, choices, one_line
+from oer_pipeline.common.stopping import Stopped
 
 T = TypeVar("T")
 
@@ -78,7 +79,7 @@ def build(path: str, base: type[T], options: Mapping[str, Any]) -> T:
     _check_options(path, class_, options)
     try:
         return class_(**options)
-    except OERError:
+    except (OERError, Stopped):
         raise
     except (Exception, SystemExit) as error:  # somebody else's constructor
         cause = f"{path} cannot be made with {dict(options)}"
@@ -110,7 +111,7 @@ def _module(path: str) -> ModuleType:
     plugins.use_nearest()
     try:
         return import_module(name)
-    except OERError:
+    except (OERError, Stopped):
         raise
     except (Exception, SystemExit) as error:  # somebody else's code
         cause = f"importing it fails: {one_line(error)}{_line(error)}"

@@ -1,7 +1,7 @@
 """Ctrl-C and SIGTERM end a command soon, and in order.
 
-Whatever runs gets a `SystemExit` with the status that shells expect, 130 and 143, and
-with it the time to write a checkpoint and to stop what it has started.
+Whatever runs gets a `Stopped`, a `SystemExit` with the status that shells expect, 130
+and 143, and with it the time to write a checkpoint and to stop what it has started.
 """
 
 from __future__ import annotations
@@ -19,9 +19,14 @@ SECONDS = 4.0
 """After which a process is ended, whatever it is doing."""
 
 
+class Stopped(SystemExit):
+    """What a signal ends a command with; what somebody else's code raises by `sys.exit`
+    is another one."""
+
+
 @contextmanager
 def ends_on_signals() -> Iterator[None]:
-    """While the block lasts, Ctrl-C and SIGTERM leave it by a `SystemExit`.
+    """While the block lasts, Ctrl-C and SIGTERM leave it by `Stopped`.
 
     A second signal changes nothing; a process that is still there after `SECONDS` is
     ended. A signal that the process was started to ignore, as `nohup` does, stays
@@ -55,4 +60,4 @@ def _end(number: int, _: FrameType | None) -> None:
     last.daemon = True
     last.start()
     gc.freeze()  # the interpreter's last collection takes seconds: all libraries
-    raise SystemExit(status)
+    raise Stopped(status)

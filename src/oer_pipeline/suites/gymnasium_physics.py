@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from oer_pipeline.common import plugins
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices, one_line
+from oer_pipeline.common.stopping import Stopped
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.mujoco_layout import Layout, layout_of
 from oer_pipeline.suites.physics import Bounds, Physics, Transition
@@ -167,7 +168,7 @@ class GymnasiumPhysics(Physics):
         """Whatever the environment's own code raises is one line."""
         try:
             yield
-        except DataError:
+        except (DataError, Stopped):
             raise
         except (Exception, SystemExit) as error:  # somebody else's code
             cause = f"{self._title}: its {method} failed: {one_line(error)}"
@@ -226,6 +227,8 @@ class GymnasiumPhysics(Physics):
             said = str(error).rstrip(".")
             cause = f"environment {self._id!r}: {said}{_hint(self._id)}"
             raise ConfigurationError(cause) from error
+        except Stopped:
+            raise
         except (Exception, SystemExit) as error:  # of its constructor or its module
             cause = f"{self._title}: {one_line(error)}{self._advice(error)}"
             raise ConfigurationError(cause) from error
