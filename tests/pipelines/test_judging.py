@@ -42,7 +42,7 @@ def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(
         "likelihood",
         "reservoir",
     ]
-    names += ["mbes", "mbes_any", "mbes_gated", "oracle"]
+    names += ["mbes", "mbes_any", "mbes_gated", "mbes_paper", "imagined", "oracle"]
     assert list(dict.fromkeys(judged[0]["selector"])) == names
     assert sorted(set(judged[0]["size"])) == [10, 30]
     assert (

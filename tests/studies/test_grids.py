@@ -199,8 +199,8 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
         (
-            {"page": "docs/lerners.md"},
-            "page is 'docs/lerners.md'; it takes a page that is there",
+            {"page": "../learners.md"},
+            "page is '../learners.md'; it takes a page in the project",
         ),
     ],
 )
@@ -259,6 +259,17 @@ def test_only_a_whole_grid_at_its_defaults_rewrites_its_page() -> None:
     assert cells_of(whole, "learner.updates=10", None).page is None
     assert cells_of(whole, "", "test").page is None
     assert cells_of(grid(report="learners"), "", None).page is None
+
+
+def test_a_project_without_the_page_runs_the_grid_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As beside an installed package."""
+    whole = cells_of(read("learners", CONF, None), "", None)
+    assert whole.page is not None
+    monkeypatch.chdir(tmp_path)
+    assert whole.page is None
+    assert whole.are_whole
 
 
 @pytest.mark.parametrize(

@@ -92,11 +92,12 @@ class Cells:
 
     @property
     def page(self) -> Path | None:
-        """The page that the report rewrites; None where there is none, or something was
-        changed."""
+        """The page that the report rewrites; None where there is none, as beside an
+        installed package, or something was changed."""
         if self.grid.page is None or not self.are_whole:
             return None
-        return Path(self.grid.page)
+        page = Path(self.grid.page)
+        return page if page.is_file() else None
 
 
 def cells_named(

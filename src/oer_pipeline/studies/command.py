@@ -67,6 +67,8 @@ def run_grid(
             " and through reporting; leave out --params, --env and the choice of a part"
         )
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
+    if cells.grid.page is not None and cells.are_whole and cells.page is None:
+        say(f"{cells.grid.page} is not there; no page will be rewritten")
     begun = time.monotonic()
     with workers(jobs, scheduler) as client:
         outcomes = run_all(jobs_of(cells), client)

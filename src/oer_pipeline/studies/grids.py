@@ -78,7 +78,7 @@ class Grid:
         report: what is made of the finished cells, a name in `studies.command.REPORTS`,
             or package.module:function.
         page: the page that the report rewrites when the whole grid ran as its file
-            says.
+            says, where the project has that page.
         claims: what a study tests (report `study`).
         is_part: of a grid; no file says that.
     """
@@ -326,8 +326,8 @@ def from_config(name: str, told: Any) -> Grid:
     page = told.get("page")
     if page is not None and not _is_page(page):
         raise ConfigurationError(
-            f"{where}: page is {page!r}; it takes a page that is there, in the"
-            " project, such as docs/learners.md"
+            f"{where}: page is {page!r}; it takes a page in the project, such as"
+            " docs/learners.md"
         )
     excuse = told.get("excuse_divergence", False)
     if not isinstance(excuse, bool):
@@ -399,11 +399,11 @@ def _check_known(where: str, what: str, name: str, known: Sequence[str]) -> None
 
 
 def _is_page(page: Any) -> bool:
-    """Whether it is a file below the working directory."""
+    """Whether it can be a file below the working directory."""
     if not isinstance(page, str):
         return False
     path = Path(page)
-    return path.is_file() and path.resolve().is_relative_to(Path.cwd().resolve())
+    return not path.is_dir() and path.resolve().is_relative_to(Path.cwd().resolve())
 
 
 def _names(

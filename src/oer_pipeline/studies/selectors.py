@@ -16,6 +16,7 @@ from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.judging import share_outside
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from oer_pipeline.suites.suite import Task
 
-FOLLOWED = ("oracle", "mbes", "uniform")
+FOLLOWED = ("oracle", "mbes", "imagined", "uniform")
 DIRECTIONS = {
     "visits_to_buffer": "From what the policy visits to the buffer",
     "buffer_to_visits": "From the buffer back",
@@ -42,21 +43,26 @@ DIRECTIONS = {
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The tables, also in `08_reporting/selection.md` of the environment's data."""
+    """The tables, also in `08_reporting/selection.md` of the environment's data, and on
+    the grid's page."""
     del outcomes
-    text = tables([cell.plan for cell in cells.cells], cells.root)
+    blocks = tables([cell.plan for cell in cells.cells], cells.root)
+    text = "\n".join(blocks.values())
     path = cells.root / "08_reporting" / "selection.md"
     write_atomic(path, text)
     lines: list[Line] = [("table", path)]
+    if cells.page is not None:
+        rewrite(cells.page, blocks)
+        lines.append(("docs", cells.page))
     for cell in cells.cells:
         folder = cell_folder(cells.root, REPORTS, cell.plan)
         lines += [("page", page) for page in sorted(folder.glob("*_selectors.html"))]
     return f"{text}\n{summary('Judged selectors', lines)}"
 
 
-def tables(plans: Sequence[Plan], root: Path) -> str:
-    """Markdown: two rows per task, then a table per suite, quality and direction,
-    selectors by rows, sizes by columns."""
+def tables(plans: Sequence[Plan], root: Path) -> dict[str, str]:
+    """Blocks of Markdown by name: `policies` and `quarters`, a row per task; `tables`,
+    one per suite, quality and direction, selectors by rows, sizes by columns."""
     from oer_pipeline.reports.judging_table import fidelity_table
 
     parts = []
@@ -99,7 +105,11 @@ def tables(plans: Sequence[Plan], root: Path) -> str:
         *FOLLOWED,
     )
     quarters = ("suite, quality", "task", *FOLLOWED, "model error")
-    return "\n".join([markdown(titles, rows), markdown(quarters, followed), *parts])
+    return {
+        "policies": markdown(titles, rows),
+        "quarters": markdown(quarters, followed),
+        "tables": "\n".join(parts),
+    }
 
 
 def _tables_of(
