@@ -81,8 +81,7 @@ status: env ## what of a grid is finished, running, stale or missing (GRID=name)
 	$(BIN)/kedro status $(GRID) $(ARGS)
 
 ui: env ## MLflow's pages: cells side by side; prints a link per suite and quality
-	@$(BIN)/python -m oer_pipeline.orchestration.tracked_links
-	$(BIN)/kedro mlflow ui
+	$(BIN)/kedro ui
 
 viz: env ## Kedro-Viz: the lineage
 	$(BIN)/kedro viz run

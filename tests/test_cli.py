@@ -44,6 +44,7 @@ def test_every_study_and_tool_is_a_command() -> None:
         "replicate",
         "status",
         "tune",
+        "ui",
     ]
 
 
@@ -285,7 +286,7 @@ def test_a_grid_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     outside.write_text("a page")
     told = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": ["er"]}
     for page in (str(outside), os.path.relpath(outside, ROOT), 3):
-        with pytest.raises(ConfigurationError, match="page that is there, in the proj"):
+        with pytest.raises(ConfigurationError, match="it takes a page in the project"):
             from_config("mine", {**told, "page": page})
     grid = from_config("mine", told)
     varied = {"learner.note": "../../../escape"}
@@ -293,3 +294,30 @@ def test_a_grid_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
     name = _named(grid, cell, "er")
     assert name.startswith("er-note=")
     assert "/" not in name
+
+
+def test_the_runs_are_shown_by_mlflow_at_the_address_that_the_links_have(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    begun: list[list[str]] = []
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", "/usr/bin")  # of an environment that is not activated
+    monkeypatch.setattr("os.execv", lambda _, command: begun.append(command))
+    monkeypatch.setattr(
+        "oer_pipeline.orchestration.tracked_links.links_at",
+        lambda address: [f"ant_dir/medium  {address}/#/experiments/1"],
+    )
+    done = invoke("ui", "--port=5001")
+    assert done.exit_code == 0
+    assert done.output == "ant_dir/medium  http://127.0.0.1:5001/#/experiments/1\n"
+    programs = os.environ["PATH"].split(os.pathsep)
+    assert programs == [str(Path(sys.executable).parent), "/usr/bin"]
+    [command] = begun
+    assert command[1:] == [
+        "-m",
+        "kedro",
+        "mlflow",
+        "ui",
+        "--port=5001",
+        "--host=127.0.0.1",
+    ]

@@ -7,6 +7,8 @@ Ctrl-C, 143 by SIGTERM.
 
 from __future__ import annotations
 
+import os
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -434,6 +436,29 @@ def _drawn(
     suite, number, stage, name = words
     draw(task_of(suite, int(number), env), stage, Path(name), folder, seed)
     return Path(name)
+
+
+@cli.command()
+@click.option("--port", default="5000", show_default=True, help="To listen on.")
+@click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
+def ui(port: str, host: str) -> None:
+    """Show the runs of this project in MLflow, until Ctrl-C.
+
+    First it prints a link per suite and quality, to the cells with the best PER on top:
+    a browser that follows it leaves MLflow's GenAI view.
+
+    \b
+    Example: kedro ui --port=5001
+    """
+    from oer_pipeline.orchestration.tracked_links import links_at
+
+    with _one_line():
+        for link in links_at(f"http://{host}:{port}"):
+            click.echo(link)
+    programs = Path(sys.executable).parent  # `mlflow` is there, activated or not
+    os.environ["PATH"] = f"{programs}{os.pathsep}{os.environ['PATH']}"
+    command = [sys.executable, "-m", "kedro", "mlflow", "ui"]
+    os.execv(sys.executable, [*command, f"--port={port}", f"--host={host}"])
 
 
 @cli.command()

@@ -1,4 +1,4 @@
-"""Where to look in MLflow, for `make ui`: the pages where the best PER is on top."""
+"""Where to look in MLflow, for `kedro ui`: the pages where the best PER is on top."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ from pathlib import Path
 from oer_pipeline.orchestration.tracked_view import view_links
 
 STORE = Path("mlflow.db")
-ADDRESS = "http://127.0.0.1:5000"
-"""As conf/base/mlflow.yml has both."""
+"""As conf/base/mlflow.yml has it."""
 
 
-def main() -> None:
-    """Print a link per experiment; nothing before the first run."""
+def links_at(address: str) -> list[str]:
+    """A link per experiment of the working directory; none before the first run.
+
+    Args:
+        address: of the server that will show them.
+    """
     if not STORE.is_file():
-        return
+        return []
     from mlflow import MlflowClient
 
-    for link in view_links(MlflowClient(f"sqlite:///{STORE}"), ADDRESS):
-        print(link)
-
-
-if __name__ == "__main__":
-    main()
+    client = MlflowClient(f"sqlite:///{STORE}")
+    return view_links(client, address)
