@@ -59,7 +59,7 @@ lint: env ## ruff, mypy (strict), import contracts, density (docs/architecture.m
 clones: env ## clones of the scripted behaviours' medium data, on goals not collected: their column in docs/data.md
 	$(BIN)/kedro clones $(ARGS)
 
-study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; some 25 minutes)
+study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; up to an hour)
 	$(BIN)/kedro grid selectors $(ARGS)
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json
