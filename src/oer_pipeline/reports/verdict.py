@@ -140,12 +140,12 @@ def _ahead(
     """What the leaders have more than each other method."""
     told: list[str] = []
     unit = f" {points}"
-    for name in found.others[:LONGEST]:
-        if who != "it" and not _all_ahead(found, name):
-            who = found.best
+    shown = found.others[:LONGEST]
+    ahead = found.leaders
+    if not all(_all_ahead(found, name) for name in shown):
+        who = found.best
         ahead = [found.best]
-        if who not in ("it", found.best):
-            ahead = found.leaders
+    for name in shown:
         gap = _gap(found, ahead, name)
         interval = _told(found.of_pair[found.best, name].difference)
         if " to " in gap:
@@ -155,9 +155,7 @@ def _ahead(
     more = len(found.others) - len(told)
     if more:
         told.append(f"more than {more} others")
-    keep = "keeps"
-    if who.startswith(("both", "all")):
-        keep = "keep"
+    keep = "keep" if len(ahead) > 1 else "keeps"
     return f"{who} {keep} {_listed(told)}"
 
 
@@ -174,9 +172,13 @@ def _gap(found: Standing, ahead: Sequence[str], name: str) -> str:
 
 
 def _all_ahead(found: Standing, name: str) -> bool:
-    """Whether every leader is ahead of a method by more than its interval."""
-    pairs = [found.of_pair[leader, name] for leader in found.leaders]
-    return all(pair.is_ahead for pair in pairs)
+    """Whether every leader is ahead of a method by more than its interval, which a
+    leader is not that comes after it: what varies more is told apart less."""
+    for leader in found.leaders:
+        pair = found.of_pair.get((leader, name))
+        if pair is None or not pair.is_ahead:
+            return False
+    return True
 
 
 def _means(order: Sequence[Cell], shown: str) -> str:
