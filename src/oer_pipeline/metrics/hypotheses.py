@@ -70,7 +70,10 @@ def holm(p_values: Mapping[str, float]) -> dict[str, float]:
     return {name: adjusted[name] for name in p_values}
 
 
-def detectable(differences: Sequence[float], claims: int = 1) -> float:
+def detectable(
+    differences: Sequence[float],
+    claims: int = 1,
+) -> float:
     """The mean difference that as many units with this spread show in `POWER` of all
     studies, at the level that Holm's correction leaves to the first of `claims`.
 

@@ -37,7 +37,10 @@ class SeedOutputs:
     catalog: Catalog
     produced: Sequence[str]
 
-    def tables(self, ending: str) -> dict[str, pd.DataFrame]:
+    def tables(
+        self,
+        ending: str,
+    ) -> dict[str, pd.DataFrame]:
         """Tables by the name of the task.
 
         Args:
@@ -51,7 +54,10 @@ class SeedOutputs:
                 found[task] = dataset.of(self.seed).load()
         return found
 
-    def policies(self, task: str) -> Path | None:
+    def policies(
+        self,
+        task: str,
+    ) -> Path | None:
         """The file of its policies after a task; None where there is none.
 
         Args:
@@ -74,12 +80,19 @@ class SeedOutputs:
                 found[name] = value
         return found
 
-    def _path(self, dataset: Any) -> Path:
+    def _path(
+        self,
+        dataset: Any,
+    ) -> Path:
         path: Path = dataset.paths()[self.seed]
         return path
 
 
-def log_seed(cell: CellRun, made: SeedOutputs, status: str) -> None:
+def log_seed(
+    cell: CellRun,
+    made: SeedOutputs,
+    status: str,
+) -> None:
     """A child run with the seed's success and returns by task (step: tasks learned),
     metrics, curves and policy.
 
@@ -122,7 +135,10 @@ def log_seed(cell: CellRun, made: SeedOutputs, status: str) -> None:
     cell.children.remove(child)
 
 
-def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
+def _curve_metrics(
+    task: str,
+    table: pd.DataFrame,
+) -> Iterator[Metric]:
     every = ceil(len(table) / CURVE_POINTS)
     losses = table.columns.drop("update")
     shown = table.iloc[::every]
@@ -133,7 +149,10 @@ def _curve_metrics(task: str, table: pd.DataFrame) -> Iterator[Metric]:
             yield metric(name, row[loss], update)
 
 
-def _return_metrics(learned: int, table: pd.DataFrame) -> Iterator[Metric]:
+def _return_metrics(
+    learned: int,
+    table: pd.DataFrame,
+) -> Iterator[Metric]:
     from oer_pipeline.metrics.returns_table import task_means
 
     policies = sorted(set(table["policy"]))

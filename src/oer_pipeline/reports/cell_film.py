@@ -66,7 +66,10 @@ class Panel:
             told.append(f"{name} {shown}")
         return f"task {self.task.index}: {', '.join(told)}"
 
-    def caption(self, moment: int) -> str:
+    def caption(
+        self,
+        moment: int,
+    ) -> str:
         """`after task 3: return 57`, as far as the episode has come."""
         return f"after task {self.learned}: return {self.film.returns[moment]:.0f}"
 
@@ -98,11 +101,19 @@ def panels_of(
     return panels
 
 
-def film_of(policy: Policies, task: Task, seed: int, interval: float) -> Film:
+def film_of(
+    policy: Policies,
+    task: Task,
+    seed: int,
+    interval: float,
+) -> Film:
     """An episode of the deployed policy, from a start that no data were collected
     from."""
 
-    def act(observation: FloatArray, _: int) -> FloatArray:
+    def act(
+        observation: FloatArray,
+        _: int,
+    ) -> FloatArray:
         actions_MBA = policy.deployed_action(task.index, observation[None])
         return np.asarray(actions_MBA[0])
 
@@ -111,7 +122,11 @@ def film_of(policy: Policies, task: Task, seed: int, interval: float) -> Film:
     return filmed(physics, generators, act, task.horizon, interval, SIZE)
 
 
-def write(panels: Sequence[Panel], path: Path, title: str) -> None:
+def write(
+    panels: Sequence[Panel],
+    path: Path,
+    title: str,
+) -> None:
     """The film, or for a .png its middle, with equal bytes from equal panels."""
     films = [panel.film for panel in panels]
     longest = max(films, key=lambda film: len(film.pictures))
@@ -125,7 +140,10 @@ def write(panels: Sequence[Panel], path: Path, title: str) -> None:
     write_images(images, longest.seconds, path, title)
 
 
-def still(panels: Sequence[Panel], moment: int) -> Image:
+def still(
+    panels: Sequence[Panel],
+    moment: int,
+) -> Image:
     """All panels at a moment; an episode that ended before stands still."""
     from PIL import Image, ImageDraw, ImageFont
 

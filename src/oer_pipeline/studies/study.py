@@ -37,7 +37,10 @@ ROOM = 5.0
 """By which replay of all old data is ahead of a uniform buffer there."""
 
 
-def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
+def report(
+    cells: Cells,
+    outcomes: Mapping[str, Outcome],
+) -> str:
     """Regimes, methods and claims of the whole study, as far as it has run; on the
     grid's page too, where the whole grid ran as its file says."""
     del outcomes
@@ -79,7 +82,10 @@ def regimes_table(results: Results) -> str:
     return Table(titles, tuple(rows)).markdown()
 
 
-def _qualifies(results: Results, regime: str) -> str:
+def _qualifies(
+    results: Results,
+    regime: str,
+) -> str:
     """`yes`, or the first reason why it does not."""
     means = {}
     for method in (ALONE, FLOOR, CEILING, UNIFORM):
@@ -99,7 +105,11 @@ def _qualifies(results: Results, regime: str) -> str:
     return "yes"
 
 
-def _mean_per(results: Results, regime: str, method: str) -> float | None:
+def _mean_per(
+    results: Results,
+    regime: str,
+    method: str,
+) -> float | None:
     """Over the orders that there are; None without any."""
     values = _values(results, regime, method, "per").values()
     return sum(values) / len(values) if values else None
@@ -115,7 +125,10 @@ def methods_table(results: Results) -> str:
     return Table(titles, tuple(rows), words=2).markdown()
 
 
-def _ranked(results: Results, regime: str) -> list[str]:
+def _ranked(
+    results: Results,
+    regime: str,
+) -> list[str]:
     """The methods of a regime, best PER first."""
     means = {}
     for result in results:
@@ -125,7 +138,11 @@ def _ranked(results: Results, regime: str) -> list[str]:
     return sorted(means, key=lambda method: (-means[method], method))
 
 
-def _method_row(results: Results, regime: str, method: str) -> Row:
+def _method_row(
+    results: Results,
+    regime: str,
+    method: str,
+) -> Row:
     shown = []
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
@@ -150,7 +167,10 @@ class Tested:
     p_value: float
 
 
-def tested(results: Results, grids: Sequence[Grid]) -> list[Tested]:
+def tested(
+    results: Results,
+    grids: Sequence[Grid],
+) -> list[Tested]:
     """Every claim in every regime that has orders enough.
 
     Args:
@@ -170,7 +190,10 @@ def tested(results: Results, grids: Sequence[Grid]) -> list[Tested]:
     return found
 
 
-def claims_table(results: Results, grids: Sequence[Grid]) -> str:
+def claims_table(
+    results: Results,
+    grids: Sequence[Grid],
+) -> str:
     """Markdown: every claim in every regime, the p-value of each alone and corrected
     for all that are not secondary (Holm), what it comes to, and which difference could
     have been seen.
@@ -204,7 +227,12 @@ def claims_table(results: Results, grids: Sequence[Grid]) -> str:
     return Table(titles, tuple(rows), words=3).markdown()
 
 
-def _claim_row(test: Tested, corrected: str, words: str, claims: int) -> Row:
+def _claim_row(
+    test: Tested,
+    corrected: str,
+    words: str,
+    claims: int,
+) -> Row:
     more, less = _sides(test.claim)
     seen = detectable(test.differences, claims)
     return (
@@ -219,7 +247,10 @@ def _claim_row(test: Tested, corrected: str, words: str, claims: int) -> Row:
     )
 
 
-def verdict(difference: float, p_value: float) -> str:
+def verdict(
+    difference: float,
+    p_value: float,
+) -> str:
     """What a corrected test says of a claim that a difference is above 0."""
     if p_value >= LEVEL:
         return "undecided"
@@ -239,7 +270,10 @@ def _regimes(results: Results) -> list[str]:
 
 
 def _values(
-    results: Results, regime: str, method: str, metric: str
+    results: Results,
+    regime: str,
+    method: str,
+    metric: str,
 ) -> dict[int, float]:
     """A metric by task order."""
     found = {}
@@ -250,7 +284,11 @@ def _values(
     return found
 
 
-def _differences(results: Results, regime: str, claim: Claim) -> list[float]:
+def _differences(
+    results: Results,
+    regime: str,
+    claim: Claim,
+) -> list[float]:
     """By which the claim's first method is ahead, one per order that both have."""
     more, less = _sides(claim)
     estimate = paired_difference(
