@@ -49,11 +49,8 @@ def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
         made[name] = Pipeline(stage, tags=name)
     selector = plan.selector
     uses_model = selector is not None and selector.uses_model
-    default = Pipeline([])
-    for name in STAGES:
-        if name != "dynamics" or uses_model:
-            default += made[name]
-    made["__default__"] = default
+    stages = [name for name in STAGES if name != "dynamics" or uses_model]
+    made["__default__"] = sum((made[name] for name in stages), Pipeline([]))
     return made
 
 
