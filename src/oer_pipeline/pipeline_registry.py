@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from importlib import import_module
 
 from kedro.pipeline import Pipeline
@@ -35,8 +36,7 @@ def register_pipelines() -> dict[str, Pipeline]:
 
 
 def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
-    """Every stage, the others, and `__default__`: one cell through all stages (no model
-    where no selector asks).
+    """Every stage, the others, and `__default__`: one cell through all stages.
 
     Every node has its stage as a tag.
     """
@@ -47,11 +47,21 @@ def pipelines_of(plan: Plan) -> dict[str, Pipeline]:
         if name not in DATA_STAGES:
             stage = on_data_of(stage, plan)
         made[name] = Pipeline(stage, tags=name)
+    made["__default__"] = _whole(made, plan)
+    return made
+
+
+def _whole(made: Mapping[str, Pipeline], plan: Plan) -> Pipeline:
+    """One cell through all stages; without transition models where its selector asks
+    for none."""
     selector = plan.selector
     uses_model = selector is not None and selector.uses_model
-    stages = [name for name in STAGES if name != "dynamics" or uses_model]
-    made["__default__"] = sum((made[name] for name in stages), Pipeline([]))
-    return made
+    whole = Pipeline([])
+    for name in STAGES:
+        if name == "dynamics" and not uses_model:
+            continue
+        whole += made[name]
+    return whole
 
 
 def on_data_of(stage: Pipeline, plan: Plan) -> Pipeline:
