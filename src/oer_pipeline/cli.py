@@ -439,9 +439,15 @@ def _drawn(
 
 
 @cli.command()
-@click.option("--port", default="5000", show_default=True, help="To listen on.")
+@click.option(
+    "--port",
+    type=click.IntRange(1, 65535),
+    default=5000,
+    show_default=True,
+    help="To listen on.",
+)
 @click.option("--host", default="127.0.0.1", show_default=True, help="To listen on.")
-def ui(port: str, host: str) -> None:
+def ui(port: int, host: str) -> None:
     """Show the runs of this project in MLflow, until Ctrl-C.
 
     First it prints a link per suite and quality, to the cells with the best PER on top:

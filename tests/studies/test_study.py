@@ -18,27 +18,22 @@ from oer_pipeline.studies.study import (
     regimes_table,
     verdict,
 )
+from tests.studies.test_results import result as result_of_grid
 
 REGIME = "continual_world_10, expert, size=30"
 METHODS = ("finetune", "er_random", "oer", "er_everything", "single_task")
 
 
 def result(method: str, order: int, per: float, **changed: Any) -> Result:
+    """Of a study on Continual World."""
     told = {
         "grid": "study_a",
         "regime": REGIME,
-        "method": method,
-        "seed": order,
         "tasks": 10,
         "updates": 4000,
         "scale": "success",
-        "per": per,
-        "plasticity": per + 1.0,
-        "forgetting": None if method == "single_task" else 2.0,
-        "commit": "0123456789",
-        "date": "2026-11-27",
     }
-    return Result(**(told | changed))
+    return result_of_grid(method, order, per, **(told | changed))
 
 
 def study(spread: float = 0.5, **means: float) -> list[Result]:
