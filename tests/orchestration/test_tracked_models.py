@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ import numpy as np
 import pytest
 from mlflow import MlflowClient
 
+import oer_pipeline
 from oer_pipeline.datasets import TransitionsDataset
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.networks import policy
@@ -125,6 +127,21 @@ def test_requirements_are_those_of_the_installed_versions(
     lines = (tmp_path / "requirements.txt").read_text().splitlines()
     assert f"mlflow=={mlflow.__version__}" in lines
     assert f"numpy=={np.__version__}" in lines
+
+
+def test_a_package_that_is_not_installed_is_named_by_its_own_version(
+    finished: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def version(name: str) -> str:
+        if name == "oer_pipeline":
+            raise metadata.PackageNotFoundError(name)
+        return metadata.version(name)
+
+    monkeypatch.setattr("oer_pipeline.orchestration.tracked_models.version", version)
+    weights = finished.path / MODELS / "seed_0/task_3_policies.safetensors"
+    write_model(tmp_path, weights, "m-1", "run")
+    lines = (tmp_path / "requirements.txt").read_text().splitlines()
+    assert f"oer_pipeline=={oer_pipeline.__version__}" in lines
 
 
 def test_a_single_head_is_found_too(tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import yaml
 
+from oer_pipeline import __version__
 from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.orchestration.internals import MODEL_LOADER
@@ -36,7 +37,8 @@ WEIGHTS = "policy"
 WEIGHTS_FILE = "artifacts/policy.safetensors"
 EXAMPLE_FILE, SERVING_FILE = "input_example.json", "serving_input_example.json"
 REQUIREMENTS_FILE, ENVIRONMENT_FILE = "requirements.txt", "python_env.yaml"
-REQUIRED = ("mlflow", "numpy", "oer_pipeline", "safetensors", "torch")
+REQUIRED = ("mlflow", "numpy", "safetensors", "torch")
+"""What a model imports beside this package."""
 NOT_IN_NAMES = "/:.%\"'"
 """What MLflow refuses in the name of a model; cells of grids have dots."""
 
@@ -185,7 +187,8 @@ def _signature(facts: PolicyFacts) -> ModelSignature:
 
 def _write_environment(folder: Path) -> None:
     """Python's version and those of what the model imports."""
-    lines = []
+    # Not asked of the installation: a run from the sources alone has none.
+    lines = [f"oer_pipeline=={__version__}\n"]
     for name in REQUIRED:
         public, _, _ = version(name).partition("+")
         lines.append(f"{name}=={public}\n")
