@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
@@ -30,6 +31,7 @@ def result(method: str, seed: int, per: float, **changed: Any) -> Result:
         "tasks": 3,
         "updates": 16_000,
         "scale": "normalised",
+        "data": None,
         "per": per,
         "plasticity": per + 1.0,
         "forgetting": None if method == "single_task" else 2.0,
@@ -50,11 +52,18 @@ BEFORE = [
 def test_a_file_keeps_them_to_the_last_digit(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     assert kept(file) == []
-    third = result("er", 2, 100.0 / 3.0)
+    third = result("er", 2, 100.0 / 3.0, data=200.0 / 3.0)
     file.write_text(text_of_results(merged(BEFORE, [])))
     assert kept(file) == merged([], BEFORE)
     file.write_text(text_of_results([third]))
     assert kept(file) == [third]
+
+
+def test_a_file_from_before_the_datas_worth_was_kept_is_read(tmp_path: Path) -> None:
+    file = tmp_path / "results.csv"
+    text = text_of_results([result("er", 2, 60.0)])
+    file.write_text(text.replace(",data,", ",").replace("normalised,,", "normalised,"))
+    assert kept(file) == [result("er", 2, 60.0)]
 
 
 def test_a_grids_newer_results_take_the_place_of_its_older() -> None:
@@ -66,7 +75,9 @@ def test_a_grids_newer_results_take_the_place_of_its_older() -> None:
 
 def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
-    file.write_text(text_of_results(BEFORE).replace("normalised,50.0", "normalised,x"))
+    file.write_text(
+        text_of_results(BEFORE).replace("normalised,,50.0", "normalised,,x")
+    )
     with pytest.raises(DataError, match=r"results\.csv, line 2: no result: .*'x'"):
         kept(file)
     file.write_text("grid,method\nmine,er\n")
@@ -118,10 +129,13 @@ def test_recording_reads_finished_cells(
     [cell] = cells.cells
     results.record(cells)
     document = places.metrics(cells.root, cell.plan)
+    cards = [places.card(cells.root, cell.plan, task.name) for task in cell.plan.tasks]
+    worth = [card["normalised_return"] for card in cards]
     assert [each.seed for each in kept(file)] == list(cell.plan.seeds)
     for each in kept(file):
         of_seed = document["per_seed"][str(each.seed)]
         assert each.per == of_seed["per_normalised"]
+        assert each.data == pytest.approx(np.mean(worth))
         assert each.forgetting == of_seed["forgetting_normalised"]
         assert (each.regime, each.method) == ("cheetah_vel_signed, medium", "oer")
     assert "`kedro grid mine --methods=oer`" in page.read_text()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -143,6 +144,18 @@ def test_a_regime_qualifies_where_selection_can_matter(
     [row] = rows_of(regimes_table([*level, *alone]))
     assert row[0] == REGIME
     assert row[-1].startswith(words)
+
+
+def test_to_reach_the_datas_own_worth_is_enough() -> None:
+    """Networks of their own can't be asked for 80 where the data are worth 55."""
+    means = {"finetune": 20.0, "er_everything": 55.0, "er_random": 40.0}
+    found = [*study(**means), *study(single_task=60.0)]
+    assert rows_of(regimes_table(found))[0][-1] == "no: single_task is below 80"
+    for data, words in ((55.0, "yes"), (75.0, "no: single_task is below 75")):
+        known = [replace(each, data=data) for each in found]
+        [row] = rows_of(regimes_table(known))
+        assert row[1] == f"{data:.1f}"
+        assert row[-1] == words
 
 
 def test_methods_stand_by_what_they_keep() -> None:

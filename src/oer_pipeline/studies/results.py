@@ -9,12 +9,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import UTC, datetime
 from pathlib import Path
+from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.orchestration.circumstances import git
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
@@ -39,6 +41,8 @@ class Result:
         seed: of learners; in a study the number of the task order, too.
         tasks, updates: how many tasks, and updates on each.
         scale: that leads: `success`, `normalised` or `raw`.
+        data: what the data's episodes are worth in that scale, mean over tasks; None in
+            results that were kept before it was.
         per, plasticity, forgetting: in that scale; None where it is not defined.
         commit: of the code.
         date: of the report, year-month-day.
@@ -51,6 +55,7 @@ class Result:
     tasks: int
     updates: int
     scale: str
+    data: float | None
     per: float
     plasticity: float | None
     forgetting: float | None
@@ -85,6 +90,7 @@ def results_of(cells: Cells) -> Iterator[Result]:
     for cell in cells.cells:
         metrics = places.metrics(cells.root, cell.plan)
         shown = scale([metrics])
+        data = _worth_of_data(cells.root, cell.plan, shown)
         by_metric = {name: seed_values(metrics, name, shown) for name in CLAIMED}
         for seed in cell.plan.seeds:
             values = {name: by_metric[name][str(seed)] for name in CLAIMED}
@@ -99,12 +105,33 @@ def results_of(cells: Cells) -> Iterator[Result]:
                 tasks=len(cell.plan.tasks),
                 updates=cell.plan.parameters["learner"]["updates"],
                 scale=shown,
+                data=data,
                 per=per,
                 plasticity=values["plasticity"],
                 forgetting=values["forgetting"],
                 commit=commit,
                 date=date,
             )
+
+
+def _worth_of_data(root: Path, plan: Plan, shown: str) -> float:
+    """What the data's episodes are worth in a scale, mean over tasks.
+
+    Args:
+        root: of the environment's data.
+        plan: of the cell.
+        shown: the scale.
+    """
+    worth = []
+    for task in plan.tasks:
+        card = places.card(root, plan, plan.data_of(task))
+        if shown == "success":
+            worth.append(100.0 * card["success_rate"])
+        elif shown == "normalised":
+            worth.append(card["normalised_return"])
+        else:
+            worth.append(card["returns"]["mean"])
+    return fmean(worth)
 
 
 def _regime(cell: Cell) -> str:
@@ -137,6 +164,7 @@ def kept(path: Path) -> list[Result]:
 
 def _result_of(row: Mapping[str, str]) -> Result:
     plasticity, forgetting = row["plasticity"], row["forgetting"]
+    data = row.get("data")
     return Result(
         grid=row["grid"],
         regime=row["regime"],
@@ -145,6 +173,7 @@ def _result_of(row: Mapping[str, str]) -> Result:
         tasks=int(row["tasks"]),
         updates=int(row["updates"]),
         scale=row["scale"],
+        data=float(data) if data else None,
         per=float(row["per"]),
         plasticity=float(plasticity) if plasticity else None,
         forgetting=float(forgetting) if forgetting else None,
