@@ -126,11 +126,11 @@ class Plan:
     def data_tasks(self) -> tuple[Task, ...]:
         """The tasks that have data, as the suite numbers them: the same data serve
         every order."""
-        return data_tasks(self.suite, self.tasks)
+        return self.suite.data_tasks(self.tasks)
 
     def data_of(self, task: Task) -> str:
         """The name that data, references and transition model of a task have."""
-        return data_of(self.suite, task)
+        return self.suite.data_of(task)
 
     def raw_kinds(self, task: Task) -> tuple[str, ...]:
         """The kinds of raw data that a task's data set is cut from: roll-outs of the
@@ -257,20 +257,9 @@ def resolve(
         transfer_evaluation=others,
         compare=tuple(compare),
         folders=folders_of(asked, quality, compare, base, runtime, methods),
-        untrained=_untrained(quality, data_tasks(suite, tasks), project / BEHAVIOURS),
+        untrained=_untrained(quality, suite.data_tasks(tasks), project / BEHAVIOURS),
         environment=environment,
     )
-
-
-def data_of(suite: Suite, task: Task) -> str:
-    """The name of the first task like it in the suite's list."""
-    return next(other.name for other in suite.tasks if other.is_like(task))
-
-
-def data_tasks(suite: Suite, tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """Those of the suite's list that `tasks` have their data from, in its order."""
-    names = {data_of(suite, task) for task in tasks}
-    return tuple(task for task in suite.tasks if task.name in names)
 
 
 def _by_name(tasks: Sequence[Task]) -> dict[str, Any]:

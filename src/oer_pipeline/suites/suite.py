@@ -154,6 +154,16 @@ class Suite:
                 )
         return tuple(tasks)
 
+    def data_of(self, task: Task) -> str:
+        """The name that data, references and transition model of a task have: that of
+        the first task like it in the suite's list, so that every order has the same."""
+        return next(listed.name for listed in self.tasks if listed.is_like(task))
+
+    def data_tasks(self, tasks: Sequence[Task]) -> tuple[Task, ...]:
+        """Those of the suite's list that `tasks` have their data from, in its order."""
+        names = {self.data_of(task) for task in tasks}
+        return tuple(listed for listed in self.tasks if listed.name in names)
+
     @classmethod
     def from_config(cls, name: str, config: Mapping[str, Any]) -> Suite:
         """Build a suite from `{family, horizon, tasks}`.
