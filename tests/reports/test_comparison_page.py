@@ -61,6 +61,7 @@ def compared(cell: Make) -> Compared:
         "test",
         {"run": CARD, "back": CARD},
         {"oer-aaaaaaaaaa": {"torch": "2.13.0"}, HASHED: {"torch": "2.12.0"}},
+        {"run": "run", "back": "back"},
     )
 
 
@@ -132,7 +133,8 @@ def test_films_come_with_the_commands_that_draw_them(compared: Compared) -> None
 
 def test_no_link_to_models_that_no_selector_walked_in(cell: Make) -> None:
     uniform = cell("er", buffers={0: [{"rows": 3, "walked": 0}]})
-    bare = Compared([uniform], "comparison", {}, "s", "q", cards={"run": CARD})
+    known = {"cards": {"run": CARD}, "data": {"run": "run"}}
+    bare = Compared([uniform], "comparison", {}, "s", "q", **known)
     html, _ = comparison_page(bare)
     assert "run_card.html" in html
     assert "dynamics.html" not in html
@@ -207,8 +209,22 @@ def test_costs_add_up_over_tasks_and_seeds(cell: Make) -> None:
     assert len(cost_table(cells, {}).titles) == 4
 
 
+def test_a_shuffled_run_tells_which_data_its_tasks_have() -> None:
+    cards = {"task_1": CARD, "task_2": {**CARD, "episodes": 7}}
+    data = {"task_1": "task_2", "task_2": "task_1", "task_3": "task_1"}
+    rows = data_table(data, cards, {"task_2": "card.html"}).rows
+    titles = [row[0] for row in rows]
+    assert titles[0] == "task_1 (in the suite task_2)"
+    assert titles[0].href == "card.html"
+    assert titles[1:] == [
+        "task_2 (in the suite task_1)",
+        "task_3 (in the suite task_1)",
+    ]
+    assert [row[2] for row in rows] == ["7", "100", "100"]
+
+
 def test_data_and_versions_are_told() -> None:
-    table = data_table({"run": CARD}, {"run": "card.html"})
+    table = data_table({"run": "run"}, {"run": CARD}, {"run": "card.html"})
     assert table.titles[4:] == ("random policy", "doing nothing")
     assert table.rows[0] == ("run", "20,000", "100", "-50.0", "-200.0", "-100.0")
     made = versions_table({"a": {"torch": "1"}, "b": {"torch": "2"}}, {"run": CARD})

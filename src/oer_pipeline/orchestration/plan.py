@@ -176,6 +176,7 @@ class Plan:
                 **self._origin,
                 "folder": self.comparison_folder,
                 "told": {c: self.folders.told[c] for c in self.compared_cells},
+                "data": {task.name: self.data_of(task) for task in self.tasks},
             },
         }
 

@@ -88,8 +88,9 @@ class Compared:
         told: cell -> the parameters that it changes of its method, `a=1,b=2`.
         suite, quality: names; the cells' may hold what was changed of them.
         environment: of the configuration, empty for the default.
-        cards: task -> data card.
+        cards: data card by the name that the data have.
         libraries: cell -> library -> the version that trained it.
+        data: task -> the name that its data have.
     """
 
     cells: Sequence[Cell]
@@ -100,6 +101,7 @@ class Compared:
     environment: str = ""
     cards: Mapping[str, Card] = field(default_factory=dict)
     libraries: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    data: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> Names:
@@ -115,10 +117,10 @@ class Compared:
         """The page of the transition models, relative to this one."""
         return f"../data/dynamics.html#from={self.folder}"
 
-    def card_of(self, task: str) -> str:
-        """The page of a task's data card, relative to this one; it belongs to the data
-        set, whatever was changed of the transition models."""
-        return f"../../{self.quality}/data/{task}_card.html"
+    def card_of(self, name: str) -> str:
+        """The page of a data card, relative to this one; it belongs to the data set,
+        whatever was changed of the transition models."""
+        return f"../../{self.quality}/data/{name}_card.html"
 
 
 def comparison_page(compared: Compared) -> tuple[str, str]:
@@ -169,8 +171,9 @@ def _sections(compared: Compared) -> list[Section]:
     sections += _buffers(compared)
     sections.append(Section("The deployed policies at work", _films(compared)))
     if compared.cards:
-        cards = {task: compared.card_of(task) for task in compared.cards}
-        data: list[Part] = [data_table(compared.cards, cards)]
+        pages = {name: compared.card_of(name) for name in compared.cards}
+        table = data_table(compared.data, compared.cards, pages)
+        data: list[Part] = [table]
         if _has_walked(cells):
             data.append(
                 Links([Linked("How good the transition models are", compared.models)])

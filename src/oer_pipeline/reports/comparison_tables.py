@@ -112,23 +112,30 @@ def _probability(value: float | None) -> str:
     return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
-def data_table(cards: Mapping[str, Card], pages: Mapping[str, str]) -> Table:
+def data_table(
+    data: Mapping[str, str],
+    cards: Mapping[str, Card],
+    pages: Mapping[str, str],
+) -> Table:
     """A row per task's data set: its size, its returns, and those of the reference
     policies.
 
     Args:
-        cards: task -> its data card.
-        pages: task -> the card's page, relative to this one.
+        data: task -> the name that its data have; another one in a shuffled run.
+        cards: by the name that the data have.
+        pages: of the cards, relative to this one.
     """
     known = []
     for name in REFERENCES:
         if any(name in (card.get("references") or {}) for card in cards.values()):
             known.append(name)
     rows = []
-    for task, card in cards.items():
+    for task, name in data.items():
+        card = cards[name]
         references = card.get("references") or {}
+        title = task if name == task else f"{task} (in the suite {name})"
         row: list[str] = [
-            Linked(task, pages[task]) if task in pages else task,
+            Linked(title, pages[name]) if name in pages else title,
             count(card.get("transitions")),
             count(card.get("episodes")),
             _mean(card.get("returns")),

@@ -57,6 +57,7 @@ def draw_comparison(
         quality=comparison["quality"],
         environment=comparison["environment"],
         cards=grouped["card"],
+        data=comparison["data"],
         libraries=libraries,
     )
     page, markdown = comparison_page(compared)
