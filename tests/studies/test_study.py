@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,16 +11,20 @@ import pytest
 import yaml
 
 from oer_pipeline.studies.grids import Claim, Grid, from_config
-from oer_pipeline.studies.results import Result
+from oer_pipeline.studies.results import Result, kept
 from oer_pipeline.studies.study import (
+    Judgement,
+    claims_picture,
     claims_table,
+    judgements,
     methods_table,
     regimes_table,
-    verdict,
 )
 from tests.studies.test_results import result as result_of_grid
 
 REGIME = "continual_world_10, expert, size=30"
+NAMED = f"a: {REGIME}"
+"""With the grid's name, which the tables have too."""
 METHODS = ("finetune", "er_random", "oer", "er_everything", "single_task")
 
 
@@ -66,13 +69,15 @@ def rows_of(table: str) -> list[list[str]]:
 def test_differences_are_paired_by_order() -> None:
     """A difference of 2 shows beside orders that differ by 10."""
     found = study(er_random=50.0, oer=52.0)
-    [row] = rows_of(claims_table(found, [grid_of(AHEAD)]))
-    assert row[:3] == [AHEAD.says, REGIME, "per, oer - er_random"]
+    [row] = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
+    assert row[:3] == [AHEAD.says, NAMED, "per, oer - er_random"]
     assert float(row[3].split()[0]) == pytest.approx(2.0, abs=0.6)
     assert float(row[4]) < 0.001
     assert row[6] == "supported"
     assert 0.0 < float(row[7]) < 2.0
-    [row] = rows_of(claims_table(study(er_random=52.0, oer=50.0), [grid_of(AHEAD)]))
+    [row] = rows_of(
+        claims_table(judgements(study(er_random=52.0, oer=50.0), [grid_of(AHEAD)]))
+    )
     assert row[6] == "refuted"
 
 
@@ -83,7 +88,7 @@ def test_who_forgets_less_is_ahead() -> None:
         for order in range(4)
     ]
     claim = Claim("MBES forgets less", "forgetting", "oer", "er_random")
-    [row] = rows_of(claims_table(found, [grid_of(claim)]))
+    [row] = rows_of(claims_table(judgements(found, [grid_of(claim)])))
     assert row[2] == "forgetting, er_random - oer"
     assert row[3].startswith("5.0")
     assert row[6] == "supported"
@@ -92,20 +97,20 @@ def test_who_forgets_less_is_ahead() -> None:
 def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
     other = [result(r.method, r.seed, r.per, regime="another") for r in found]
-    alone = rows_of(claims_table(found, [grid_of(AHEAD)]))
-    both = rows_of(claims_table([*found, *other], [grid_of(AHEAD)]))
-    assert [row[1] for row in both] == ["another", REGIME]
+    alone = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
+    both = rows_of(claims_table(judgements([*found, *other], [grid_of(AHEAD)])))
+    assert [row[1] for row in both] == ["a: another", NAMED]
     assert float(both[0][5]) == pytest.approx(2.0 * float(alone[0][5]), abs=2e-4)
     assert float(both[0][7]) > float(alone[0][7])
-    [_, even] = rows_of(claims_table(found, [grid_of(AHEAD, EVEN)]))
+    [_, even] = rows_of(claims_table(judgements(found, [grid_of(AHEAD, EVEN)])))
     assert even[4:7] == ["1.0000", "1.0000", "undecided"]
 
 
 def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
     beside = Claim("looked at", "per", "oer", "er_random", secondary=True)
-    alone = rows_of(claims_table(found, [grid_of(AHEAD)]))
-    both = rows_of(claims_table(found, [grid_of(beside, AHEAD)]))
+    alone = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
+    both = rows_of(claims_table(judgements(found, [grid_of(beside, AHEAD)])))
     assert both[0] == alone[0]
     assert both[1][0] == "looked at"
     assert both[1][4] == alone[0][4]
@@ -114,8 +119,22 @@ def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
 
 def test_what_two_units_say_is_no_test() -> None:
     few = [r for r in study(er_random=50.0, oer=60.0) if r.seed < 2]
-    assert rows_of(claims_table(few, [grid_of(AHEAD)])) == []
-    assert verdict(1.0, 0.05) == "undecided"
+    assert rows_of(claims_table(judgements(few, [grid_of(AHEAD)]))) == []
+    assert Judgement(AHEAD, REGIME, (1.0, 2.0), 0.01, 0.05).verdict == "undecided"
+
+
+def test_regimes_are_judged_together_and_drawn() -> None:
+    found = study(er_random=50.0, oer=52.0, er_everything=51.0)
+    other = [replace(each, regime="another", per=-each.per) for each in found]
+    beside = Claim("looked at", "per", "er_everything", "er_random", secondary=True)
+    tests = judgements([*found, *other], [grid_of(beside, AHEAD)])
+    assert [(test.claim.says, test.regime, test.verdict) for test in tests] == [
+        (AHEAD.says, "a: another", "refuted"),
+        (AHEAD.says, NAMED, "supported"),
+        (beside.says, "a: another", "secondary"),
+        (beside.says, NAMED, "secondary"),
+    ]
+    assert claims_picture(tests).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(
@@ -142,7 +161,7 @@ def test_a_regime_qualifies_where_selection_can_matter(
     level = [r for r in found if r.method != "single_task"]
     alone = [result("single_task", n, means["single_task"]) for n in range(8)]
     [row] = rows_of(regimes_table([*level, *alone]))
-    assert row[0] == REGIME
+    assert row[0] == NAMED
     assert row[-1].startswith(words)
 
 
@@ -156,6 +175,15 @@ def test_to_reach_the_datas_own_worth_is_enough() -> None:
         [row] = rows_of(regimes_table(known))
         assert row[1] == f"{data:.1f}"
         assert row[-1] == words
+
+
+def test_grids_of_one_suite_are_regimes_of_their_own() -> None:
+    """One may have a single head, which their common name does not say."""
+    one = study(er_random=50.0)
+    other = [replace(each, grid="study_b", per=each.per + 20.0) for each in one]
+    rows = rows_of(methods_table([*one, *other]))
+    assert [row[0] for row in rows] == [NAMED, f"b: {REGIME}"]
+    assert float(rows[1][2].split()[0]) == float(rows[0][2].split()[0]) + 20.0
 
 
 def test_methods_stand_by_what_they_keep() -> None:
@@ -205,10 +233,7 @@ def test_a_study_from_roll_outs_to_claims(project: Any) -> None:
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:
     root = Path(__file__).parents[2]
-    file = root / "docs/results/study.csv"
-    if not file.is_file():
-        pytest.skip("no part of the study is committed")
-    with file.open() as rows:
-        grids = {row["grid"] for row in csv.DictReader(rows)}
+    grids = {result.grid for result in kept(root / "docs/results/results.csv")}
+    assert grids
     for name in grids:
         assert (root / f"conf/base/grids/{name}.yml").is_file()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from oer_pipeline.metrics.intervals import Estimate
 from oer_pipeline.reports.cell_metrics import TITLES, Cell, estimate, ranked, scale
 from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
+from oer_pipeline.reports.interval_row import interval_row
 from oer_pipeline.reports.method_colours import colours_of
 
 PANELS = {"per": "PER (higher is better)", "forgetting": "forgetting (lower is better)"}
-BELOW = 0.22  # rows: seeds lie under their mean, so that neither hides the other
+WIDTH = 9.0
+"""Inches."""
 
 
 def chart(cells: Sequence[Cell]) -> Chart:
@@ -30,9 +31,17 @@ def chart(cells: Sequence[Cell]) -> Chart:
         for row, cell in enumerate(order):
             method = cell["cell"]
             found = estimate(cell, metric, in_scale)
-            layers += _row(method, found, row, colours[method])
+            layers += interval_row(
+                method,
+                found,
+                row,
+                colours[method],
+            )
         names = methods if not panels else [""] * len(methods)
-        rows = Axis(names=ticks(names), limits=(len(methods) - 0.5, -0.5))
+        rows = Axis(
+            names=ticks(names),
+            limits=(len(methods) - 0.5, -0.5),
+        )
         panels.append(
             Panel(
                 layers,
@@ -41,8 +50,13 @@ def chart(cells: Sequence[Cell]) -> Chart:
                 title=f"{title}, {TITLES[in_scale]}",
             )
         )
-    size = (9.0, 1.4 + 0.55 * len(order))
-    return Chart(_title(order), panels, size, columns=len(PANELS))
+    height = 1.4 + 0.55 * len(order)
+    return Chart(
+        _title(order),
+        panels,
+        size=(WIDTH, height),
+        columns=len(PANELS),
+    )
 
 
 def _ends(layers: Sequence[Series]) -> tuple[float, float] | None:
@@ -51,50 +65,6 @@ def _ends(layers: Sequence[Series]) -> tuple[float, float] | None:
     for layer in layers:
         values += list(layer.x)
     return with_room(values) if values else None
-
-
-def _row(
-    method: str,
-    found: Estimate | None,
-    row: int,
-    colour: str,
-) -> list[Series]:
-    """A method's interval, mean and seeds; nothing where the metric is undefined."""
-    if found is None:
-        return []
-    told = f"{method}: {found.mean:.1f}"
-    layers = []
-    if found.low is not None and found.high is not None:
-        told += f" [{found.low:.1f}, {found.high:.1f}]"
-        ends = (found.low, found.high)
-        layers.append(
-            Series(
-                ends,
-                (row, row),
-                colour,
-                line=3,
-                hover=(told, told),
-            )
-        )
-    layers.append(
-        Series(
-            [found.mean],
-            [row],
-            colour,
-            marker=20,
-            symbol="bar",
-            hover=[told],
-        )
-    )
-    seeds = Series(
-        found.values,
-        [row + BELOW] * found.seeds,
-        colour,
-        marker=8,
-        opacity=0.6,
-        hover=[f"{method}, one seed: {value:.1f}" for value in found.values],
-    )
-    return [*layers, seeds]
 
 
 def _title(cells: Sequence[Cell]) -> str:

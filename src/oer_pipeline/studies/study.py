@@ -8,9 +8,11 @@ claims are corrected for one another over all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import fmean
 
+from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
@@ -20,15 +22,26 @@ from oer_pipeline.metrics.hypotheses import (
     standard_error,
 )
 from oer_pipeline.metrics.intervals import interval, paired_difference
+from oer_pipeline.reports.chart_png import png
+from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.grids import CLAIMED, Claim, Grid, names, read
 from oer_pipeline.studies.jobs import Outcome
-from oer_pipeline.studies.results import RESULTS, Results, kept, merged, results_of
+from oer_pipeline.studies.results import (
+    RESULTS,
+    Result,
+    Results,
+    kept,
+    merged,
+    results_of,
+)
 
 REPORT = "study"
+PICTURE = "pictures/study.png"
+"""Of all claims, beside the study's page."""
 CEILING, FLOOR, ALONE, UNIFORM = "er_everything", "finetune", "single_task", "er_random"
 """Methods by which a regime qualifies."""
 ENOUGH = 80.0
@@ -52,15 +65,19 @@ def report(
         of_study = {grid.name for grid in grids}
         before = [result for result in kept(RESULTS) if result.grid in of_study]
         found = merged(before, found)
+    tests = judgements(found, grids)
     blocks = {
         "regimes": regimes_table(found),
         "methods": methods_table(found),
-        "claims": claims_table(found, grids),
+        "claims": claims_table(tests),
     }
     lines = []
     if cells.page is not None:
+        if tests:
+            write_atomic(cells.page.parent / PICTURE, claims_picture(tests))
+            blocks["claims"] = f"![claims]({PICTURE})\n\n{blocks['claims']}"
         rewrite(cells.page, blocks)
-        lines = [("docs", cells.page)]
+        lines.append(("docs", cells.page))
     return "\n\n".join(blocks.values()) + f"\n{summary('Study', lines)}"
 
 
@@ -103,7 +120,7 @@ def _qualifies(
     if means[FLOOR] > means[ALONE] / 2.0:
         return f"no: {FLOOR} keeps over half"
     ahead = _differences(results, regime, Claim("", "per", CEILING, UNIFORM))
-    mean = sum(ahead) / len(ahead)
+    mean = fmean(ahead)
     errors = standard_error(ahead)
     if mean < ROOM or mean < 2.0 * errors:
         return f"no: all data are {mean:.1f} ahead (standard error {errors:.1f})"
@@ -116,7 +133,7 @@ def _worth_of_data(
 ) -> float | None:
     """PER of the data's own episodes; None where no result has it."""
     for result in results:
-        if result.regime == regime and result.data is not None:
+        if _named(result) == regime and result.data is not None:
             return result.data
     return None
 
@@ -128,7 +145,7 @@ def _mean_per(
 ) -> float | None:
     """Over the orders that there are; None without any."""
     values = _values(results, regime, method, "per").values()
-    return sum(values) / len(values) if values else None
+    return fmean(values) if values else None
 
 
 def methods_table(results: Results) -> str:
@@ -148,9 +165,9 @@ def _ranked(
     """The methods of a regime, best PER first."""
     means = {}
     for result in results:
-        if result.regime == regime:
+        if _named(result) == regime:
             values = _values(results, regime, result.method, "per").values()
-            means[result.method] = sum(values) / len(values)
+            means[result.method] = fmean(values)
     return sorted(means, key=lambda method: (-means[method], method))
 
 
@@ -168,68 +185,83 @@ def _method_row(
 
 
 @dataclass(frozen=True)
-class Tested:
+class Judgement:
     """A claim in one regime.
 
     Attributes:
         claim, regime: which.
         differences: by which the claim's method is ahead, one per order.
         p_value: of the claim alone.
+        corrected: the p-value corrected for all claims that are not secondary (Holm);
+            None for a secondary one.
     """
 
     claim: Claim
     regime: str
     differences: tuple[float, ...]
     p_value: float
+    corrected: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """What the corrected test says of the claim that differences are above 0."""
+        if self.corrected is None:
+            return "secondary"
+        if self.corrected >= LEVEL:
+            return "undecided"
+        return "supported" if fmean(self.differences) > 0.0 else "refuted"
 
 
-def tested(
+def judgements(
     results: Results,
     grids: Sequence[Grid],
-) -> list[Tested]:
-    """Every claim in every regime that has orders enough.
+) -> list[Judgement]:
+    """Every claim in every regime that has orders enough, corrected for one another;
+    secondary ones last.
 
     Args:
         results: of the whole study.
         grids: each brings its claims and its regimes.
     """
-    found = []
+    primary: list[Judgement] = []
+    secondary: list[Judgement] = []
     for grid in grids:
         of_grid = [result for result in results if result.grid == grid.name]
         for regime in _regimes(of_grid):
             for claim in grid.claims:
                 differences = _differences(of_grid, regime, claim)
                 p_value = paired_p_value(differences)
-                if p_value is not None:
-                    test = Tested(claim, regime, tuple(differences), p_value)
-                    found.append(test)
-    return found
-
-
-def claims_table(
-    results: Results,
-    grids: Sequence[Grid],
-) -> str:
-    """Markdown: every claim in every regime, the p-value of each alone and corrected
-    for all that are not secondary (Holm), what it comes to, and which difference could
-    have been seen.
-
-    Args:
-        results: of the whole study.
-        grids: each brings its claims and its regimes.
-    """
-    tests = tested(results, grids)
-    primary = [test for test in tests if not test.claim.secondary]
+                if p_value is None:
+                    continue
+                kind = secondary if claim.secondary else primary
+                kind.append(Judgement(claim, regime, tuple(differences), p_value))
     p_values = {str(place): test.p_value for place, test in enumerate(primary)}
-    corrected = list(holm(p_values).values())
+    corrected = []
+    for test, p_value in zip(primary, holm(p_values).values(), strict=True):
+        corrected.append(replace(test, corrected=p_value))
+    return [*corrected, *secondary]
+
+
+def claims_table(tests: Sequence[Judgement]) -> str:
+    """Markdown: every claim in every regime, the p-value of each alone and corrected,
+    what it comes to, and which difference could have been seen."""
+    primary = sum(test.corrected is not None for test in tests)
     rows = []
-    for test, p_value in zip(primary, corrected, strict=True):
-        mean = interval(test.differences).mean
-        words = verdict(mean, p_value)
-        rows.append(_claim_row(test, f"{p_value:.4f}", words, len(primary)))
     for test in tests:
-        if test.claim.secondary:
-            rows.append(_claim_row(test, "-", "secondary", 1))
+        more, less = _sides(test.claim)
+        seen = detectable(test.differences, 1 if test.corrected is None else primary)
+        rows.append(
+            (
+                test.claim.says,
+                test.regime,
+                f"{test.claim.metric}, {more} - {less}",
+                number(interval(test.differences), 1),
+                f"{test.p_value:.4f}",
+                "-" if test.corrected is None else f"{test.corrected:.4f}",
+                test.verdict,
+                f"{seen:.1f}",
+            )
+        )
     titles = (
         "claim",
         "regime",
@@ -243,34 +275,18 @@ def claims_table(
     return Table(titles, tuple(rows), words=3).markdown()
 
 
-def _claim_row(
-    test: Tested,
-    corrected: str,
-    words: str,
-    claims: int,
-) -> Row:
-    more, less = _sides(test.claim)
-    seen = detectable(test.differences, claims)
-    return (
-        test.claim.says,
-        test.regime,
-        f"{test.claim.metric}, {more} - {less}",
-        number(interval(test.differences), 1),
-        f"{test.p_value:.4f}",
-        corrected,
-        words,
-        f"{seen:.1f}",
-    )
+def claims_picture(tests: Sequence[Judgement]) -> bytes:
+    """PNG: the same as intervals beside zero.
 
-
-def verdict(
-    difference: float,
-    p_value: float,
-) -> str:
-    """What a corrected test says of a claim that a difference is above 0."""
-    if p_value >= LEVEL:
-        return "undecided"
-    return "supported" if difference > 0.0 else "refuted"
+    Args:
+        tests: at least one.
+    """
+    judged = []
+    for test in tests:
+        judged.append(
+            Judged(test.claim.says, test.regime, test.differences, test.verdict)
+        )
+    return png(chart(judged))
 
 
 def _sides(claim: Claim) -> tuple[str, str]:
@@ -282,7 +298,12 @@ def _sides(claim: Claim) -> tuple[str, str]:
 
 
 def _regimes(results: Results) -> list[str]:
-    return sorted({result.regime for result in results})
+    return sorted({_named(result) for result in results})
+
+
+def _named(result: Result) -> str:
+    """A regime's name; grids of one suite differ in parameters that it does not say."""
+    return f"{result.grid.removeprefix('study_')}: {result.regime}"
 
 
 def _values(
@@ -295,7 +316,9 @@ def _values(
     found = {}
     for result in results:
         value = getattr(result, metric)
-        if (result.regime, result.method) == (regime, method) and value is not None:
+        if value is None or result.method != method:
+            continue
+        if _named(result) == regime:
             found[result.seed] = value
     return found
 
