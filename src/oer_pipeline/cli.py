@@ -79,6 +79,18 @@ def _names(
     return None if given is None else given.split("+")
 
 
+def _numbers(
+    _: click.Context, parameter: click.Parameter, given: str | None
+) -> tuple[int, ...] | None:
+    """`0-2+5` as numbers."""
+    from oer_pipeline.common.ranges import NUMBERS, parse_numbers
+
+    if given is None:
+        return None
+    with _one_line():
+        return parse_numbers(f"--{parameter.name}", given, NUMBERS)
+
+
 def _grid_names(context: click.Context, __: click.Parameter, begun: str) -> list[str]:
     """Grids to complete what was begun to type."""
     from oer_pipeline.studies.grids import names
@@ -152,6 +164,15 @@ _methods = _with(
         )
     ]
 )
+_orders = _with(
+    [
+        click.option(
+            "--orders",
+            callback=_numbers,
+            help="Some of a study's task orders, such as 0-3.",
+        )
+    ]
+)
 _grid = click.argument("name", default="default", shell_complete=_grid_names)
 _folder = click.option(
     "--folder",
@@ -169,6 +190,7 @@ _folder = click.option(
 @_workers
 @_parts
 @_methods
+@_orders
 @click.option(
     "--record",
     is_flag=True,
@@ -194,6 +216,7 @@ def grid(name: str, **given: Any) -> None:
 @_params
 @_parts
 @_methods
+@_orders
 @click.pass_context
 def status(context: click.Context, /, name: str, **given: Any) -> None:
     """Say what of a grid is finished, running, stale or missing.

@@ -252,6 +252,27 @@ def test_a_part_of_a_grid_is_of_its_own_names() -> None:
         whole.part(methods=["ewc"])
 
 
+def test_a_part_of_a_study_is_some_of_its_orders() -> None:
+    study = grid(orders="0-7")
+    part = study.part(orders=[2, 3])
+    assert (part.orders, part.is_part) == ((2, 3), True)
+    with pytest.raises(
+        ConfigurationError, match="has no 8 in its orders; choose one of 0, 1"
+    ):
+        study.part(orders=[8])
+    with pytest.raises(ConfigurationError, match="grid mine has no orders"):
+        grid(seeds="0-7").part(orders=[0])
+
+
+def test_a_part_of_a_study_rewrites_its_page() -> None:
+    """It is made of all results that are kept."""
+    study = grid(orders="0-7", report="study", page="docs/learners.md")
+    part = study.part(orders=[2])
+    assert cells_of(part, "", None).page == Path("docs/learners.md")
+    assert cells_of(part, "tasks=2", None).page is None
+    assert cells_of(part, "", "test").page is None
+
+
 def test_only_a_whole_grid_at_its_defaults_rewrites_its_page() -> None:
     whole = read("learners", CONF, None)
     assert cells_of(whole, "", None).page == Path("docs/learners.md")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.grids import from_config
 from oer_pipeline.studies.results import (
     Result,
+    added,
     kept,
     merged,
     results_table,
@@ -73,6 +75,13 @@ def test_a_grids_newer_results_take_the_place_of_its_older() -> None:
     assert merged([], list(reversed(found))) == found
 
 
+def test_a_part_of_a_grid_adds_to_what_is_kept_of_it() -> None:
+    now = [result("er", 0, 41.0), result("oer", 0, 60.0)]
+    found = added(BEFORE, now)
+    assert found == [BEFORE[3], now[0], BEFORE[0], now[1], BEFORE[2]]
+    assert added([], list(reversed(found))) == found
+
+
 def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     file.write_text(
@@ -99,10 +108,10 @@ def test_the_table_has_a_row_per_cell_with_its_command() -> None:
 
 @pytest.mark.parametrize(
     "changed",
-    [{"params": "learner.updates=10"}, {"env": "test"}, {"methods": ["bc"]}],
+    [{"params": "learner.updates=10"}, {"env": "test"}],
 )
-def test_only_a_whole_grid_is_recorded(changed: dict[str, Any]) -> None:
-    with pytest.raises(ConfigurationError, match="--record keeps what a whole grid"):
+def test_only_what_a_grids_file_says_is_recorded(changed: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match="as the grid's file says"):
         command.run_grid("default", record=True, **changed)
 
 
@@ -139,3 +148,12 @@ def test_recording_reads_finished_cells(
         assert each.forgetting == of_seed["forgetting_normalised"]
         assert (each.regime, each.method) == ("cheetah_vel_signed, medium", "oer")
     assert "`kedro grid mine --methods=oer`" in page.read_text()
+    other = result("er", 0, 50.0)
+    file.write_text(text_of_results([other]))
+    results.record(replace(cells, grid=replace(cells.grid, is_part=True)))
+    assert [each.method for each in kept(file)] == [
+        "er",
+        *["oer"] * len(cell.plan.seeds),
+    ]
+    results.record(cells)
+    assert {each.method for each in kept(file)} == {"oer"}

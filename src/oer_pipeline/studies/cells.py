@@ -33,6 +33,8 @@ DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is bey
 (`learners.divergence.DivergedError`)."""
 
 
+GROWING = ("study",)
+"""Reports made of all results that are kept, so that a part adds to them."""
 WITH_PAGES = ("learners", "continual_world")
 """Reports beside which each suite and quality gets a page that compares its cells, once
 these go through reporting."""
@@ -81,9 +83,14 @@ class Cells:
         return self.grid.report == "comparison"
 
     @property
+    def are_as_told(self) -> bool:
+        """Whether they are what the grid's file says, all of it or a part."""
+        return not self.params and self.env is None
+
+    @property
     def are_whole(self) -> bool:
-        """Whether they are the grid as its file says it."""
-        return not self.params and self.env is None and not self.grid.is_part
+        """Whether they are all that the grid's file says."""
+        return self.are_as_told and not self.grid.is_part
 
     @property
     def have_metrics(self) -> bool:
@@ -93,8 +100,9 @@ class Cells:
     @property
     def page(self) -> Path | None:
         """The page that the report rewrites; None where there is none, as beside an
-        installed package, or something was changed."""
-        if self.grid.page is None or not self.are_whole:
+        installed package, something was changed, or a part can't make it."""
+        may_be_part = self.grid.report in GROWING and self.are_as_told
+        if self.grid.page is None or not (self.are_whole or may_be_part):
             return None
         page = Path(self.grid.page)
         return page if page.is_file() else None
@@ -108,6 +116,7 @@ def cells_named(
     suites: Sequence[str] | None = None,
     qualities: Sequence[str] | None = None,
     methods: Sequence[str] | None = None,
+    orders: Sequence[int] | None = None,
 ) -> Cells:
     """The cells of a grid, or of a part of it, of the project in the working directory.
 
@@ -118,13 +127,16 @@ def cells_named(
         suites: a part of the grid's; None: all.
         qualities: a part of the grid's; None: all.
         methods: a part of the grid's; None: all.
+        orders: a part of a study's task orders; None: all.
 
     Raises:
         ConfigurationError: an unknown grid or a wrong one, a name that it lacks,
             whatever `kedro run` would refuse.
     """
     whole = read(name, Path("conf"), env)
-    part = whole.part(suites=suites, qualities=qualities, methods=methods)
+    part = whole.part(
+        suites=suites, qualities=qualities, methods=methods, orders=orders
+    )
     return cells_of(part, params, env)
 
 

@@ -56,15 +56,15 @@ def run_grid(
 
     Raises:
         ConfigurationError: as `cells_named`, a report that can't be loaded, or cells to
-            record that are not the whole grid; before any work.
+            record that are not as the grid's file says; before any work.
         SystemExit: a cell failed; all others that could be run are done by then.
     """
     cells = cells_named(name, **chosen)
     report = report_of(cells.grid)
-    if record and not (cells.are_whole and cells.have_metrics):
+    if record and not (cells.are_as_told and cells.have_metrics):
         raise ConfigurationError(
-            f"grid {name}: --record keeps what a whole grid comes to, as its file says"
-            " and through reporting; leave out --params, --env and the choice of a part"
+            f"grid {name}: --record keeps what cells come to as the grid's file says"
+            " them, through reporting; leave out --params and --env"
         )
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     if cells.grid.page is not None and cells.are_whole and cells.page is None:

@@ -99,23 +99,26 @@ class Grid:
     claims: tuple[Claim, ...] = ()
     is_part: bool = False
 
-    def part(self, **chosen: Sequence[str] | None) -> Grid:
-        """The grid on some of its suites, qualities or methods; None: on all of them.
+    def part(self, **chosen: Sequence[str] | Sequence[int] | None) -> Grid:
+        """The grid on some of its suites, qualities, methods or orders; None: on all of
+        them.
 
         Raises:
             ConfigurationError: one that the grid doesn't have.
         """
         told = {each.name: getattr(self, each.name) for each in fields(self)}
-        for axis, names in chosen.items():
-            if names is None:
+        for axis, picked in chosen.items():
+            if picked is None:
                 continue
-            for name in names:
-                if told[axis] not in (ALL, TUNED) and name not in told[axis]:
-                    known = choices(told[axis], name)
+            if not told[axis]:
+                raise ConfigurationError(f"grid {self.name} has no {axis}")
+            for one in picked:
+                if told[axis] not in (ALL, TUNED) and one not in told[axis]:
+                    known = choices(map(str, told[axis]), str(one))
                     raise ConfigurationError(
-                        f"grid {self.name} has no {name!r} in its {axis}; {known}"
+                        f"grid {self.name} has no {one!r} in its {axis}; {known}"
                     )
-            told[axis] = tuple(names)
+            told[axis] = tuple(picked)
             told["is_part"] = True
         return Grid(**told)
 

@@ -67,13 +67,16 @@ Results = Sequence[Result]
 
 
 def record(cells: Cells) -> None:
-    """Keep what the cells of a finished grid came to; on the page, too, where the
-    project has it.
+    """Keep what finished cells came to; on the page, too, where the project has it.
+
+    A part of a grid adds to what is kept of it; a whole grid replaces it.
 
     Raises:
         DataError: a cell without PER, or a file or page of another form.
     """
-    found = merged(kept(RESULTS), list(results_of(cells)))
+    now = list(results_of(cells))
+    merge = added if cells.grid.is_part else merged
+    found = merge(kept(RESULTS), now)
     write_atomic(RESULTS, text_of_results(found))
     if PAGE.is_file():
         rewrite(PAGE, {BLOCK: results_table(found)})
@@ -188,6 +191,13 @@ def merged(before: Results, now: Results) -> list[Result]:
     grids = {result.grid for result in now}
     others = [result for result in before if result.grid not in grids]
     return sorted([*others, *now], key=_place)
+
+
+def added(before: Results, now: Results) -> list[Result]:
+    """All results, those of a cell and seed in the place of its older ones, in the
+    same order."""
+    by_place = {_place(result): result for result in [*before, *now]}
+    return [by_place[place] for place in sorted(by_place)]
 
 
 def _place(result: Result) -> tuple[str, str, str, int]:

@@ -35,7 +35,6 @@ from oer_pipeline.studies.results import (
     Result,
     Results,
     kept,
-    merged,
     results_of,
 )
 
@@ -55,16 +54,16 @@ def report(
     cells: Cells,
     outcomes: Mapping[str, Outcome],
 ) -> str:
-    """Regimes, methods and claims of the whole study, as far as it has run; on the
-    grid's page too, where the whole grid ran as its file says."""
+    """Regimes, methods and claims of the whole study, as far as its results are kept,
+    on the grid's page, too; of these cells alone where the page is not theirs."""
     del outcomes
-    found: Results = list(results_of(cells))
-    grids = [cells.grid]
-    if cells.page is not None:
+    if cells.page is None:
+        grids = [cells.grid]
+        found: Results = list(results_of(cells))
+    else:
         grids = study_grids(cells.env)
         of_study = {grid.name for grid in grids}
-        before = [result for result in kept(RESULTS) if result.grid in of_study]
-        found = merged(before, found)
+        found = [result for result in kept(RESULTS) if result.grid in of_study]
     tests = judgements(found, grids)
     blocks = {
         "regimes": regimes_table(found),
