@@ -18,7 +18,7 @@ from oer_pipeline.reports.chart import (
     Panel,
     Series,
 )
-from oer_pipeline.reports.palette import SCALE
+from oer_pipeline.reports.palette import BRIGHT, SCALE
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -135,7 +135,7 @@ def _draw_heat(
     )
     for row, column in np.argwhere(~np.isnan(layer.values)):
         value = layer.values[row, column]
-        bright = (value - low) / (high - low) > 0.6
+        bright = (value - low) / (high - low) > BRIGHT
         axes.text(
             column,
             row,

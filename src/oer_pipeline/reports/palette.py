@@ -15,6 +15,8 @@ PALETTE = (
 GREY = "#B8B8B8"
 SCALE = "viridis"
 """Colours of numbers, from low to high."""
+BRIGHT = 0.43
+"""The share of the scale from which on black text reads better than white."""
 
 
 def colour(index: int) -> str:
