@@ -14,24 +14,23 @@ import yaml
 from distributed import Client
 
 from benchmarks.made_up import trajectories
-from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import bases as bases_study
 from oer_pipeline.studies import learning_curves
-from oer_pipeline.studies.bases import (
-    ALPHAS,
-    STUDIES,
-    Study,
+from oer_pipeline.studies.base_report import (
     chosen,
-    parse_points,
     per_seed,
-    publish,
+    picture,
     report,
     still_rising,
     table,
     verdict,
 )
+from oer_pipeline.studies.base_results import kept, points_of, text_of
+from oer_pipeline.studies.base_studies import ALPHAS, STUDIES, Study
+from oer_pipeline.studies.bases import parse_points, publish
 from oer_pipeline.studies.learning_curves import (
     Trial,
     fingerprint_of,
@@ -231,16 +230,15 @@ def test_the_page_its_figure_and_the_numbers_behind_them(
     bases_study.PAGE.parent.mkdir(parents=True)
     bases_study.PAGE.write_text("before <!-- choice --> old <!-- /choice --> after")
     curves = small_curves()
-    text = report(SMALL, curves, SMALL_MEANS, (10, 20, 40))
+    text = publish(SMALL, curves, SMALL_MEANS)
     assert "| ant, medium | 60 | 0 | 900 | 100 [75, 125] | 110 [85, 135] |" in text
     assert "from 10 to 40 updates: ant, medium.\n" in text
     assert "from 20 to 40 updates: nowhere.\n" in text
     assert text.count("the rule takes: none") == 2  # after 20 and after 40 updates
-    publish(SMALL, curves, SMALL_MEANS, (10, 20, 40), text)
     assert text.strip() in bases_study.PAGE.read_text()
-    picture = bases_study.PICTURES / "base_learners_choice.png"
-    assert picture.read_bytes().startswith(b"\x89PNG")
-    assert f"]({picture.parent.name}/{picture.name})" in text
+    drawn = bases_study.PICTURES / "base_learners_choice.png"
+    assert drawn.read_bytes().startswith(b"\x89PNG")
+    assert f"]({drawn.parent.name}/{drawn.name})" in text
     lines = (bases_study.RESULTS / "base_learners_choice.csv").read_text().splitlines()
     assert lines[0] == "suite,quality,variant,task,seed,updates,return"
     assert "ant,medium,alpha_2.5,1,3,20,99.500" in lines
@@ -248,14 +246,77 @@ def test_the_page_its_figure_and_the_numbers_behind_them(
     assert len(lines) == 1 + 2 * 3 * 3 + 3
 
 
+def test_a_part_of_a_study_adds_to_what_is_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PAGE", "PICTURES", "RESULTS"):
+        monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
+    bases_study.PAGE.parent.mkdir(parents=True)
+    bases_study.PAGE.write_text("<!-- choice --> old <!-- /choice -->")
+    study = replace(SMALL, suites=("walker", "ant"))
+    ant, means = small_curves(), dict(SMALL_MEANS)
+    assert "walker" not in publish(study, ant, means)
+    walker = {("walker", *key[1:]): value for key, value in ant.items()}
+    of_walker = {("walker", "medium"): means["ant", "medium"]}
+    both = publish(study, walker, of_walker)
+    first, second = (line for line in both.splitlines() if "medium | 60" in line)
+    assert (first.split(",")[0], second.split(",")[0]) == ("| walker", "| ant")
+    found, levels = kept(bases_study.RESULTS / "base_learners_choice.csv")
+    assert found == {**walker, **ant}
+    assert levels == {**means, **of_walker}
+    other = {("walker", "expert", "bc"): ant["ant", "medium", "bc"]}
+    wider = replace(study, qualities=("medium", "expert"))
+    of_expert = {("walker", "expert"): means["ant", "medium"]}
+    assert publish(wider, other, of_expert) == both  # the ant has no expert yet
+
+
+def test_what_no_suite_shares_is_on_no_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("PAGE", "PICTURES", "RESULTS"):
+        monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
+    study = replace(SMALL, suites=("walker", "ant"), qualities=("medium", "expert"))
+    [cloning, _] = small_curves().values()
+    curves = {("ant", "medium", "bc"): cloning, ("walker", "expert", "bc"): cloning}
+    assert "no quality is kept of every suite" in publish(study, curves, {})
+    assert not bases_study.PAGE.exists()
+    assert kept(bases_study.RESULTS / "base_learners_choice.csv")[0] == curves
+
+
+@pytest.mark.parametrize("name", list(STUDIES))
+def test_the_page_says_what_the_kept_results_say(name: str) -> None:
+    root = CONF.parents[1]
+    file = root / f"docs/results/base_learners_{name}.csv"
+    curves, means = kept(file)
+    if not curves:
+        pytest.skip("not run at full size yet")
+    study = STUDIES[name]
+    assert text_of(study.in_order(curves), means) == file.read_text()
+    has_run = study.covered(curves)
+    shown = has_run.in_order(curves)
+    text = report(has_run, shown, means, f"pictures/base_learners_{name}.png")
+    assert text.strip() in (root / "docs/base_learners.md").read_text()
+
+
+def test_a_training_that_diverged_is_kept_as_it_is(tmp_path: Path) -> None:
+    points = (10, 20)
+    diverged = made_up({"1": [100.0, 110.0], "2": [], "3": [90.5]}, points)
+    curves = {("ant", "medium", "alpha_2.5"): [diverged, diverged]}
+    file = tmp_path / "kept.csv"
+    file.write_text(text_of(curves, SMALL_MEANS))
+    assert kept(file) == (curves, SMALL_MEANS)
+    assert points_of(curves) == [10, 20]
+    file.write_text(file.read_text().replace("90.500", "x"))
+    with pytest.raises(DataError, match=r"kept\.csv, line 6: no return: .*'x'"):
+        kept(file)
+
+
 def test_a_figure_can_show_a_training_that_diverged() -> None:
     curves = small_curves()
     curves["ant", "medium", "alpha_2.5"] = [
         made_up({"1": [5.0], "2": [6.0], "3": [7.0]}, (10, 20, 40))
     ]
-    assert bases_study.picture(SMALL, curves, SMALL_MEANS, (10, 20, 40)).startswith(
-        b"\x89PNG"
-    )
+    assert picture(SMALL, curves, SMALL_MEANS).startswith(b"\x89PNG")
 
 
 @pytest.fixture
