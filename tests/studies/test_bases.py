@@ -309,6 +309,9 @@ def test_a_training_that_diverged_is_kept_as_it_is(tmp_path: Path) -> None:
     file.write_text(file.read_text().replace("90.500", "x"))
     with pytest.raises(DataError, match=r"kept\.csv, line 6: no return: .*'x'"):
         kept(file)
+    file.write_text("suite,return\nant,1\n")
+    with pytest.raises(DataError, match="its columns are suite, return; they have to"):
+        kept(file)
 
 
 def test_a_figure_can_show_a_training_that_diverged() -> None:
