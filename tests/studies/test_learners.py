@@ -186,6 +186,25 @@ def test_the_tuned_table_marks_chosen_diverged_and_within_noise() -> None:
     assert "make tune" in tuning_table({})
 
 
+def test_methods_tuned_by_themselves_have_a_table_of_their_own() -> None:
+    """Another size or other values can't stand in the columns of the first."""
+    shorter = entry("learners.si.penalty", 1.0, {1.0: [50.0], 10.0: [40.0]})
+    shorter["provenance"]["updates"] = 400
+    same = entry("learners.ewc.penalty", 1.0, {1.0: [60.0], 10.0: [40.0]})
+    other = entry("learners.gem.margin", 1.0, {1.0: [70.0], 100.0: [40.0]})
+    lwf = entry("learners.lwf.distillation_weight", 10.0, {1.0: [1.0], 10.0: [80.0]})
+    table = tuning_table({"si": shorter, "ewc": same, "gem": other, "lwf": lwf})
+    first, second, third = table.split("PER on ")[1:]
+    assert "400 updates" in first
+    assert ("| si |" in first, "| ewc |" in first) == (True, False)
+    assert "8,000 updates" in second
+    assert row(second, "method")[2:4] == ["1", "10"]
+    assert row(second, "ewc")[2:4] == ["**60.0**", "40.0"]
+    assert row(second, "lwf")[2:4] == ["1.0", "**80.0**"]
+    assert row(third, "method")[2:4] == ["1", "100"]
+    assert row(third, "gem")[2] == "**70.0**"
+
+
 def test_two_seeds_say_nothing_about_noise() -> None:
     table = tuning_table(
         {"ewc": entry("learners.ewc.penalty", 1.0, {1.0: [5.0, 6.0], 2.0: [1.0, 1.0]})}

@@ -29,6 +29,8 @@ from tests.reaching import reach_suite
 
 ROOT = Path(__file__).parents[2]
 CONF = ROOT / "conf" / "base"
+BEST = 100.0
+"""Of the grid's values the one whose cells are made to be best."""
 BASE, SUITES, METHODS = (
     yaml.safe_load((CONF / f"{n}.yml").read_text())
     for n in ("parameters", "suites", "methods")
@@ -184,7 +186,7 @@ def test_per_is_the_deployed_policys_normalised_mean_over_tasks_at_the_end(
 def finished(
     tried: Cells, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> tuple[Cells, dict[str, Outcome]]:
-    """A grid in whose cells PER is 40 at value 10, 10 elsewhere; SI diverges at 10."""
+    """A grid in whose cells PER is 40 at `BEST`, 10 elsewhere; SI diverges there."""
     (tmp_path / "conf" / "test").mkdir(parents=True)
     monkeypatch.chdir(tmp_path)
     cells = replace(tried, env="test")
@@ -192,14 +194,14 @@ def finished(
     for cell in cells.cells:
         value = value_in_force(cell.plan)
         outcomes[cell.name] = Outcome(cell.name, Status.DONE)
-        if cell.plan.method == "si" and value == 10.0:
+        if cell.plan.method == "si" and value == BEST:
             reason = (
                 "Error: task 2: the losses of seed(s) [1001] are not finite at update"
                 " 300; no checkpoint"
             )
             outcomes[cell.name] = Outcome(cell.name, Status.EXCUSED, reason=reason)
         else:
-            finish(cells.root, cell.plan, [[80.0 if value == 10.0 else 20.0] * 3] * 3)
+            finish(cells.root, cell.plan, [[80.0 if value == BEST else 20.0] * 3] * 3)
     return cells, outcomes
 
 
@@ -214,7 +216,7 @@ def test_what_tuning_writes_comes_into_force(
     assert written.startswith(b"# Written by `make tune`")
     document = yaml.safe_load(written)
     assert set(document) == {cell.plan.method for cell in cells.cells}
-    assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": 10.0}}}
+    assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": BEST}}}
     about = document["ewc"]["provenance"]
     assert (about["suite"], about["tasks"], about["seeds"]) == (
         "cheetah_vel_tuning",
@@ -223,25 +225,25 @@ def test_what_tuning_writes_comes_into_force(
     )
     assert about["option"] == "learners.ewc.penalty"
     assert about["values"] == {
-        value: 40.0 if value == 10.0 else 10.0 for value in cells.grid.coefficient
+        value: 40.0 if value == BEST else 10.0 for value in cells.grid.coefficient
     }
-    assert about["per_seed"][10.0] == [40.0, 40.0, 40.0]
+    assert about["per_seed"][BEST] == [40.0, 40.0, 40.0]
     assert document["oer"]["parameters"] == {
-        "learners": {"er_dbc": {"replay_weight": 10.0}}
+        "learners": {"er_dbc": {"replay_weight": BEST}}
     }
 
     si = document["si"]
     assert si["parameters"] == {
         "learners": {"si": {"penalty": 0.01}}
     }  # of equal ones the smallest
-    assert si["provenance"]["values"][10.0] is None
+    assert si["provenance"]["values"][BEST] is None
     assert si["provenance"]["diverged"] == {
-        10.0: "task 2: the losses of seed(s) [1001] are not finite at update 300"
+        BEST: "task 2: the losses of seed(s) [1001] are not finite at update 300"
     }
 
     methods = with_tuned(METHODS, document)
-    assert value_in_force(plan_of("method=ewc", methods)) == 10.0
-    assert value_in_force(plan_of("method=oer", methods)) == 10.0
+    assert value_in_force(plan_of("method=ewc", methods)) == BEST
+    assert value_in_force(plan_of("method=oer", methods)) == BEST
     assert (
         value_in_force(plan_of("method=ewc,learners.ewc.penalty=3.0", methods)) == 3.0
     )
@@ -262,7 +264,7 @@ def test_tuning_some_methods_leaves_the_others_alone(
     document = yaml.safe_load(Path("conf/test/tuned.yml").read_text())
     assert set(document) == {"gem", "ewc", "lwf"}
     assert document["gem"] == before["gem"]
-    assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": 10.0}}}
+    assert document["ewc"]["parameters"] == {"learners": {"ewc": {"penalty": BEST}}}
 
 
 def test_a_method_of_which_every_value_diverged_keeps_its_default() -> None:

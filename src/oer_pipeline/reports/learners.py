@@ -92,22 +92,28 @@ def _where(cell: Cell) -> str:
 
 def tuning_table(tuned: Mapping[str, Any]) -> str:
     """Markdown, a row per tuned method: its option, the PER of every value, the chosen
-    one bold, and which others are within noise of it (`within_noise`)."""
-    rows = []
-    about: Mapping[str, Any] = {}
+    one bold, and which others are within noise of it (`within_noise`).
+
+    A table per size and list of values: methods may have been tuned by themselves.
+    """
+    tables: dict[tuple[str, tuple[str, ...]], list[Row]] = {}
     for method, found in tuned.items():
-        if "values" not in found.get("provenance", {}):
+        about = found.get("provenance", {})
+        if "values" not in about:
             continue
-        about = found["provenance"]
-        chosen = _value_at(about["option"], found["parameters"])
+        option = about["option"]
+        chosen = _value_at(option, found["parameters"])
         tried = _tried(about["values"], chosen)
-        option = f"`{about['option']}`"
-        rows.append((method, option, *tried, _note(about, chosen)))
-    if not rows:
+        values = tuple(f"{value:g}" for value in about["values"])
+        rows = tables.setdefault((_tuned_on(about), values), [])
+        rows.append((method, f"`{option}`", *tried, _note(about, chosen)))
+    if not tables:
         return "Nothing has been tuned yet: `make tune`."
-    values = [f"{value:g}" for value in about["values"]]
-    titles = ("method", "option", *values, "within noise of the best")
-    return f"{_tuned_on(about)}\n\n{Table(titles, tuple(rows)).markdown()}"
+    parts = []
+    for (where, values), rows in tables.items():
+        titles = ("method", "option", *values, "within noise of the best")
+        parts += [where, Table(titles, tuple(rows)).markdown()]
+    return "\n\n".join(parts)
 
 
 def within_noise(
