@@ -112,7 +112,7 @@ def tuning_table(tuned: Mapping[str, Any]) -> str:
     parts = []
     for (where, values), rows in tables.items():
         titles = ("method", "option", *values, "within noise of the best")
-        parts += [where, Table(titles, tuple(rows)).markdown()]
+        parts += [where, Table(titles, tuple(rows)).markdown().rstrip()]
     return "\n\n".join(parts)
 
 
