@@ -152,7 +152,9 @@ def test_what_was_asked_and_chosen_is_logged_and_nothing_else(
     base = yaml.safe_load((CONF / "parameters.yml").read_text())
     assert groups == (set(base) | {"chosen"}) - {"learners", "bases", "selectors"}
     assert cell.data.params["chosen.selector.name"] == "mbes"
-    assert cell.data.params["chosen.learner.options.replay_weight"] == "0.1"
+    tuned = yaml.safe_load((CONF / "tuned.yml").read_text())
+    weight = tuned["oer"]["parameters"]["learners"]["er_dbc"]["replay_weight"]
+    assert cell.data.params["chosen.learner.options.replay_weight"] == str(weight)
     assert not [name for name in cell.data.params if "first_learner" in name]
 
 
