@@ -83,12 +83,12 @@ def _numbers(
     _: click.Context, parameter: click.Parameter, given: str | None
 ) -> tuple[int, ...] | None:
     """`0-2+5` as numbers."""
-    from oer_pipeline.common.ranges import NUMBERS, parse_numbers
+    from oer_pipeline.common.ranges import parse_numbers
 
     if given is None:
         return None
     with _one_line():
-        return parse_numbers(f"--{parameter.name}", given, NUMBERS)
+        return parse_numbers(f"--{parameter.name}", given, "a range 0-3 or numbers 0+3")
 
 
 def _grid_names(context: click.Context, __: click.Parameter, begun: str) -> list[str]:

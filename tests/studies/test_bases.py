@@ -195,6 +195,7 @@ def test_the_table_has_the_data_beside_the_variants() -> None:
     assert lines[2].startswith("| ant, medium | 1 | 2 | 3 | 110 [44, 176] | 110 [")
 
 
+PAGE_BEFORE = "before <!-- choice --> old <!-- /choice --> after"
 SMALL = Study("choice", ("ant",), ("medium",), "1-3", {"bc": "", "alpha_2.5": ""})
 SMALL_MEANS = {("ant", "medium"): {"data": 60.0, "doing nothing": 0.0, "expert": 900.0}}
 
@@ -222,20 +223,24 @@ def test_where_a_variant_still_rises_is_seen_beyond_its_interval() -> None:
     assert still_rising(curves, "bc", 10, 40) == []
 
 
-def test_the_page_its_figure_and_the_numbers_behind_them(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where studies publish: a page with the block of one, and folders beside it."""
     for name in ("PAGE", "PICTURES", "RESULTS"):
         monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
     bases_study.PAGE.parent.mkdir(parents=True)
-    bases_study.PAGE.write_text("before <!-- choice --> old <!-- /choice --> after")
+    bases_study.PAGE.write_text(PAGE_BEFORE)
+    return bases_study.PAGE
+
+
+def test_the_page_its_figure_and_the_numbers_behind_them(page: Path) -> None:
     curves = small_curves()
     text = publish(SMALL, curves, SMALL_MEANS)
     assert "| ant, medium | 60 | 0 | 900 | 100 [75, 125] | 110 [85, 135] |" in text
     assert "from 10 to 40 updates: ant, medium.\n" in text
     assert "from 20 to 40 updates: nowhere.\n" in text
     assert text.count("the rule takes: none") == 2  # after 20 and after 40 updates
-    assert text.strip() in bases_study.PAGE.read_text()
+    assert text.strip() in page.read_text()
     drawn = bases_study.PICTURES / "base_learners_choice.png"
     assert drawn.read_bytes().startswith(b"\x89PNG")
     assert f"]({drawn.parent.name}/{drawn.name})" in text
@@ -246,13 +251,8 @@ def test_the_page_its_figure_and_the_numbers_behind_them(
     assert len(lines) == 1 + 2 * 3 * 3 + 3
 
 
-def test_a_part_of_a_study_adds_to_what_is_kept(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("PAGE", "PICTURES", "RESULTS"):
-        monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
-    bases_study.PAGE.parent.mkdir(parents=True)
-    bases_study.PAGE.write_text("<!-- choice --> old <!-- /choice -->")
+@pytest.mark.usefixtures("page")
+def test_a_part_of_a_study_adds_to_what_is_kept() -> None:
     study = replace(SMALL, suites=("walker", "ant"))
     ant, means = small_curves(), dict(SMALL_MEANS)
     assert "walker" not in publish(study, ant, means)
@@ -270,16 +270,12 @@ def test_a_part_of_a_study_adds_to_what_is_kept(
     assert publish(wider, other, of_expert) == both  # the ant has no expert yet
 
 
-def test_what_no_suite_shares_is_on_no_page(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("PAGE", "PICTURES", "RESULTS"):
-        monkeypatch.setattr(bases_study, name, tmp_path / getattr(bases_study, name))
+def test_what_no_suite_shares_is_on_no_page(page: Path) -> None:
     study = replace(SMALL, suites=("walker", "ant"), qualities=("medium", "expert"))
     [cloning, _] = small_curves().values()
     curves = {("ant", "medium", "bc"): cloning, ("walker", "expert", "bc"): cloning}
     assert "no quality is kept of every suite" in publish(study, curves, {})
-    assert not bases_study.PAGE.exists()
+    assert page.read_text() == PAGE_BEFORE
     assert kept(bases_study.RESULTS / "base_learners_choice.csv")[0] == curves
 
 
