@@ -36,12 +36,15 @@ def arrays(parts: dict[str, Tensor]) -> Arrays:
 
 
 def walk(
-    training: TaskTraining, steps: int, fisher: Arrays, before: int = 0
+    training: TaskTraining,
+    steps: int,
+    fisher: Arrays,
+    before: int = 0,
 ) -> tuple[Arrays, Arrays]:
     """Drive the hooks along a random path; the Fisher and the score of the docstring's
     equations, by name.
 
-    `before`: steps that the Fisher has seen already.
+    `before`: steps that the Fisher of weights in `fisher` has seen already.
     """
     policy, [table] = training.state.networks["policy"], training.context.tables
     noise = torch.stack(
@@ -53,6 +56,7 @@ def walk(
         ]
     )
     score = {name: np.zeros(view.shape) for name, view in policy.views.items()}
+    seen_before = {name: before if name in fisher else 0 for name in score}
     fisher = {
         name: fisher.get(name, np.zeros(view.shape))
         for name, view in policy.views.items()
@@ -77,11 +81,11 @@ def walk(
         policy.buffer.add_(move)
         training.learner.after_update(training.view)
         after, slope = arrays(policy.views), arrays(policy.unflatten(gradient))
-        seen = 1 - DECAY ** (before + k + 1)
         distance = {}
         for name in score:
             fisher[name] = DECAY * fisher[name] + (1 - DECAY) * squares.get(name, 0.0)
             change = after[name] - was[name]
+            seen = 1 - DECAY ** (seen_before[name] + k + 1)
             distance[name] = 0.5 * fisher[name] / seen * change**2
         for m in range(len(SEEDS)):
             every = np.concatenate([own[m].ravel() for own in distance.values()])

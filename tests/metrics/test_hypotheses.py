@@ -27,6 +27,9 @@ def test_holm_as_in_his_example() -> None:
     found = holm({"a": 0.01, "b": 0.04, "c": 0.03, "d": 0.005})
     assert list(found) == ["a", "b", "c", "d"]
     assert list(found.values()) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    # 3 x 0.01; 2 x 0.02 = 0.04; 1 x 0.03, which may not be below 0.04
+    found = holm({"a": 0.03, "b": 0.01, "c": 0.02})
+    assert list(found.values()) == pytest.approx([0.04, 0.03, 0.04])
     assert holm({"a": 0.9, "b": 0.8}) == {"a": 1.0, "b": 1.0}
     assert holm({}) == {}
 

@@ -1,4 +1,4 @@
-"""Holm's correction and the paired t test, held against scipy and by hand."""
+"""Pairs of methods: the paired t test, held against scipy, and Holm's correction."""
 
 from __future__ import annotations
 
@@ -6,18 +6,12 @@ import numpy as np
 import pytest
 from scipy.stats import ttest_rel
 
-from oer_pipeline.metrics.pairs import against, all_pairs, holm
+from oer_pipeline.metrics.hypotheses import holm
+from oer_pipeline.metrics.pairs import against, all_pairs
 
 A = {"0": 10.0, "1": 12.0, "2": 11.0, "3": 14.0}
 B = {"0": 9.0, "1": 9.5, "2": 10.0, "3": 11.0}
 C = {"0": 1.0, "1": 3.0, "2": 1.5, "3": 4.0}
-
-
-def test_holm_by_hand() -> None:
-    # 3 x 0.01; 2 x 0.02 = 0.04; 1 x 0.03, which may not be below 0.04
-    assert holm([0.03, 0.01, 0.02]) == pytest.approx([0.04, 0.03, 0.04])
-    assert holm([0.9, 0.8]) == [1.0, 1.0]
-    assert holm([]) == []
 
 
 def test_p_is_that_of_the_paired_t_test() -> None:
@@ -34,8 +28,9 @@ def test_a_pair_is_corrected_for_how_many_there_are() -> None:
     every = all_pairs(scores)
     names = [(pair.first, pair.second) for pair in every]
     assert names == [("a", "b"), ("a", "c"), ("b", "c")]
-    ps = [pair.p for pair in every]
-    assert [pair.corrected for pair in every] == pytest.approx(holm(ps))
+    ps = {str(place): pair.p for place, pair in enumerate(every)}
+    corrected = list(holm(ps).values())
+    assert [pair.corrected for pair in every] == pytest.approx(corrected)
     from_b = against(scores, "b")
     assert [(pair.first, pair.second) for pair in from_b] == [("b", "a"), ("b", "c")]
     assert from_b[0].corrected == pytest.approx(every[0].p)  # the larger of two

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.metrics.fidelity import Fidelity
+from oer_pipeline.reports.cell_metrics import estimate
 from oer_pipeline.reports.tables import cell_table, comparison_table
 
 Make = Callable[..., dict[str, Any]]
@@ -301,3 +303,10 @@ def test_where_all_succeed_alike_returns_decide_the_rank(solving: Make) -> None:
         "fast",
         "slow",
     ]
+
+
+def test_distances_do_not_end_where_success_does(solving: Any) -> None:
+    far = {seed: [Fidelity(150.0 + 10 * seed, 1.0), None] for seed in range(3)}
+    found = estimate(solving(fidelity=far), "fidelity_visits_to_buffer", "success")
+    assert found is not None
+    assert (found.mean, found.high) == (160.0, pytest.approx(184.8, abs=0.1))

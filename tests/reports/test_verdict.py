@@ -86,6 +86,19 @@ def test_two_seeds_are_no_ground(cell: Make) -> None:
     assert "a 90.4, b 72.9" in means
 
 
+def test_who_ran_harder_seeds_is_no_worse_for_it(cell: Make) -> None:
+    """Seeds are paired: the longer run's last three are bad luck, which the other's
+    three did not have."""
+    ends = [*around(-20, 1, seeds=3), -150.0, -151.0, -152.0]
+    cells = [
+        noisy(cell, "short", around(-30, 1.1, seeds=3)),
+        noisy(cell, "long", ends),
+    ]
+    first, *_, basis = verdict(cells)
+    assert first.startswith("long is ahead: it keeps 2 points more than short (2.5 [")
+    assert basis.startswith("3 to 6 seeds, ")
+
+
 def test_one_method_and_one_task(cell: Make) -> None:
     single = cell(tasks=["run"], matrices={0: np.array([[-20.0]])}, fidelity=None)
     first, means, basis = verdict([single])

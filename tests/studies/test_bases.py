@@ -279,6 +279,37 @@ def test_what_no_suite_shares_is_on_no_page(page: Path) -> None:
     assert kept(bases_study.RESULTS / "base_learners_choice.csv")[0] == curves
 
 
+@pytest.mark.usefixtures("page")
+def test_less_points_take_nothing_from_what_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    whole = small_curves()
+    before = publish(SMALL, whole, SMALL_MEANS)
+    first = {
+        key: [made_up({seed: r[:1] for seed, r in c["returns"].items()}, (10,))]
+        for key, [c] in whole.items()
+    }
+    assert publish(SMALL, first, SMALL_MEANS) == before
+    assert kept(bases_study.RESULTS / "base_learners_choice.csv")[0] == whole
+    said = capsys.readouterr().out
+    assert "ant, medium, alpha_2.5: kept as it was, which has further points" in said
+
+
+def test_variants_without_a_common_point_are_on_no_page(page: Path) -> None:
+    early = made_up({"1": [1.0], "2": [2.0], "3": [3.0]}, (10,))
+    late = made_up({"1": [1.0], "2": [2.0], "3": [3.0]}, (20,))
+    curves = {("ant", "medium", "bc"): [early], ("ant", "medium", "alpha_2.5"): [late]}
+    assert "no number of updates is kept of all" in publish(SMALL, curves, SMALL_MEANS)
+    assert page.read_text() == PAGE_BEFORE
+
+
+def test_where_the_rule_takes_none_no_table_of_a_variant_that_was_not_run() -> None:
+    cloning = {key: c for key, c in small_curves().items() if key[2] == "bc"}
+    text = report(replace(SMALL, variants=("bc",)), cloning, SMALL_MEANS, "x.png")
+    assert "the rule takes: none" in text
+    assert "suite, quality | 10" not in text
+
+
 @pytest.mark.parametrize("name", list(STUDIES))
 def test_the_page_says_what_the_kept_results_say(name: str) -> None:
     root = CONF.parents[1]
@@ -304,6 +335,9 @@ def test_a_training_that_diverged_is_kept_as_it_is(tmp_path: Path) -> None:
     assert points_of(curves) == [10, 20]
     file.write_text(file.read_text().replace("90.500", "x"))
     with pytest.raises(DataError, match=r"kept\.csv, line 6: no return: .*'x'"):
+        kept(file)
+    file.write_text(text_of(curves, SMALL_MEANS).replace("alpha_2.5,1,1", "x,0,1"))
+    with pytest.raises(DataError, match="no return: task 0; tasks count from 1"):
         kept(file)
     file.write_text("suite,return\nant,1\n")
     with pytest.raises(DataError, match="its columns are suite, return; they have to"):

@@ -59,13 +59,14 @@ def test_what_fails_is_told_with_the_end_of_its_log_and_stops_only_what_waits_fo
         Job("broken", ("--no-such-option",)),
         Job("waits", (), ("broken",)),
         Job("waits_too", (), ("waits",)),
-        Job("help", ("--help",)),
+        Job("help", ("--help",), folder="mine"),
         Job("excused", ("--oops",), excused="No such option"),
         Job("after_excused", ("--help",), ("excused",)),
     ]
     found = run(jobs, client, lines.append)
     assert found["broken"].status is Status.FAILED
     assert "--no-such-option" in found["broken"].reason
+    assert {path.name for path in Path("logs/mine").iterdir()} == {"help.log"}
     assert found["waits"].status is found["waits_too"].status is Status.SKIPPED
     assert found["waits"].reason == found["waits_too"].reason == "broken failed"
     assert found["help"].status is found["after_excused"].status is Status.DONE

@@ -196,6 +196,34 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
             {"claims": {"says": "x", "metric": "pr", "of": "oer", "beside": "oer"}},
             "claim 'x': unknown metric 'pr'; did you mean per",
         ),
+        (
+            {"claims": {"says": "x", "metric": "per", "of": "oer", "beside": "oer"}},
+            "claim 'x' is about oer beside itself; it takes two methods",
+        ),
+        (
+            {"excuse_divergence": True},
+            "excuse_divergence is true; report comparison needs every cell's results",
+        ),
+        (
+            {"report": "learners", "qualities": ["medium", "expert"]},
+            "qualities are medium, expert; report learners takes one",
+        ),
+        (
+            {"report": "tuning", "coefficient": [1]},
+            r"coefficient is \[1.0\]; a tuning takes two values or more",
+        ),
+        (
+            {
+                "report": "tuning",
+                "coefficient": [1, 2],
+                "parameters": {"tasks": [1, 2]},
+            },
+            "tasks is crossed; report tuning takes one value",
+        ),
+        (
+            {"report": "tuning", "coefficient": [1, 2], "orders": "0-1"},
+            "orders is crossed; report tuning takes one value",
+        ),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
         (
@@ -210,6 +238,57 @@ def test_what_a_grid_does_not_take_is_one_line(
     with pytest.raises(ConfigurationError, match=words) as caught:
         grid(**change)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (
+            {"methods": "all", "method_parameters": {"oerr": {"tasks": 1}}},
+            "mine: method_parameters: unknown method 'oerr'; did you mean oer",
+        ),
+        (
+            {
+                "methods": "all",
+                "claims": {"says": "x", "metric": "per", "of": "oerr", "beside": "er"},
+            },
+            "mine: claim 'x': unknown method 'oerr'; did you mean oer",
+        ),
+        (
+            {
+                "parameters": {"replay.size": [30, 300]},
+                "method_parameters": {"oer": {"replay.size": 99}},
+            },
+            "method_parameters of oer: replay.size is crossed in this grid",
+        ),
+        (
+            {
+                "coefficient": [1, 2],
+                "method_parameters": {"oer": {"learners.er_dbc.replay_weight": 9}},
+            },
+            "method_parameters of oer: learners.er_dbc.replay_weight is crossed",
+        ),
+        (
+            {"report": "study"},
+            "learners.er_dbc.replay_weight is not said for er_random; a study gives",
+        ),
+    ],
+)
+def test_what_presets_tell_to_be_wrong_is_one_line(
+    change: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        combinations(grid(**change), METHODS, LEARNERS)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_study_with_its_weights_is_taken() -> None:
+    weight = {"learners.er_dbc.replay_weight": 3.0}
+    told = grid(report="study", parameters=weight)
+    assert len(combinations(told, METHODS, LEARNERS)) == 2
+    own = {"er_random": weight, "oer": weight}
+    told = grid(report="study", method_parameters=own)
+    assert len(combinations(told, METHODS, LEARNERS)) == 2
 
 
 def test_what_is_missing_or_no_mapping_is_refused() -> None:
@@ -266,7 +345,12 @@ def test_a_part_of_a_study_is_some_of_its_orders() -> None:
 
 def test_a_part_of_a_study_rewrites_its_page() -> None:
     """It is made of all results that are kept."""
-    study = grid(orders="0-7", report="study", page="docs/learners.md")
+    study = grid(
+        parameters={"learners.er_dbc.replay_weight": 3.0},
+        orders="0-7",
+        report="study",
+        page="docs/learners.md",
+    )
     part = study.part(orders=[2])
     assert cells_of(part, "", None).page == Path("docs/learners.md")
     assert cells_of(part, "tasks=2", None).page is None
@@ -326,6 +410,10 @@ def test_an_environments_grid_comes_before_the_common_one(tmp_path: Path) -> Non
 def test_every_committed_grid_can_be_run(name: str) -> None:
     env = "paper" if name == "paper" else None
     told = read(name, CONF, env)
+    if told.report == "study" and not told.method_parameters:
+        with pytest.raises(ConfigurationError, match="is not said for"):
+            cells_of(told, "", env)
+        return
     cells = cells_of(told, "", env)
     check(jobs_of(cells))
     assert callable(report_of(told))

@@ -124,10 +124,10 @@ def test_what_killed_runs_left_and_logs(here: Project) -> None:
     hours_ago = time.time() - 7200
     for path in (old, raw):
         os.utime(path, (hours_ago, hours_ago))
-    log = write("logs/oer.log")
+    log = write("logs/mine/oer.log")
     assert found() == {
         "temporary files": "left by killed runs",
-        "logs/*.log": "logs of grids",
+        "logs/**/*.log": "logs of grids",
     }
     remove(find("test"))
     assert (old.exists(), log.exists()) == (False, False)

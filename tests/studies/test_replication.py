@@ -211,6 +211,24 @@ def test_elsewhere_policies_may_differ_as_far_as_intervals_overlap(
     assert any(line.startswith("  per: 900 (899 to 901)") for line in verdict.lines)
 
 
+def test_elsewhere_what_was_not_made_or_has_no_metrics_is_not_the_same(
+    known: Recorded, finished: Any, tmp_path: Path
+) -> None:
+    elsewhere = replace(known, processor="another")
+    missing = compared(changed(elsewhere, "seed_9/x/x.json"), finished.path)
+    assert not missing.is_same
+    assert "  seed_9/x/x.json (was not made)" in missing.lines
+    (tmp_path / "data").mkdir()
+    nothing = compared(elsewhere, tmp_path)
+    assert not nothing.is_same
+    assert "it left metrics, and none were made again" in nothing.lines
+    without = compared(
+        replace(changed(elsewhere, POLICIES), metrics=None), finished.path
+    )
+    assert not without.is_same
+    assert "it left no metrics, so results can't be compared" in without.lines
+
+
 def test_other_versions_are_said_where_something_differs(
     known: Recorded, finished: Any
 ) -> None:

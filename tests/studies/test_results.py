@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,11 +16,13 @@ from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.studies import command, places, results
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.results import (
     Result,
     added,
     kept,
     merged,
+    planned,
     results_table,
     text_of_results,
 )
@@ -30,6 +34,7 @@ def result(method: str, seed: int, per: float, **changed: Any) -> Result:
         "regime": "ant_dir, medium",
         "method": method,
         "seed": seed,
+        "recipe": "",
         "tasks": 3,
         "updates": 16_000,
         "scale": "normalised",
@@ -82,6 +87,85 @@ def test_a_part_of_a_grid_adds_to_what_is_kept_of_it() -> None:
     assert added([], list(reversed(found))) == found
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        ({"tasks": 5}, "not kept, 3 tasks, 16000 updates; now recipe new, 5 tasks"),
+        ({"updates": 8}, "16000 updates; now recipe new, 3 tasks, 8 updates"),
+    ],
+)
+def test_results_of_other_parameters_are_not_mixed(
+    changed: dict[str, Any], words: str
+) -> None:
+    now = [result("er", 0, 41.0, recipe="new", **changed)]
+    with pytest.raises(DataError, match=rf"er of grid mine .*seed 1, .*{words}"):
+        added(BEFORE, now)
+    whole = [*now, result("er", 1, 51.0, recipe="new", **changed)]
+    assert len(added(BEFORE, whole)) == 4
+    other = [replace(each, seed=2, recipe="other") for each in now]
+    with pytest.raises(DataError, match=r"recipe new, .*; now recipe other, "):
+        added(whole, other)
+
+
+def test_a_recipe_has_what_results_hang_on_and_neither_order_nor_seed() -> None:
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["er", "er_random"],
+        "orders": "0-1",
+    }
+
+    def recipes(params: str) -> list[str]:
+        cells = cells_of(from_config("mine", told), params, None)
+        return [each.recipe for each in planned(cells)]
+
+    er, er_again, er_random, er_random_again = recipes("tasks=5")
+    assert er == er_again
+    assert er_random == er_random_again
+    assert er != er_random
+    for other in ("tasks=4", "tasks=5,learner.alpha=1.0", "tasks=5,replay.size=30"):
+        assert recipes(other)[0] != er
+    assert recipes("tasks=5,learners.er.replay_weight=3")[0] != er
+    assert recipes("tasks=5,learners.er.replay_weight=3")[2] == er_random
+    assert recipes("tasks=5,checkpoint_seconds=7")[0] == er
+
+
+def test_a_cell_that_was_excused_is_kept_without_values(
+    finished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(finished.path)
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["oer", "er"],
+    }
+    cells = cells_of(from_config("mine", told), "", "test")
+    outcome = Outcome("er", Status.EXCUSED, 1.0, "diverged")
+    found = list(results.results_of(cells, {"er": outcome}))
+    assert {each.method for each in found if each.per is None} == {"er"}
+    assert {each.method for each in found if each.per is not None} == {"oer"}
+    seeds = cells.cells[0].plan.seeds
+    rows = results_table(found).splitlines()[2:]
+    assert f"| {len(seeds)}, {len(seeds)} diverged |" in rows[1]
+    assert rows[1].rstrip(" |").endswith("diverged")
+
+
+def test_grids_that_end_at_once_lose_nothing(tmp_path: Path) -> None:
+    """Each reads, changes and writes the file while no other does."""
+    code = (
+        "import sys, time; from pathlib import Path;"
+        "from oer_pipeline.studies.results import changing;"
+        "path = Path('results');\n"
+        "with changing(path):\n"
+        "    text = path.read_text(); time.sleep(0.3); path.write_text(text + 'x')"
+    )
+    (tmp_path / "results").write_text("")
+    command = [sys.executable, "-c", code]
+    both = [subprocess.Popen(command, cwd=tmp_path) for _ in range(2)]
+    assert [each.wait() for each in both] == [0, 0]
+    assert (tmp_path / "results").read_text() == "xx"
+
+
 def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
     file = tmp_path / "results.csv"
     file.write_text(
@@ -90,7 +174,7 @@ def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"results\.csv, line 2: no result: .*'x'"):
         kept(file)
     file.write_text("grid,method\nmine,er\n")
-    with pytest.raises(DataError, match=r"line 2: no result: 'plasticity'"):
+    with pytest.raises(DataError, match=r"line 2: no result: 'per'"):
         kept(file)
 
 
@@ -136,7 +220,7 @@ def test_recording_reads_finished_cells(
     }
     cells = cells_of(from_config("mine", told), "", "test")
     [cell] = cells.cells
-    results.record(cells)
+    results.record(cells, {})
     document = places.metrics(cells.root, cell.plan)
     cards = [places.card(cells.root, cell.plan, task.name) for task in cell.plan.tasks]
     worth = [card["normalised_return"] for card in cards]
@@ -150,10 +234,10 @@ def test_recording_reads_finished_cells(
     assert "`kedro grid mine --methods=oer`" in page.read_text()
     other = result("er", 0, 50.0)
     file.write_text(text_of_results([other]))
-    results.record(replace(cells, grid=replace(cells.grid, is_part=True)))
+    results.record(replace(cells, grid=replace(cells.grid, is_part=True)), {})
     assert [each.method for each in kept(file)] == [
         "er",
         *["oer"] * len(cell.plan.seeds),
     ]
-    results.record(cells)
+    results.record(cells, {})
     assert {each.method for each in kept(file)} == {"oer"}

@@ -18,6 +18,7 @@ from oer_pipeline.studies.study import (
     claims_table,
     judgements,
     methods_table,
+    primary_claims,
     regimes_table,
 )
 from tests.studies.test_results import result as result_of_grid
@@ -53,12 +54,24 @@ def study(spread: float = 0.5, **means: float) -> list[Result]:
 
 
 def grid_of(*claims: Claim) -> Grid:
-    told = {"suites": ["ant_dir"], "qualities": ["medium"], "methods": list(METHODS)}
-    return from_config("study_a", {**told, "claims": [vars(claim) for claim in claims]})
+    told = {
+        "suites": ["continual_world_10"],
+        "qualities": ["expert"],
+        "methods": list(METHODS),
+        "orders": "0-7",
+        "claims": [vars(claim) for claim in claims],
+    }
+    return from_config("study_a", told)
+
+
+def judged(found: list[Result], *claims: Claim) -> list[list[str]]:
+    """The rows of the claims' table."""
+    grids = [grid_of(*claims)]
+    return rows_of(claims_table(judgements(found, grids), primary_claims(grids)))
 
 
 AHEAD = Claim("MBES keeps more than uniform", "per", "oer", "er_random")
-EVEN = Claim("fine-tuning is as good as itself", "per", "er_random", "er_random")
+EVEN = Claim("a copy is as good as itself", "per", "single_task", "er_random")
 
 
 def rows_of(table: str) -> list[list[str]]:
@@ -69,15 +82,13 @@ def rows_of(table: str) -> list[list[str]]:
 def test_differences_are_paired_by_order() -> None:
     """A difference of 2 shows beside orders that differ by 10."""
     found = study(er_random=50.0, oer=52.0)
-    [row] = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
+    [row] = judged(found, AHEAD)
     assert row[:3] == [AHEAD.says, NAMED, "per, oer - er_random"]
     assert float(row[3].split()[0]) == pytest.approx(2.0, abs=0.6)
     assert float(row[4]) < 0.001
     assert row[6] == "supported"
     assert 0.0 < float(row[7]) < 2.0
-    [row] = rows_of(
-        claims_table(judgements(study(er_random=52.0, oer=50.0), [grid_of(AHEAD)]))
-    )
+    [row] = judged(study(er_random=52.0, oer=50.0), AHEAD)
     assert row[6] == "refuted"
 
 
@@ -85,32 +96,89 @@ def test_who_forgets_less_is_ahead() -> None:
     found = [
         result(method, order, 50.0, forgetting=forgotten + order)
         for method, forgotten in (("oer", 3.0), ("er_random", 8.0))
-        for order in range(4)
+        for order in range(8)
     ]
     claim = Claim("MBES forgets less", "forgetting", "oer", "er_random")
-    [row] = rows_of(claims_table(judgements(found, [grid_of(claim)])))
+    [row] = judged(found, claim)
     assert row[2] == "forgetting, er_random - oer"
     assert row[3].startswith("5.0")
     assert row[6] == "supported"
 
 
-def test_claims_of_all_grids_and_regimes_are_corrected_together() -> None:
+def test_claims_of_all_grids_are_corrected_together_run_or_not() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
-    other = [result(r.method, r.seed, r.per, regime="another") for r in found]
-    alone = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
-    both = rows_of(claims_table(judgements([*found, *other], [grid_of(AHEAD)])))
-    assert [row[1] for row in both] == ["a: another", NAMED]
-    assert float(both[0][5]) == pytest.approx(2.0 * float(alone[0][5]), abs=2e-4)
-    assert float(both[0][7]) > float(alone[0][7])
-    [_, even] = rows_of(claims_table(judgements(found, [grid_of(AHEAD, EVEN)])))
+    alone = judged(found, AHEAD)
+    grids = [grid_of(AHEAD), replace(grid_of(AHEAD), name="study_b")]
+    assert primary_claims(grids) == 2
+    other = [replace(each, grid="study_b") for each in found]
+    for results in (found, [*found, *other]):
+        rows = rows_of(claims_table(judgements(results, grids), 2))
+        assert [row[1] for row in rows] == [NAMED, f"b: {REGIME}"][: len(rows)]
+        assert float(rows[0][5]) == pytest.approx(2.0 * float(alone[0][5]), abs=2e-4)
+        assert float(rows[0][7]) > float(alone[0][7])
+    uniform = [each for each in found if each.method == "er_random"]
+    copies = [replace(each, method="single_task") for each in uniform]
+    [_, even] = judged([*found, *copies], AHEAD, EVEN)
     assert even[4:7] == ["1.0000", "1.0000", "undecided"]
+
+
+def test_each_value_of_a_parameter_is_a_regime_with_all_claims() -> None:
+    beside = replace(AHEAD, secondary=True)
+    grid = replace(
+        grid_of(AHEAD, EVEN, beside),
+        qualities=("expert", "medium"),
+        parameters={"replay.size": (10, 30, 100), "tasks": (10,)},
+    )
+    assert primary_claims([grid]) == 2 * 2 * 3
+
+
+def test_a_claim_is_not_judged_before_all_orders_were_run() -> None:
+    found = study(er_random=50.0, oer=60.0)
+    five = [each for each in found if each.seed < 5]
+    [row] = judged(five, AHEAD)
+    assert row[6] == "not finished"
+    assert float(row[5]) < 0.001
+    diverged = [
+        replace(each, per=None) if each.method == "oer" and each.seed == 7 else each
+        for each in found
+    ]
+    [row] = judged(diverged, AHEAD)
+    assert row[6] == "supported"
+    rows = rows_of(methods_table(diverged))
+    assert [row[-1] for row in rows] == ["7, 1 diverged", "8"]
+
+
+def test_a_method_all_of_whose_orders_diverged_is_the_last() -> None:
+    found = study(er_random=50.0)
+    lost = [replace(each, method="oer", per=None, plasticity=None) for each in found]
+    rows = rows_of(methods_table([*lost, *found]))
+    assert [row[1] for row in rows] == ["er_random", "oer"]
+    assert rows[1][2:] == ["-", "-", "2.0 [2.0, 2.0]", "0, 8 diverged"]
+
+
+def test_a_regime_is_judged_on_orders_that_all_methods_have() -> None:
+    """Parts of a grid may have any orders, also none in common."""
+    found = study(single_task=90.0, finetune=30.0, er_everything=80.0, er_random=60.0)
+    first = [each for each in found if each.seed < 4 or each.method != "er_everything"]
+    last = [each for each in first if each.seed >= 4 or each.method != "er_random"]
+    [row] = rows_of(regimes_table(last, [grid_of()]))
+    assert row[2:] == ["-", "-", "-", "-", "no order of all four yet"]
+    [row] = rows_of(regimes_table(first, [grid_of()]))
+    four = [e.per for e in found if e.seed < 4 and e.method == "finetune"]
+    assert row[3] == f"{np.mean(four):.1f}"
+
+
+def test_a_grid_without_the_methods_by_which_regimes_qualify_is_not_judged() -> None:
+    small = replace(grid_of(AHEAD), methods=("er_random", "oer"))
+    found = study(er_random=50.0, oer=60.0)
+    assert rows_of(regimes_table(found, [small])) == []
 
 
 def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
     found = study(3.0, er_random=50.0, oer=52.0)
     beside = Claim("looked at", "per", "oer", "er_random", secondary=True)
-    alone = rows_of(claims_table(judgements(found, [grid_of(AHEAD)])))
-    both = rows_of(claims_table(judgements(found, [grid_of(beside, AHEAD)])))
+    alone = judged(found, AHEAD)
+    both = judged(found, beside, AHEAD)
     assert both[0] == alone[0]
     assert both[1][0] == "looked at"
     assert both[1][4] == alone[0][4]
@@ -119,20 +187,21 @@ def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
 
 def test_what_two_units_say_is_no_test() -> None:
     few = [r for r in study(er_random=50.0, oer=60.0) if r.seed < 2]
-    assert rows_of(claims_table(judgements(few, [grid_of(AHEAD)]))) == []
+    assert judged(few, AHEAD) == []
     assert Judgement(AHEAD, REGIME, (1.0, 2.0), 0.01, 0.05).verdict == "undecided"
 
 
 def test_regimes_are_judged_together_and_drawn() -> None:
     found = study(er_random=50.0, oer=52.0, er_everything=51.0)
-    other = [replace(each, regime="another", per=-each.per) for each in found]
+    other = [replace(each, grid="study_b", per=-(each.per or 0.0)) for each in found]
     beside = Claim("looked at", "per", "er_everything", "er_random", secondary=True)
-    tests = judgements([*found, *other], [grid_of(beside, AHEAD)])
+    grids = [grid_of(beside, AHEAD), replace(grid_of(beside, AHEAD), name="study_b")]
+    tests = judgements([*found, *other], grids)
     assert [(test.claim.says, test.regime, test.verdict) for test in tests] == [
-        (AHEAD.says, "a: another", "refuted"),
         (AHEAD.says, NAMED, "supported"),
-        (beside.says, "a: another", "secondary"),
+        (AHEAD.says, f"b: {REGIME}", "refuted"),
         (beside.says, NAMED, "secondary"),
+        (beside.says, f"b: {REGIME}", "secondary"),
     ]
     assert claims_picture(tests).startswith(b"\x89PNG")
 
@@ -144,7 +213,7 @@ def test_regimes_are_judged_together_and_drawn() -> None:
         ({"single_task": 79.0}, "no: single_task is below 80"),
         ({"finetune": 50.0}, "no: finetune keeps over half"),
         ({"er_everything": 63.0}, "no: all data are "),
-        ({"er_everything": None}, "no er_everything yet"),
+        ({"er_everything": None}, "no order of all four yet"),
     ],
 )
 def test_a_regime_qualifies_where_selection_can_matter(
@@ -160,7 +229,7 @@ def test_a_regime_qualifies_where_selection_can_matter(
     found = study(**{name: mean for name, mean in means.items() if mean is not None})
     level = [r for r in found if r.method != "single_task"]
     alone = [result("single_task", n, means["single_task"]) for n in range(8)]
-    [row] = rows_of(regimes_table([*level, *alone]))
+    [row] = rows_of(regimes_table([*level, *alone], [grid_of()]))
     assert row[0] == NAMED
     assert row[-1].startswith(words)
 
@@ -169,10 +238,13 @@ def test_to_reach_the_datas_own_worth_is_enough() -> None:
     """Networks of their own can't be asked for 80 where the data are worth 55."""
     means = {"finetune": 20.0, "er_everything": 55.0, "er_random": 40.0}
     found = [*study(**means), *study(single_task=60.0)]
-    assert rows_of(regimes_table(found))[0][-1] == "no: single_task is below 80"
+    assert (
+        rows_of(regimes_table(found, [grid_of()]))[0][-1]
+        == "no: single_task is below 80"
+    )
     for data, words in ((55.0, "yes"), (75.0, "no: single_task is below 75")):
         known = [replace(each, data=data) for each in found]
-        [row] = rows_of(regimes_table(known))
+        [row] = rows_of(regimes_table(known, [grid_of()]))
         assert row[1] == f"{data:.1f}"
         assert row[-1] == words
 
@@ -180,7 +252,7 @@ def test_to_reach_the_datas_own_worth_is_enough() -> None:
 def test_grids_of_one_suite_are_regimes_of_their_own() -> None:
     """One may have a single head, which their common name does not say."""
     one = study(er_random=50.0)
-    other = [replace(each, grid="study_b", per=each.per + 20.0) for each in one]
+    other = [replace(e, grid="study_b", per=(e.per or 0.0) + 20.0) for e in one]
     rows = rows_of(methods_table([*one, *other]))
     assert [row[0] for row in rows] == [NAMED, f"b: {REGIME}"]
     assert float(rows[1][2].split()[0]) == float(rows[0][2].split()[0]) + 20.0
@@ -202,7 +274,11 @@ def test_a_study_from_roll_outs_to_claims(project: Any) -> None:
         "suites": ["cheetah_vel_signed"],
         "qualities": ["medium"],
         "methods": ["finetune", "er_random", "er_everything"],
-        "parameters": {"tasks": 2, "learner.base": "bc"},
+        "parameters": {
+            "tasks": 2,
+            "learner.base": "bc",
+            "learners.er_dbc.replay_weight": 10,
+        },
         "orders": "0-2",
         "report": "study",
         "page": "docs/study.md",

@@ -253,11 +253,11 @@ def test_what_tuning_writes_comes_into_force(
 
 
 def test_tuning_some_methods_leaves_the_others_alone(
-    finished: tuple[Cells, dict[str, Outcome]], monkeypatch: pytest.MonkeyPatch
+    finished: tuple[Cells, dict[str, Outcome]],
 ) -> None:
     cells, outcomes = finished
     before = {"gem": {"parameters": {"learners": {"gem": {"margin": 3.0}}}}}
-    monkeypatch.setattr(tuning, "tuned_of", lambda env: before)
+    Path("conf/test/tuned.yml").write_text(yaml.safe_dump(before))
     some = tuple(cell for cell in cells.cells if cell.plan.method in ("ewc", "lwf"))
     part = replace(cells, cells=some, grid=cells.grid.part(methods=["ewc", "lwf"]))
     tuning.report(part, outcomes)

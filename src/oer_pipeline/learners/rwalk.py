@@ -25,9 +25,10 @@ class RiemannianWalk(Learner):
 
     - F, the Fisher of N(pi(s), I) as EWC's, is an exponential moving average over
       minibatches that goes on from task to task. `decay` = 0.98 an update remembers 50
-      updates, the authors' interval between two steps of theirs. It starts at 0; in
-      distances it is divided by the weight that it has given to minibatches so far, or
-      the first task's first 50 updates would hold a third of its score.
+      updates, the authors' interval between two steps of theirs. It starts at 0, for a
+      new head with its task; in distances it is divided by the weight that it has given
+      to minibatches so far, or the first 50 updates of new weights would hold a third
+      of their score.
     - s sums max(0, - g_i d theta_i) / (d_i + damping mean_j d_j) over steps, where
       d_i = 1/2 F_i (d theta_i)^2 is the distance and g the gradient of L_pi alone. A
       step is one update here (the authors' is 50). Their epsilon is a constant, 0.001
@@ -58,9 +59,7 @@ class RiemannianWalk(Learner):
     def start(self, training: LearnerView) -> None:
         theta = training.networks["policy"].buffer
         self._fisher = recalled(training, "fisher")
-        self._seen_M1 = theta.new_zeros(len(training.seeds), 1)
-        if "seen" in training.kept:
-            self._seen_M1.copy_(training.kept["seen"])
+        self._seen = recalled(training, "seen")
         self._score = torch.zeros_like(theta)
         self._gradient = torch.zeros_like(theta)
         self._before = torch.zeros_like(theta)
@@ -83,7 +82,7 @@ class RiemannianWalk(Learner):
             torch.take_along_dim(self._noise_MNA, rows_MB1, dim=1),
         )
         self._fisher.lerp_(laid_out(policy, squares), 1.0 - self._decay)
-        self._seen_M1.mul_(self._decay).add_(1.0 - self._decay)
+        self._seen.mul_(self._decay).add_(1.0 - self._decay)
         self._gradient.copy_(policy.gradient)
         self._before.copy_(policy.buffer)
         return self._penalty.add(policy)
@@ -93,7 +92,7 @@ class RiemannianWalk(Learner):
         moved = policy.buffer - self._before
         gain = (-self._gradient * moved).relu()
         # KL(before || after) along each weight
-        distance = 0.5 * (self._fisher / self._seen_M1) * moved.square()
+        distance = 0.5 * (self._fisher / self._seen) * moved.square()
         # Padding has distance 0 and does not count: `size` is without it.
         mean_M1 = distance.sum(dim=1, keepdim=True) / policy.size
         damped = distance + self._damping * mean_M1
@@ -103,7 +102,7 @@ class RiemannianWalk(Learner):
     def running(self) -> dict[str, Tensor]:
         return {
             "fisher": self._fisher,
-            "seen": self._seen_M1,
+            "seen": self._seen,
             "score": self._score,
         }
 
@@ -112,8 +111,7 @@ class RiemannianWalk(Learner):
         for name, score in to_keep(training, "score", self._score).items():
             old = training.kept.get(name)
             kept[name] = score if old is None else 0.5 * (old + score)
-        kept["seen"] = self._seen_M1
-        return kept
+        return kept | to_keep(training, "seen", self._seen)
 
 
 def _noise(training: LearnerView) -> Tensor:

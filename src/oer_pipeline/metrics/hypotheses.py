@@ -11,8 +11,8 @@ from math import inf, sqrt
 
 import numpy as np
 
-FEWEST = 3
-"""Units that it takes for a test."""
+from oer_pipeline.metrics.intervals import FEWEST
+
 LEVEL = 0.05
 POWER = 0.8
 

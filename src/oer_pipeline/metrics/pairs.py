@@ -6,14 +6,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
-from math import sqrt
 
-import numpy as np
-
-from oer_pipeline.metrics.intervals import FEWEST, Estimate, paired_difference
-
-LEVEL = 0.05
-"""A corrected p-value below it tells two methods apart."""
+from oer_pipeline.metrics.hypotheses import LEVEL, holm, paired_p_value
+from oer_pipeline.metrics.intervals import Estimate, paired_difference
 
 Scores = Mapping[str, Mapping[str, float | None]]
 """Method -> seed -> its value."""
@@ -38,7 +33,8 @@ class Pair:
 
     @property
     def is_told_apart(self) -> bool:
-        """Whether the difference exceeds the noise, all comparisons counted."""
+        """Whether the difference exceeds the noise, all comparisons counted: its
+        corrected p-value is below `LEVEL`."""
         if self.corrected is None:
             return False
         return self.corrected < LEVEL
@@ -78,47 +74,13 @@ def _compared(
         difference = paired_difference(scores[first], scores[second])
         p = None
         if difference is not None:
-            p = _p_value(difference.values)
+            p = paired_p_value(difference.values)
         found.append(Pair(first, second, difference, p))
-    known = {}
-    for number, pair in enumerate(found):
+    p_values = {}
+    for place, pair in enumerate(found):
         if pair.p is not None:
-            known[number] = pair.p
-    corrected = holm(list(known.values()))
-    for number, value in zip(known, corrected, strict=True):
-        pair = found[number]
-        found[number] = replace(pair, corrected=value)
+            p_values[str(place)] = pair.p
+    corrected = holm(p_values)
+    for place, pair in enumerate(found):
+        found[place] = replace(pair, corrected=corrected.get(str(place)))
     return found
-
-
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Holm's step-down correction (Holm 1979, "A Simple Sequentially Rejective Multiple
-    Test Procedure"), in the order given."""
-    count = len(p_values)
-    corrected = [0.0] * count
-    largest = 0.0
-    ascending = np.argsort(p_values, kind="stable")
-    for rank, number in enumerate(ascending):
-        left = count - rank
-        scaled = min(1.0, left * p_values[number])
-        largest = max(largest, scaled)
-        corrected[number] = largest
-    return corrected
-
-
-def _p_value(differences: Sequence[float]) -> float | None:
-    """Of Student's t test that the mean difference is 0."""
-    from scipy.special import stdtr
-
-    count = len(differences)
-    if count < FEWEST:
-        return None
-    values = np.asarray(differences, np.float64)
-    mean = abs(float(values.mean()))
-    deviation = float(values.std(ddof=1))
-    error = deviation / sqrt(count)
-    if error == 0.0:
-        return 1.0 if mean == 0.0 else 0.0
-    t = mean / error
-    one_sided = stdtr(count - 1, -t)
-    return float(2.0 * one_sided)

@@ -3,7 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 import numpy as np
@@ -93,11 +94,16 @@ def seed_values(
 ) -> dict[str, float | None]:
     """A metric's value per seed; fidelity is the same in every scale, a scale that the
     cell lacks gives None."""
-    suffix = "" if metric.startswith("fidelity") else SUFFIXES[in_scale]
+    full = _full(metric, in_scale)
     found = {}
     for seed in map(str, cell["seeds"]):
-        found[seed] = cell["per_seed"][seed].get(metric + suffix)
+        found[seed] = cell["per_seed"][seed].get(full)
     return found
+
+
+def _full(metric: str, in_scale: str) -> str:
+    """A metric's name with its scale; distances have none."""
+    return metric if metric.startswith("fidelity") else metric + SUFFIXES[in_scale]
 
 
 def estimate(
@@ -116,14 +122,14 @@ def estimate(
     values = [value for value in by_seed.values() if value is not None]
     if not values:
         return None
-    return interval(values, possible=possible(metric + SUFFIXES[in_scale]))
+    return interval(values, possible=possible(_full(metric, in_scale)))
 
 
 def ranked(cells: Sequence[Cell]) -> list[Cell]:
     """The cells by mean PER in the scale that leads, best first.
 
     Of equal ones the next scale decides, for all may succeed; else they stay in their
-    order.
+    order. Cells of different seeds are ranked on the seeds that all of them have.
 
     Raises:
         DataError: nothing to compare, or cells that may not be compared: suite,
@@ -138,11 +144,34 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
         raise DataError(f"cells to compare are {names}; their names have to differ")
     metrics = ["per" + SUFFIXES[name] for name in common_scales(cells)]
 
+    shared = _shared_seeds(cells)
+
     def place(cell: Cell) -> list[float]:
-        aggregate = cell["aggregate"]
-        return [-float(aggregate[metric]["mean"]) for metric in metrics]
+        return [-_mean_over(cell, metric, shared) for metric in metrics]
 
     return sorted(cells, key=place)
+
+
+def _shared_seeds(cells: Sequence[Cell]) -> set[str]:
+    """The seeds that all cells have."""
+    seeds = set(map(str, cells[0]["seeds"]))
+    for cell in cells[1:]:
+        seeds &= set(map(str, cell["seeds"]))
+    return seeds
+
+
+def _mean_over(
+    cell: Cell,
+    metric: str,
+    seeds: Collection[str],
+) -> float:
+    """A metric's mean over some seeds, over all where none defines it."""
+    if len(seeds) < len(cell["seeds"]):
+        values = [cell["per_seed"][seed].get(metric) for seed in sorted(seeds)]
+        defined = [value for value in values if value is not None]
+        if defined:
+            return fmean(defined)
+    return float(cell["aggregate"][metric]["mean"])
 
 
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:

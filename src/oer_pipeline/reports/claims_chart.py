@@ -25,7 +25,7 @@ class Judged:
     Attributes:
         claim, regime: which.
         differences: by which the claim's method is ahead, one per task order.
-        verdict: supported, refuted or undecided.
+        verdict: supported, refuted, undecided, or why it is none of them.
     """
 
     claim: str

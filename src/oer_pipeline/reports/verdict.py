@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from oer_pipeline.metrics.hypotheses import LEVEL
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.metrics.pairs import LEVEL, Pair, against, all_pairs
+from oer_pipeline.metrics.pairs import Pair, against, all_pairs
 from oer_pipeline.reports.cell_metrics import Cell, estimate, ranked, scale, seed_values
 from oer_pipeline.reports.table import one_line
 from oer_pipeline.reports.tables import fixed, nothing_done, number
@@ -53,8 +54,10 @@ class Standing:
         return [name for name in self.order if name not in leaders]
 
     def is_worse(self, name: str) -> bool:
-        """Whether a method is told apart from the best."""
-        return self.from_best[name].is_told_apart
+        """Whether a method is told apart from the best, below it."""
+        pair = self.from_best[name]
+        difference = pair.difference
+        return pair.is_told_apart and difference is not None and difference.mean > 0.0
 
 
 def standing(cells: Sequence[Cell]) -> Standing:

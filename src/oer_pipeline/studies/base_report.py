@@ -241,9 +241,14 @@ def report(
         f"![return against updates]({picture})",
         f"After {last:,} updates:\n\n{table(curves, means, last)}",
     ]
-    variant = "td3bc"
+    followed = ["td3bc"]
     if study.block == "choice":
         parts += [conclusion(study, curves, point) for point in points[-2:]]
-        variant = f"alpha_{chosen(curves, last) or ALPHAS[0]}"
-    parts.append(convergence(curves, variant, points))
+        taken = chosen(curves, last)
+        alphas = ALPHAS if taken is None else (taken,)
+        followed = [f"alpha_{alpha}" for alpha in alphas]
+    for variant in followed:
+        if variant in study.variants:
+            parts.append(convergence(curves, variant, points))
+            break
     return "\n\n".join(parts)

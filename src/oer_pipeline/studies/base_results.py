@@ -142,6 +142,8 @@ class _Kept:
         key = (row.suite, row.quality, row.variant)
         results = self.curves.setdefault(key, [])
         task = int(row.task)
+        if task < 1:
+            raise ValueError(f"task {task}; tasks count from 1")
         if task > len(results):
             results.append({"points": [], "returns": {}, "diverged": ""})
         _add(row, results[task - 1])

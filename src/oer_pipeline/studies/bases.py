@@ -18,7 +18,13 @@ from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.studies.base_report import picture, report
-from oer_pipeline.studies.base_results import Curves, Means, kept, text_of
+from oer_pipeline.studies.base_results import (
+    Curves,
+    Means,
+    kept,
+    points_of,
+    text_of,
+)
 from oer_pipeline.studies.base_studies import STUDIES, TASKS, Study
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
@@ -30,6 +36,7 @@ from oer_pipeline.studies.learning_curves import (
     trials_of,
 )
 from oer_pipeline.studies.places import data_file, references
+from oer_pipeline.studies.results import changing
 
 PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
@@ -75,7 +82,7 @@ def run_study(
 ) -> str:
     """Run a study or a part of it; returns its report.
 
-    At default sizes the results are kept beside those of other parts
+    Without `params` and `env` the results are kept beside those of other parts
     (docs/results), and the page is made of all that are kept.
 
     Args:
@@ -86,6 +93,7 @@ def run_study(
         scheduler: of a Dask cluster that runs already; None: this machine works.
         suites: a part of the study's; None: all.
         qualities: a part of the study's; None: all.
+        variants: a part of the study's; None: all.
         points: numbers of updates, `1000+4000`; empty: `POINTS`.
 
     Raises:
@@ -130,11 +138,10 @@ def run_study(
         curves[key] = [found[trial.name] for trial in of_plan]
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
     lines: list[Line] = [("curves", root / "08_reporting" / "learning_curves")]
+    text = report(study, curves, means, _seen_from_page(study))
     if not params and env is None:
         text = publish(STUDIES[name], curves, means)
-        lines += [("page", PAGE), ("figure", _picture(study))]
-    else:
-        text = report(study, curves, means, _seen_from_page(study))
+        lines.append(("kept", _kept_in(study)))
     done = summary(f"Done: study {name}, {len(every)} trials", lines)
     return f"{text}\n\n{done}"
 
@@ -155,19 +162,38 @@ def publish(
     Raises:
         DataError: the file of what is kept has another form.
     """
-    file = RESULTS / f"base_learners_{study.block}.csv"
-    before, means_before = kept(file)
-    means = {**means_before, **means}
-    curves = study.in_order({**before, **curves})
-    write_atomic(file, text_of(curves, means))
-    has_run = study.covered(curves)
-    if not has_run.qualities:
-        return f"{PAGE} stays as it is: no quality is kept of every suite in {file}"
-    shown = has_run.in_order(curves)
-    write_atomic(_picture(study), picture(has_run, shown, means))
-    text = report(has_run, shown, means, _seen_from_page(study))
-    rewrite(PAGE, {study.block: text})
-    return text
+    file = _kept_in(study)
+    with changing(file):
+        before, means_before = kept(file)
+        means = {**means_before, **means}
+        curves = study.in_order({**before, **_not_shorter(curves, before)})
+        write_atomic(file, text_of(curves, means))
+        has_run = study.covered(curves)
+        shown = has_run.in_order(curves)
+        if not has_run.qualities:
+            return f"{PAGE} stays as it is: no quality is kept of every suite in {file}"
+        if not points_of(shown):
+            return f"{PAGE} stays as it is: no number of updates is kept of all"
+        write_atomic(_picture(study), picture(has_run, shown, means))
+        text = report(has_run, shown, means, _seen_from_page(study))
+        rewrite(PAGE, {study.block: text})
+        return text
+
+
+def _not_shorter(curves: Curves, before: Curves) -> Curves:
+    """The curves without those that have less points than what is kept of them."""
+    found = {}
+    for key, results in curves.items():
+        known = set(points_of({key: before[key]})) if key in before else set()
+        if known <= set(points_of({key: results})):
+            found[key] = results
+        else:
+            say(f"{', '.join(key)}: kept as it was, which has further points")
+    return found
+
+
+def _kept_in(study: Study) -> Path:
+    return RESULTS / f"base_learners_{study.block}.csv"
 
 
 def _picture(study: Study) -> Path:
@@ -205,6 +231,7 @@ def jobs_of(
                 collect,
                 (),
                 4 * data_seconds(plan),
+                folder=f"bases_{study.block}",
             )
         )
         for quality in study.qualities:
@@ -219,6 +246,7 @@ def jobs_of(
                     ingest,
                     (f"data_{suite}",),
                     15.0,
+                    folder=f"bases_{study.block}",
                 )
             )
     return jobs

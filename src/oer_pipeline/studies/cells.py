@@ -199,9 +199,9 @@ def _check_beside(
         name = part.partition("=")[0].strip()
         if name in by_grid:
             raise ConfigurationError(
-                f"grid {grid.name} says {name} itself; pick among its suites, qualities"
-                " or methods by --suites, --qualities, --methods, or write a grid of"
-                " your own (docs/cluster.md)"
+                f"grid {grid.name} says {name} itself; pick among its suites,"
+                " qualities, methods or orders by --suites, --qualities, --methods,"
+                " --orders, or write a grid of your own (docs/cluster.md)"
             )
 
 
@@ -313,6 +313,7 @@ class _Jobs:
             expected=seconds,
             excused=excused,
             lock=str(path_of("/".join((self._root, *place)))),
+            folder=self._grid.name,
         )
         self.jobs.append(job)
         return name

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
@@ -69,6 +70,8 @@ def record_of(
     for trial in trials:
         result = results[trial.name]
         returns = _last(result["returns"])
+        if not returns:
+            raise DataError(f"{trial.name}: the training of every seed diverged")
         success = _last(result["success"])
         task = str(trial.place["parameters"]["env_name"])
         found[task] = {
@@ -81,8 +84,8 @@ def record_of(
 
 
 def _last(values: Mapping[str, Sequence[float]]) -> list[float]:
-    """Of each seed's values the last one."""
-    return [of_seed[-1] for of_seed in values.values()]
+    """Of each seed's values the last one; a seed that diverged has none."""
+    return [of_seed[-1] for of_seed in values.values() if of_seed]
 
 
 def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:

@@ -57,6 +57,7 @@ def run_grid(
     Raises:
         ConfigurationError: as `cells_named`, a report that can't be loaded, or cells to
             record that are not as the grid's file says; before any work.
+        DataError: other results are kept of these cells (`results.check`).
         SystemExit: a cell failed; all others that could be run are done by then.
     """
     cells = cells_named(name, **chosen)
@@ -66,6 +67,9 @@ def run_grid(
             f"grid {name}: --record keeps what cells come to as the grid's file says"
             " them, through reporting; leave out --params and --env"
         )
+    is_kept = record or (cells.page is not None and cells.have_metrics)
+    if is_kept:
+        results.check(cells)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     if cells.grid.page is not None and cells.are_whole and cells.page is None:
         say(f"{cells.grid.page} is not there; no page will be rewritten")
@@ -77,8 +81,8 @@ def run_grid(
         f"Done: grid {name}, {len(outcomes)} jobs in {took}",
         [("logs", LOGS), ("data", cells.root)],
     )
-    if record or (cells.page is not None and cells.have_metrics):
-        results.record(cells)
+    if is_kept:
+        results.record(cells, outcomes)
     return f"{report(cells, outcomes)}\n{done}"
 
 

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError
 from oer_pipeline.orchestration.configuration import Configuration, parameters_of
+from oer_pipeline.reports.cell_names import CHANGES
 from oer_pipeline.trajectories.qualities import IMPORTED, is_quality
 
-CHANGES = re.compile(r"-(?=[a-z_][\w.]*=)")
-"""Before each `name=value` of a folder's name."""
 HASHED = re.compile(r"-[0-9a-f]{10}$")
 """The end of a name whose changes were too long to be written out."""
 

@@ -19,7 +19,7 @@ the command line says `--env`.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,10 @@ TUNED = "tuned"
 ORDER = "order_seed"
 CLAIMED = ("per", "plasticity", "forgetting")
 """Metrics that claims are about, in the scale that leads."""
+OF_ONE = ("tuning", "learners")
+"""Reports of one suite and quality."""
+WITHOUT_EXCUSES = ("comparison", "continual_world", "learners", "selectors")
+"""Reports that need every cell's results."""
 STAGES = ("continual", "evaluation", "judging", "reporting")
 """What a cell can go through once its data are there, in this order."""
 Scalar = str | int | float | bool
@@ -161,8 +165,10 @@ def combinations(
     """
     found = []
     names = _methods(grid, methods, learners)
+    _check_named(grid, methods)
     cells = itertools.product(grid.suites, grid.qualities, names)
     for suite, quality, method in cells:
+        own = grid.method_parameters.get(method, {})
         axes = dict(grid.parameters)
         if grid.coefficient:
             axes[
@@ -175,10 +181,18 @@ def combinations(
             ] = grid.coefficient
         if grid.orders:
             axes[ORDER] = grid.orders
+        _check_own(grid, method, own, axes)
+        if grid.report == "study":
+            _check_weight(
+                grid,
+                method,
+                {**axes, **own},
+                coefficient_of(method, methods, learners),
+            )
         for values in itertools.product(*axes.values()):
             chosen: dict[str, Scalar] = dict(zip(axes, values, strict=True))
             varied = {name: chosen[name] for name in axes if len(axes[name]) > 1}
-            chosen.update(grid.method_parameters.get(method, {}))
+            chosen.update(own)
             if grid.orders:
                 chosen["seeds"] = chosen[ORDER]
             elif grid.seeds is not None:
@@ -197,6 +211,48 @@ def combinations(
             f"grid {grid.name} is empty: no method that it could be about"
         )
     return found
+
+
+def _check_named(grid: Grid, methods: Presets) -> None:
+    """The methods that claims and own parameters are about, where the file's list is
+    `all` or `tuned` and names none."""
+    for method in grid.method_parameters:
+        _check_known(f"grid {grid.name}: method_parameters", "method", method, methods)
+    for claim in grid.claims:
+        for method in (claim.of, claim.beside):
+            where = f"grid {grid.name}: claim {claim.says!r}"
+            _check_known(where, "method", method, methods)
+
+
+def _check_own(
+    grid: Grid,
+    method: str,
+    own: Mapping[str, Scalar],
+    axes: Mapping[str, Sequence[Scalar]],
+) -> None:
+    """A method's own value has no place where the grid crosses several."""
+    for name in own:
+        if len(axes.get(name, ())) > 1:
+            raise ConfigurationError(
+                f"grid {grid.name}: method_parameters of {method}: {name} is crossed"
+                f" in this grid, with {len(axes[name])} values; leave one of them out"
+            )
+
+
+def _check_weight(
+    grid: Grid,
+    method: str,
+    told: Mapping[str, Any],
+    coefficient: str | None,
+) -> None:
+    """A study says each method's weight of old tasks: those of tuned.yml are of
+    another regime, and methods that nobody tuned would have another's default."""
+    if coefficient is not None and coefficient not in told:
+        raise ConfigurationError(
+            f"grid {grid.name}: {coefficient} is not said for {method}; a study gives"
+            " every method that has one a weight chosen for its regime, in"
+            " method_parameters"
+        )
 
 
 def _methods(
@@ -344,7 +400,12 @@ def from_config(name: str, told: Any) -> Grid:
     methods = told["methods"]
     if methods not in (ALL, TUNED):
         methods = _names(where, "methods", methods)
-    return Grid(
+    if excuse and report in WITHOUT_EXCUSES:
+        raise ConfigurationError(
+            f"{where}: excuse_divergence is true; report {report} needs every cell's"
+            " results, reports study and tuning do without"
+        )
+    grid = Grid(
         name=name,
         suites=_names(where, "suites", told["suites"]),
         qualities=_names(where, "qualities", told["qualities"]),
@@ -362,6 +423,32 @@ def from_config(name: str, told: Any) -> Grid:
         page=page,
         claims=_claims(where, told.get("claims", []), methods),
     )
+    if report in OF_ONE:
+        _check_one(where, grid)
+    return grid
+
+
+def _check_one(where: str, grid: Grid) -> None:
+    """What a report of one suite and quality can show; of a tuning, what it can
+    choose."""
+    for key, values in (("suites", grid.suites), ("qualities", grid.qualities)):
+        if len(values) > 1:
+            raise ConfigurationError(
+                f"{where}: {key} are {', '.join(values)}; report {grid.report} takes"
+                " one"
+            )
+    crossed = [name for name, values in grid.parameters.items() if len(values) > 1]
+    if grid.orders:
+        crossed.append("orders")
+    if crossed:
+        raise ConfigurationError(
+            f"{where}: {crossed[0]} is crossed; report {grid.report} takes one value"
+        )
+    if grid.report == "tuning" and len(grid.coefficient) < 2:
+        raise ConfigurationError(
+            f"{where}: coefficient is {list(grid.coefficient)}; a tuning takes two"
+            " values or more"
+        )
 
 
 def _claims(
@@ -385,6 +472,11 @@ def _claims(
             )
         claim = Claim(**texts, secondary=secondary)
         _check_known(f"{where}: claim {claim.says!r}", "metric", claim.metric, CLAIMED)
+        if claim.of == claim.beside:
+            raise ConfigurationError(
+                f"{where}: claim {claim.says!r} is about {claim.of} beside itself; it"
+                " takes two methods"
+            )
         for method in (claim.of, claim.beside):
             if not isinstance(methods, str):
                 _check_known(
@@ -394,7 +486,7 @@ def _claims(
     return tuple(found)
 
 
-def _check_known(where: str, what: str, name: str, known: Sequence[str]) -> None:
+def _check_known(where: str, what: str, name: str, known: Collection[str]) -> None:
     if name not in known:
         raise ConfigurationError(
             f"{where}: unknown {what} {name!r}; {choices(known, name)}"

@@ -11,7 +11,7 @@ from pathlib import Path
 from oer_pipeline.common.errors import ConfigurationError, OERError
 
 LOGS = Path("logs")
-"""A file per job, `NAME.log`."""
+"""A folder per grid, in it a file per job, `NAME.log`."""
 KEDRO_RUN = "oer_pipeline.studies.child:kedro_run"
 
 
@@ -30,6 +30,8 @@ class Job:
         call: the function, `package.module:name`.
         lock: a file that the process holds for as long as it lives (`common.locks`);
             empty: none.
+        folder: of its log below `LOGS`, the grid's: jobs of two grids may have one
+            name.
     """
 
     name: str
@@ -39,6 +41,12 @@ class Job:
     excused: str | None = None
     call: str = KEDRO_RUN
     lock: str = ""
+    folder: str = ""
+
+    @property
+    def log(self) -> Path:
+        """What it prints."""
+        return LOGS / self.folder / f"{self.name}.log"
 
 
 class Status(Enum):

@@ -17,7 +17,7 @@ from oer_pipeline.studies.places import metrics_in
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
-    """The page's tables; differences are from the first method of methods.yml."""
+    """The page's tables; differences are from the grid's first method."""
     del outcomes
     plans = [cell.plan for cell in cells.cells]
     first = plans[0]

@@ -82,9 +82,9 @@ def find(env: str | None, data: bool = False) -> list[Waste]:
     leftover = tuple(_leftover(layers))
     if leftover:
         found.append(Waste("temporary files", "left by killed runs", leftover))
-    logs = tuple(sorted(LOGS.glob("*.log")))
+    logs = tuple(sorted(LOGS.rglob("*.log")))
     if logs:
-        found.append(Waste(f"{LOGS}/*.log", "logs of grids", logs))
+        found.append(Waste(f"{LOGS}/**/*.log", "logs of grids", logs))
     return found
 
 

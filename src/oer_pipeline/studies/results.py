@@ -1,21 +1,29 @@
 """What finished grids came to, kept in the repository: a row per cell and seed in
-docs/results/results.csv, a row per cell in the table of docs/reproducibility.md."""
+docs/results/results.csv, a row per cell in the table of docs/reproducibility.md.
+
+Rows of one cell may come from several parts of a grid. Each has the recipe of its cell,
+so that what was made with other parameters is not taken for the same.
+"""
 
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
+import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from contextlib import AbstractContextManager
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.locks import alone, path_of
 from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import interval
-from oer_pipeline.orchestration.circumstances import git
+from oer_pipeline.orchestration.circumstances import VERSIONED, git
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
 from oer_pipeline.reports.document_blocks import rewrite
@@ -24,10 +32,22 @@ from oer_pipeline.reports.tables import number
 from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import CLAIMED, ORDER, text_of
+from oer_pipeline.studies.jobs import Outcome, Status
 
 RESULTS = Path("docs/results/results.csv")
 PAGE = Path("docs/reproducibility.md")
 BLOCK = "results"
+RECIPE = (
+    "data_seed",
+    "collection",
+    "dynamics",
+    "learner",
+    "replay",
+    "evaluation",
+    "chosen",
+)
+"""Of a plan's parameters, what a result hangs on beside suite, quality, number of
+tasks, their order and the seed."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +59,15 @@ class Result:
         regime: suite, quality and the parameters that vary within the grid.
         method: the preset.
         seed: of learners; in a study the number of the task order, too.
+        recipe: a hash of the parameters in force; empty in results that were kept
+            before it was.
         tasks, updates: how many tasks, and updates on each.
         scale: that leads: `success`, `normalised` or `raw`.
         data: what the data's episodes are worth in that scale, mean over tasks; None in
-            results that were kept before it was.
-        per, plasticity, forgetting: in that scale; None where it is not defined.
-        commit: of the code.
+            results that were kept before it was, and where training diverged.
+        per, plasticity, forgetting: in that scale; None where it is not defined, all of
+            them where training diverged.
+        commit: of the code; with a `+` where the code was changed since.
         date: of the report, year-month-day.
     """
 
@@ -52,11 +75,12 @@ class Result:
     regime: str
     method: str
     seed: int
+    recipe: str
     tasks: int
     updates: int
     scale: str
     data: float | None
-    per: float
+    per: float | None
     plasticity: float | None
     forgetting: float | None
     commit: str
@@ -66,55 +90,130 @@ class Result:
 Results = Sequence[Result]
 
 
-def record(cells: Cells) -> None:
+def check(cells: Cells) -> None:
+    """Refuse, before any work, what could not be kept beside what is.
+
+    Args:
+        cells: that are to be recorded.
+
+    Raises:
+        DataError: as `added` says.
+    """
+    if cells.grid.is_part:
+        added(kept(RESULTS), planned(cells))
+
+
+def record(cells: Cells, outcomes: Mapping[str, Outcome]) -> None:
     """Keep what finished cells came to; on the page, too, where the project has it.
 
     A part of a grid adds to what is kept of it; a whole grid replaces it.
 
+    Args:
+        cells: of the grid.
+        outcomes: by the cell's name; one that is not there was done.
+
     Raises:
         DataError: a cell without PER, or a file or page of another form.
     """
-    now = list(results_of(cells))
+    now = list(results_of(cells, outcomes))
     merge = added if cells.grid.is_part else merged
-    found = merge(kept(RESULTS), now)
-    write_atomic(RESULTS, text_of_results(found))
-    if PAGE.is_file():
-        rewrite(PAGE, {BLOCK: results_table(found)})
+    with changing(RESULTS):
+        found = merge(kept(RESULTS), now)
+        write_atomic(RESULTS, text_of_results(found))
+        if PAGE.is_file():
+            rewrite(PAGE, {BLOCK: results_table(found)})
 
 
-def results_of(cells: Cells) -> Iterator[Result]:
-    """Of every cell and seed of a finished grid.
+def changing(file: Path) -> AbstractContextManager[None]:
+    """For as long as a block reads, changes and writes a file of results: grids that
+    end at once do it one after the other."""
+    return alone(
+        path_of(str(file)),
+        lambda holder: print(f"{file}: waiting for {holder}", flush=True),
+    )
+
+
+def planned(cells: Cells) -> list[Result]:
+    """A result of every cell and seed, without its values."""
+    commit = git(Path.cwd(), "rev-parse", "--short=10", "HEAD") or "-"
+    if git(Path.cwd(), "status", "--porcelain", "--", *VERSIONED):
+        commit += "+"
+    date = datetime.now(UTC).date().isoformat()
+    found = []
+    for cell in cells.cells:
+        plan = cell.plan
+        for seed in plan.seeds:
+            found.append(
+                Result(
+                    grid=cells.grid.name,
+                    regime=_regime(cell),
+                    method=plan.method,
+                    seed=seed,
+                    recipe=recipe_of(plan),
+                    tasks=len(plan.tasks),
+                    updates=plan.parameters["learner"]["updates"],
+                    scale="success" if plan.suite.has_success else "normalised",
+                    data=None,
+                    per=None,
+                    plasticity=None,
+                    forgetting=None,
+                    commit=commit,
+                    date=date,
+                )
+            )
+    return found
+
+
+def results_of(
+    cells: Cells,
+    outcomes: Mapping[str, Outcome],
+) -> Iterator[Result]:
+    """Of every cell and seed of a finished grid; without values where training was
+    excused for diverging.
+
+    Args:
+        cells: of the grid.
+        outcomes: by the cell's name; one that is not there was done.
 
     Raises:
         DataError: a cell without PER.
     """
-    commit = git(Path.cwd(), "rev-parse", "--short=10", "HEAD") or "-"
-    date = datetime.now(UTC).date().isoformat()
+    blank = iter(planned(cells))
     for cell in cells.cells:
+        outcome = outcomes.get(cell.name)
+        if outcome is not None and outcome.status is Status.EXCUSED:
+            for _ in cell.plan.seeds:
+                yield next(blank)
+            continue
         metrics = places.metrics(cells.root, cell.plan)
         shown = scale([metrics])
         data = _worth_of_data(cells.root, cell.plan, shown)
         by_metric = {name: seed_values(metrics, name, shown) for name in CLAIMED}
         for seed in cell.plan.seeds:
             values = {name: by_metric[name][str(seed)] for name in CLAIMED}
-            per = values["per"]
-            if per is None:
+            if values["per"] is None:
                 raise DataError(f"cell {cell.name} has no PER of seed {seed}")
-            yield Result(
-                grid=cells.grid.name,
-                regime=_regime(cell),
-                method=cell.plan.method,
-                seed=seed,
-                tasks=len(cell.plan.tasks),
-                updates=cell.plan.parameters["learner"]["updates"],
+            yield replace(
+                next(blank),
                 scale=shown,
                 data=data,
-                per=per,
+                per=values["per"],
                 plasticity=values["plasticity"],
                 forgetting=values["forgetting"],
-                commit=commit,
-                date=date,
             )
+
+
+def recipe_of(plan: Plan) -> str:
+    """A hash of what a result hangs on beside order and seed: 10 hexadecimal
+    digits."""
+    told = {name: plan.parameters[name] for name in RECIPE}
+    told |= {
+        "suite": plan.suite.name,
+        "quality": plan.quality,
+        "tasks": len(plan.tasks),
+    }
+    text = json.dumps(told, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:10]
 
 
 def _worth_of_data(root: Path, plan: Plan, shown: str) -> float:
@@ -166,20 +265,23 @@ def kept(path: Path) -> list[Result]:
 
 
 def _result_of(row: Mapping[str, str]) -> Result:
-    plasticity, forgetting = row["plasticity"], row["forgetting"]
-    data = row.get("data")
+    values = [row.get("data"), row["per"], row["plasticity"], row["forgetting"]]
+    data, per, plasticity, forgetting = (
+        float(value) if value else None for value in values
+    )
     return Result(
         grid=row["grid"],
         regime=row["regime"],
         method=row["method"],
         seed=int(row["seed"]),
+        recipe=row.get("recipe") or "",
         tasks=int(row["tasks"]),
         updates=int(row["updates"]),
         scale=row["scale"],
-        data=float(data) if data else None,
-        per=float(row["per"]),
-        plasticity=float(plasticity) if plasticity else None,
-        forgetting=float(forgetting) if forgetting else None,
+        data=data,
+        per=per,
+        plasticity=plasticity,
+        forgetting=forgetting,
         commit=row["commit"],
         date=row["date"],
     )
@@ -195,9 +297,40 @@ def merged(before: Results, now: Results) -> list[Result]:
 
 def added(before: Results, now: Results) -> list[Result]:
     """All results, those of a cell and seed in the place of its older ones, in the
-    same order."""
+    same order.
+
+    Raises:
+        DataError: a cell would have results that were made with other parameters.
+    """
     by_place = {_place(result): result for result in [*before, *now]}
-    return [by_place[place] for place in sorted(by_place)]
+    found = [by_place[place] for place in sorted(by_place)]
+    of_cell = {_cell(result): result for result in now}
+    for result in found:
+        newer = of_cell.get(_cell(result))
+        if newer is not None and not _is_like(result, newer):
+            raise DataError(
+                f"{RESULTS}: {result.method} of grid {result.grid} on {result.regime},"
+                f" seed {result.seed}, was made with other parameters"
+                f" ({_made(result)}; now {_made(newer)}); run all seeds of it anew,"
+                " or remove its rows"
+            )
+    return found
+
+
+def _is_like(result: Result, other: Result) -> bool:
+    """Whether two results of a cell can have been made with the same parameters."""
+    if result.recipe and other.recipe and result.recipe != other.recipe:
+        return False
+    return (result.tasks, result.updates) == (other.tasks, other.updates)
+
+
+def _made(result: Result) -> str:
+    recipe = result.recipe or "not kept"
+    return f"recipe {recipe}, {result.tasks} tasks, {result.updates} updates"
+
+
+def _cell(result: Result) -> tuple[str, str, str]:
+    return result.grid, result.regime, result.method
 
 
 def _place(result: Result) -> tuple[str, str, str, int]:
@@ -219,13 +352,16 @@ def results_table(results: Results) -> str:
     """Markdown: a row per method, regime and grid, with the command that makes it."""
     by_cell: dict[tuple[str, str, str], list[Result]] = {}
     for result in results:
-        cell = (result.grid, result.regime, result.method)
-        by_cell.setdefault(cell, []).append(result)
+        by_cell.setdefault(_cell(result), []).append(result)
     rows: list[Row] = []
     for (grid, regime, method), of_seeds in by_cell.items():
         first = of_seeds[0]
         within = possible("per" + SUFFIXES[first.scale])
-        per = interval([result.per for result in of_seeds], possible=within)
+        values = [result.per for result in of_seeds if result.per is not None]
+        shown = "diverged"
+        if values:
+            per = number(interval(values, possible=within), 1)
+            shown = f"{per} {TITLES[first.scale]}"
         rows.append(
             (
                 regime,
@@ -233,9 +369,9 @@ def results_table(results: Results) -> str:
                 f"`kedro grid {grid} --methods={method}`",
                 f"{first.date}, {first.commit}",
                 str(first.tasks),
-                str(len(of_seeds)),
+                _seeds_told(of_seeds, len(values)),
                 f"{first.updates:,}",
-                f"{number(per, 1)} {TITLES[first.scale]}",
+                shown,
             )
         )
     titles = (
@@ -249,3 +385,9 @@ def results_table(results: Results) -> str:
         "PER",
     )
     return Table(titles, tuple(rows), words=4).markdown()
+
+
+def _seeds_told(results: Results, finished: int) -> str:
+    """`8`, or `8, 1 diverged`."""
+    diverged = len(results) - finished
+    return f"{len(results)}, {diverged} diverged" if diverged else str(len(results))

@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import inf, prod
 from pathlib import Path
 from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
-from oer_pipeline.common.terminal import summary
+from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
     detectable,
@@ -28,12 +29,13 @@ from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cells
-from oer_pipeline.studies.grids import CLAIMED, Claim, Grid, names, read
+from oer_pipeline.studies.grids import ALL, CLAIMED, ORDER, Claim, Grid, names, read
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.studies.results import (
     RESULTS,
     Result,
     Results,
+    changing,
     kept,
     results_of,
 )
@@ -42,6 +44,7 @@ REPORT = "study"
 PICTURE = "pictures/study.png"
 """Of all claims, beside the study's page."""
 CEILING, FLOOR, ALONE, UNIFORM = "er_everything", "finetune", "single_task", "er_random"
+JUDGED_BY = (ALONE, FLOOR, CEILING, UNIFORM)
 """Methods by which a regime qualifies."""
 ENOUGH = 80.0
 """That networks of their own reach in a regime that qualifies, unless the data's own
@@ -56,28 +59,38 @@ def report(
 ) -> str:
     """Regimes, methods and claims of the whole study, as far as its results are kept,
     on the grid's page, too; of these cells alone where the page is not theirs."""
-    del outcomes
     if cells.page is None:
-        grids = [cells.grid]
-        found: Results = list(results_of(cells))
-    else:
+        return _told(blocks_of(list(results_of(cells, outcomes)), [cells.grid]), [])
+    with changing(RESULTS):
         grids = study_grids(cells.env)
         of_study = {grid.name for grid in grids}
         found = [result for result in kept(RESULTS) if result.grid in of_study]
-    tests = judgements(found, grids)
-    blocks = {
-        "regimes": regimes_table(found),
-        "methods": methods_table(found),
-        "claims": claims_table(tests),
-    }
-    lines = []
-    if cells.page is not None:
+        blocks = blocks_of(found, grids)
+        tests = judgements(found, grids)
         if tests:
             write_atomic(cells.page.parent / PICTURE, claims_picture(tests))
             blocks["claims"] = f"![claims]({PICTURE})\n\n{blocks['claims']}"
         rewrite(cells.page, blocks)
-        lines.append(("docs", cells.page))
-    return "\n\n".join(blocks.values()) + f"\n{summary('Study', lines)}"
+    return _told(blocks, [("docs", cells.page)])
+
+
+def blocks_of(results: Results, grids: Sequence[Grid]) -> dict[str, str]:
+    """The page's blocks without its picture.
+
+    Args:
+        results: of the grids.
+        grids: of the study.
+    """
+    return {
+        "regimes": regimes_table(results, grids),
+        "methods": methods_table(results),
+        "claims": claims_table(judgements(results, grids), primary_claims(grids)),
+    }
+
+
+def _told(blocks: Mapping[str, str], lines: Sequence[Line]) -> str:
+    text = "\n\n".join(blocks.values())
+    return f"{text}\n{summary('Study', lines)}"
 
 
 def study_grids(env: str | None) -> list[Grid]:
@@ -86,39 +99,80 @@ def study_grids(env: str | None) -> list[Grid]:
     return [grid for grid in grids if grid.report == REPORT]
 
 
-def regimes_table(results: Results) -> str:
-    """Markdown: what a regime leaves room for, and whether it qualifies."""
+def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
+    """Markdown: what a regime leaves room for, and whether it qualifies.
+
+    Means are over the orders that all four methods have.
+
+    Args:
+        results: of the grids.
+        grids: of the study; a regime whose grid lacks one of the methods is no row.
+    """
     rows = []
     for regime in _regimes(results):
-        shown = []
-        means = [_worth_of_data(results, regime)]
-        for method in (ALONE, FLOOR, CEILING, UNIFORM):
-            means.append(_mean_per(results, regime, method))
-        for mean in means:
-            shown.append("-" if mean is None else f"{mean:.1f}")
-        rows.append((regime, *shown, _qualifies(results, regime)))
-    titles = ("regime", "data", ALONE, FLOOR, CEILING, UNIFORM, "qualifies")
+        if not _is_judged(results, regime, grids):
+            continue
+        values = _in_common(results, regime)
+        shown = [_one(_worth_of_data(results, regime))]
+        for method in JUDGED_BY:
+            shown.append(_one(fmean(values[method]) if values[method] else None))
+        data = _worth_of_data(results, regime)
+        rows.append((regime, *shown, _qualifies(values, data)))
+    titles = ("regime", "data", *JUDGED_BY, "qualifies")
     return Table(titles, tuple(rows)).markdown()
 
 
-def _qualifies(
+def _one(mean: float | None) -> str:
+    return "-" if mean is None else f"{mean:.1f}"
+
+
+def _is_judged(
     results: Results,
     regime: str,
+    grids: Sequence[Grid],
+) -> bool:
+    """Whether a regime's grid has all methods by which regimes qualify."""
+    of_regime = {result.grid for result in results if _named(result) == regime}
+    for grid in grids:
+        if grid.name in of_regime:
+            return grid.methods == ALL or set(JUDGED_BY) <= set(grid.methods)
+    return False
+
+
+def _in_common(results: Results, regime: str) -> dict[str, list[float]]:
+    """PER of the methods by which a regime qualifies, on the orders that all of them
+    have."""
+    values = {}
+    for method in JUDGED_BY:
+        values[method] = _values(results, regime, method, "per")
+    orders = set.intersection(*(set(of_orders) for of_orders in values.values()))
+    found = {}
+    for method, of_orders in values.items():
+        found[method] = [of_orders[order] for order in sorted(orders)]
+    return found
+
+
+def _qualifies(
+    values: Mapping[str, Sequence[float]],
+    data: float | None,
 ) -> str:
-    """`yes`, or the first reason why it does not."""
-    means = {}
-    for method in (ALONE, FLOOR, CEILING, UNIFORM):
-        own = _mean_per(results, regime, method)
-        if own is None:
-            return f"no {method} yet"
-        means[method] = own
-    data = _worth_of_data(results, regime)
+    """`yes`, or the first reason why it does not.
+
+    Args:
+        values: PER of `JUDGED_BY`, paired.
+        data: what the data's own episodes are worth; None: not known.
+    """
+    if not values[ALONE]:
+        return "no order of all four yet"
+    alone = fmean(values[ALONE])
     enough = ENOUGH if data is None else min(ENOUGH, data)
-    if means[ALONE] < enough:
+    if alone < enough:
         return f"no: {ALONE} is below {enough:.0f}"
-    if means[FLOOR] > means[ALONE] / 2.0:
+    if fmean(values[FLOOR]) > alone / 2.0:
         return f"no: {FLOOR} keeps over half"
-    ahead = _differences(results, regime, Claim("", "per", CEILING, UNIFORM))
+    ahead = []
+    for ceiling, uniform in zip(values[CEILING], values[UNIFORM], strict=True):
+        ahead.append(ceiling - uniform)
     mean = fmean(ahead)
     errors = standard_error(ahead)
     if mean < ROOM or mean < 2.0 * errors:
@@ -135,16 +189,6 @@ def _worth_of_data(
         if _named(result) == regime and result.data is not None:
             return result.data
     return None
-
-
-def _mean_per(
-    results: Results,
-    regime: str,
-    method: str,
-) -> float | None:
-    """Over the orders that there are; None without any."""
-    values = _values(results, regime, method, "per").values()
-    return fmean(values) if values else None
 
 
 def methods_table(results: Results) -> str:
@@ -166,7 +210,7 @@ def _ranked(
     for result in results:
         if _named(result) == regime:
             values = _values(results, regime, result.method, "per").values()
-            means[result.method] = fmean(values)
+            means[result.method] = fmean(values) if values else -inf
     return sorted(means, key=lambda method: (-means[method], method))
 
 
@@ -179,8 +223,12 @@ def _method_row(
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
         shown.append(number(interval(values), 1) if values else "-")
-    orders = len(_values(results, regime, method, "per"))
-    return (regime, method, *shown, str(orders))
+    asked = _orders(results, regime, method)
+    finished = _values(results, regime, method, "per")
+    orders = str(len(finished))
+    if len(finished) < len(asked):
+        orders += f", {len(asked) - len(finished)} diverged"
+    return (regime, method, *shown, orders)
 
 
 @dataclass(frozen=True)
@@ -191,8 +239,10 @@ class Judgement:
         claim, regime: which.
         differences: by which the claim's method is ahead, one per order.
         p_value: of the claim alone.
-        corrected: the p-value corrected for all claims that are not secondary (Holm);
-            None for a secondary one.
+        corrected: the p-value corrected for all claims of the study that are not
+            secondary (Holm), those without results among them; None for a secondary
+            one.
+        is_finished: whether both methods were run on all orders of the grid's file.
     """
 
     claim: Claim
@@ -200,12 +250,15 @@ class Judgement:
     differences: tuple[float, ...]
     p_value: float
     corrected: float | None = None
+    is_finished: bool = True
 
     @property
     def verdict(self) -> str:
         """What the corrected test says of the claim that differences are above 0."""
         if self.corrected is None:
             return "secondary"
+        if not self.is_finished:
+            return "not finished"
         if self.corrected >= LEVEL:
             return "undecided"
         return "supported" if fmean(self.differences) > 0.0 else "refuted"
@@ -228,23 +281,60 @@ def judgements(
         of_grid = [result for result in results if result.grid == grid.name]
         for regime in _regimes(of_grid):
             for claim in grid.claims:
-                differences = _differences(of_grid, regime, claim)
-                p_value = paired_p_value(differences)
-                if p_value is None:
-                    continue
-                kind = secondary if claim.secondary else primary
-                kind.append(Judgement(claim, regime, tuple(differences), p_value))
+                judged = _judged(of_grid, regime, claim, grid)
+                if judged is not None:
+                    kind = secondary if claim.secondary else primary
+                    kind.append(judged)
     p_values = {str(place): test.p_value for place, test in enumerate(primary)}
+    for place in range(len(primary), primary_claims(grids)):
+        p_values[str(place)] = 1.0  # not run yet
+    adjusted = holm(p_values)
     corrected = []
-    for test, p_value in zip(primary, holm(p_values).values(), strict=True):
-        corrected.append(replace(test, corrected=p_value))
+    for place, test in enumerate(primary):
+        corrected.append(replace(test, corrected=adjusted[str(place)]))
     return [*corrected, *secondary]
 
 
-def claims_table(tests: Sequence[Judgement]) -> str:
+def _judged(
+    results: Results,
+    regime: str,
+    claim: Claim,
+    grid: Grid,
+) -> Judgement | None:
+    """A claim in a regime, not corrected; None where its orders are too few."""
+    differences = _differences(results, regime, claim)
+    p_value = paired_p_value(differences)
+    if p_value is None:
+        return None
+    both = _orders(results, regime, claim.of) & _orders(results, regime, claim.beside)
+    return Judgement(
+        claim,
+        regime,
+        tuple(differences),
+        p_value,
+        is_finished=both >= set(grid.orders),
+    )
+
+
+def primary_claims(grids: Sequence[Grid]) -> int:
+    """How many claims are tested together, in all regimes of all grids, run or not."""
+    count = 0
+    for grid in grids:
+        primary = sum(not claim.secondary for claim in grid.claims)
+        varied = [len(v) for name, v in grid.parameters.items() if name != ORDER]
+        regimes = len(grid.suites) * len(grid.qualities) * prod(varied)
+        count += primary * regimes
+    return count
+
+
+def claims_table(tests: Sequence[Judgement], primary: int) -> str:
     """Markdown: every claim in every regime, the p-value of each alone and corrected,
-    what it comes to, and which difference could have been seen."""
-    primary = sum(test.corrected is not None for test in tests)
+    what it comes to, and which difference could have been seen.
+
+    Args:
+        tests: those that have results.
+        primary: how many claims are tested together (`primary_claims`).
+    """
     rows = []
     for test in tests:
         more, less = _sides(test.claim)
@@ -303,6 +393,19 @@ def _regimes(results: Results) -> list[str]:
 def _named(result: Result) -> str:
     """A regime's name; grids of one suite differ in parameters that it does not say."""
     return f"{result.grid.removeprefix('study_')}: {result.regime}"
+
+
+def _orders(
+    results: Results,
+    regime: str,
+    method: str,
+) -> set[int]:
+    """The orders that a method was run on, to the end or until it diverged."""
+    found = set()
+    for result in results:
+        if result.method == method and _named(result) == regime:
+            found.add(result.seed)
+    return found
 
 
 def _values(

@@ -12,8 +12,9 @@ from typing import Any
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.continual import References, normalise
-from oer_pipeline.orchestration.configuration import parameters_of, tuned_of
+from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.yaml_files import read_yaml
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
@@ -69,7 +70,9 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         cells.cells[0].plan,
         cells.params,
     )
-    others = {} if cells.grid.methods == TUNED else tuned_of(cells.env)
+    others = {}
+    if cells.grid.methods != TUNED and path.is_file():
+        others = read_yaml(path)  # without those of other environments
     write(path, {**others, **found})
     text = path.read_text(encoding="utf-8")
     return f"{text}\n{summary('Tuned values', [('file', path)])}"

@@ -17,6 +17,7 @@ from oer_pipeline.studies.recorded import Recorded
 DATA = ("raw_", "references", "transitions", "card")
 """What the names of the data's artefacts begin with: the same bytes on every
 processor."""
+NOT_MADE = " (was not made)"
 SHOWN = 20
 
 
@@ -95,7 +96,8 @@ def compared(known: Recorded, project: Path) -> Verdict:
     on_cpu = known.accelerator == "cpu"
     by_bytes = on_cpu and known.processor == kind()
     if other and not by_bytes:
-        other = _tell_intervals(known, made, lines)
+        other = [name for name in other if name.endswith(NOT_MADE)]
+        other += _tell_intervals(known, made, lines)
     is_same = not wrong and not other
     here = circumstances.versions()
     if not is_same and known.versions != here:
@@ -141,7 +143,7 @@ def _tell_bytes(
     for name in names:
         path = made.get(name)
         if path is None:
-            different.append(f"  {name} (was not made)")
+            different.append(f"  {name}{NOT_MADE}")
         elif file_sha256(path) != known.artefacts[name]:
             different.append(f"  {name}")
     if not different and names:
@@ -164,9 +166,12 @@ def _tell_intervals(
     where = f"{known.processor}, accelerator {known.accelerator}; here {kind()}"
     lines.append(f"it was run on {where}: results are compared by their intervals")
     again = made.get("metrics/metrics.json")
-    if known.metrics is None or again is None:
-        lines.append("it has no metrics, so there is nothing to compare")
-        return []
+    if known.metrics is None:
+        lines.append("it left no metrics, so results can't be compared")
+        return ["metrics"]
+    if again is None:
+        lines.append("it left metrics, and none were made again")
+        return ["metrics"]
     before = _estimates(known.metrics)
     now = _estimates(read_json(again))
     apart = []

@@ -10,7 +10,7 @@ from pathlib import Path
 from distributed import get_worker
 
 from oer_pipeline.studies.child import start
-from oer_pipeline.studies.jobs import LOGS, Job, JobError, Outcome, Status
+from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status
 
 TOPIC = "oer_pipeline jobs"
 """Of the events by which a worker tells how a job goes on."""
@@ -28,7 +28,7 @@ def perform(job: Job) -> Outcome:
         JobError: it failed; `reason` is the end of its log.
     """
     worker = get_worker()
-    log = LOGS / f"{job.name}.log"
+    log = job.log
     log.unlink(missing_ok=True)
     started = time.monotonic()
     worker.log_event(TOPIC, {"job": job.name, "line": "starting"})
