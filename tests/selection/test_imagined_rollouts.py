@@ -7,9 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.selection.imagined_rollouts import ImaginedRollouts
+from oer_pipeline.selection.imagined_rollouts import (
+    ImaginedRollouts,
+    RollOuts,
+    Visits,
+)
 
 Kit = Any
 
@@ -59,6 +64,25 @@ def test_a_prediction_that_leaves_the_data(kit: Kit, beyond: str) -> None:
     else:
         assert notes["ended_by"] == {"horizon": 0, "limit": 6, "terminal": 0}
         assert notes["snapped"] == 0
+
+
+def test_a_prediction_without_any_neighbour_is_too_far_to_come_back() -> None:
+    """The search answers -1 for a state beyond all numbers that it can square."""
+    observation = torch.zeros(3, 2)
+    going = RollOuts(
+        number=np.arange(3),
+        state=torch.ones(3, 2),
+        row=np.array([-1, 1, 3]),
+        distance=np.array([np.inf, 9.0, 0.0]),
+        source=np.full(3, -1),
+    )
+    visits = Visits()
+    selector = ImaginedRollouts(beyond="snap")
+    found = selector._staying(going, 1.0, observation, visits)
+    assert found.row.tolist() == [1]
+    assert found.state.tolist() == [[0.0, 0.0]]
+    assert visits.ended == {"limit": 1, "terminal": 1}
+    assert visits.snapped == 1
 
 
 def test_a_rollout_ends_where_an_episode_did(kit: Kit) -> None:

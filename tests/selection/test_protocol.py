@@ -52,6 +52,15 @@ def test_other_impossible_requests_are_refused(kit: Kit, data: Trajectories) -> 
         kit.request(data, 5, discount=1.5)
 
 
+def test_actions_of_other_bounds_are_refused(kit: Kit, data: Trajectories) -> None:
+    size = data.action.shape[1]
+    bounds = {"action_low": [-2.0] * size, "action_high": [2.0] * size}
+    wide = replace(data, metadata={**data.metadata, **bounds})
+    with pytest.raises(DataError, match=r"actions lie within \[-2.0.*call .scaled\(\)"):
+        kit.request(wide, 5)
+    kit.request(wide.scaled(), 5)
+
+
 def test_a_model_of_other_sizes_or_of_other_data_is_refused(
     kit: Kit, data: Trajectories
 ) -> None:

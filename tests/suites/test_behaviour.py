@@ -110,6 +110,13 @@ def test_an_untrained_policy_is_refused_by_name(
         check_trained(task, floor, enough - 1)
 
 
+def test_what_earns_nothing_has_not_left_a_floor_of_nothing(named: Named) -> None:
+    task = named("ant_dir").tasks[0]
+    with pytest.raises(DataError, match="is untrained: final return 0"):
+        check_trained(task, 0.0, 0.0)
+    check_trained(task, 0.0, 0.1)
+
+
 @pytest.fixture
 def behaviours(wild: Any) -> BehaviourFile:
     """Made-up policies of the default suite's first task."""
@@ -234,6 +241,16 @@ def test_a_file_that_is_none_is_named(
         ),
     ):
         BehaviourFile.load(path)
+
+
+@pytest.mark.parametrize("stage", ["medium", "final"])
+def test_a_file_without_a_stage_is_named(
+    behaviours: BehaviourFile, tmp_path: Path, stage: str
+) -> None:
+    rest = {name: p for name, p in behaviours.policies.items() if name != stage}
+    save(replace(behaviours, policies=rest), tmp_path / "id_0.safetensors")
+    with pytest.raises(DataError, match=rf"id_0\.safetensors: .* no policy '{stage}'"):
+        BehaviourFile.load(tmp_path / "id_0.safetensors")
 
 
 def test_a_users_own_behaviours_come_before_the_packages(tmp_path: Path) -> None:

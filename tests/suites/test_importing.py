@@ -13,6 +13,7 @@ import pytest
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.suites.importing import import_source
 from oer_pipeline.suites.suite import Task
+from oer_pipeline.trajectories.card import data_card
 from oer_pipeline.trajectories.exchange import hdf5, hdf5_attributes
 from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
@@ -178,6 +179,16 @@ def test_clipping(table: Trajectories, tmp_path: Path) -> None:
         found.metadata["mended"]["clipped_actions"],
         found.metadata["mended"]["largest_excess"],
     ) == (2, 2.25)
+
+
+def test_no_action_is_clipped_from_beyond_all_numbers(
+    table: Trajectories, tmp_path: Path
+) -> None:
+    columns = d4rl_columns(table)
+    columns["actions"][[1, 5], [0, 1]] = [1.5, np.inf]
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    with pytest.raises(DataError, match=r"column actions, row 5: must be finite"):
+        imported(path, "d4rl", clip_actions=True)
 
 
 @pytest.mark.parametrize("format", ["d4rl", "minari"])
@@ -367,6 +378,19 @@ def test_own_parquet_is_mended_too(table: Trajectories, tmp_path: Path) -> None:
     mended = imported(tmp_path / "a.parquet", "parquet", terminals_at_horizon="timeout")
     assert not mended.terminal.any()
     assert mended.metadata["mended"]["terminals_to_timeouts"] == 1
+
+
+def test_own_parquet_keeps_what_it_knows_of_its_ends(
+    table: Trajectories, tmp_path: Path
+) -> None:
+    ends = {"diverged_episodes": 1, "broken_off": [1]}
+    told = Trajectories(**table.arrays(), metadata={**table.metadata, **ends})
+    write_trajectories(tmp_path / "a.parquet", told)
+    found = imported(tmp_path / "a.parquet", "parquet")
+    assert {name: found.metadata[name] for name in ends} == ends
+    assert "timeouts_before_horizon" not in data_card(found)
+    mended = imported(tmp_path / "a.parquet", "parquet", terminals_at_horizon="timeout")
+    assert "diverged_episodes" not in mended.metadata
 
 
 def test_attributes_that_never_end(

@@ -187,6 +187,15 @@ def test_what_cannot_be_tried_is_said(
     assert "Not tried" in card_page(data_card(table), "a")
 
 
+def test_what_does_not_move_does_not_tell() -> None:
+    table = collected("walker_par")
+    still = np.zeros_like(table.observation)
+    frozen = {"observation": still, "next_observation": still}
+    odd = Trajectories(**{**table.arrays(), **frozen}, metadata=table.metadata)
+    found = plausibility(odd, ours("walker_par", 0).physics())
+    assert found == {"skipped": "no state of the sampled rows moves"}
+
+
 def test_clipped_velocities_do_not_tell() -> None:
     table = collected("walker_par")
     fast = table.observation.copy()

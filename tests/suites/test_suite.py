@@ -452,6 +452,18 @@ def test_any_registered_environment_makes_a_suite() -> None:
     assert Suite.from_config("mine", ours).tasks[0].physics().bounds is None
 
 
+def test_a_suite_may_say_which_dimensions_count_in_distances() -> None:
+    config = gym({"id": "InvertedPendulum-v5"})
+    told = Suite.from_config("mine", {**config, "distance_dimensions": [3, 1]})
+    assert told.distance_dimensions == (1, 3)
+    far = Suite.from_config("mine", {**config, "distance_dimensions": [1, 4]})
+    with pytest.raises(ConfigurationError, match=r"has 4; .* dimensions 0 to 3"):
+        far.distance_dimensions  # noqa: B018
+    for wrong in ([], "1", 2, [1, 1], [-1], [0.5]):
+        with pytest.raises(ConfigurationError, match="mine: distance_dimensions is"):
+            Suite.from_config("mine", {**config, "distance_dimensions": wrong})
+
+
 def test_a_source_stays_with_its_task() -> None:
     suite = Suite.from_config(
         "mine",

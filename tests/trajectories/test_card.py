@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -58,6 +59,15 @@ def test_card_of_imported_data(table: Trajectories) -> None:
     assert card["versions"] == {"mujoco": "3.3.7", "gymnasium": "1.4.0"}
     assert card["at_bounds"] == 0.5
     assert set(card) == set(data_card(table))  # collected data look the same
+
+
+def test_a_last_row_that_the_import_dropped_makes_no_episode_early(
+    make: Callable[..., Trajectories],
+) -> None:
+    """Next observations were taken from the next rows, which the last ones lack."""
+    dropped = make((4, 3, 2), mended={"rows_dropped": 3})
+    assert data_card(dropped)["timeouts_before_horizon"] == 1
+    assert data_card(make((4, 3, 2)))["timeouts_before_horizon"] == 2
 
 
 def test_returns_that_nearly_agree(table: Trajectories) -> None:

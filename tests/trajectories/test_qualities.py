@@ -32,6 +32,15 @@ def test_whole_episodes_up_to_the_budget(raw: dict[str, Trajectories]) -> None:
     assert data.metadata["raw_sha256"] == {"medium": raw["medium"].content_hash()}
 
 
+def test_episodes_that_were_cut_off_are_not_counted_as_diverged(
+    make: Callable[..., Trajectories],
+) -> None:
+    ends = {"diverged_episodes": 3, "broken_off": [1, 4]}  # one of them without a row
+    raw = {"medium": make((4,) * 5, 0, kind="medium", **ends)}
+    assert cut("medium", raw, 12).metadata["diverged_episodes"] == 1
+    assert cut("medium", raw, 4).metadata["diverged_episodes"] == 0
+
+
 def test_half_and_half(raw: dict[str, Trajectories]) -> None:
     data = cut("medium_random", raw, 17)
     validate_trajectories(data, "here")

@@ -68,9 +68,10 @@ def fit_transition_model(
         graphs: an update is captured once and replayed.
 
     Raises:
-        DataError: fewer than two episodes, no output that varies, or a training that
-            diverges.
+        DataError: other action bounds than +-1, fewer than two episodes, no output that
+            varies, or a training that diverges.
     """
+    trajectories.check_scaled()
     known = trajectories.known
     heldout = heldout_rows(
         trajectories,

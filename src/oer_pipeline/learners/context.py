@@ -64,11 +64,15 @@ class TaskContext:
             previous: what the task before left behind; None for the first.
             further_columns: of a data set, (N, C), what the base learner wants of each
                 row.
+
+        Raises:
+            DataError: data with other action bounds than +-1.
         """
         old = () if previous is None else previous.standardisers
         new = _statistics(settings, data, old)
         tables = []
         for of_task, standardiser in zip(data, new, strict=True):
+            of_task.check_scaled()
             further = further_columns(of_task)
             tables.append(TaskTable.of(of_task, standardiser, device, further))
         first = len(old) + 1

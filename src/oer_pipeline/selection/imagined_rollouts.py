@@ -195,9 +195,14 @@ class ImaginedRollouts(Selector):
         visits: Visits,
     ) -> RollOuts:
         """Those that go on, and where: a terminal state ends a roll-out, and one that
-        has left the data ends or comes back to them."""
-        goes_on_W = going.row < len(observation)
-        visits.ended["terminal"] += int((~goes_on_W).sum())
+        has left the data ends or comes back to them; without any neighbour (-1) it is
+        too far to come back."""
+        is_terminal_W = going.row >= len(observation)
+        is_nowhere_W = going.row < 0
+        visits.ended["terminal"] += int(is_terminal_W.sum())
+        if is_nowhere_W.any():
+            visits.ended["limit"] += int(is_nowhere_W.sum())
+        goes_on_W = ~(is_terminal_W | is_nowhere_W)
         has_left_W = goes_on_W & (going.distance > limit)
         if self.beyond == "end":
             visits.ended["limit"] += int(has_left_W.sum())

@@ -59,8 +59,8 @@ class SelectionRequest:
     Raises:
         ConfigurationError: a size that is not in 1..N, a horizon below 1, a distance
             dimension that does not exist, a discount outside 0..1.
-        DataError: a transition model, policy or critic of other sizes than the data's,
-            a model fitted to other data.
+        DataError: data with other action bounds than +-1, a transition model, policy or
+            critic of other sizes than the data's, a model fitted to other data.
     """
 
     data: Trajectories
@@ -76,6 +76,7 @@ class SelectionRequest:
     visits: Callable[[], FloatArray] | None = None
 
     def __post_init__(self) -> None:
+        self.data.check_scaled()
         rows, observations = self.data.observation.shape
         if not 1 <= self.size <= rows:
             problem = f"the data have {rows} rows; choose 1 to {rows}"

@@ -228,14 +228,14 @@ def play(
 
 def check_trained(task: Task, floor: float, final: float) -> None:
     """Refuse a policy that does not clearly leave the floor (25 % of |floor| above it;
-    cheetah: half-way to 0).
+    cheetah: half-way to 0; above a floor of 0).
 
     Raises:
         DataError: names the task, its final return and the return that it would take.
     """
     share = 0.5 if task.family == "cheetah_vel" else 0.25
     needed = floor + share * abs(floor)
-    if final < needed:
+    if final < needed or final <= floor:
         name = f"{task.suite} {task.name} ({task.key})"
         raise DataError(
             f"{name} is untrained: final return {final:.1f}, but leaving the floor of"
@@ -311,6 +311,11 @@ class BehaviourFile:
             stage, _, weight = name.partition("/")
             of_stage = weights.setdefault(stage, {})
             of_stage[weight] = tensor
+        for stage in ("medium", "final"):
+            if stage not in weights:
+                raise DataError(
+                    f"{path}: it has no policy {stage!r}; {choices(weights)}"
+                )
         policies = {}
         for stage in sorted(weights):
             policies[stage] = policy(weights[stage])

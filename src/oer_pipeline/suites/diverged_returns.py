@@ -18,7 +18,7 @@ from oer_pipeline.suites.rollout import Episodes
 from oer_pipeline.suites.suite import Task
 
 RANDOM_EPISODES = 25
-"""A round of collection (`suites.behaviour_data.ROUND`)."""
+"""As many as a round of collection."""
 
 
 def full_returns(task: Task, episodes: Episodes) -> FloatArray:
@@ -59,12 +59,12 @@ def continuation(
 
 
 def worst_reward(task: Task) -> float:
-    """The least reward of the task's random data, of which the first episodes are
-    rolled out again.
+    """The least reward of some random episodes of the task, with seed 0 and the starts
+    of its place in the sequence.
 
-    Of random data, whatever quality a run is about: experts' rewards have no bad ones
-    among them, a walking walker's are all above 0. No node needs another input for it,
-    and it costs nothing unless an episode diverged.
+    Of random actions, whatever quality a run is about: experts' rewards have no bad
+    ones among them, a walking walker's are all above 0. No node needs another input for
+    it, and it costs nothing unless an episode diverged.
     """
     played = play(task, UniformPolicy(), RANDOM_EPISODES, "collect random")
     return float(played.reward.min())

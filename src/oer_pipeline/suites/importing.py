@@ -15,6 +15,7 @@ from oer_pipeline.suites.physics import Bounds, Physics
 from oer_pipeline.suites.plausibility import plausibility, space_difference, warn
 from oer_pipeline.suites.suite import Task
 from oer_pipeline.trajectories import arrow
+from oer_pipeline.trajectories.concatenate import DIVERGED_NUMBERS
 from oer_pipeline.trajectories.exchange import repair
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl
 from oer_pipeline.trajectories.exchange.draft import Draft
@@ -26,7 +27,7 @@ from oer_pipeline.trajectories.exchange.ogbench import read_ogbench
 from oer_pipeline.trajectories.exchange.robomimic import read_robomimic
 from oer_pipeline.trajectories.exchange.source import FORMATS, Source
 from oer_pipeline.trajectories.file_checks import reading
-from oer_pipeline.trajectories.metadata import HIGH, LOW, action_bounds
+from oer_pipeline.trajectories.metadata import DIVERGED, HIGH, LOW, action_bounds
 from oer_pipeline.trajectories.qualities import IMPORTED
 from oer_pipeline.trajectories.rules import (
     FINITE,
@@ -240,12 +241,23 @@ def _metadata(
         "horizon": task.horizon,
         "mended": draft.repairs,
     }
+    if draft.native:
+        metadata |= _of_roll_outs(description, source)
     if licence:
         metadata["licence"] = str(licence)
     if physics.bounds is not None:
         metadata[LOW] = physics.bounds.low.tolist()
         metadata[HIGH] = physics.bounds.high.tolist()
     return metadata
+
+
+def _of_roll_outs(description: Mapping[str, Any], source: Source) -> dict[str, Any]:
+    """What a table of this project says of its episodes' ends; that its terminals at
+    the horizon are meant only where they stay."""
+    kept = [DIVERGED_NUMBERS]
+    if source.terminals_at_horizon != "timeout":
+        kept.append(DIVERGED)
+    return {name: description[name] for name in kept if name in description}
 
 
 def _sha256(source: Source) -> str:

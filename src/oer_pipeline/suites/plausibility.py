@@ -56,6 +56,8 @@ def plausibility(table: Trajectories, physics: Physics) -> dict[str, Any]:
     moved = np.abs(after - before).mean(axis=0)
     off = np.abs(stepped[:, dimensions] - after).mean(axis=0)
     moving = moved > 1e-6 * max(1.0, float(moved.max()))
+    if not moving.any():
+        return {"skipped": "no state of the sampled rows moves"}
     error = off[moving] / moved[moving]
     fit: dict[str, Any] = {"rows": int(rows.size)}
     fit["error"] = _rounded(float(error.mean()))

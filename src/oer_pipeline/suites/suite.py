@@ -95,12 +95,14 @@ class Task:
 
 @dataclass(frozen=True)
 class Suite:
-    """A sequence of tasks that share observation and action spaces."""
+    """A sequence of tasks that share observation and action spaces; `counted`: the
+    observation dimensions that count in distances, where the family does not say it."""
 
     name: str
     family: str
     horizon: int
     tasks: tuple[Task, ...]
+    counted: tuple[int, ...] = ()
 
     @cached_property
     def _physics(self) -> Physics:
@@ -122,8 +124,20 @@ class Suite:
     @property
     def distance_dimensions(self) -> tuple[int, ...]:
         """Observation dimensions that count in distances between states: all but
-        odometers and what is repeated."""
+        odometers and what is repeated, unless the suite says which.
+
+        Raises:
+            ConfigurationError: the suite says one that there is not.
+        """
         physics = self._physics
+        for dimension in self.counted:
+            if dimension >= physics.observation_size:
+                raise ConfigurationError(
+                    f"suite {self.name}: distance_dimensions has {dimension};"
+                    f" observations have dimensions 0 to {physics.observation_size - 1}"
+                )
+        if self.counted:
+            return self.counted
         left_out = {*physics.odometers, *physics.repeated}
         dimensions = set(range(physics.observation_size)) - left_out
         return tuple(sorted(dimensions))
@@ -166,7 +180,8 @@ class Suite:
 
     @classmethod
     def from_config(cls, name: str, config: Mapping[str, Any]) -> Suite:
-        """Build a suite from `{family, horizon, tasks}`.
+        """Build a suite from `{family, horizon, tasks}`, and `distance_dimensions` if
+        it has that.
 
         `tasks` is a list of parameters, each with an optional `source`, or `{ids,
         order_seed}` of the family's list.
@@ -184,7 +199,8 @@ class Suite:
             raise ConfigurationError(
                 f"{where}: found {config!r}; it takes family, horizon and tasks"
             )
-        _check_keys(where, set(config), {"family", "horizon", "tasks"})
+        needed = {"family", "horizon", "tasks"}
+        _check_keys(where, set(config), needed, {"distance_dimensions"})
         family = config["family"]
         horizon = config["horizon"]
         tasks = config["tasks"]
@@ -210,7 +226,25 @@ class Suite:
         built = []
         for index, parameters in enumerate(tasks, start=1):
             built.append(_task(name, family, horizon, index, parameters))
-        return cls(name, family, horizon, tuple(built))
+        counted = _dimensions(where, config.get("distance_dimensions"))
+        return cls(name, family, horizon, tuple(built), counted)
+
+
+def _dimensions(where: str, told: Any) -> tuple[int, ...]:
+    """Different dimensions, ascending; none where the suite does not say any."""
+    if told is None:
+        return ()
+    is_list = isinstance(told, Sequence) and not isinstance(told, str)
+    if not is_list or not told or not all(is_whole(each) for each in told):
+        raise ConfigurationError(
+            f"{where}: distance_dimensions is {told!r}; it takes a list of observation"
+            " dimensions, counted from 0"
+        )
+    if min(told) < 0 or len(set(told)) < len(told):
+        raise ConfigurationError(
+            f"{where}: distance_dimensions is {told!r}; it takes different ones, from 0"
+        )
+    return tuple(sorted(told))
 
 
 def _task(

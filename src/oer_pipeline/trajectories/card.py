@@ -106,12 +106,18 @@ def _coverage(trajectories: Trajectories) -> dict[str, Any]:
 
 def _timeouts_before_horizon(trajectories: Trajectories) -> int:
     """Episodes that timed out before the horizon in the metadata, without those that
-    diverged."""
+    diverged.
+
+    An import that had to take next observations from the next row has lost the last row
+    of each such episode.
+    """
     horizon = trajectories.metadata.get(HORIZON)
     if horizon is None:
         return 0
+    mended = trajectories.metadata.get("mended", {})
+    longest = horizon - 1 if mended.get("rows_dropped") else horizon
     last = trajectories.starts + trajectories.lengths - 1
-    early = trajectories.timeout[last] & (trajectories.step[last] < horizon - 1)
+    early = trajectories.timeout[last] & (trajectories.step[last] < longest - 1)
     return int(np.count_nonzero(early & ~diverged_mask(trajectories)))
 
 

@@ -6,8 +6,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+import numpy as np
+
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices
-from oer_pipeline.trajectories.concatenate import concatenate
+from oer_pipeline.trajectories.concatenate import concatenate, diverged_mask
+from oer_pipeline.trajectories.metadata import DIVERGED
 from oer_pipeline.trajectories.table import Trajectories
 
 QUALITIES: dict[str, tuple[str, ...]] = {
@@ -137,4 +140,8 @@ def _whole_episodes(
             f"{where}: it has {len(raw)} rows in {len(ends)} episodes, the first of"
             f" {raw.lengths[0]} rows; {rows} rows of whole episodes are asked for"
         )
-    return raw.select(slice(0, int(fitting[-1])))
+    part = raw.select(slice(0, int(fitting[-1])))
+    if DIVERGED not in part.metadata:
+        return part
+    diverged = int(np.count_nonzero(diverged_mask(part)))
+    return replace(part, metadata={**part.metadata, DIVERGED: diverged})

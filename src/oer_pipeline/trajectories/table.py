@@ -141,6 +141,19 @@ class Trajectories:
         metadata.pop(HIGH, None)
         return replace(self, action=action, metadata=metadata)
 
+    def check_scaled(self) -> None:
+        """Refuse actions with other bounds than +-1: policies and models act there.
+
+        Raises:
+            DataError: the metadata have other bounds.
+        """
+        if LOW in self.metadata:
+            lowest, highest = self.bounds
+            raise DataError(
+                f"actions lie within {lowest.tolist()} and {highest.tolist()};"
+                " learners, models and selectors take +-1: call .scaled() on the table"
+            )
+
     @property
     def starts(self) -> IntArray:
         """Row of each episode's first step, (E,)."""

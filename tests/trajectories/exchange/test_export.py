@@ -90,5 +90,7 @@ def test_dataset_id() -> None:
         dataset_id(Path("/home/me/.minari/datasets/cheetah/medium-v3"))
         == "cheetah/medium-v3"
     )
+    below_another = Path("/datasets/alice/.minari/datasets/ant/medium-v0")
+    assert dataset_id(below_another) == "ant/medium-v0"
     assert dataset_id(Path("/somewhere/my data")) == "my_data-v0"
     assert dataset_id(Path("/somewhere/task_1-v2")) == "task_1-v2"

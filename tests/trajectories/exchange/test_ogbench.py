@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from oer_pipeline.common.errors import DataError
 from tests.trajectories.foreign import imported, refused
 
 Columns = dict[str, Any]
@@ -64,6 +65,8 @@ def test_rewards_that_somebody_added(columns: Columns, tmp_path: Path) -> None:
     found = imported(path, "ogbench", columns={"rewards": "rewards"})
     assert found.reward.tolist() == [0, 1, 2, 4, 6, 7, 8, 9]
     assert imported(path, "ogbench", columns={"rewards": None}).reward is None
+    with pytest.raises(DataError, match="terminals would be read as terminals and as"):
+        imported(path, "ogbench", columns={"rewards": "terminals"})
 
 
 def _without(name: str) -> Callable[[Columns], Columns]:

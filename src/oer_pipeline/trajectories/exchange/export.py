@@ -61,11 +61,13 @@ def export(file: Path, out: Path, to: str | None = None) -> None:
 
 
 def dataset_id(folder: Path) -> str:
-    """The id that Minari finds a folder under: its path below `datasets`, or its name;
+    """The id that Minari finds a folder under: its path below the last `datasets`, or
+    its name;
     `-v0` unless it ends so."""
     parts = folder.absolute().parts
     below = parts[-1:]
     if "datasets" in parts[:-1]:
-        below = parts[parts.index("datasets") + 1 :]
+        last = max(n for n, part in enumerate(parts[:-1]) if part == "datasets")
+        below = parts[last + 1 :]
     id_ = "/".join(re.sub(r"[^-\w]", "_", part) for part in below)
     return id_ if DATASET_ID.fullmatch(id_.rpartition("/")[2]) else f"{id_}-v0"

@@ -15,7 +15,11 @@ import numpy as np
 
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import BoolArray, IntArray
-from oer_pipeline.trajectories.exchange.flat import narrowing, read_flat
+from oer_pipeline.trajectories.exchange.flat import (
+    narrowing,
+    read_flat,
+    refuse_twice,
+)
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.npz import NpzStore, open_npz
 from oer_pipeline.trajectories.exchange.row_names import RowNames
@@ -94,6 +98,7 @@ def _places(source: Source) -> dict[str, str]:
     rewards = source.name("rewards", "")
     if rewards:
         places["reward"] = rewards
+    refuse_twice(places, source.path)
     return places
 
 

@@ -158,7 +158,8 @@ def clip_actions(
     action = draft.columns["action"]
     too_low = action < low
     too_high = action > high
-    outside = (too_low | too_high).any(axis=1)
+    # What is not finite is no action beyond bounds: another rule names it.
+    outside = (too_low | too_high).any(axis=1) & np.isfinite(action).all(axis=1)
     rows = np.flatnonzero(outside)
     if not rows.size:
         return
@@ -170,7 +171,7 @@ def clip_actions(
         draft.repairs["clipped_actions"] = int(rows.size)
         largest = excess[worst, dimension]
         draft.repairs["largest_excess"] = float(largest)
-        np.clip(action, low, high, out=action)
+        action[rows] = np.clip(beyond, low, high)
         return
     limits = f"{bound_text(low)} and {bound_text(high)}"
     first = rows[0]
