@@ -89,7 +89,9 @@ def test_an_option_is_heard_in_every_form(
     assert heard["params"] == "seeds=0"
 
 
-@pytest.mark.parametrize("jobs", ["0", "-1", "x", "1.5", "1025", "9" * 30, ""])
+@pytest.mark.parametrize(
+    "jobs", ["0", "-1", "x", "1.5", "1025", "9" * 30, "0000100000000", ""]
+)
 @pytest.mark.parametrize("name", ["grid", "bases", "behaviours"])
 def test_a_number_of_jobs_that_is_none_is_one_line(name: str, jobs: str) -> None:
     done = invoke(name, f"--jobs={jobs}")

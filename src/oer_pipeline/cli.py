@@ -67,7 +67,8 @@ def _number_of_jobs(
 ) -> int | None:
     if given is None:
         return None
-    if given.isascii() and given.isdecimal() and 1 <= int(given[:5]) <= MOST_JOBS:
+    is_number = given.isascii() and given.isdecimal() and len(given) <= 5
+    if is_number and 1 <= int(given) <= MOST_JOBS:
         return int(given)
     raise Refused(f"--jobs is {given!r}; it takes a number from 1 to {MOST_JOBS}")
 

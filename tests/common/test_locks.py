@@ -59,8 +59,11 @@ def test_a_file_system_without_locks_stops_nothing(
         raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
 
     monkeypatch.setattr(fcntl, "flock", no_locks)
-    with alone(tmp_path / "a.lock", pytest.fail):
+    path = tmp_path / "a.lock"
+    with alone(path, pytest.fail):
         pass
+    os.close(hold(path))
+    assert not is_held(path)
 
 
 def test_a_lock_ends_with_its_handle(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ from oer_pipeline.common.loading import build
 from oer_pipeline.common.ranges import parse_seeds
 from oer_pipeline.orchestration.configuration import with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.shapes import check_methods
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (
@@ -143,10 +144,23 @@ def test_what_a_run_changes_is_in_its_folder(
     assert (made.suite_folder, made.quality_folder, made.cell) == folders
 
 
+def test_methods_to_compare_may_be_a_list() -> None:
+    assert plan(compare=["bc", "oer_bc"]).compare == ("bc", "oer_bc")
+    assert plan(compare="bc+oer_bc").compare == ("bc", "oer_bc")
+
+
+@pytest.mark.parametrize("group", ["data_seed", "collection", "dynamics", "precision"])
+def test_a_preset_changes_nothing_that_methods_share(group: str) -> None:
+    """Its results would lie in the folders of the others' data and models."""
+    preset = {"learner": {"name": "er"}, group: BASE[group]}
+    with pytest.raises(ConfigurationError, match=f"method mine: {group} is of data or"):
+        check_methods({"mine": preset})
+
+
 def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
     many = {
         "learner": {
-            "updates": 1,
+            "updates": 2,
             "alpha": 1.0,
             "polyak": 0.5,
             "discount": 0.5,
@@ -198,6 +212,19 @@ def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
         ({"replay": {"target_action": "x"}}, ["target_action", "policy"]),
         ({"collection": {"transitions": 10}}, ["collection.transitions", "10", "400"]),
         ({"learner": {"updates": 0}}, ["learner.updates", "0"]),
+        (
+            {"learner": {"updates": 5, "policy_delay": 6}},
+            ["learner.updates is 5", "after every 6"],
+        ),
+        (
+            {
+                "quality": "mix_expert_1_random_99",
+                "collection": {"transitions": 10_000},
+            },
+            ["collection.transitions", "10000", "20000"],
+        ),
+        ({"judging": {"selectors": []}}, ["judging.selectors", "one or more"]),
+        ({"compare": "bc+oer_bc+bc"}, ["compare", "each once"]),
         (
             {"learners": {"er_dbc": {"trunk_start": "foo"}}},
             ["trunk_start", "foo", "continual"],

@@ -57,6 +57,8 @@ def test_what_is_no_credential_stays() -> None:
 def test_tokens_of_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MLFLOW_TRACKING_TOKEN", "tok-12345")
     assert hide("Bearer tok-12345 is wrong") == "Bearer *** is wrong"
+    monkeypatch.setenv("TOKENIZERS_PARALLELISM", "false")
+    assert hide("set graphs: false") == "set graphs: false"
 
 
 def test_log_lines_of_libraries_and_their_tracebacks() -> None:

@@ -13,6 +13,9 @@ import yaml
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration import libraries
 from oer_pipeline.orchestration.records import record_path
+from oer_pipeline.orchestration.runner import FreshRunner
+from oer_pipeline.orchestration.step import Step
+from tests.orchestration.test_inputs import Stage
 
 CARD = "data/test/03_primary/cheetah_vel_signed/medium/task_1_card.json"
 
@@ -104,7 +107,51 @@ def test_a_changed_parameter_is_named(
     told["collection"]["reference_episodes"] = 5
     sizes.write_text(yaml.safe_dump(told))
     project.run("collection", tasks=1)
-    assert any("collection has changed; it is made again" in line for line in said())
+    changed = "task_1.references: collection.reference_episodes has changed; it is made"
+    assert any(changed in line for line in said())
+
+
+def steps_of(project: Any, stage: str) -> list[Step]:
+    made = Stage(project, stage)
+    return [Step(node, made.catalog) for node in made.pipeline.nodes]
+
+
+def test_a_files_force_is_one(project: Any) -> None:
+    project.run("collection", tasks=1)
+    assert not project.run("collection", tasks=1)
+    local = project.path / "conf" / "test" / "parameters.yml"
+    told = yaml.safe_load(local.read_text())
+    local.write_text(yaml.safe_dump({**told, "force": True}))
+    assert len(project.run("collection", tasks=1)) == 2
+
+
+def test_what_reads_an_input_counts_as_code(project: Any) -> None:
+    """As what writes an output does: both decide what comes out."""
+    steps = steps_of(project, "evaluation")
+    reader = "oer_pipeline.datasets.safetensors:SafetensorsDataset"
+    visits = [step for step in steps if ".visit_" in step.name]
+    assert visits
+    for step in visits:
+        assert reader in step.code
+
+
+def test_a_checkpoint_stays_until_what_was_trained_is_recorded(
+    resumed: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError("no room")
+
+    def checkpoints() -> list[str]:
+        return [name for name in resumed.files() if "/checkpoints/" in name]
+
+    told = {"tags": ["task_1"], "method": "finetune", "checkpoint_seconds": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(FreshRunner, "_record", fail)
+        with pytest.raises(OSError, match="no room"):
+            resumed.run("continual", **told)
+    assert len(checkpoints()) == 1
+    assert resumed.run("continual", **told) == ["task_1.train", "task_1.evaluate"]
+    assert not checkpoints()
 
 
 def test_a_disk_that_refuses_is_told_before_the_work(project: Any) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from oer_pipeline.common import plugins
-from oer_pipeline.orchestration import source_code
+from oer_pipeline.orchestration import module_files, source_code
 from oer_pipeline.orchestration.dotted_paths import classes_named
 from oer_pipeline.orchestration.source_code import code_hash, modules_used
 from oer_pipeline.pipelines.continual.nodes import select as node
@@ -192,3 +193,27 @@ def test_another_project_in_the_same_process_has_its_own_plugins(
     assert len([place for place in sys.path if place.startswith(str(tmp_path))]) == 1
     plugins.use(tmp_path / "nowhere")
     assert "same_name" not in sys.modules
+
+
+def test_code_that_runs_already_keeps_the_hash_of_what_it_was(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A grid's jobs are forked from a process that imported it before an edit."""
+    module = "oer_pipeline.selection.uniform"
+    edited = tmp_path / "uniform.py"
+    edited.write_text("EDITED = 1\n")
+    before = module_files.tree_of(module)
+    monkeypatch.setattr(module_files, "_KEPT", {})
+    module_files.keep(module)
+    monkeypatch.setattr(module_files, "_roots", lambda top: [tmp_path])
+    (tmp_path / "selection").mkdir()
+    edited.rename(tmp_path / "selection" / "uniform.py")
+    try:
+        source_code.forget()
+        assert ast.dump(module_files.tree_of(module)) == ast.dump(before)
+        monkeypatch.setattr(module_files, "_KEPT", {})
+        source_code.forget()
+        assert ast.dump(module_files.tree_of(module)) != ast.dump(before)
+    finally:
+        monkeypatch.undo()
+        source_code.forget()

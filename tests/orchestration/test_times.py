@@ -42,6 +42,9 @@ def test_a_damaged_file_of_times_is_begun_anew(resumed: Any) -> None:
     file.write_text("[1, ")
     assert resumed.run("continual", tags=["task_3"], force=True)
     assert "task_3.train" in json.loads(file.read_text())
+    file.write_text('{"task_3.train": 5}')
+    assert resumed.run("continual", tags=["task_3"], force=True)
+    assert "0+1" in json.loads(file.read_text())["task_3.train"]
 
 
 def test_no_result_is_made_from_how_long_something_took(project: Any) -> None:

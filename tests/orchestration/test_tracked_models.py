@@ -179,7 +179,7 @@ def test_the_best_run_and_its_policy_as_the_page_says(
     shutil.copy(finished.path / "mlflow.db", database)
     client = MlflowClient(f"sqlite:///{database}")
     number = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    client.rename_experiment(number, "ant_dir/medium")
+    client.rename_experiment(number, "cheetah_vel_signed/medium")
     [cell] = client.search_runs([number], "metrics.seeds > 0")
     worse = client.create_run(number).info.run_id
     client.log_metric(worse, "seeds", 5)
@@ -214,4 +214,6 @@ def test_a_run_that_failed_has_no_model(
     number = client.get_experiment_by_name(EXPERIMENT).experiment_id
     statuses = {run.info.status for run in client.search_runs([number])}
     assert statuses == {"FAILED"}
+    [run] = client.search_runs([number])
+    assert not {"per", "seeds"} & set(run.data.metrics)
     assert not client.search_logged_models([number])

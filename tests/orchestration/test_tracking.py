@@ -176,6 +176,22 @@ def test_artefacts_are_logged_and_data_listed_by_hash(client: MlflowClient) -> N
     assert not client.list_artifacts(cell.info.run_id, "task_1/transitions")
 
 
+def test_a_run_on_data_that_are_there_is_tagged_with_their_hashes(
+    resumed: Any,
+) -> None:
+    """As the cells of grids are."""
+    resumed.run("evaluation", force=True)
+    client = MlflowClient(f"sqlite:///{resumed.path}/mlflow.db")
+    experiment = client.get_experiment_by_name("test/cheetah_vel_signed/medium")
+    [cell] = [
+        run
+        for run in client.search_runs([experiment.experiment_id])
+        if "mlflow.parentRunId" not in run.data.tags
+    ]
+    tagged = {tag for tag in cell.data.tags if tag.startswith("data.")}
+    assert tagged == {f"data.task_{n}.transitions" for n in (1, 2, 3)}
+
+
 def test_a_film_is_logged_with_its_page(resumed: Any) -> None:
     """By the next run of the cell; `kedro film` draws it after the first."""
     reports = "data/test/08_reporting/cheetah_vel_signed/medium"

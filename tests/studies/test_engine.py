@@ -33,8 +33,14 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
     """Two workers in an empty project; these tests' runs end at once."""
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(Project(tmp_path_factory.mktemp("workers") / "project").path)
+        patch.setenv("KEDRO_ENV", "elsewhere")
         with connected(None, 2) as made:
             yield made
+
+
+def check_environment() -> None:
+    """A job runs in its grid's environment, whatever a shell says."""
+    assert "KEDRO_ENV" not in os.environ
 
 
 def quiet(_: str) -> None:
@@ -190,6 +196,7 @@ def test_another_function_can_be_a_job_and_its_lock_tells_that_it_runs(
     jobs = [
         Job("right", ("2",), call=f"{module}:sleep_for", lock=str(lock)),
         Job("wrong", ("x",), call=f"{module}:sleep_for"),
+        Job("environment", (), call=f"{module}:check_environment"),
     ]
     held: list[bool] = []
     done = threading.Event()
@@ -203,7 +210,7 @@ def test_another_function_can_be_a_job_and_its_lock_tells_that_it_runs(
     found = run(jobs, client, quiet)
     done.set()
     watcher.join()
-    assert found["right"].status is Status.DONE
+    assert found["right"].status is found["environment"].status is Status.DONE
     assert found["wrong"].reason == "Error: 'x' is no number of seconds"
     assert any(held)
     assert not is_held(lock)

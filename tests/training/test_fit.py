@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -264,6 +265,8 @@ class Weighing(Finetune):
         ({"layers": (1, 2)}, {"layers": (2, 1)}),
         ({"weights": {"trunk": 0.5}}, {"weights": {"trunk": 0.6}}),
         ({"weights": {"trunk": 0.5}}, {"weights": {"head": 0.5}}),
+        ({"layers": np.float32(1.0)}, {"layers": np.float32(2.0)}),
+        ({"layers": np.arange(2)}, {"layers": np.arange(1, 3)}),
     ],
 )
 def test_a_checkpoint_of_other_options_is_not_taken_up(
@@ -300,6 +303,24 @@ def test_a_runners_fingerprint_says_whose_a_checkpoint_is(
     again = Checkpoint(path, task, recipe=recipe)
     again.resume(BlockModule(task))
     assert (again.update is not None) == taken_up
+
+
+def test_a_runner_removes_the_checkpoint_itself(
+    data: Trajectories, settings: LearnerSettings, tmp_path: Path
+) -> None:
+    """Once what was trained is safe."""
+    path = tmp_path / "task_1.safetensors"
+    told = {"checkpoint": path, "every_seconds": 0.0}
+    fit(Finetune(), settings, data, (), None, SEEDS, recipe="one", **told)
+    assert path.is_file()
+    fit(Finetune(), settings, data, (), None, SEEDS, **told)
+    assert not path.is_file()
+
+
+def test_an_accelerator_that_is_none_is_refused() -> None:
+    for wrong in ("tpu", "CPU"):
+        with pytest.raises(ConfigurationError, match=f"accelerator.*{wrong}"):
+            Hardware(accelerator=wrong)
 
 
 @pytest.mark.parametrize("same_products", [True, False])

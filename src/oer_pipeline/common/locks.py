@@ -29,10 +29,17 @@ def path_of(place: str) -> Path:
 
 def hold(path: Path) -> int:
     """Hold a lock until this process ends, or until the handle that is returned is
-    closed; several processes may hold the same."""
+    closed; several processes may hold the same.
+
+    Where a file system has no locks, nobody sees that it is held.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-    fcntl.flock(handle, fcntl.LOCK_SH)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_SH)
+    except OSError as error:
+        if error.errno not in NO_LOCKS:
+            raise
     return handle
 
 
@@ -91,9 +98,6 @@ def is_held(path: Path) -> bool:
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
+        return not _taken(handle)
     finally:
         os.close(handle)
-    return False

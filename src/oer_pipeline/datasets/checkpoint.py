@@ -18,7 +18,8 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
     """Loads to (`path/file`, `every_seconds`, `recipe`), whether a file is there or
     not.
 
-    The training writes, reads and removes the file. The interval comes this way because
+    The training writes and reads the file; whoever records what it made removes it. The
+    interval comes this way because
     parameters are fingerprinted, and it leaves every bit of what is made as it is. A
     runner that knows the fingerprint of what is made sets `recipe`: another training's
     checkpoint is not taken up.
@@ -41,6 +42,10 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
 
     def save(self, data: Checkpointing) -> None:
         raise DatasetError("a checkpoint is its training's own; no node may save it")
+
+    def remove(self) -> None:
+        """What the training made is safe."""
+        self._path.unlink(missing_ok=True)
 
     def paths(self) -> dict[int | None, Path]:
         """Nothing: what a training makes does not depend on where it was

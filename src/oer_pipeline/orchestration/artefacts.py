@@ -33,7 +33,7 @@ def is_external(dataset: Any) -> bool:
 
 
 def writer_of(dataset: Any) -> str:
-    """`module:Class` of what writes a dataset's files: code that decides their
-    bytes."""
+    """`module:Class` of what writes and reads a dataset's files: code that decides
+    their bytes, and what becomes of them."""
     written_by = getattr(dataset, "inner_class", type(dataset))
     return f"{written_by.__module__}:{written_by.__qualname__}"

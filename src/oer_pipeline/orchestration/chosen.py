@@ -184,6 +184,8 @@ def judging(asked: Asked) -> Judging:
     names = given["selectors"]
     if not isinstance(names, list):
         names = str(names).split("+")
+    if not names:
+        raise ConfigurationError("judging.selectors is []; it takes one or more")
     selectors = {}
     for name in names:
         known_name("judging.selectors", name, known)

@@ -30,6 +30,9 @@ class Recipe:
         seed: whose it is; empty for what all seeds share.
         products: which library computes float32 products on this machine; empty where
             the code computes none. The bits differ.
+
+    The parameter `accelerator` counts as what it comes to here: `auto` is `gpu` or
+    `cpu`.
     """
 
     code: str
@@ -70,11 +73,21 @@ def recipe(
             writes its result to a file.
     """
     computes = PRODUCTS in modules_used(function, code)
+    told = {name: _in_force(value) for name, value in parameters.items()}
     return Recipe(
         code=code_hash(function, code),
         libraries=libraries_used(function, code, families_in(parameters)),
-        parameters={name: digest(value) for name, value in parameters.items()},
+        parameters={name: digest(value) for name, value in told.items()},
         inputs=inputs,
         seed=seed,
         products=float32_products() if computes else "",
     )
+
+
+def _in_force(value: Any) -> Any:
+    """A parameter with the accelerator that `auto` is on this machine."""
+    if not isinstance(value, Mapping) or value.get("accelerator") != "auto":
+        return value
+    from torch import cuda
+
+    return {**value, "accelerator": "gpu" if cuda.is_available() else "cpu"}

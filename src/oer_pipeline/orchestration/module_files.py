@@ -41,6 +41,17 @@ def source_of(module: str) -> Path | None:
     return None
 
 
+_KEPT: dict[str, ast.Module] = {}
+"""The syntax of modules that are imported already, by name."""
+
+
+def keep(module: str) -> None:
+    """Have the syntax that a module of this package has now for as long as the process
+    lives, as it runs this code."""
+    if source_of(module) is not None:
+        _KEPT[module] = tree_of(module)
+
+
 @cache
 def tree_of(module: str) -> ast.Module:
     """The syntax of a module.
@@ -48,6 +59,8 @@ def tree_of(module: str) -> ast.Module:
     Raises:
         ModuleNotFoundError: it has no source.
     """
+    if module in _KEPT:
+        return _KEPT[module]
     path = source_of(module)
     if path is None:
         raise ModuleNotFoundError(

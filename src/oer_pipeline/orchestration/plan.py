@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.common.checks import layers
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import parse_seeds
 from oer_pipeline.orchestration import plan_checks
 from oer_pipeline.orchestration.asked import (
@@ -244,9 +245,16 @@ def resolve(
         without, judging(asked), "selectors" in runtime.get("judging", {})
     )
     others = transfer_evaluation(asked, suite, tasks, in_force.learner)
+    names = asked["compare"]
+    if not isinstance(names, list):
+        names = str(names).split("+")
     compare = []
-    for given in str(asked["compare"]).split("+"):
+    for given in names:
         compare.append(known_method(given, methods, base))
+    if not names or len(set(compare)) < len(compare):
+        raise ConfigurationError(
+            f"compare is {'+'.join(compare)!r}; it takes one method or more, each once"
+        )
     return Plan(
         asked=asked,
         suite=suite,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isfinite
+from math import ceil, inf, isfinite
 from typing import Any
 
 from oer_pipeline.common.checks import MOST_EPISODES, MOST_ROWS, whole
@@ -23,7 +23,13 @@ from oer_pipeline.orchestration.classes import check_own, own_module
 from oer_pipeline.suites.behaviour_data import kinds_of
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.exchange.source import Source
-from oer_pipeline.trajectories.qualities import IMPORTED, QUALITIES, raw_kinds
+from oer_pipeline.trajectories.qualities import (
+    IMPORTED,
+    QUALITIES,
+    is_quality,
+    raw_kinds,
+    shares,
+)
 
 LARGEST_SEED = 10**18
 ACCELERATORS = ("cpu", "gpu", "auto")
@@ -44,7 +50,12 @@ def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
     from oer_pipeline.dynamics.settings import DynamicsSettings
     from oer_pipeline.learners.settings import LearnerSettings
 
-    LearnerSettings(**asked["learner"])
+    learner = LearnerSettings(**asked["learner"])
+    if learner.updates < learner.policy_delay:
+        raise ConfigurationError(
+            f"learner.updates is {learner.updates}; a policy is updated after every"
+            f" {learner.policy_delay} (learner.policy_delay), so it takes as many"
+        )
     DynamicsSettings(**asked["dynamics"])
     action = asked["replay"]["target_action"]
     known_name("replay.target_action", action, ("policy", "data"))
@@ -57,7 +68,7 @@ def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
     whole("parameter data_seed", asked["data_seed"], 0, LARGEST_SEED)
     collected = any(task.source is None for task in tasks)
     transitions = asked["collection"]["transitions"]
-    least = 2 * suite.horizon if collected else 0
+    least = _least_transitions(asked["quality"], suite.horizon) if collected else 0
     whole("parameter collection.transitions", transitions, least, MOST_ROWS)
     rows = transitions if collected else MOST_ROWS
     ranges = {
@@ -68,6 +79,14 @@ def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
     for name, (low, high) in ranges.items():
         group, key = name.split(".")
         whole(f"parameter {name}", asked[group][key], low, high)
+
+
+def _least_transitions(quality: str, horizon: int) -> int:
+    """So many that each raw kind's share has a whole episode, and two kinds of equal
+    shares always have."""
+    parts = shares(quality) if is_quality(quality) else {"": 1}
+    smallest = min(parts.values())
+    return max(2 * horizon, ceil(sum(parts.values()) * horizon / smallest))
 
 
 def check_hardware(asked: Asked) -> None:

@@ -14,7 +14,7 @@ USER = re.compile(r"(?<=://)[^\s'\"]+@")
 """`user:password@` of an address; a password may hold a slash that nobody encoded."""
 QUERY = re.compile(r"([?&][\w.%-]+=)[^\s&'\"<>)]+")
 """`?token=...` of an address."""
-SECRET = re.compile(r"TOKEN|PASSW|SECRET|(ACCESS|API)_?KEY|CREDENTIAL")
+SECRET = re.compile(r"TOKEN(?![A-Z])|PASSW|SECRET|(ACCESS|API)_?KEY|CREDENTIAL")
 """In the names of environment variables that hold one."""
 SHORTEST = 4
 """Letters of a word that is hidden wherever it stands."""

@@ -47,7 +47,7 @@ class FreshRunner(NodeRunner):
 
     def __init__(self, is_async: bool = False, force: bool = False) -> None:
         super().__init__(is_async=is_async)
-        self._force = force
+        self.force = force
         self.project = Path.cwd()
         self.pipelines: Mapping[str, Pipeline] = {}
         self.stages: Mapping[str, str] = {}
@@ -104,6 +104,7 @@ class FreshRunner(NodeRunner):
             self.ran.append(step.name)
             for member in stale:
                 self._record(step, member, recipes[member])
+            step.forget_checkpoint()
         kept = len(steps) - len(self.ran)
         if kept:
             self._logger.info(
@@ -113,7 +114,7 @@ class FreshRunner(NodeRunner):
     def _stale(self, step: Step, recipes: Recipes) -> list[Member]:
         """The members that are to be made, after what another cell has was taken
         over."""
-        if self._force or not step.lies_in_files:
+        if self.force or not step.lies_in_files:
             return list(recipes)
         stale = []
         for member, recipe in recipes.items():
@@ -149,7 +150,7 @@ class FreshRunner(NodeRunner):
     def _why(self, step: Step, stale: list[Member], recipes: Recipes) -> str:
         """`: made with torch 2.12.0, here is 2.13.0; it is made again`, of the first
         file that lies there."""
-        if self._force:
+        if self.force:
             return ""
         for member in stale:
             for path in step.outputs(member).values():

@@ -28,7 +28,7 @@ from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.run_summary import run_summary
 from oer_pipeline.orchestration.runner import FreshRunner
-from oer_pipeline.pipeline_registry import PIPELINES, STAGES
+from oer_pipeline.pipeline_registry import PIPELINES
 
 logger = logging.getLogger(__name__)
 
@@ -55,11 +55,14 @@ class PlanSession(KedroSession):
             self._pipelines = context.pipelines
             self._plan = context.plan
             if self._runner is not None:
+                _check_transfer(context.plan, self._asked)
                 self._wait_for_others(context)
         if isinstance(self._runner, FreshRunner):
             self._runner.project = project_of(self)
             self._runner.pipelines = self._pipelines
             self._runner.stages = stages_by_output(self._pipelines)
+            if self._plan is not None and self._plan.asked["force"]:
+                self._runner.force = True
         return context
 
     def _wait_for_others(self, context: PlanContext) -> None:
@@ -76,8 +79,7 @@ class PlanSession(KedroSession):
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
         runner = kwargs.get("runner")
         if runner is None or type(runner) is SequentialRunner:
-            asked = self.store.get("runtime_params") or {}
-            runner = FreshRunner(force=bool(asked.get("force", False)))
+            runner = FreshRunner()
         self._runner = kwargs["runner"] = runner
         self._asked = kwargs.get("pipeline_names") or []
         try:
@@ -176,14 +178,26 @@ def _check_pipelines(names: list[str]) -> None:
             )
 
 
+def _check_transfer(plan: Plan, names: Sequence[str]) -> None:
+    """A stored policy acts on further tasks by itself: a whole run has no policy stored
+    yet, and its report wants the evaluation of its own tasks."""
+    is_whole = not names or "__default__" in names
+    if plan.transfer_evaluation is not None and is_whole:
+        said = ConfigurationError(
+            "transfer_evaluation.tasks is given for a whole run; it is for a finished"
+            " cell's policies: add --pipelines=evaluation"
+        )
+        raise as_one_line(said)
+
+
 def _unknown_selection(
     chosen: dict[str, Any], pipelines: Mapping[str, Pipeline]
 ) -> ConfigurationError | None:
     """The first tag or node that the command line asks for and the pipelines lack."""
     tags: set[str] = set()
     names: set[str] = set()
-    for stage in (*STAGES, "comparison"):
-        for node in pipelines[stage].nodes if stage in pipelines else ():
+    for pipeline in pipelines.values():
+        for node in pipeline.nodes:
             tags |= node.tags
             names.add(node.name)
     known = {"tags": tags, "node_names": names, "from_nodes": names, "to_nodes": names}

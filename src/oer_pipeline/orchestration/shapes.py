@@ -7,6 +7,7 @@ from dataclasses import fields
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.orchestration.folders import DATA_SCOPE, MODEL_SCOPE
 from oer_pipeline.orchestration.names import check_names
 
 WHOLE = (int,)
@@ -31,7 +32,7 @@ NEEDED: Mapping[str, tuple[type, ...]] = {
     "precision": TEXT,
     "checkpoint_seconds": NUMBER,
     "force": FLAG,
-    "compare": TEXT,
+    "compare": (str, list),
     "collection.transitions": WHOLE,
     "collection.reference_episodes": WHOLE,
     "dynamics.hidden": (list,),
@@ -109,6 +110,12 @@ def check_methods(methods: Any) -> None:
             _check_kind(f"method {name}, {group}", told.get(group, {}), GROUP)
         for learner, options in told.get("learners", {}).items():
             _check_kind(f"method {name}, learners.{learner}", options, GROUP)
+        for group in (*DATA_SCOPE, *MODEL_SCOPE):
+            if group in told:
+                raise ConfigurationError(
+                    f"method {name}: {group} is of data or transition models, which"
+                    " methods share; give it by --params or in parameters.yml"
+                )
 
 
 def _check_texts(where: str, value: Any) -> None:

@@ -54,13 +54,15 @@ class Step:
 
     @cached_property
     def code(self) -> tuple[str, ...]:
-        """Dotted paths of code that the node is told to load, and of what writes its
-        outputs."""
-        writers = set()
-        for name in self.node.outputs:
-            writers.add(writer_of(self._catalog[name]))
+        """Dotted paths of code that the node is told to load, and of what reads its
+        inputs and writes its outputs."""
+        files = set()
+        for name in (*self._data, *self.node.outputs):
+            dataset = self._catalog[name]
+            if not hasattr(dataset, "recipe"):  # a checkpoint changes nothing
+                files.add(writer_of(dataset))
         told = classes_named(self.parameters)
-        return (*told, *sorted(writers))
+        return (*told, *sorted(files))
 
     @property
     def lies_in_files(self) -> bool:
@@ -125,6 +127,13 @@ class Step:
             dataset = self._catalog[name]
             if hasattr(dataset, "recipe"):
                 yield dataset.load()[0]
+
+    def forget_checkpoint(self) -> None:
+        """What the node made lies in files by now."""
+        for name in self._data:
+            dataset = self._catalog[name]
+            if hasattr(dataset, "recipe"):
+                dataset.remove()
 
     @contextmanager
     def narrowed(

@@ -69,7 +69,10 @@ def with_step(
         seeds: that it was run for.
         spent: what it took now.
     """
-    found = {name: dict(by_seeds) for name, by_seeds in times.items()}
+    found = {}
+    for name, by_seeds in times.items():
+        if isinstance(by_seeds, Mapping):  # anything else is damage
+            found[name] = dict(by_seeds)
     own = {}
     for key, before in found.get(node, {}).items():
         if not set(key.split("+")) & set(map(str, seeds)):

@@ -21,7 +21,7 @@ from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.tracked_data import data_sets
-from oer_pipeline.orchestration.tracked_seeds import SeedOutputs, log_seed
+from oer_pipeline.orchestration.tracked_seeds import FINISHED, SeedOutputs, log_seed
 from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
 
 if TYPE_CHECKING:
@@ -144,11 +144,17 @@ def finish(
     catalog: Catalog,
     seconds: Mapping[str, float],
 ) -> None:
-    """Log everything that the pipeline's outputs hold by now, and close the run."""
+    """Log everything that the pipeline's outputs hold by now, and close the run.
+
+    Of a run that failed its machine, times and inputs: what lies in the cell's folders
+    may be an earlier run's.
+    """
     produced = sorted(pipeline.all_outputs())
+    if status != FINISHED:
+        produced = []
     cell.machine.end()
     values: dict[str, float] = {}
-    if "metrics" in produced:
+    if status == FINISHED and "metrics" in produced:
         values["seeds"] = len(cell.plan.seeds)
         values |= _aggregates(catalog)
     values["seconds"] = sum(seconds.values())
@@ -158,6 +164,7 @@ def finish(
     log_metrics(cell.client, cell.run, metrics + cell.machine.metrics())
     log_document(cell, seconds, SECONDS)
     _log_artefacts(cell, catalog, produced)
+    _tag_data(cell, catalog, pipeline)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
     log_document(cell, taken, circumstances.INPUTS)
     used = data_sets(pipeline, catalog, cell.plan, cell.project)
@@ -212,9 +219,17 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
                     cell.client.log_artifact(cell.run, str(film), folder)
             elif not (name.endswith(DATA) or ".raw_" in name):
                 cell.client.log_artifact(cell.run, str(path), folder)
-            if name.endswith(".transitions"):
-                cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
     log_document(cell, listing, "artefacts.json")
+
+
+def _tag_data(cell: CellRun, catalog: Catalog, pipeline: Pipeline) -> None:
+    """The hash of every data set that the run made or took."""
+    for name in sorted(pipeline.datasets()):
+        if not name.endswith(".transitions"):
+            continue
+        for path in (files_of(catalog[name]) or {}).values():
+            if path.is_file():
+                cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
 
 
 def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:

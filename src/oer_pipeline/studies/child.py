@@ -58,6 +58,7 @@ def _allow_children() -> None:
 
 
 def _run(job: Job, log: Path) -> None:
+    os.environ.pop("KEDRO_ENV", None)  # a grid's jobs run in the grid's environment
     _follow()
     _redirect(log)
     module, _, name = job.call.partition(":")

@@ -57,7 +57,8 @@ def fit(
     """Train the task after `previous` for all seeds at once.
 
     With a `checkpoint` file a training that was interrupted goes on there; it is
-    removed at the end. It is written as well when a KeyboardInterrupt or a SystemExit
+    removed at the end, unless a `recipe` is given: then by the caller, once what comes
+    back is safe. It is written as well when a KeyboardInterrupt or a SystemExit
     stops the training.
 
     Args:
@@ -107,14 +108,15 @@ def fit(
         if isinstance(stop.__context__, KeyboardInterrupt):  # Lightning makes it that
             raise KeyboardInterrupt from stop
         raise
-    if keeper:
-        keeper.remove()
-    return Trained(
+    trained = Trained(
         policies=task.result(),
         curves=_curves(module, seeds),
         parameters=task.parameter_count(),
         updates=task.length,
     )
+    if keeper and recipe is None:
+        keeper.remove()
+    return trained
 
 
 def _blocks(first: int, last: int) -> Iterator[int]:

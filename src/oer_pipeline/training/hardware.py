@@ -28,6 +28,7 @@ class Hardware:
 
     def __post_init__(self) -> None:
         known("precision", self.precision, get_args(Precision))
+        known("accelerator", self.accelerator, ("cpu", "gpu", "auto"))
 
     def device(self) -> torch.device:
         """The device, with threads and precision set for it.

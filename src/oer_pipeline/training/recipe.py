@@ -9,6 +9,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from oer_pipeline.common.digest import digest
@@ -52,13 +53,14 @@ def _options(plugin: object) -> tuple[str, dict[str, Any]]:
 
 
 def _is_plain(value: Any) -> bool:
-    """Whether it is what configuration may hold: null, a number, text, or lists and
-    groups of these."""
+    """Whether it is what options may be: null, a number or array, text, a path, or
+    lists and groups of these."""
     if isinstance(value, dict):
         return _is_plain(list(value.keys())) and _is_plain(list(value.values()))
     if isinstance(value, list | tuple):
         return all(_is_plain(part) for part in value)
-    return value is None or isinstance(value, bool | int | float | str)
+    plain = bool | int | float | str | np.generic | np.ndarray | Path
+    return value is None or isinstance(value, plain)
 
 
 def _code(plugins: Collection[str]) -> dict[str, str]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def roll_out(
     behaviours: Behaviours,
     task: dict[str, Any],
-    collection: dict[str, Any],
+    transitions: int,
     data_seed: int,
 ) -> tuple[Trajectories, ...]:
     """Raw trajectories of one task, one table per kind.
@@ -21,7 +21,7 @@ def roll_out(
     Args:
         behaviours: of the task.
         task: of the plan's sequence.
-        collection: of the parameters; `transitions`: rows of each table.
+        transitions: of the parameters: rows of each table.
         data_seed: of the parameters.
     """
     from oer_pipeline.suites.behaviour_data import collect, kinds_of
@@ -29,33 +29,32 @@ def roll_out(
 
     target = Task(**task)
     behaviours.check_task(target)
-    rows = collection["transitions"]
     tables = []
     for kind in kinds_of(target.family):
-        tables.append(collect(target, behaviours, kind, rows, data_seed))
+        tables.append(collect(target, behaviours, kind, transitions, data_seed))
     return tuple(tables)
 
 
 def roll_out_random(
-    task: dict[str, Any], collection: dict[str, Any], data_seed: int
+    task: dict[str, Any], transitions: int, data_seed: int
 ) -> Trajectories:
     """Random trajectories of a task without behaviour policies.
 
     Args:
         task: of the plan's sequence.
-        collection: of the parameters; `transitions`: rows of the table.
+        transitions: of the parameters: rows of the table.
         data_seed: of the parameters.
     """
     from oer_pipeline.suites.behaviour_data import collect
     from oer_pipeline.suites.suite import Task
 
-    return collect(Task(**task), None, "random", collection["transitions"], data_seed)
+    return collect(Task(**task), None, "random", transitions, data_seed)
 
 
 def measure_random_references(
     random: Trajectories,
     task: dict[str, Any],
-    collection: dict[str, Any],
+    reference_episodes: int,
     data_seed: int,
 ) -> dict[str, Any]:
     """Returns of random and zero behaviour, all that a task without behaviour policies
@@ -64,14 +63,14 @@ def measure_random_references(
     Args:
         random: raw trajectories of random behaviour.
         task: of the plan's sequence.
-        collection: of the parameters; `reference_episodes`: how many are played.
+        reference_episodes: of the parameters: how many are played.
         data_seed: of the parameters.
     """
     from oer_pipeline.suites.behaviour_data import references
     from oer_pipeline.suites.suite import Task
 
-    episodes = collection["reference_episodes"]
-    return references(Task(**task), {"random": random}, data_seed, episodes)
+    raw = {"random": random}
+    return references(Task(**task), raw, data_seed, reference_episodes)
 
 
 def measure_references(
@@ -79,7 +78,7 @@ def measure_references(
     medium: Trajectories,
     expert: Trajectories,
     task: dict[str, Any],
-    collection: dict[str, Any],
+    reference_episodes: int,
     data_seed: int,
 ) -> dict[str, Any]:
     """Returns of random, zero, medium and expert behaviour; refuses a task whose expert
@@ -90,7 +89,7 @@ def measure_references(
         medium: of the behaviour whose return is half-way to the expert's.
         expert: of the behaviour at the end of its training.
         task: of the plan's sequence.
-        collection: of the parameters; `reference_episodes`: how many are played.
+        reference_episodes: of the parameters: how many are played.
         data_seed: of the parameters.
     """
     from oer_pipeline.suites.behaviour import check_trained
@@ -99,7 +98,7 @@ def measure_references(
 
     target = Task(**task)
     raw = {"random": random, "medium": medium, "expert": expert}
-    measured = references(target, raw, data_seed, collection["reference_episodes"])
+    measured = references(target, raw, data_seed, reference_episodes)
     floor = max(measured["random"]["mean"], measured["zero"]["mean"])
     check_trained(target, floor, measured["expert"]["mean"])
     return measured

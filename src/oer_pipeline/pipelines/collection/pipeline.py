@@ -48,14 +48,14 @@ def _collect_random(task: str) -> list[Node]:
     return [
         Node(
             roll_out_random,
-            _settings(task),
+            _told(task, "transitions"),
             f"{task}.raw_random",
             name=f"{task}.roll_out",
             tags=[task],
         ),
         Node(
             measure_random_references,
-            [f"{task}.raw_random", *_settings(task)],
+            [f"{task}.raw_random", *_told(task, "reference_episodes")],
             f"{task}.references",
             name=f"{task}.references",
             tags=[task],
@@ -68,14 +68,17 @@ def _collect(task: Task) -> list[Node]:
     return [
         Node(
             roll_out,
-            [f"{name}.behaviours", *_settings(name)],
+            [f"{name}.behaviours", *_told(name, "transitions")],
             [f"{name}.raw_{kind}" for kind in kinds_of(task.family)],
             name=f"{name}.roll_out",
             tags=[name],
         ),
         Node(
             measure_references,
-            [*(f"{name}.raw_{kind}" for kind in REFERENCES), *_settings(name)],
+            [
+                *(f"{name}.raw_{kind}" for kind in REFERENCES),
+                *_told(name, "reference_episodes"),
+            ],
             f"{name}.references",
             name=f"{name}.references",
             tags=[name],
@@ -83,5 +86,5 @@ def _collect(task: Task) -> list[Node]:
     ]
 
 
-def _settings(task: str) -> list[str]:
-    return [f"params:sequence.{task}", "params:collection", "params:data_seed"]
+def _told(task: str, size: str) -> list[str]:
+    return [f"params:sequence.{task}", f"params:collection.{size}", "params:data_seed"]

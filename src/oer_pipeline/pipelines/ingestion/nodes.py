@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 def ingest(
     quality: str,
-    collection: dict[str, Any],
+    transitions: int,
     references: dict[str, Any],
     *raw: Trajectories,
 ) -> tuple[Trajectories, dict[str, Any]]:
@@ -19,7 +19,7 @@ def ingest(
 
     Args:
         quality: its name.
-        collection: of the parameters; `transitions`: rows that are kept.
+        transitions: of the parameters: rows that are kept.
         references: as the collection measured them.
         raw: the kinds that the quality is cut from, in the order of `raw_kinds`.
     """
@@ -27,7 +27,7 @@ def ingest(
     from oer_pipeline.trajectories.qualities import cut, raw_kinds
 
     kinds = dict(zip(raw_kinds(quality), raw, strict=True))
-    data = cut(quality, kinds, collection["transitions"])
+    data = cut(quality, kinds, transitions)
     return data, data_card(data, references)
 
 

@@ -24,7 +24,7 @@ def create_pipeline(plan: Plan) -> Pipeline:
 def _ingest(task: str, raw: list[str]) -> Node:
     return Node(
         ingest,
-        ["params:quality", "params:collection", f"{task}.references", *raw],
+        ["params:quality", "params:collection.transitions", f"{task}.references", *raw],
         [f"{task}.transitions", f"{task}.card"],
         name=f"{task}.ingest",
         tags=[task],

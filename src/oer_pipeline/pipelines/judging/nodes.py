@@ -45,7 +45,7 @@ def judge_selectors(
     dynamics: Weights,
     task: dict[str, Any],
     selectors: dict[str, Any],
-    judging: dict[str, Any],
+    sizes: list[int],
     discount: float,
     facts: dict[str, Any],
     seeds: list[int],
@@ -60,7 +60,7 @@ def judge_selectors(
         dynamics: the transition model, as tensors and header.
         task: of the plan's sequence.
         selectors: name -> class and options.
-        judging: of the parameters; `sizes`: each M that is judged.
+        sizes: of the parameters: each M that is judged.
         discount: gamma, that the critics were trained with.
         facts: of the suite: `horizon` and `distance_dimensions`.
         seeds: one per member.
@@ -87,7 +87,7 @@ def judge_selectors(
     def tell(name: str) -> None:
         logger.info("task %d: judged %s", task["index"], name)
 
-    return judging_of.judge_selectors(learned, built, judging["sizes"], tell)
+    return judging_of.judge_selectors(learned, built, sizes, tell)
 
 
 def draw_judgements(
@@ -101,7 +101,7 @@ def draw_judgements(
     seeds: list[int],
 ) -> tuple[str, bytes]:
     """The page and picture of one task at the size `judging.shown`; the projection
-    shows the first seed.
+    shows the lowest seed.
 
     Args:
         data: D_n.
@@ -111,13 +111,13 @@ def draw_judgements(
         task: of the plan's sequence.
         judging: of the parameters; `shown`: the size M that is drawn.
         facts: of the suite: `distance_dimensions`.
-        seeds: all, in order; the first one is shown.
+        seeds: all, in order.
     """
     from oer_pipeline.reports.judging_page import judging_page, ranked
     from oer_pipeline.reports.judging_picture import judging_png, scene_of
     from oer_pipeline.reports.judging_table import judgements_at
 
-    size, first = judging["shown"], seeds[0]
+    size, first = judging["shown"], min(seeds)
     judged = [judged_by_seed[seed] for seed in seeds]
     judgements = judgements_at(judged, size)
     chosen = chosen_by_seed[first]

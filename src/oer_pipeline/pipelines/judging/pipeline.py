@@ -43,7 +43,7 @@ def _judge(task: str) -> Node:
             f"{task}.dynamics",
             f"params:sequence.{task}",
             "params:judging_selectors",
-            "params:judging",
+            "params:judging.sizes",
             "params:learner.discount",
             "params:suite_facts",
             "seeds",
