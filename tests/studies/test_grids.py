@@ -316,6 +316,14 @@ def test_cells_that_cannot_be_are_refused_before_any_work() -> None:
             cells_of(told, "", "test")
 
 
+def test_elsewhere_than_in_a_project_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(ConfigurationError, match=r"no folder conf in .*; run this in"):
+        read("default", Path("conf"), None)
+
+
 def test_a_grid_without_a_cell_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="grid mine is empty"):
         combinations(grid(methods="tuned"), {"finetune": METHODS["finetune"]}, LEARNERS)

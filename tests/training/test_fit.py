@@ -3,9 +3,11 @@ progress."""
 
 from __future__ import annotations
 
+import importlib
 import logging
 import math
 import signal
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -31,6 +33,7 @@ from oer_pipeline.training.checkpoint import Checkpoint
 from oer_pipeline.training.fit import BLOCK, fit
 from oer_pipeline.training.hardware import Hardware
 from oer_pipeline.training.module import BlockModule
+from oer_pipeline.training.recipe import recipe_of
 from oer_pipeline.trajectories.table import Trajectories
 
 SEEDS = (4, 2)
@@ -303,6 +306,17 @@ def test_a_runners_fingerprint_says_whose_a_checkpoint_is(
     again = Checkpoint(path, task, recipe=recipe)
     again.resume(BlockModule(task))
     assert (again.update is not None) == taken_up
+
+
+def test_whatever_else_is_imported_is_the_same_training(
+    data: Trajectories, settings: LearnerSettings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = TaskTraining(Finetune(), settings, data, (), None, SEEDS)
+    before = recipe_of(task)
+    monkeypatch.delitem(sys.modules, "oer_pipeline.learners.packnet", raising=False)
+    without = recipe_of(task)
+    importlib.import_module("oer_pipeline.learners.packnet")
+    assert recipe_of(task) == without == before
 
 
 def test_a_runner_removes_the_checkpoint_itself(

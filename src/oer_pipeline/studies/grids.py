@@ -338,6 +338,11 @@ def read(
             grid.
     """
     files = dict(_files(conf, env))
+    if not conf.is_dir():
+        raise ConfigurationError(
+            f"there is no folder {conf} in {Path.cwd()}; run this in the project's"
+            " folder"
+        )
     if name not in files:
         raise ConfigurationError(f"unknown grid {name!r}; {choices(files, name)}")
     return from_config(name, read_yaml(files[name]))

@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from oer_pipeline import learners, networks
 from oer_pipeline.common.digest import digest
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks import products
 
-PACKAGES = ("oer_pipeline.learners.", "oer_pipeline.networks.")
+PACKAGES = (learners, networks)
 """Whose code decides what an update does."""
 
 
@@ -64,13 +65,18 @@ def _is_plain(value: Any) -> bool:
 
 
 def _code(plugins: Collection[str]) -> dict[str, str]:
-    """Hashes of the source of learners and networks and of the modules of the learner
-    and the base in force."""
-    code = {}
-    for name in sorted(sys.modules):
-        if name not in plugins and not name.startswith(PACKAGES):
-            continue
+    """Hashes of the source of learners and networks, imported or not, and of the
+    modules of the learner and the base in force."""
+    files = {}
+    for package in PACKAGES:
+        folder = Path(package.__path__[0])
+        for path in folder.rglob("*.py"):
+            files[f"{folder.name}/{path.relative_to(folder).as_posix()}"] = path
+    for name in plugins:
         file = sys.modules[name].__file__
-        source = Path(file).read_bytes() if file else b""
-        code[name] = hashlib.sha256(source).hexdigest()
+        if file:
+            files[name] = Path(file)
+    code = {}
+    for name, path in sorted(files.items()):
+        code[name] = hashlib.sha256(path.read_bytes()).hexdigest()
     return code
