@@ -280,9 +280,15 @@ def test_a_checkpoint_is_a_place_that_says_nothing_of_what_is_made(
     assert dataset.load() == (tmp_path / "cell" / "task_1.safetensors", 7.5, None)
     dataset.recipe = "print"
     assert dataset.load()[2] == "print"
+    own = tmp_path / "cell" / "task_1-print.safetensors"
+    assert dataset.load()[0] == own
+    own.parent.mkdir()
+    own.touch()
+    (tmp_path / "cell" / "task_1-other.safetensors").touch()
+    dataset.remove()
+    assert [path.name for path in own.parent.iterdir()] == ["task_1-other.safetensors"]
     assert dataset.exists()
     assert dataset.paths() == {}
-    assert not (tmp_path / "cell").exists()
     with pytest.raises(DatasetError, match="its training's own"):
         dataset.save(tmp_path)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def test_stale_models_are_listed_and_data_only_when_asked_for(here: Project) -> 
     told = file.read_text().replace("dynamics:", "dynamics:\n  learning_rate: 0.1")
     file.write_text(told)
     assert f"{SUITE}/{QUALITY}/dynamics" in found()
-    file.write_text(told.replace("collection:", "collection:\n  noise: 0.1"))
+    file.write_text(re.sub(r"transitions: \d+", "transitions: 1234", told))
     assert f"01_raw/{SUITE}" not in found()
     assert f"01_raw/{SUITE}" in found(data=True)
 
@@ -135,6 +136,17 @@ def test_what_killed_runs_left_and_logs(here: Project) -> None:
     assert raw.exists()
     remove(find("test", data=True))
     assert not raw.exists()
+
+
+def test_checkpoints_of_stopped_trainings_are_listed(here: Project) -> None:
+    place = f"data/test/checkpoints/{SUITE}/{QUALITY}"
+    path = write(f"{place}/finetune/task_1-01234567.safetensors")
+    write(f"{place}/gone/task_1-01234567.safetensors")
+    wastes = {waste.what: waste for waste in find("test")}
+    assert wastes["checkpoints"].paths == (path,)
+    assert f"{SUITE}/{QUALITY}/gone" in wastes
+    [line, _] = listing([wastes["checkpoints"]]).splitlines()
+    assert line.endswith("checkpoints: of trainings that were stopped")
 
 
 def test_nothing_is_touched_while_a_job_runs(here: Project) -> None:

@@ -21,8 +21,8 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
     The training writes and reads the file; whoever records what it made removes it. The
     interval comes this way because
     parameters are fingerprinted, and it leaves every bit of what is made as it is. A
-    runner that knows the fingerprint of what is made sets `recipe`: another training's
-    checkpoint is not taken up.
+    runner that knows the fingerprint of what is made sets `recipe`: it is in the file's
+    name, so that another training of the cell neither takes up nor replaces it.
     """
 
     def __init__(
@@ -38,14 +38,20 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
         self.metadata = metadata
 
     def load(self) -> Checkpointing:
-        return self._path, self._every_seconds, self.recipe
+        return self._file, self._every_seconds, self.recipe
 
     def save(self, data: Checkpointing) -> None:
         raise DatasetError("a checkpoint is its training's own; no node may save it")
 
     def remove(self) -> None:
         """What the training made is safe."""
-        self._path.unlink(missing_ok=True)
+        self._file.unlink(missing_ok=True)
+
+    @property
+    def _file(self) -> Path:
+        if self.recipe is None:
+            return self._path
+        return self._path.with_stem(f"{self._path.stem}-{self.recipe[:8]}")
 
     def paths(self) -> dict[int | None, Path]:
         """Nothing: what a training makes does not depend on where it was

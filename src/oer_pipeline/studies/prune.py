@@ -79,6 +79,11 @@ def find(env: str | None, data: bool = False) -> list[Waste]:
         if root == BEHAVIOURS.parents[1]:
             found += _behaviours(configured)
         layers += [root / RAW, root / PRIMARY]
+    stopped = tuple(sorted((root / CHECKPOINTS).rglob("*.safetensors")))
+    listed = {path for waste in found for path in waste.paths}
+    stopped = tuple(path for path in stopped if not set(path.parents) & listed)
+    if stopped:
+        found.append(Waste(CHECKPOINTS, "of trainings that were stopped", stopped))
     leftover = tuple(_leftover(layers))
     if leftover:
         found.append(Waste("temporary files", "left by killed runs", leftover))
