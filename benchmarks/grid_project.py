@@ -89,7 +89,7 @@ def cells_and_data(
 ) -> tuple[list[Job], list[Job]]:
     """The jobs of a grid's cells, and those of the data that they wait for; what waits
     for cells is left out."""
-    grid = {"suites": [SUITE], "qualities": [QUALITY], "report": "learners"}
+    grid = {"suites": [SUITE], "qualities": [QUALITY], "report": "selectors"}
     cells = cells_of(from_config("scale", {**grid, **told}), params, env)
     names = {cell.name for cell in cells.cells}
     mine = []

@@ -119,7 +119,8 @@ def test_cells_are_compared_with_those_of_the_same_parameters() -> None:
 
 def test_divergence_is_excused_where_the_grid_says_so() -> None:
     assert {job.excused for job in jobs().values()} == {None}
-    told = jobs(excuse_divergence=True)
+    weight = {"learners.er_dbc.replay_weight": 3.0}
+    told = jobs(excuse_divergence=True, report="study", parameters=weight)
     assert told["oer"].excused is not None
     assert told["data_cheetah_vel_signed"].excused is None
 
@@ -144,5 +145,6 @@ def test_expected_times_grow_with_updates() -> None:
 def test_cells_that_are_reported_get_a_page_that_compares_them(
     report: str, stages: list[str], compared: bool
 ) -> None:
-    made = jobs_of(cells(report=report, stages=stages))
+    tried = {"methods": ["oer"], "coefficient": [1, 2]} if report == "tuning" else {}
+    made = jobs_of(cells(report=report, stages=stages, **tried))
     assert ("comparison" in {job.name for job in made}) == compared

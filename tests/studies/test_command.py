@@ -54,7 +54,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         "--params=seeds=0,replay.size=20",
     )
     assert again.returncode == 0, again.stdout + again.stderr
-    log = (project.path / "logs" / "oer_bc.log").read_text()
+    log = (project.path / "logs/default/oer_bc.log").read_text()
     assert "nodes were up to date and kept" in log
     assert "Node 1 of" not in log
 

@@ -31,7 +31,7 @@ def cells(params: str = "", **more: Any) -> Cells:
         "qualities": ["medium"],
         "methods": ["oer"],
         "stages": ["continual", "evaluation"],
-        "report": "learners",
+        "report": "selectors",
     }
     return cells_of(from_config("mine", {**told, **more}), params, "test")
 
@@ -136,7 +136,7 @@ def test_the_command_says_so_and_its_status_too(here: Path) -> None:
     assert done.output.splitlines()[-1] == "4 of 5 finished, 1 missing"
     grid = here / "conf" / "local" / "grids" / "mine.yml"
     grid.parent.mkdir(parents=True)
-    grid.write_text(f"{whole}stages: [continual]\nreport: learners\n")
+    grid.write_text(f"{whole}stages: [continual]\nreport: selectors\n")
     (grids / "mine.yml").write_text(grid.read_text())
     done = CliRunner().invoke(cli, ["status", "mine", "--env=test"])
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "4 of 4 finished")

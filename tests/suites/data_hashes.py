@@ -86,7 +86,7 @@ def collected(task: Task, file: Behaviours, folder: Path) -> None:
         name for name, needed in QUALITIES.items() if set(needed) <= set(kinds)
     ):
         parts: list[Trajectories] = [raw[kind] for kind in raw_kinds(quality)]
-        data, card = ingest(quality, {"transitions": ROWS}, measured, *parts)
+        data, card = ingest(quality, ROWS, measured, *parts)
         write_trajectories(folder / f"{quality}_primary.parquet", data)
         JSONDataset(str(folder / f"{quality}_card.json")).save(card)
 
