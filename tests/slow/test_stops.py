@@ -72,7 +72,7 @@ def begin(project: Project, words: tuple[str, ...]) -> subprocess.Popen[bytes]:
 
 def said(project: Project) -> str:
     """What the command and its jobs have logged."""
-    logs = sorted((project.path / "logs").glob("*.log"))
+    logs = sorted((project.path / "logs").rglob("*.log"))
     return "\n".join(log.read_text(errors="replace") for log in logs)
 
 
