@@ -201,3 +201,8 @@ def _differences(
             yield from _differences(before, value, f"{name}.")
         elif value != before:
             yield name, value
+
+
+def several(given: Any) -> list[str]:
+    """Names as a command line writes them, `a+b`, or as YAML may list them."""
+    return given if isinstance(given, list) else str(given).split("+")

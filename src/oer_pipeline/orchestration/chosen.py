@@ -10,7 +10,7 @@ from typing import Any
 from oer_pipeline.common.checks import MOST_ROWS, whole
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import MOST_NUMBERS, parse_numbers
-from oer_pipeline.orchestration.asked import Asked, Parameters, known_name
+from oer_pipeline.orchestration.asked import Asked, Parameters, known_name, several
 from oer_pipeline.orchestration.classes import class_says
 
 Told = dict[str, Any]
@@ -181,9 +181,7 @@ def judging(asked: Asked) -> Judging:
             f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes,"
             f" {list(sizes)}"
         )
-    names = given["selectors"]
-    if not isinstance(names, list):
-        names = str(names).split("+")
+    names = several(given["selectors"])
     if not names:
         raise ConfigurationError("judging.selectors is []; it takes one or more")
     selectors = {}

@@ -23,6 +23,7 @@ from oer_pipeline.orchestration.asked import (
     Presets,
     known_method,
     known_name,
+    several,
 )
 from oer_pipeline.orchestration.chosen import (
     Chosen,
@@ -245,13 +246,10 @@ def resolve(
         without, judging(asked), "selectors" in runtime.get("judging", {})
     )
     others = transfer_evaluation(asked, suite, tasks, in_force.learner)
-    names = asked["compare"]
-    if not isinstance(names, list):
-        names = str(names).split("+")
     compare = []
-    for given in names:
+    for given in several(asked["compare"]):
         compare.append(known_method(given, methods, base))
-    if not names or len(set(compare)) < len(compare):
+    if not compare or len(set(compare)) < len(compare):
         raise ConfigurationError(
             f"compare is {'+'.join(compare)!r}; it takes one method or more, each once"
         )

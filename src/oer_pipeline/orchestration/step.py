@@ -123,17 +123,19 @@ class Step:
         """All files that it writes, those of a training under way included."""
         for member in self.members():
             yield from self.outputs(member).values()
-        for name in self._data:
-            dataset = self._catalog[name]
-            if hasattr(dataset, "recipe"):
-                yield dataset.load()[0]
+        for dataset in self._checkpoints:
+            yield dataset.load()[0]
 
     def forget_checkpoint(self) -> None:
         """What the node made lies in files by now."""
-        for name in self._data:
-            dataset = self._catalog[name]
-            if hasattr(dataset, "recipe"):
-                dataset.remove()
+        for dataset in self._checkpoints:
+            dataset.remove()
+
+    @property
+    def _checkpoints(self) -> list[Any]:
+        """Datasets of the inputs that are a training's checkpoint."""
+        datasets = [self._catalog[name] for name in self._data]
+        return [dataset for dataset in datasets if hasattr(dataset, "recipe")]
 
     @contextmanager
     def narrowed(
@@ -148,9 +150,8 @@ class Step:
         prints = {}
         for member in members:
             prints[str(member)] = recipes[member].fingerprint
-        for dataset in datasets:
-            if hasattr(dataset, "recipe"):
-                dataset.recipe = digest(prints)
+        for dataset in self._checkpoints:
+            dataset.recipe = digest(prints)
         per_seed = []
         for dataset in datasets:
             if hasattr(dataset, "seeds"):

@@ -126,7 +126,7 @@ def log_seed(
         metrics.extend(_return_metrics(learned, table))
     model = None
     deployed = made.policies(plan.tasks[-1].name)
-    if status == FINISHED and deployed is not None:
+    if deployed is not None:
         model = log_policy(cell, child, made.seed, deployed)
     for name, value in made.metrics().items():
         metrics.append(metric(name, value, model=model))

@@ -154,7 +154,7 @@ def finish(
         produced = []
     cell.machine.end()
     values: dict[str, float] = {}
-    if status == FINISHED and "metrics" in produced:
+    if "metrics" in produced:
         values["seeds"] = len(cell.plan.seeds)
         values |= _aggregates(catalog)
     values["seconds"] = sum(seconds.values())

@@ -138,10 +138,11 @@ def run_study(
         curves[key] = [found[trial.name] for trial in of_plan]
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
     lines: list[Line] = [("curves", root / "08_reporting" / "learning_curves")]
-    text = report(study, curves, means, _seen_from_page(study))
     if not params and env is None:
         text = publish(STUDIES[name], curves, means)
         lines.append(("kept", _kept_in(study)))
+    else:
+        text = report(study, curves, means, _seen_from_page(study))
     done = summary(f"Done: study {name}, {len(every)} trials", lines)
     return f"{text}\n\n{done}"
 

@@ -60,13 +60,15 @@ def report(
     """Regimes, methods and claims of the whole study, as far as its results are kept,
     on the grid's page, too; of these cells alone where the page is not theirs."""
     if cells.page is None:
-        return _told(blocks_of(list(results_of(cells, outcomes)), [cells.grid]), [])
+        own = list(results_of(cells, outcomes))
+        tests = judgements(own, [cells.grid])
+        return _told(blocks_of(own, [cells.grid], tests), [])
     with changing(RESULTS):
         grids = study_grids(cells.env)
         of_study = {grid.name for grid in grids}
         found = [result for result in kept(RESULTS) if result.grid in of_study]
-        blocks = blocks_of(found, grids)
         tests = judgements(found, grids)
+        blocks = blocks_of(found, grids, tests)
         if tests:
             write_atomic(cells.page.parent / PICTURE, claims_picture(tests))
             blocks["claims"] = f"![claims]({PICTURE})\n\n{blocks['claims']}"
@@ -74,17 +76,22 @@ def report(
     return _told(blocks, [("docs", cells.page)])
 
 
-def blocks_of(results: Results, grids: Sequence[Grid]) -> dict[str, str]:
+def blocks_of(
+    results: Results,
+    grids: Sequence[Grid],
+    tests: Sequence[Judgement],
+) -> dict[str, str]:
     """The page's blocks without its picture.
 
     Args:
         results: of the grids.
         grids: of the study.
+        tests: `judgements` of both.
     """
     return {
         "regimes": regimes_table(results, grids),
         "methods": methods_table(results),
-        "claims": claims_table(judgements(results, grids), primary_claims(grids)),
+        "claims": claims_table(tests, primary_claims(grids)),
     }
 
 
@@ -109,34 +116,23 @@ def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
         grids: of the study; a regime whose grid lacks one of the methods is no row.
     """
     rows = []
-    for regime in _regimes(results):
-        if not _is_judged(results, regime, grids):
+    for grid in grids:
+        if grid.methods != ALL and not set(JUDGED_BY) <= set(grid.methods):
             continue
-        values = _in_common(results, regime)
-        shown = [_one(_worth_of_data(results, regime))]
-        for method in JUDGED_BY:
-            shown.append(_one(fmean(values[method]) if values[method] else None))
-        data = _worth_of_data(results, regime)
-        rows.append((regime, *shown, _qualifies(values, data)))
+        of_grid = [result for result in results if result.grid == grid.name]
+        for regime in _regimes(of_grid):
+            data = _worth_of_data(of_grid, regime)
+            values = _in_common(of_grid, regime)
+            shown = [_one(data)]
+            for method in JUDGED_BY:
+                shown.append(_one(fmean(values[method]) if values[method] else None))
+            rows.append((regime, *shown, _qualifies(values, data)))
     titles = ("regime", "data", *JUDGED_BY, "qualifies")
     return Table(titles, tuple(rows)).markdown()
 
 
 def _one(mean: float | None) -> str:
     return "-" if mean is None else f"{mean:.1f}"
-
-
-def _is_judged(
-    results: Results,
-    regime: str,
-    grids: Sequence[Grid],
-) -> bool:
-    """Whether a regime's grid has all methods by which regimes qualify."""
-    of_regime = {result.grid for result in results if _named(result) == regime}
-    for grid in grids:
-        if grid.name in of_regime:
-            return grid.methods == ALL or set(JUDGED_BY) <= set(grid.methods)
-    return False
 
 
 def _in_common(results: Results, regime: str) -> dict[str, list[float]]:

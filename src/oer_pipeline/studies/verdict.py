@@ -17,7 +17,6 @@ from oer_pipeline.studies.recorded import Recorded
 DATA = ("raw_", "references", "transitions", "card")
 """What the names of the data's artefacts begin with: the same bytes on every
 processor."""
-NOT_MADE = " (was not made)"
 SHOWN = 20
 
 
@@ -96,7 +95,7 @@ def compared(known: Recorded, project: Path) -> Verdict:
     on_cpu = known.accelerator == "cpu"
     by_bytes = on_cpu and known.processor == kind()
     if other and not by_bytes:
-        other = [name for name in other if name.endswith(NOT_MADE)]
+        other = [name for name in trained if name not in made]
         other += _tell_intervals(known, made, lines)
     is_same = not wrong and not other
     here = circumstances.versions()
@@ -143,7 +142,7 @@ def _tell_bytes(
     for name in names:
         path = made.get(name)
         if path is None:
-            different.append(f"  {name}{NOT_MADE}")
+            different.append(f"  {name} (was not made)")
         elif file_sha256(path) != known.artefacts[name]:
             different.append(f"  {name}")
     if not different and names:
