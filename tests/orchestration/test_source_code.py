@@ -101,6 +101,15 @@ def test_the_templates_of_pages_count() -> None:
     assert [f"templates/{file.name}" for file in files] == list(rendering.TEMPLATES)
 
 
+def test_a_training_hangs_on_its_own_base_learner_alone() -> None:
+    from oer_pipeline.pipelines.continual.nodes import train_first
+
+    bases = "oer_pipeline.learners.bases"
+    used = modules_used(train_first, (f"{bases}.iql:IQL",))
+    assert f"{bases}.iql" in used
+    assert not used & {f"{bases}.bc", f"{bases}.td3bc", f"{bases}.rebrac"}
+
+
 @pytest.mark.parametrize("name", ["mine/unused.py", "stranger.py", "mine/other.json"])
 def test_what_is_not_used_does_not_count(folder: Path, name: str) -> None:
     before = fresh_hash()

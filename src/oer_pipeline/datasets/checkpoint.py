@@ -19,10 +19,10 @@ class CheckpointDataset(AbstractDataset[Checkpointing, Checkpointing]):
     not.
 
     The training writes and reads the file; whoever records what it made removes it. The
-    interval comes this way because
-    parameters are fingerprinted, and it leaves every bit of what is made as it is. A
-    runner that knows the fingerprint of what is made sets `recipe`: it is in the file's
-    name, so that another training of the cell neither takes up nor replaces it.
+    interval comes this way because parameters are fingerprinted, and it leaves every
+    bit of what is made as it is. A runner that knows the fingerprint of what is made
+    sets `recipe`: it is in the file's name, so that another training of the cell
+    neither takes up nor replaces it.
     """
 
     def __init__(

@@ -78,9 +78,8 @@ class BufferJudge:
           buffer can beat.
         - `coverage`: the share of D_n (2,000 rows of it, a fixed draw) within a radius
           of some buffer state, the radius being the 0.99 quantile of nearest-neighbour
-          distances in D_n. `cells`: how many of 100 cells
-          hold a buffer state, a cell being what is nearest to one of 100 rows of D_n (a
-          fixed draw).
+          distances in D_n. `cells`: how many of 100 cells hold a buffer state, a cell
+          being what is nearest to one of 100 rows of D_n (a fixed draw).
         - `return_mean`, `_sd`, `_q10`, `_q50`, `_q90`: of the episodes that rows come
           from, each row counting once; `reward_mean` of the rows; `data_...`: the same
           of all rows of D_n, what a uniform buffer has on average. None of these keys

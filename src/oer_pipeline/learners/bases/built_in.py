@@ -4,18 +4,17 @@ configuration."""
 from __future__ import annotations
 
 from oer_pipeline.common.errors import ConfigurationError, choices
-from oer_pipeline.learners.bases.bc import BehaviourCloning
-from oer_pipeline.learners.bases.iql import IQL
+from oer_pipeline.common.loading import build
 from oer_pipeline.learners.bases.protocol import Base
-from oer_pipeline.learners.bases.rebrac import ReBRAC
-from oer_pipeline.learners.bases.td3bc import TD3BC
 
-BUILT_IN: dict[str, type[Base]] = {
-    "td3bc": TD3BC,
-    "bc": BehaviourCloning,
-    "rebrac": ReBRAC,
-    "iql": IQL,
+BUILT_IN: dict[str, str] = {
+    "td3bc": "oer_pipeline.learners.bases.td3bc:TD3BC",
+    "bc": "oer_pipeline.learners.bases.bc:BehaviourCloning",
+    "rebrac": "oer_pipeline.learners.bases.rebrac:ReBRAC",
+    "iql": "oer_pipeline.learners.bases.iql:IQL",
 }
+"""Not imported here: what trains with one of them then does not hang on the code of
+the others."""
 
 
 def built_in(name: str) -> Base:
@@ -26,4 +25,4 @@ def built_in(name: str) -> Base:
     """
     if name not in BUILT_IN:
         raise ConfigurationError(f"learner.base is {name!r}; {choices(BUILT_IN, name)}")
-    return BUILT_IN[name]()
+    return build(BUILT_IN[name], Base, {})

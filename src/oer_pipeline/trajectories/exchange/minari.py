@@ -3,8 +3,8 @@ one group an episode.
 
 `observations` have one row more than an episode has steps, and are a group where the
 space is a dictionary; `actions, rewards, terminations, truncations` have one a step.
-Minari itself is not needed, and nothing is
-downloaded. A data set that this project exported has its header in `metadata.json`.
+Minari itself is not needed, and nothing is downloaded. A data set that this project
+exported has its header in `metadata.json`.
 """
 
 from __future__ import annotations
