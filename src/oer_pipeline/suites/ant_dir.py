@@ -40,13 +40,6 @@ class AntDir(MujocoPhysics):
         self._sin = math.sin(self.goal_angle)
         self._torso = self.model.body("torso").id
 
-    def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        model = self.model
-        offset = generator.uniform(-0.1, 0.1, model.nq)
-        velocity = generator.standard_normal(model.nv)
-        state.qpos[:] += offset
-        state.qvel[:] = 0.1 * velocity
-
     def observe(self, state: mujoco.MjData) -> FloatArray:
         positions = state.qpos[2:]
         return np.concatenate((positions, state.qvel))

@@ -26,13 +26,6 @@ class CheetahVel(MujocoPhysics):
         self.target_velocity = number("target_velocity", target_velocity)
         self._torso = self.model.body("torso").id
 
-    def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        model = self.model
-        offset = generator.uniform(-0.1, 0.1, model.nq)
-        velocity = generator.standard_normal(model.nv)
-        state.qpos[:] += offset
-        state.qvel[:] = 0.1 * velocity
-
     def observe(self, state: mujoco.MjData) -> FloatArray:
         positions = state.qpos[1:]
         torso = state.xpos[self._torso]

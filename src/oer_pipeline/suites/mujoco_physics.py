@@ -120,9 +120,13 @@ class MujocoPhysics(Physics):
         mujoco.mj_forward(model, state)
         return True
 
-    @abstractmethod
     def disturb(self, state: mujoco.MjData, generator: np.random.Generator) -> None:
-        """Add the family's initial noise to positions and velocities."""
+        """Add the initial noise: U(+-0.1) to qpos and 0.1 N(0, 1) to qvel, unless the
+        family has its own."""
+        offset = generator.uniform(-0.1, 0.1, self.model.nq)
+        velocity = generator.standard_normal(self.model.nv)
+        state.qpos[:] += offset
+        state.qvel[:] = 0.1 * velocity
 
     @abstractmethod
     def advance(self, state: mujoco.MjData, action: FloatArray) -> Transition:
