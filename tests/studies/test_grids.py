@@ -70,7 +70,9 @@ def test_a_learner_added_by_one_line_is_in_the_grids() -> None:
     }
     every = combinations(grid(methods="all"), methods, learners)
     assert "pull" in {c.method for c in every}
-    tuned = combinations(grid(methods="tuned", coefficient=[1, 10]), methods, learners)
+    tuned = combinations(
+        grid(methods="tuned", report="tuning", coefficient=[1, 10]), methods, learners
+    )
     [low, high] = [c.parameters for c in tuned if c.method == "pull"]
     assert (low, high) == (
         {"learners.pull.strength": 1.0},
@@ -128,6 +130,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
     told = grid(
         parameters={"replay.size": [30, 300], "tasks": 2},
         method_parameters={"oer": {"learners.er_dbc.replay_weight": 10.0, "tasks": 1}},
+        report="mine:report",
     )
     found = combinations(told, METHODS, LEARNERS)
     own = [each for each in found if each.method == "oer"]
@@ -210,7 +213,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ),
         (
             {"report": "tuning", "coefficient": [1]},
-            r"coefficient is \[1.0\]; a tuning takes two values or more",
+            r"coefficient is \[1.0\]; report tuning takes two values or more",
         ),
         (
             {
@@ -219,6 +222,15 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
                 "parameters": {"tasks": [1, 2]},
             },
             "tasks is crossed; report tuning takes one value",
+        ),
+        ({"coefficient": [1, 2]}, "says coefficient, and report comparison compares"),
+        (
+            {"method_parameters": {"oer": {"tasks": 1}}, "report": "learners"},
+            "says method_parameters, and report learners compares",
+        ),
+        (
+            {"report": "weights", "coefficient": [1]},
+            r"coefficient is \[1.0\]; report weights takes two values or more",
         ),
         (
             {"report": "tuning", "coefficient": [1, 2], "orders": "0-1"},
@@ -244,7 +256,11 @@ def test_what_a_grid_does_not_take_is_one_line(
     ("change", "words"),
     [
         (
-            {"methods": "all", "method_parameters": {"oerr": {"tasks": 1}}},
+            {
+                "methods": "all",
+                "method_parameters": {"oerr": {"tasks": 1}},
+                "report": "study",
+            },
             "mine: method_parameters: unknown method 'oerr'; did you mean oer",
         ),
         (
@@ -258,6 +274,7 @@ def test_what_a_grid_does_not_take_is_one_line(
             {
                 "parameters": {"replay.size": [30, 300]},
                 "method_parameters": {"oer": {"replay.size": 99}},
+                "report": "mine:report",
             },
             "method_parameters of oer: replay.size is crossed in this grid",
         ),
@@ -265,6 +282,7 @@ def test_what_a_grid_does_not_take_is_one_line(
             {
                 "coefficient": [1, 2],
                 "method_parameters": {"oer": {"learners.er_dbc.replay_weight": 9}},
+                "report": "mine:report",
             },
             "method_parameters of oer: learners.er_dbc.replay_weight is crossed",
         ),
@@ -305,7 +323,10 @@ def test_cells_that_cannot_be_are_refused_before_any_work() -> None:
         (grid(methods=["oerr"]), "unknown method 'oerr'; did you mean oer"),
         (grid(suites=["ants"]), "unknown suite 'ants'"),
         (grid(parameters={"replay.sise": [1, 2]}), "unknown parameter 'replay.sise'"),
-        (grid(coefficient=[1.0], methods=["agem"]), "method 'agem' has no coefficient"),
+        (
+            grid(coefficient=[1.0, 2.0], methods=["agem"], report="weights"),
+            "method 'agem' has no coefficient",
+        ),
         (
             grid(parameters={"checkpoint_seconds": [1.0, 2.0]}),
             "cells .* and .* are the same",

@@ -35,6 +35,7 @@ def result(method: str, seed: int, per: float, **changed: Any) -> Result:
         "method": method,
         "seed": seed,
         "recipe": "",
+        "conditions": "",
         "tasks": 3,
         "updates": 16_000,
         "scale": "normalised",
@@ -101,10 +102,75 @@ def test_results_of_other_parameters_are_not_mixed(
     with pytest.raises(DataError, match=rf"er of grid mine .*seed 1, .*{words}"):
         added(BEFORE, now)
     whole = [*now, result("er", 1, 51.0, recipe="new", **changed)]
-    assert len(added(BEFORE, whole)) == 4
+    cloned = [each for each in BEFORE if each.method == "er"]
+    assert len(added(cloned, whole)) == 3
     other = [replace(each, seed=2, recipe="other") for each in now]
     with pytest.raises(DataError, match=r"recipe new, .*; now recipe other, "):
         added(whole, other)
+
+
+@pytest.mark.parametrize("changed", [{"tasks": 5}, {"conditions": "others"}])
+def test_methods_of_a_regime_are_made_under_the_same_conditions(
+    changed: dict[str, Any],
+) -> None:
+    """Otherwise a study pairs them, order by order, as if sizes were equal."""
+    before = [replace(each, conditions="these") for each in BEFORE]
+    now = [result("oer", 0, 60.0, **({"conditions": "these"} | changed))]
+    words = (
+        r"er of grid mine on ant_dir, medium, seed 0, .* \(these, 3 tasks\) than oer"
+    )
+    with pytest.raises(DataError, match=words):
+        added(before, now)
+    elsewhere = [replace(each, regime="ant_dir, expert") for each in now]
+    assert len(added(before, elsewhere)) == 5
+
+
+def test_conditions_are_what_files_and_grid_say_whatever_the_method(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["er", "oer_bc"],
+        "parameters": {"tasks": 2, "replay.size": [10, 30]},
+    }
+    configured = results.configuration_of(None)
+
+    def conditions(**changed: Any) -> set[str]:
+        cells = cells_of(from_config("mine", told | changed), "", None)
+        return {each.conditions for each in planned(cells)}
+
+    assert len(conditions()) == 1
+    for other in (
+        {"parameters": {"tasks": 3, "replay.size": [10, 30]}},
+        {"parameters": {"tasks": 2, "replay.size": 10}},
+        {"qualities": ["expert"]},
+        {"suites": ["ant_dir"]},
+    ):
+        assert not conditions(**other) & conditions()
+    before = conditions()
+    suite = {**configured.suites["cheetah_vel_signed"], "horizon": 100}
+    edited = configured._replace(
+        suites={**configured.suites, "cheetah_vel_signed": suite}
+    )
+    monkeypatch.setattr(results, "configuration_of", lambda env: edited)
+    assert not conditions() & before
+
+
+def test_the_commit_is_that_of_the_code_that_ran(
+    finished: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Not of what was committed while a grid was at work for hours."""
+    monkeypatch.chdir(finished.path)
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["oer"],
+    }
+    cells = cells_of(from_config("mine", told), "", "test")
+    asked = [replace(each, commit="earlier") for each in planned(cells)]
+    found = list(results.results_of(cells, {}, asked))
+    assert {each.commit for each in found} == {"earlier"}
 
 
 def test_a_recipe_has_what_results_hang_on_and_neither_order_nor_seed() -> None:
@@ -141,7 +207,7 @@ def test_a_cell_that_was_excused_is_kept_without_values(
     }
     cells = cells_of(from_config("mine", told), "", "test")
     outcome = Outcome("er", Status.EXCUSED, 1.0, "diverged")
-    found = list(results.results_of(cells, {"er": outcome}))
+    found = list(results.results_of(cells, {"er": outcome}, planned(cells)))
     assert {each.method for each in found if each.per is None} == {"er"}
     assert {each.method for each in found if each.per is not None} == {"oer"}
     seeds = cells.cells[0].plan.seeds
@@ -220,7 +286,7 @@ def test_recording_reads_finished_cells(
     }
     cells = cells_of(from_config("mine", told), "", "test")
     [cell] = cells.cells
-    results.record(cells, {})
+    results.record(cells, {}, planned(cells))
     document = places.metrics(cells.root, cell.plan)
     cards = [places.card(cells.root, cell.plan, task.name) for task in cell.plan.tasks]
     worth = [card["normalised_return"] for card in cards]
@@ -234,10 +300,11 @@ def test_recording_reads_finished_cells(
     assert "`kedro grid mine --methods=oer`" in page.read_text()
     other = result("er", 0, 50.0)
     file.write_text(text_of_results([other]))
-    results.record(replace(cells, grid=replace(cells.grid, is_part=True)), {})
+    part = replace(cells, grid=replace(cells.grid, is_part=True))
+    results.record(part, {}, planned(part))
     assert [each.method for each in kept(file)] == [
         "er",
         *["oer"] * len(cell.plan.seeds),
     ]
-    results.record(cells, {})
+    results.record(cells, {}, planned(cells))
     assert {each.method for each in kept(file)} == {"oer"}

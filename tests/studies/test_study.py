@@ -20,6 +20,7 @@ from oer_pipeline.studies.study import (
     methods_table,
     primary_claims,
     regimes_table,
+    study_grids,
 )
 from tests.studies.test_results import result as result_of_grid
 
@@ -84,12 +85,13 @@ def test_differences_are_paired_by_order() -> None:
     found = study(er_random=50.0, oer=52.0)
     [row] = judged(found, AHEAD)
     assert row[:3] == [AHEAD.says, NAMED, "per, oer - er_random"]
-    assert float(row[3].split()[0]) == pytest.approx(2.0, abs=0.6)
-    assert float(row[4]) < 0.001
-    assert row[6] == "supported"
-    assert 0.0 < float(row[7]) < 2.0
+    assert row[3] == "8"
+    assert float(row[4].split()[0]) == pytest.approx(2.0, abs=0.6)
+    assert float(row[5]) < 0.001
+    assert row[7] == "supported"
+    assert 0.0 < float(row[8]) < 2.0
     [row] = judged(study(er_random=52.0, oer=50.0), AHEAD)
-    assert row[6] == "refuted"
+    assert row[7] == "refuted"
 
 
 def test_who_forgets_less_is_ahead() -> None:
@@ -101,8 +103,8 @@ def test_who_forgets_less_is_ahead() -> None:
     claim = Claim("MBES forgets less", "forgetting", "oer", "er_random")
     [row] = judged(found, claim)
     assert row[2] == "forgetting, er_random - oer"
-    assert row[3].startswith("5.0")
-    assert row[6] == "supported"
+    assert row[4].startswith("5.0")
+    assert row[7] == "supported"
 
 
 def test_claims_of_all_grids_are_corrected_together_run_or_not() -> None:
@@ -114,12 +116,12 @@ def test_claims_of_all_grids_are_corrected_together_run_or_not() -> None:
     for results in (found, [*found, *other]):
         rows = rows_of(claims_table(judgements(results, grids), 2))
         assert [row[1] for row in rows] == [NAMED, f"b: {REGIME}"][: len(rows)]
-        assert float(rows[0][5]) == pytest.approx(2.0 * float(alone[0][5]), abs=2e-4)
-        assert float(rows[0][7]) > float(alone[0][7])
+        assert float(rows[0][6]) == pytest.approx(2.0 * float(alone[0][6]), abs=2e-4)
+        assert float(rows[0][8]) > float(alone[0][8])
     uniform = [each for each in found if each.method == "er_random"]
     copies = [replace(each, method="single_task") for each in uniform]
     [_, even] = judged([*found, *copies], AHEAD, EVEN)
-    assert even[4:7] == ["1.0000", "1.0000", "undecided"]
+    assert even[5:8] == ["1.0000", "1.0000", "undecided"]
 
 
 def test_each_value_of_a_parameter_is_a_regime_with_all_claims() -> None:
@@ -136,16 +138,72 @@ def test_a_claim_is_not_judged_before_all_orders_were_run() -> None:
     found = study(er_random=50.0, oer=60.0)
     five = [each for each in found if each.seed < 5]
     [row] = judged(five, AHEAD)
-    assert row[6] == "not finished"
+    assert row[3] == "5"
+    assert row[7] == "not finished"
     assert float(row[5]) < 0.001
+    assert row[6] == "1.0000"
+
+
+def test_a_claim_that_is_not_finished_helps_no_other_one() -> None:
+    """With its interim p-value it would take a rank, and could leave it again."""
+    found = study(3.0, er_random=50.0, oer=52.0)
+    grids = [grid_of(AHEAD), replace(grid_of(AHEAD), name="study_b")]
+    clear = study(0.1, er_random=50.0, oer=60.0)
+    four = [replace(each, grid="study_b") for each in clear if each.seed < 4]
+    alone, beside = (judgements(kept, grids)[0] for kept in (found, [*found, *four]))
+    assert alone.corrected == beside.corrected
+    assert alone.corrected == pytest.approx(2.0 * alone.p_value)
+
+
+def test_an_order_on_which_training_diverged_is_worth_nothing() -> None:
+    """It is neither left out, which would flatter the method, nor hidden."""
+    found = study(er_random=50.0, oer=60.0)
     diverged = [
-        replace(each, per=None) if each.method == "oer" and each.seed == 7 else each
+        replace(each, per=None, plasticity=None, forgetting=None)
+        if each.method == "oer" and each.seed == 7
+        else each
         for each in found
     ]
+    [test] = judgements(diverged, [grid_of(AHEAD)])
+    [uniform] = [e.per for e in found if e.method == "er_random" and e.seed == 7]
+    assert uniform is not None
+    assert test.differences[7] == -uniform
+    assert test.verdict == "undecided"
     [row] = judged(diverged, AHEAD)
-    assert row[6] == "supported"
+    assert row[3] == "8, 1 diverged"
     rows = rows_of(methods_table(diverged))
-    assert [row[-1] for row in rows] == ["7, 1 diverged", "8"]
+    assert {row[1]: row[-1] for row in rows} == {
+        "er_random": "8",
+        "oer": "8, 1 diverged",
+    }
+    raw = [replace(each, scale="raw") for each in diverged]
+    [test] = judgements(raw, [grid_of(AHEAD)])
+    assert len(test.differences) == 7
+
+
+def test_a_part_without_a_page_is_judged_by_the_whole_study(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf = tmp_path / "conf/base/grids"
+    conf.mkdir(parents=True)
+    told = {
+        "suites": ["continual_world_10"],
+        "qualities": ["expert"],
+        "methods": list(METHODS),
+        "orders": "0-7",
+        "report": "study",
+        "claims": [vars(AHEAD)],
+    }
+    for name in ("study_a", "study_b"):
+        (conf / f"{name}.yml").write_text(yaml.safe_dump(told))
+    (conf / "wrong.yml").write_text("method: [oer]\n")
+    monkeypatch.chdir(tmp_path)
+    grids = study_grids(None)
+    assert [grid.name for grid in grids] == ["study_a", "study_b"]
+    half = [e for e in study(0.1, er_random=50.0, oer=60.0) if e.seed < 4]
+    [test] = judgements(half, grids)
+    assert test.verdict == "not finished"
+    assert primary_claims(grids) == 2
 
 
 def test_a_method_all_of_whose_orders_diverged_is_the_last() -> None:
@@ -153,7 +211,8 @@ def test_a_method_all_of_whose_orders_diverged_is_the_last() -> None:
     lost = [replace(each, method="oer", per=None, plasticity=None) for each in found]
     rows = rows_of(methods_table([*lost, *found]))
     assert [row[1] for row in rows] == ["er_random", "oer"]
-    assert rows[1][2:] == ["-", "-", "2.0 [2.0, 2.0]", "0, 8 diverged"]
+    assert rows[1][2:4] == ["0.0 [0.0, 0.0]", "0.0 [0.0, 0.0]"]
+    assert rows[1][5] == "8, 8 diverged"
 
 
 def test_a_regime_is_judged_on_orders_that_all_methods_have() -> None:
@@ -181,8 +240,8 @@ def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
     both = judged(found, beside, AHEAD)
     assert both[0] == alone[0]
     assert both[1][0] == "looked at"
-    assert both[1][4] == alone[0][4]
-    assert both[1][5:7] == ["-", "secondary"]
+    assert both[1][5] == alone[0][5]
+    assert both[1][6:8] == ["-", "secondary"]
 
 
 def test_what_two_units_say_is_no_test() -> None:

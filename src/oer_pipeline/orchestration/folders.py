@@ -79,18 +79,15 @@ def folders_of(
     of_data = _in_scope(changed, DATA_SCOPE)
     of_models = _in_scope(changed, MODEL_SCOPE)
     told = {_cell_folder(asked): _told(asked)}
-    compared = []
-    for method in compare:
-        other = Asked.of(method, base, runtime, methods)
-        folder = _cell_folder(other)
-        compared.append(folder)
-        told[folder] = _told(other)
+    others = [Asked.of(method, base, runtime, methods) for method in compare]
+    for other in others:
+        told[_cell_folder(other)] = _told(other)
     return Folders(
         suite=folder_name(asked["suite"], of_data),
         quality=folder_name(quality, of_models),
         cell=_cell_folder(asked),
-        compared=tuple(compared),
-        comparison=_comparison_folder(base, runtime),
+        compared=tuple(map(_cell_folder, others)),
+        comparison=_comparison_folder(others),
         told=told,
     )
 
@@ -117,9 +114,12 @@ def name_of(text: str) -> str:
 
 def _cell_folder(asked: Asked) -> str:
     """What is changed of the method's preset, but for what the folders above tell."""
+    return folder_name(asked.method, _changed_of_cell(asked))
+
+
+def _changed_of_cell(asked: Asked) -> Changed:
     changed = _out_of(asked.changed, NOT_OF_CELLS)
-    in_force = _in_force(changed, asked["learner"])
-    return folder_name(asked.method, in_force)
+    return _in_force(changed, asked["learner"])
 
 
 def _told(asked: Asked) -> str:
@@ -137,12 +137,14 @@ def as_text(value: Any) -> str:
     return "null" if value is None else str(value)
 
 
-def _comparison_folder(base: Parameters, runtime: Parameters) -> str:
-    """What is changed of the defaults for all of its cells, and which they are."""
-    asked = Asked.of("", base, runtime, {"": {}})
-    changed = _out_of(asked.changed, NOT_OF_CELLS)
-    if "compare" in asked.changed:
-        changed["compare"] = asked["compare"]
+def _comparison_folder(compared: Sequence[Asked]) -> str:
+    """What is changed of some compared cell's preset, and which they are if that was
+    said."""
+    changed: Changed = {}
+    for asked in compared:
+        changed |= _changed_of_cell(asked)
+        if "compare" in asked.changed:
+            changed["compare"] = asked["compare"]
     return folder_name("comparison", changed)
 
 

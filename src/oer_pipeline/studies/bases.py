@@ -16,7 +16,6 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.orchestration.configuration import data_root, plans_of
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.studies.base_report import picture, report
 from oer_pipeline.studies.base_results import (
     Curves,
@@ -29,6 +28,7 @@ from oer_pipeline.studies.base_studies import STUDIES, TASKS, Study
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
+from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.learning_curves import (
     POINTS,
     Trial,
@@ -36,7 +36,6 @@ from oer_pipeline.studies.learning_curves import (
     trials_of,
 )
 from oer_pipeline.studies.places import data_file, references
-from oer_pipeline.studies.results import changing
 
 PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
@@ -177,7 +176,7 @@ def publish(
             return f"{PAGE} stays as it is: no number of updates is kept of all"
         write_atomic(_picture(study), picture(has_run, shown, means))
         text = report(has_run, shown, means, _seen_from_page(study))
-        rewrite(PAGE, {study.block: text})
+        rewrite_page(PAGE, {study.block: text})
         return text
 
 

@@ -31,6 +31,7 @@ REPORTS = {
     "selectors": "oer_pipeline.studies.selectors:report",
     "study": "oer_pipeline.studies.study:report",
     "tuning": "oer_pipeline.studies.tuning:report",
+    "weights": "oer_pipeline.studies.weights:report",
 }
 SECONDS_BETWEEN_LINES = 15.0
 """Of progress, on a terminal; elsewhere only beginning and end of a job are told."""
@@ -62,14 +63,20 @@ def run_grid(
     """
     cells = cells_named(name, **chosen)
     report = report_of(cells.grid)
-    if record and not (cells.are_as_told and cells.have_metrics):
+    if record and not cells.have_metrics:
+        raise ConfigurationError(
+            f"grid {name}: --record keeps what cells come to through reporting, and"
+            f" its stages are {', '.join(cells.grid.stages)}"
+        )
+    if record and not cells.are_as_told:
         raise ConfigurationError(
             f"grid {name}: --record keeps what cells come to as the grid's file says"
-            " them, through reporting; leave out --params and --env"
+            " them; leave out --params and --env"
         )
     is_kept = record or (cells.page is not None and cells.have_metrics)
+    asked = results.planned(cells) if is_kept else []
     if is_kept:
-        results.check(cells)
+        results.check(cells, asked)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     if cells.grid.page is not None and cells.are_whole and cells.page is None:
         say(f"{cells.grid.page} is not there; no page will be rewritten")
@@ -82,7 +89,7 @@ def run_grid(
         [("logs", LOGS), ("data", cells.root)],
     )
     if is_kept:
-        results.record(cells, outcomes)
+        results.record(cells, outcomes, asked)
     return f"{report(cells, outcomes)}\n{done}"
 
 

@@ -8,7 +8,6 @@ from typing import Any
 
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.intervals import interval
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
@@ -16,6 +15,7 @@ from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.kept_files import rewrite_page
 
 
 def report(
@@ -35,7 +35,7 @@ def report(
     ]
     text = "\n\n".join(part.strip() for part in parts)
     if cells.page is not None:
-        rewrite(cells.page, {cells.grid.name: text})
+        rewrite_page(cells.page, {cells.grid.name: text})
     lines: list[Line] = [*pages(cells)]
     for cell in cells.cells:
         folder = places.cell_folder(cells.root, places.REPORTS, cell.plan)

@@ -32,10 +32,13 @@ TUNED = "tuned"
 ORDER = "order_seed"
 CLAIMED = ("per", "plasticity", "forgetting")
 """Metrics that claims are about, in the scale that leads."""
-OF_ONE = ("tuning", "learners")
+OF_ONE = ("tuning", "weights", "learners")
 """Reports of one suite and quality."""
-WITHOUT_EXCUSES = ("comparison", "continual_world", "learners", "selectors")
-"""Reports that need every cell's results."""
+CHOOSING = ("tuning", "weights")
+"""Reports that choose a value of each method's coefficient."""
+COMPARING = ("comparison", "continual_world", "learners", "selectors")
+"""Reports that put cells side by side: they need every cell's results, and cells of a
+group that differ in their method alone."""
 STAGES = ("continual", "evaluation", "judging", "reporting")
 """What a cell can go through once its data are there, in this order."""
 Scalar = str | int | float | bool
@@ -405,10 +408,10 @@ def from_config(name: str, told: Any) -> Grid:
     methods = told["methods"]
     if methods not in (ALL, TUNED):
         methods = _names(where, "methods", methods)
-    if excuse and report in WITHOUT_EXCUSES:
+    if excuse and report in COMPARING:
         raise ConfigurationError(
             f"{where}: excuse_divergence is true; report {report} needs every cell's"
-            " results, reports study and tuning do without"
+            " results, reports study, tuning and weights do without"
         )
     grid = Grid(
         name=name,
@@ -430,7 +433,24 @@ def from_config(name: str, told: Any) -> Grid:
     )
     if report in OF_ONE:
         _check_one(where, grid)
+    if report in COMPARING:
+        _check_alike(where, grid)
     return grid
+
+
+def _check_alike(where: str, grid: Grid) -> None:
+    """Cells that are put side by side are told the same, but for their methods."""
+    told = {
+        "coefficient": grid.coefficient,
+        "method_parameters": grid.method_parameters,
+    }
+    for key, value in told.items():
+        if value:
+            raise ConfigurationError(
+                f"{where}: it says {key}, and report {grid.report} compares methods"
+                " that are told the same; give them presets of their own (methods.yml),"
+                " or choose report study, tuning or weights"
+            )
 
 
 def _check_one(where: str, grid: Grid) -> None:
@@ -449,10 +469,10 @@ def _check_one(where: str, grid: Grid) -> None:
         raise ConfigurationError(
             f"{where}: {crossed[0]} is crossed; report {grid.report} takes one value"
         )
-    if grid.report == "tuning" and len(grid.coefficient) < 2:
+    if grid.report in CHOOSING and len(grid.coefficient) < 2:
         raise ConfigurationError(
-            f"{where}: coefficient is {list(grid.coefficient)}; a tuning takes two"
-            " values or more"
+            f"{where}: coefficient is {list(grid.coefficient)}; report {grid.report}"
+            " takes two values or more"
         )
 
 

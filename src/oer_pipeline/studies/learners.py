@@ -8,11 +8,11 @@ from typing import Any
 
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.orchestration.configuration import tuned_of
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.learners import learners_table, tuning_table
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.comparison import pages
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.kept_files import rewrite_page
 from oer_pipeline.studies.places import metrics_in
 
 
@@ -24,7 +24,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     folder = cells.root / "08_reporting" / first.suite_folder / first.quality_folder
     blocks = tables(folder, [plan.cell for plan in plans], tuned_of(cells.env))
     if cells.page is not None:
-        rewrite(cells.page, blocks)
+        rewrite_page(cells.page, blocks)
     text = "\n".join(blocks.values())
     lines: list[Line] = [*pages(cells), ("cells", folder)]
     if cells.page is not None:

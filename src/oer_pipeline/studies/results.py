@@ -1,8 +1,9 @@
 """What finished grids came to, kept in the repository: a row per cell and seed in
 docs/results/results.csv, a row per cell in the table of docs/reproducibility.md.
 
-Rows of one cell may come from several parts of a grid. Each has the recipe of its cell,
-so that what was made with other parameters is not taken for the same.
+Rows of one cell may come from several parts of a grid. Each has the recipe of its cell
+and the conditions of its regime, so that what was made with other parameters is not
+taken for the same, and methods are compared under the same conditions.
 """
 
 from __future__ import annotations
@@ -12,27 +13,27 @@ import hashlib
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import fmean
+from typing import Any
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.common.locks import alone, path_of
 from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.orchestration.circumstances import VERSIONED, git
+from oer_pipeline.orchestration.configuration import Configuration, configuration_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
-from oer_pipeline.studies.grids import CLAIMED, ORDER, text_of
+from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid, text_of
 from oer_pipeline.studies.jobs import Outcome, Status
+from oer_pipeline.studies.kept_files import changing, rewrite_page
 
 RESULTS = Path("docs/results/results.csv")
 PAGE = Path("docs/reproducibility.md")
@@ -48,6 +49,8 @@ RECIPE = (
 )
 """Of a plan's parameters, what a result hangs on beside suite, quality, number of
 tasks, their order and the seed."""
+CONDITIONS = tuple(name for name in RECIPE if name != "chosen")
+"""Of the files' parameters, what all methods of a regime have in common."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,8 @@ class Result:
         seed: of learners; in a study the number of the task order, too.
         recipe: a hash of the parameters in force; empty in results that were kept
             before it was.
+        conditions: a hash of what all methods of the regime have in common; empty
+            alike.
         tasks, updates: how many tasks, and updates on each.
         scale: that leads: `success`, `normalised` or `raw`.
         data: what the data's episodes are worth in that scale, mean over tasks; None in
@@ -76,6 +81,7 @@ class Result:
     method: str
     seed: int
     recipe: str
+    conditions: str
     tasks: int
     updates: int
     scale: str
@@ -90,20 +96,21 @@ class Result:
 Results = Sequence[Result]
 
 
-def check(cells: Cells) -> None:
+def check(cells: Cells, asked: Results) -> None:
     """Refuse, before any work, what could not be kept beside what is.
 
     Args:
         cells: that are to be recorded.
+        asked: what is to come of them (`planned`).
 
     Raises:
         DataError: as `added` says.
     """
     if cells.grid.is_part:
-        added(kept(RESULTS), planned(cells))
+        added(kept(RESULTS), asked)
 
 
-def record(cells: Cells, outcomes: Mapping[str, Outcome]) -> None:
+def record(cells: Cells, outcomes: Mapping[str, Outcome], asked: Results) -> None:
     """Keep what finished cells came to; on the page, too, where the project has it.
 
     A part of a grid adds to what is kept of it; a whole grid replaces it.
@@ -111,37 +118,32 @@ def record(cells: Cells, outcomes: Mapping[str, Outcome]) -> None:
     Args:
         cells: of the grid.
         outcomes: by the cell's name; one that is not there was done.
+        asked: what was to come of them, as it was `planned` before the work.
 
     Raises:
         DataError: a cell without PER, or a file or page of another form.
     """
-    now = list(results_of(cells, outcomes))
+    now = list(results_of(cells, outcomes, asked))
     merge = added if cells.grid.is_part else merged
     with changing(RESULTS):
         found = merge(kept(RESULTS), now)
         write_atomic(RESULTS, text_of_results(found))
         if PAGE.is_file():
-            rewrite(PAGE, {BLOCK: results_table(found)})
-
-
-def changing(file: Path) -> AbstractContextManager[None]:
-    """For as long as a block reads, changes and writes a file of results: grids that
-    end at once do it one after the other."""
-    return alone(
-        path_of(str(file)),
-        lambda holder: print(f"{file}: waiting for {holder}", flush=True),
-    )
+            rewrite_page(PAGE, {BLOCK: results_table(found)})
 
 
 def planned(cells: Cells) -> list[Result]:
-    """A result of every cell and seed, without its values."""
+    """A result of every cell and seed, without its values: with the code as it is
+    now."""
     commit = git(Path.cwd(), "rev-parse", "--short=10", "HEAD") or "-"
     if git(Path.cwd(), "status", "--porcelain", "--", *VERSIONED):
         commit += "+"
     date = datetime.now(UTC).date().isoformat()
+    configured = configuration_of(cells.env)
     found = []
     for cell in cells.cells:
         plan = cell.plan
+        conditions = conditions_of(cells.grid, plan, configured)
         for seed in plan.seeds:
             found.append(
                 Result(
@@ -150,6 +152,7 @@ def planned(cells: Cells) -> list[Result]:
                     method=plan.method,
                     seed=seed,
                     recipe=recipe_of(plan),
+                    conditions=conditions,
                     tasks=len(plan.tasks),
                     updates=plan.parameters["learner"]["updates"],
                     scale="success" if plan.suite.has_success else "normalised",
@@ -167,6 +170,7 @@ def planned(cells: Cells) -> list[Result]:
 def results_of(
     cells: Cells,
     outcomes: Mapping[str, Outcome],
+    asked: Results,
 ) -> Iterator[Result]:
     """Of every cell and seed of a finished grid; without values where training was
     excused for diverging.
@@ -174,16 +178,18 @@ def results_of(
     Args:
         cells: of the grid.
         outcomes: by the cell's name; one that is not there was done.
+        asked: what was to come of them (`planned`).
 
     Raises:
         DataError: a cell without PER.
     """
-    blank = iter(planned(cells))
+    blank = iter(asked)
     for cell in cells.cells:
         outcome = outcomes.get(cell.name)
         if outcome is not None and outcome.status is Status.EXCUSED:
+            shown = _scale_of_data(cells.root, cell.plan)
             for _ in cell.plan.seeds:
-                yield next(blank)
+                yield replace(next(blank), scale=shown)
             continue
         metrics = places.metrics(cells.root, cell.plan)
         shown = scale([metrics])
@@ -212,8 +218,34 @@ def recipe_of(plan: Plan) -> str:
         "quality": plan.quality,
         "tasks": len(plan.tasks),
     }
+    return _hash(told)
+
+
+def conditions_of(grid: Grid, plan: Plan, configured: Configuration) -> str:
+    """A hash of what all methods of a regime have in common: what the files and the
+    grid say, 10 hexadecimal digits."""
+    told: dict[str, Any] = {name: configured.parameters[name] for name in CONDITIONS}
+    fixed = {name: of[0] for name, of in grid.parameters.items() if len(of) == 1}
+    told |= {
+        "grid": fixed,
+        "suite": configured.suites[plan.suite.name],
+        "quality": plan.quality,
+    }
+    return _hash(told)
+
+
+def _hash(told: Mapping[str, Any]) -> str:
     text = json.dumps(told, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()[:10]
+
+
+def _scale_of_data(root: Path, plan: Plan) -> str:
+    """The scale that leads, as far as the data's cards can tell."""
+    if plan.suite.has_success:
+        return "success"
+    cards = [places.card(root, plan, plan.data_of(task)) for task in plan.tasks]
+    has_references = all("normalised_return" in card for card in cards)
+    return "normalised" if has_references else "raw"
 
 
 def _worth_of_data(root: Path, plan: Plan, shown: str) -> float:
@@ -275,6 +307,7 @@ def _result_of(row: Mapping[str, str]) -> Result:
         method=row["method"],
         seed=int(row["seed"]),
         recipe=row.get("recipe") or "",
+        conditions=row.get("conditions") or "",
         tasks=int(row["tasks"]),
         updates=int(row["updates"]),
         scale=row["scale"],
@@ -300,11 +333,13 @@ def added(before: Results, now: Results) -> list[Result]:
     same order.
 
     Raises:
-        DataError: a cell would have results that were made with other parameters.
+        DataError: a cell would have results that were made with other parameters, or a
+            regime methods of other conditions.
     """
     by_place = {_place(result): result for result in [*before, *now]}
     found = [by_place[place] for place in sorted(by_place)]
     of_cell = {_cell(result): result for result in now}
+    of_regime = {(result.grid, result.regime): result for result in now}
     for result in found:
         newer = of_cell.get(_cell(result))
         if newer is not None and not _is_like(result, newer):
@@ -314,6 +349,15 @@ def added(before: Results, now: Results) -> list[Result]:
                 f" ({_made(result)}; now {_made(newer)}); run all seeds of it anew,"
                 " or remove its rows"
             )
+        beside = of_regime.get((result.grid, result.regime))
+        if beside is not None and not _is_comparable(result, beside):
+            raise DataError(
+                f"{RESULTS}: {result.method} of grid {result.grid} on {result.regime},"
+                f" seed {result.seed}, was made under other conditions"
+                f" ({_conditions_told(result)}) than {beside.method} would be"
+                f" ({_conditions_told(beside)}): data, sizes or what else methods have"
+                " in common; run the whole grid anew, or remove its rows"
+            )
     return found
 
 
@@ -322,6 +366,18 @@ def _is_like(result: Result, other: Result) -> bool:
     if result.recipe and other.recipe and result.recipe != other.recipe:
         return False
     return (result.tasks, result.updates) == (other.tasks, other.updates)
+
+
+def _is_comparable(result: Result, other: Result) -> bool:
+    """Whether two methods' results can have been made under the same conditions."""
+    known = result.conditions and other.conditions
+    if known and result.conditions != other.conditions:
+        return False
+    return result.tasks == other.tasks
+
+
+def _conditions_told(result: Result) -> str:
+    return f"{result.conditions or 'not kept'}, {result.tasks} tasks"
 
 
 def _made(result: Result) -> str:

@@ -16,10 +16,10 @@ from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.judging import share_outside
 from oer_pipeline.orchestration.plan import Plan
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.kept_files import rewrite_page
 from oer_pipeline.studies.places import (
     OUTPUT,
     REPORTS,
@@ -52,7 +52,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     write_atomic(path, text)
     lines: list[Line] = [("table", path)]
     if cells.page is not None:
-        rewrite(cells.page, blocks)
+        rewrite_page(cells.page, blocks)
         lines.append(("docs", cells.page))
     for cell in cells.cells:
         folder = cell_folder(cells.root, REPORTS, cell.plan)

@@ -8,12 +8,14 @@ claims are corrected for one another over all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf, prod
 from pathlib import Path
 from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
@@ -25,18 +27,18 @@ from oer_pipeline.metrics.hypotheses import (
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.claims_chart import Judged, chart
-from oer_pipeline.reports.document_blocks import rewrite
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.grids import ALL, CLAIMED, ORDER, Claim, Grid, names, read
 from oer_pipeline.studies.jobs import Outcome
+from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.results import (
     RESULTS,
     Result,
     Results,
-    changing,
     kept,
+    planned,
     results_of,
 )
 
@@ -49,6 +51,9 @@ JUDGED_BY = (ALONE, FLOOR, CEILING, UNIFORM)
 ENOUGH = 80.0
 """That networks of their own reach in a regime that qualifies, unless the data's own
 episodes are worth less: then those."""
+WORTHLESS = 0.0
+"""PER and plasticity where training diverged, which left no policy: no task is solved,
+and nothing is better than doing nothing."""
 ROOM = 5.0
 """By which replay of all old data is ahead of a uniform buffer there."""
 
@@ -59,12 +64,11 @@ def report(
 ) -> str:
     """Regimes, methods and claims of the whole study, as far as its results are kept,
     on the grid's page, too; of these cells alone where the page is not theirs."""
+    grids = study_grids(cells.env)
     if cells.page is None:
-        own = list(results_of(cells, outcomes))
-        tests = judgements(own, [cells.grid])
-        return _told(blocks_of(own, [cells.grid], tests), [])
+        own = list(results_of(cells, outcomes, planned(cells)))
+        return _told(blocks_of(own, grids, judgements(own, grids)), [])
     with changing(RESULTS):
-        grids = study_grids(cells.env)
         of_study = {grid.name for grid in grids}
         found = [result for result in kept(RESULTS) if result.grid in of_study]
         tests = judgements(found, grids)
@@ -72,7 +76,7 @@ def report(
         if tests:
             write_atomic(cells.page.parent / PICTURE, claims_picture(tests))
             blocks["claims"] = f"![claims]({PICTURE})\n\n{blocks['claims']}"
-        rewrite(cells.page, blocks)
+        rewrite_page(cells.page, blocks)
     return _told(blocks, [("docs", cells.page)])
 
 
@@ -101,9 +105,14 @@ def _told(blocks: Mapping[str, str], lines: Sequence[Line]) -> str:
 
 
 def study_grids(env: str | None) -> list[Grid]:
-    """Every grid of the study."""
-    grids = [read(name, Path("conf"), env) for name in names(Path("conf"), env)]
-    return [grid for grid in grids if grid.report == REPORT]
+    """Every grid of the study, whole. A file that is no grid belongs to none."""
+    found = []
+    for name in names(Path("conf"), env):
+        with suppress(ConfigurationError):
+            grid = read(name, Path("conf"), env)
+            if grid.report == REPORT:
+                found.append(grid)
+    return found
 
 
 def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
@@ -219,12 +228,15 @@ def _method_row(
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
         shown.append(number(interval(values), 1) if values else "-")
-    asked = _orders(results, regime, method)
-    finished = _values(results, regime, method, "per")
-    orders = str(len(finished))
-    if len(finished) < len(asked):
-        orders += f", {len(asked) - len(finished)} diverged"
+    orders = _counted(
+        len(_orders(results, regime, method)), len(_diverged(results, regime, method))
+    )
     return (regime, method, *shown, orders)
+
+
+def _counted(orders: int, diverged: int) -> str:
+    """`8`, or `8, 1 diverged`."""
+    return f"{orders}, {diverged} diverged" if diverged else str(orders)
 
 
 @dataclass(frozen=True)
@@ -236,9 +248,10 @@ class Judgement:
         differences: by which the claim's method is ahead, one per order.
         p_value: of the claim alone.
         corrected: the p-value corrected for all claims of the study that are not
-            secondary (Holm), those without results among them; None for a secondary
-            one.
+            secondary (Holm), in which those that are not finished count with 1; None
+            for a secondary one.
         is_finished: whether both methods were run on all orders of the grid's file.
+        diverged: on how many of its orders one of the methods diverged.
     """
 
     claim: Claim
@@ -247,6 +260,7 @@ class Judgement:
     p_value: float
     corrected: float | None = None
     is_finished: bool = True
+    diverged: int = 0
 
     @property
     def verdict(self) -> str:
@@ -281,9 +295,11 @@ def judgements(
                 if judged is not None:
                     kind = secondary if claim.secondary else primary
                     kind.append(judged)
-    p_values = {str(place): test.p_value for place, test in enumerate(primary)}
-    for place in range(len(primary), primary_claims(grids)):
-        p_values[str(place)] = 1.0  # not run yet
+    together = max(len(primary), primary_claims(grids))
+    p_values = {str(place): 1.0 for place in range(together)}
+    for place, test in enumerate(primary):
+        if test.is_finished:
+            p_values[str(place)] = test.p_value
     adjusted = holm(p_values)
     corrected = []
     for place, test in enumerate(primary):
@@ -303,12 +319,15 @@ def _judged(
     if p_value is None:
         return None
     both = _orders(results, regime, claim.of) & _orders(results, regime, claim.beside)
+    diverged = _diverged(results, regime, claim.of)
+    diverged |= _diverged(results, regime, claim.beside)
     return Judgement(
         claim,
         regime,
         tuple(differences),
         p_value,
         is_finished=both >= set(grid.orders),
+        diverged=len(both & diverged),
     )
 
 
@@ -340,6 +359,7 @@ def claims_table(tests: Sequence[Judgement], primary: int) -> str:
                 test.claim.says,
                 test.regime,
                 f"{test.claim.metric}, {more} - {less}",
+                _counted(len(test.differences), test.diverged),
                 number(interval(test.differences), 1),
                 f"{test.p_value:.4f}",
                 "-" if test.corrected is None else f"{test.corrected:.4f}",
@@ -351,6 +371,7 @@ def claims_table(tests: Sequence[Judgement], primary: int) -> str:
         "claim",
         "regime",
         "difference",
+        "orders",
         "mean",
         "p",
         "p, Holm",
@@ -404,19 +425,44 @@ def _orders(
     return found
 
 
+def _diverged(
+    results: Results,
+    regime: str,
+    method: str,
+) -> set[int]:
+    """The orders on which a method's training diverged."""
+    return (
+        _orders(results, regime, method)
+        - _values(results, regime, method, "per", worthless=None).keys()
+    )
+
+
 def _values(
     results: Results,
     regime: str,
     method: str,
     metric: str,
+    worthless: float | None = WORTHLESS,
 ) -> dict[int, float]:
-    """A metric by task order."""
+    """A metric by task order.
+
+    Args:
+        results: of the grids.
+        regime: whose.
+        method: whose.
+        metric: of `CLAIMED`.
+        worthless: what it is where training diverged; None: such orders are left out,
+            as they are of forgetting and of raw returns, of which nothing can be said.
+    """
     found = {}
     for result in results:
-        value = getattr(result, metric)
-        if value is None or result.method != method:
+        if result.method != method or _named(result) != regime:
             continue
-        if _named(result) == regime:
+        value = getattr(result, metric)
+        has_floor = result.scale != "raw" and metric != "forgetting"
+        if result.per is None and has_floor:
+            value = worthless
+        if value is not None:
             found[result.seed] = value
     return found
 

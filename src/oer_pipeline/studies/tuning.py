@@ -18,6 +18,7 @@ from oer_pipeline.orchestration.yaml_files import read_yaml
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED
 from oer_pipeline.studies.jobs import Outcome, Status
+from oer_pipeline.studies.kept_files import changing
 from oer_pipeline.studies.places import OUTPUT, cell_folder, references, table_of
 
 HEADER = """\
@@ -50,38 +51,53 @@ class Score:
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     """Writes the environment's tuned.yml; a grid of some methods leaves the others'
     alone."""
+    path = path_of(cells.env)
+    found = tuned(
+        scores_of(cells, outcomes),
+        options_of(cells),
+        cells.cells[0].plan,
+        cells.params,
+    )
+    with changing(path):
+        others: dict[str, Any] = {}
+        if cells.grid.methods != TUNED and path.is_file():
+            others = read_yaml(path) or {}  # without those of other environments
+        write(path, {**others, **found})
+    text = path.read_text(encoding="utf-8")
+    return f"{text}\n{summary('Tuned values', [('file', path)])}"
+
+
+def scores_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, list[Score]]:
+    """What every value of each method's coefficient came to, in the grid's order.
+
+    Args:
+        cells: of a grid that varies nothing but the coefficient.
+        outcomes: by the cell's name.
+    """
     scores: dict[str, list[Score]] = {}
-    options: dict[str, str] = {}
     for cell in cells.cells:
         outcome = outcomes[cell.name]
-        [(option, value)] = _coefficient(cell)
+        _, value = _coefficient(cell)
         failure = None
         per_seed: tuple[float, ...] = ()
         if outcome.status is Status.EXCUSED:
             failure = _why(outcome.reason)
         else:
             per_seed = per_by_seed(cell.plan, cells.root)
-        options[cell.plan.method] = option
         scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
-    path = path_of(cells.env)
-    found = tuned(
-        scores,
-        options,
-        cells.cells[0].plan,
-        cells.params,
-    )
-    others = {}
-    if cells.grid.methods != TUNED and path.is_file():
-        others = read_yaml(path)  # without those of other environments
-    write(path, {**others, **found})
-    text = path.read_text(encoding="utf-8")
-    return f"{text}\n{summary('Tuned values', [('file', path)])}"
+    return scores
 
 
-def _coefficient(cell: Cell) -> list[tuple[str, float]]:
+def options_of(cells: Cells) -> dict[str, str]:
+    """The dotted name of each method's coefficient."""
+    return {cell.plan.method: _coefficient(cell)[0] for cell in cells.cells}
+
+
+def _coefficient(cell: Cell) -> tuple[str, float]:
     """The one option that differs between a method's cells, and its value in this
     one."""
-    return [(name, float(value)) for name, value in cell.combination.varied.items()]
+    [(name, value)] = cell.combination.varied.items()
+    return name, float(value)
 
 
 def per_by_seed(plan: Plan, root: Path) -> tuple[float, ...]:
