@@ -279,10 +279,11 @@ def replicate(
     "--data", is_flag=True, help="Raw and primary data and behaviour policies, too."
 )
 def prune(env: str | None, yes: bool, data: bool) -> None:
-    """List what no run would use any more, with its size; remove it with --yes.
+    """List what no result needs any more, with its size; remove it with --yes.
 
     Folders that no suite, quality or method of the configuration names, files that were
-    made by other code, parameters, libraries or inputs, what killed runs left, logs.
+    made by other code, parameters, libraries or inputs, what killed runs left (so that
+    a stopped training begins anew), logs.
 
     \b
     Example: kedro prune --env=test --yes

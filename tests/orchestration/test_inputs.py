@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 import yaml
 
 from oer_pipeline.common.errors import OERError
@@ -309,6 +310,20 @@ def test_what_was_made_with_other_parameters_is_told_in_one_line(resumed: Any) -
     assert Stage(resumed, "ingestion").made_otherwise() == ""
     said = Stage(resumed, "continual").made_otherwise()
     assert "dynamics/task_1.safetensors was made with other values of dynamics" in said
+
+
+def test_an_accelerator_that_is_found_is_no_other_parameter(resumed: Any) -> None:
+    """Records keep the one that `auto` was."""
+    file = resumed.path / "conf/test/parameters.yml"
+    settings = yaml.safe_load(file.read_text())
+    settings["accelerator"] = "auto"
+    file.write_text(yaml.safe_dump(settings))
+    if not torch.cuda.is_available():
+        assert Stage(resumed, "evaluation").made_otherwise() == ""
+    settings["accelerator"] = "cpu"
+    settings["precision"] = "medium"
+    file.write_text(yaml.safe_dump(settings))
+    assert "other values of precision" in Stage(resumed, "evaluation").made_otherwise()
 
 
 def test_a_run_warns_of_other_parameters(

@@ -565,6 +565,23 @@ def test_a_comparisons_folder_tells_its_methods_and_the_options_of_all() -> None
     )
 
 
+def test_a_comparison_of_other_cells_has_another_folder() -> None:
+    """A value that is the files' own still changes a preset that has another one."""
+    presets = {**METHODS, "ewc": {**METHODS["ewc"]}}
+    presets["ewc"]["learners"] = {"ewc": {"penalty": 100.0}}
+
+    def made(**runtime: Any) -> Plan:
+        return resolve(BASE, {"compare": "oer+ewc", **runtime}, SUITES, presets)
+
+    base = BASE["learners"]["ewc"]["penalty"]
+    same = made(learners={"ewc": {"penalty": 100.0}})
+    other = made(learners={"ewc": {"penalty": base}})
+    assert same.compared_cells == made().compared_cells
+    assert same.comparison_folder == made().comparison_folder
+    assert other.compared_cells != made().compared_cells
+    assert other.comparison_folder != made().comparison_folder
+
+
 @pytest.mark.parametrize("seconds", [-1.0, float("nan"), float("inf")])
 def test_an_interval_between_checkpoints_is_a_number_of_seconds(seconds: float) -> None:
     with pytest.raises(

@@ -94,9 +94,11 @@ def test_who_ran_harder_seeds_is_no_worse_for_it(cell: Make) -> None:
         noisy(cell, "short", around(-30, 1.1, seeds=3)),
         noisy(cell, "long", ends),
     ]
-    first, *_, basis = verdict(cells)
+    first, means, *_, basis = verdict(cells)
     assert first.startswith("long is ahead: it keeps 2 points more than short (2.5 [")
     assert basis.startswith("3 to 6 seeds, ")
+    assert means.startswith("PER on the seeds that all have: long 90.")
+    assert ", short 87." in means
 
 
 def test_one_method_and_one_task(cell: Make) -> None:

@@ -310,6 +310,33 @@ def test_where_the_rule_takes_none_no_table_of_a_variant_that_was_not_run() -> N
     assert "suite, quality | 10" not in text
 
 
+def test_a_suite_that_was_begun_takes_nothing_off_the_page() -> None:
+    """Neither variants and qualities that it lacks, nor further numbers of updates."""
+    whole = {
+        ("ant", quality, variant): [made_up({"1": [1.0, 2.0], "2": [2.0, 3.0]}, (5, 9))]
+        for quality in ("medium", "expert")
+        for variant in ("bc", "alpha_2.5")
+    }
+    study = replace(
+        SMALL,
+        suites=("ant", "walker"),
+        qualities=("medium", "expert"),
+        variants={"bc": "", "alpha_2.5": ""},
+    )
+    short = [made_up({"1": [1.0], "2": [2.0]}, (5,))]
+    begun = {
+        ("walker", "medium", name): whole["ant", "medium", name] for name in ("bc",)
+    }
+    fewer = {("walker", *key[1:]): short for key in whole}
+    for part in (begun, fewer):
+        has_run = study.covered(whole | part)
+        assert has_run.suites == ("ant",)
+        assert has_run.qualities == study.qualities
+        assert has_run.variants == study.variants
+    done = {("walker", *key[1:]): curve for key, curve in whole.items()}
+    assert study.covered(whole | done).suites == study.suites
+
+
 @pytest.mark.parametrize("name", list(STUDIES))
 def test_the_page_says_what_the_kept_results_say(name: str) -> None:
     root = CONF.parents[1]

@@ -112,3 +112,24 @@ def test_what_is_wrong_is_one_line_before_any_work(
     assert line.startswith(words)
     assert not (project.path / "logs").exists()
     assert not (project.path / "data").exists()
+
+
+def test_jobs_are_forked_with_all_code_that_nodes_use() -> None:
+    """What a node imports while a grid is at work may have been edited since."""
+    code = """
+import sys
+import oer_pipeline.studies.frozen
+from oer_pipeline.orchestration import module_files, source_code
+from oer_pipeline.pipelines.continual.nodes import train_next
+from oer_pipeline.pipelines.reporting.nodes import measure
+
+functions = [train_next, measure]
+for function in functions:
+    for name in source_code.modules_used(function) - {"oer_pipeline"}:
+        assert name in sys.modules, name
+        assert name in module_files._KEPT, name
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr

@@ -73,21 +73,32 @@ def recipe(
             writes its result to a file.
     """
     computes = PRODUCTS in modules_used(function, code)
-    told = {name: _in_force(value) for name, value in parameters.items()}
     return Recipe(
         code=code_hash(function, code),
         libraries=libraries_used(function, code, families_in(parameters)),
-        parameters={name: digest(value) for name, value in told.items()},
+        parameters=digests_of(parameters),
         inputs=inputs,
         seed=seed,
         products=float32_products() if computes else "",
     )
 
 
-def _in_force(value: Any) -> Any:
+def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """What a function is told, as recipes keep it: name -> hash of the value in
+    force."""
+    return {name: digest(_in_force(name, value)) for name, value in parameters.items()}
+
+
+def _in_force(name: str, value: Any) -> Any:
     """A parameter with the accelerator that `auto` is on this machine."""
-    if not isinstance(value, Mapping) or value.get("accelerator") != "auto":
-        return value
+    if name == "params:accelerator" and value == "auto":
+        return _accelerator()
+    if isinstance(value, Mapping) and value.get("accelerator") == "auto":
+        return {**value, "accelerator": _accelerator()}
+    return value
+
+
+def _accelerator() -> str:
     from torch import cuda
 
-    return {**value, "accelerator": "gpu" if cuda.is_available() else "cpu"}
+    return "gpu" if cuda.is_available() else "cpu"

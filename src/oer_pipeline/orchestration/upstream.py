@@ -8,8 +8,8 @@ from typing import Any
 
 from kedro.pipeline import Pipeline
 
-from oer_pipeline.common.digest import digest
 from oer_pipeline.orchestration.changes import different
+from oer_pipeline.orchestration.fingerprints import digests_of
 from oer_pipeline.orchestration.inputs import first_and_more, is_parameter
 from oer_pipeline.orchestration.records import read_record
 from oer_pipeline.orchestration.step import Step
@@ -58,7 +58,7 @@ def _steps_before(
 
 def _lines(step: Step, stages: Mapping[str, str]) -> Iterator[str]:
     """One for each file of a step with other parameters."""
-    told = {name: digest(value) for name, value in step.parameters.items()}
+    told = digests_of(step.parameters)
     for member in step.members():
         for name, path in step.outputs(member).items():
             record = read_record(path)

@@ -152,6 +152,19 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     return sorted(cells, key=place)
 
 
+def on_shared_seeds(cells: Sequence[Cell]) -> list[Cell]:
+    """The cells with the seeds alone that all of them have; as they are where there is
+    none."""
+    shared = _shared_seeds(cells)
+    if not shared:
+        return list(cells)
+    found: list[Cell] = []
+    for cell in cells:
+        seeds = [seed for seed in cell["seeds"] if str(seed) in shared]
+        found.append({**cell, "seeds": seeds})
+    return found
+
+
 def _shared_seeds(cells: Sequence[Cell]) -> set[str]:
     """The seeds that all cells have."""
     seeds = set(map(str, cells[0]["seeds"]))

@@ -86,7 +86,9 @@ def pairs_table(cells: Sequence[Cell]) -> Table:
     shown = scale(order)
     scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
     rows = []
+    tested = 0
     for pair in all_pairs(scores):
+        tested += pair.p is not None
         rows.append(
             (
                 f"{pair.first} - {pair.second}",
@@ -100,7 +102,7 @@ def pairs_table(cells: Sequence[Cell]) -> Table:
         ("p", "Student's t test that the mean difference is 0, paired by seed"),
         (
             "p, corrected",
-            f"for all {len(rows)} pairs of this table (Holm 1979)",
+            f"for the {tested} pairs of this table that have a p (Holm 1979)",
         ),
     )
     return Table(titles, tuple(rows), notes, sortable=True)

@@ -8,7 +8,14 @@ from dataclasses import dataclass
 from oer_pipeline.metrics.hypotheses import LEVEL
 from oer_pipeline.metrics.intervals import Estimate
 from oer_pipeline.metrics.pairs import Pair, against, all_pairs
-from oer_pipeline.reports.cell_metrics import Cell, estimate, ranked, scale, seed_values
+from oer_pipeline.reports.cell_metrics import (
+    Cell,
+    estimate,
+    on_shared_seeds,
+    ranked,
+    scale,
+    seed_values,
+)
 from oer_pipeline.reports.table import one_line
 from oer_pipeline.reports.tables import fixed, nothing_done, number
 
@@ -96,12 +103,16 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     order = ranked(cells)
     found = standing(order)
     shown = scale(order)
+    alike = on_shared_seeds(order)
+    which = ""
+    if any(len(cell["seeds"]) > len(alike[0]["seeds"]) for cell in order):
+        which = " on the seeds that all have"
     sentences = [
         _who_leads(found, POINTS[shown]),
-        _means(order, shown),
+        f"PER{which}: {_means(alike, shown)}.",
     ]
-    sentences += _forgetting(order, shown)
-    sentences += _below_nothing(order, shown)
+    sentences += _forgetting(alike, shown)
+    sentences += _below_nothing(alike, shown)
     sentences.append(_basis(order, found))
     return sentences
 
@@ -197,8 +208,7 @@ def _means(order: Sequence[Cell], shown: str) -> str:
     nothing = nothing_done(order[0], shown)
     if nothing is not None:
         told.append(f"doing nothing {fixed(nothing, 1)}")
-    listed = ", ".join(told)
-    return f"PER: {listed}."
+    return ", ".join(told)
 
 
 def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:

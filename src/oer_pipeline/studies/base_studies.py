@@ -12,7 +12,7 @@ from itertools import product
 
 from oer_pipeline.common.checks import known
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.studies.base_results import Curves
+from oer_pipeline.studies.base_results import Curves, points_of
 
 TASKS = 2
 ALPHAS = ("2.5", "1.0", "0.5", "0.25")
@@ -77,11 +77,11 @@ class Study:
         return {key: curves[key] for key in self.runs("") if key in curves}
 
     def covered(self, curves: Curves) -> Study:
-        """The part whose results are all there: suites with any, and of qualities and
-        variants those that all of these suites have."""
+        """The part whose results are all there: suites with any, unless another one has
+        all of theirs and more, and of qualities and variants those that all of these
+        suites have. So a suite that was begun takes nothing off the page."""
         there = set(self.in_order(curves))
-        begun = {suite for suite, _, _ in there}
-        suites = tuple(suite for suite in self.suites if suite in begun)
+        suites = _furthest(self.suites, self.in_order(curves))
         qualities = []
         for quality in self.qualities:
             if all((suite, quality, "bc") in there for suite in suites):
@@ -111,6 +111,20 @@ class Study:
                     " qualities by --suites, --qualities, or write a grid of your own"
                     " (docs/cluster.md)"
                 )
+
+
+def _furthest(suites: Sequence[str], curves: Curves) -> tuple[str, ...]:
+    """The suites that no other one has all results of, and more."""
+    reached: dict[str, set[tuple[str, str, int]]] = {}
+    for (suite, quality, variant), results in curves.items():
+        for point in points_of({(suite, quality, variant): results}):
+            reached.setdefault(suite, set()).add((quality, variant, point))
+    found = []
+    for suite in suites:
+        own = reached.get(suite, set())
+        if own and not any(own < others for others in reached.values()):
+            found.append(suite)
+    return tuple(found)
 
 
 def _named(params: str) -> set[str]:

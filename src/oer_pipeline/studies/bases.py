@@ -165,11 +165,16 @@ def publish(
     file = _kept_in(study)
     with changing(file):
         before, means_before = kept(file)
-        means = {**means_before, **means}
-        curves = study.in_order({**before, **_not_shorter(curves, before)})
+        newer = _not_shorter(curves, before)
+        replaced = {(suite, quality) for suite, quality, _ in newer}
+        new_means = {place: means[place] for place in means if place in replaced}
+        means = {**means_before, **new_means}
+        curves = study.in_order({**before, **newer})
         write_atomic(file, text_of(curves, means))
         has_run = study.covered(curves)
         shown = has_run.in_order(curves)
+        for suite in sorted({suite for suite, _, _ in curves} - set(has_run.suites)):
+            say(f"{suite} waits until it has what the page has of the others")
         if not has_run.qualities:
             return f"{PAGE} stays as it is: no quality is kept of every suite in {file}"
         if not points_of(shown):

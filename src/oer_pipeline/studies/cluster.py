@@ -15,6 +15,12 @@ from oer_pipeline.orchestration import circumstances
 BYTES_PER_WORKER = 2 * 2**30
 """Memory of a worker and the run that it holds; measured in docs/scale.md."""
 SECONDS_TO_ANSWER = 10.0
+QUIET = {
+    "distributed.worker.profile.enabled": False,
+    "distributed.admin.tick.interval": "1s",
+}
+"""Of Dask on this machine: jobs are processes of their own, so that to sample its own
+threads a hundred times a second tells nothing and takes 4 % of two busy cores."""
 
 
 def workers_of(
@@ -56,9 +62,10 @@ def connected(scheduler: str | None, workers: int | None) -> Iterator[Any]:
             _check_versions(client)
             yield client
         return
+    import dask
     from distributed import Client
 
-    with _local(workers) as cluster, Client(cluster) as client:
+    with dask.config.set(QUIET), _local(workers) as cluster, Client(cluster) as client:
         client.wait_for_workers(len(cluster.worker_spec))
         yield client
 

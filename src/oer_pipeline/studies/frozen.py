@@ -1,17 +1,25 @@
-"""Imported last by the server that jobs are forked from: what it has imported is kept
-out of all garbage collections.
+"""Imported last by the server that jobs are forked from: all code that a run can use is
+imported and its source read now.
 
-Its memory stays shared with the jobs, and neither server nor jobs look through it again
-when they end, which takes seconds on a busy machine. The source of what it has imported
-is read now: jobs run this code, and record its hash, whatever is edited meanwhile.
+So jobs run this code, and record its hash, whatever is edited meanwhile. What is
+imported is kept out of all garbage collections: its memory stays shared with the jobs,
+and neither server nor jobs look through it again when they end, which takes seconds on
+a busy machine.
 """
 
 import gc
-import sys
+from contextlib import suppress
+from importlib import import_module
+from pkgutil import walk_packages
 
-from oer_pipeline.orchestration.module_files import is_ours, keep
+import oer_pipeline
+from oer_pipeline.orchestration.module_files import PACKAGE, keep
 
-for name in sorted(sys.modules):
-    if is_ours(name):
-        keep(name)
+NOT_OF_RUNS = (f"{PACKAGE}.__main__", f"{PACKAGE}.cli", f"{PACKAGE}.studies")
+
+for module in walk_packages(oer_pipeline.__path__, f"{PACKAGE}."):
+    if not module.name.startswith(NOT_OF_RUNS):
+        with suppress(ImportError):  # of an extra that is not installed
+            import_module(module.name)
+            keep(module.name)
 gc.freeze()

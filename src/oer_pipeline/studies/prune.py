@@ -1,8 +1,8 @@
-"""`kedro prune`: what lies around that no run would use any more, and its removal.
+"""`kedro prune`: what lies around that no result needs any more, and its removal.
 
 That are folders of suites, qualities and methods that the configuration has no more,
 files that were made by other code, parameters, libraries or inputs, what killed runs
-left behind, and logs. Raw and primary data and behaviour policies only when asked for.
+left behind, checkpoints of stopped trainings among it, and logs. Raw and primary data and behaviour policies only when asked for.
 """
 
 from __future__ import annotations
@@ -38,6 +38,7 @@ CHECKPOINTS = "checkpoints"
 LAYERS = (MODELS, OUTPUT, REPORTS, CHECKPOINTS)
 STAGES = ("continual", "evaluation", "judging")
 """Pipelines whose files are per seed; a page that is stale costs nothing."""
+STOPPED = "of trainings that were stopped; without them these begin anew"
 MADE_OTHERWISE = "made by other code, parameters, libraries or inputs"
 
 
@@ -83,7 +84,7 @@ def find(env: str | None, data: bool = False) -> list[Waste]:
     listed = {path for waste in found for path in waste.paths}
     stopped = tuple(path for path in stopped if not set(path.parents) & listed)
     if stopped:
-        found.append(Waste(CHECKPOINTS, "of trainings that were stopped", stopped))
+        found.append(Waste(CHECKPOINTS, STOPPED, stopped))
     leftover = tuple(_leftover(layers))
     if leftover:
         found.append(Waste("temporary files", "left by killed runs", leftover))
