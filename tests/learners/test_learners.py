@@ -339,3 +339,15 @@ def test_parameter_count_is_policies_and_twin_critics_of_one_member(tasks: Any) 
         tasks.learner(DualBehaviourCloning, 2).parameter_count()
         == 2 * trunk_ + 3 * head + 2 * critic
     )
+
+
+def test_critics_that_the_last_update_spoiled_are_not_handed_on(tasks: Any) -> None:
+    """A selector would ask them, long after the training."""
+    training = tasks.learner(Finetune)
+    training.block(1)
+    seeds = training.context.seeds
+    twin_of_second = 2 * 1 + 1
+    training.state.critic.buffer.data[twin_of_second] = torch.nan
+    words = rf"weights of seed\(s\) \[{seeds[1]}\] .* \(network critic\)"
+    with pytest.raises(DivergedError, match=words):
+        training.result()

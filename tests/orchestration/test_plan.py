@@ -323,6 +323,51 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
 
 
 @pytest.mark.parametrize(
+    ("runtime", "words"),
+    [
+        ({"learner": {"batch_size": 2**20}}, "batch_size 1048576 of hidden"),
+        (
+            {"learner": {"batch_size": 2**19}, "seeds": "0-3"},
+            "GiB of what a block of updates draws",
+        ),
+        (
+            {"learner": {"batch_size": 2**16, "hidden": [1024, 1024]}},
+            "batch_size 65536 of hidden .* of hidden units",
+        ),
+        (
+            {"learner": {"batch_size": 2**14, "policy_delay": 1000}},
+            "batch_size 16384 of hidden .* of hidden units",
+        ),
+        (
+            {"method": "multitask", "learner": {"batch_size": 2**17}},
+            "GiB of what a block of updates draws",
+        ),
+        (
+            {"evaluation": {"episodes": 10_000}},
+            "with 5 seed.s. and 3 task.s. 150,000 episodes at once; it may be 100,000",
+        ),
+        ({"judging": {"sizes": "300+50000", "shown": 300}}, "at most 20000"),
+        (
+            {"selectors": {"mbes": {"dimensions": [0, 99]}}},
+            r"selectors.mbes.dimensions: one is 99; it has to be at least 0 and",
+        ),
+        (
+            {"selectors": {"mbes": {"uses_model": False}}},
+            "selectors.mbes.uses_model tells what the class needs",
+        ),
+        ({"learner": {"discount": int("1" * 400)}}, "number of 400 digits; .* 0.99"),
+        ({"order_seed": 10**400}, "order_seed is 1000"),
+    ],
+)
+def test_what_no_machine_or_class_can_take_is_refused_before_any_work(
+    runtime: dict[str, Any], words: str
+) -> None:
+    """Not by a machine without memory, nor after the first task's training."""
+    with pytest.raises(ConfigurationError, match=words):
+        plan(**runtime)
+
+
+@pytest.mark.parametrize(
     ("given", "seeds"),
     [
         ("0-2", (0, 1, 2)),

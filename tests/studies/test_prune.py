@@ -146,7 +146,9 @@ def test_checkpoints_of_stopped_trainings_are_listed(here: Project) -> None:
     assert wastes["checkpoints"].paths == (path,)
     assert f"{SUITE}/{QUALITY}/gone" in wastes
     [line, _] = listing([wastes["checkpoints"]]).splitlines()
-    assert line.endswith("checkpoints: of trainings that were stopped; without them these begin anew")
+    assert line.endswith(
+        "checkpoints: of trainings that were stopped; without them these begin anew"
+    )
 
 
 def test_nothing_is_touched_while_a_job_runs(here: Project) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import yaml
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.suites import behaviour_training, ppo, sac
@@ -274,3 +275,39 @@ def test_settings_come_from_configuration_and_mistakes_are_named() -> None:
         ConfigurationError, match="unknown setting 'step' of PPO; did you mean steps"
     ):
         Training.from_config("ant_dir", {"step": 1})
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"discount": 2},
+        {"steps": 10**12},
+        {"steps": "x"},
+        {"hidden": 10**8},
+        {"episodes": -1},
+        {"batch": 0},
+        {"snapshots": 0},
+        {"learning_rate": float("nan")},
+        {"seed": True},
+        {"gae_lambda": 1.5},
+        {"environments": 0},
+        {"rollout_steps": 0},
+        {"epochs": 0},
+        {"log_std": float("inf")},
+        {"algorithm": "SAC", "warm_up": -1},
+        {"algorithm": "SAC", "discount": 1.0},
+    ],
+)
+def test_what_no_behaviour_is_trained_with_is_refused(told: dict[str, Any]) -> None:
+    """Before any work, as a learner's settings are."""
+    name = list(told)[-1]
+    with pytest.raises(ConfigurationError, match=rf"behaviours of ant_dir: {name} is"):
+        Training.from_config("ant_dir", told)
+
+
+def test_what_the_files_train_behaviours_with_is_taken() -> None:
+    file = Path(__file__).parents[2] / "conf/base/behaviours.yml"
+    families = yaml.safe_load(file.read_text())
+    for family, told in families.items():
+        if isinstance(told, dict) and "steps" in told:
+            assert Training.from_config(family, told).settings.steps == told["steps"]

@@ -3,6 +3,7 @@ divergence."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,8 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.behaviour import play
+from oer_pipeline.suites import behaviour, evaluation
+from oer_pipeline.suites.behaviour import UniformPolicy, play
 from oer_pipeline.suites.evaluation import evaluate_policies
 from oer_pipeline.suites.physics import Transition
 from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
@@ -158,7 +160,7 @@ def test_a_behaviours_episode_is_the_same_bit_for_bit_in_a_batch_of_any_size(
 
 
 def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(
-    signed: Suite,
+    signed: Suite, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     draw = np.random.default_rng(0)
     weights = [
@@ -182,6 +184,22 @@ def test_an_evaluated_episode_is_the_same_whatever_is_evaluated_beside_it(
     few = evaluate_policies(tasks[1:], act, members=2, episodes=5, purpose="sizes")
     for member in range(2):
         assert_same(few[0][member], many[1][member].take(slice(0, 5)))
+    monkeypatch.setattr(evaluation, "AT_ONCE", 60)  # ten episodes of six at a time
+    parts = evaluate_policies(tasks, act, members=3, episodes=37, purpose="sizes")
+    for task in range(2):
+        for member in range(3):
+            assert_same(parts[task][member], many[task][member])
+
+
+def test_a_behaviour_plays_the_same_in_parts(
+    signed: Suite, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Memory bounds how many episodes are in lock step, and nothing else does."""
+    task = replace(signed.tasks[0], horizon=20)
+    whole = play(task, UniformPolicy(), 9, "parts", first=3)
+    monkeypatch.setattr(behaviour, "AT_ONCE", 4)
+    parts = play(task, UniformPolicy(), 9, "parts", first=3)
+    assert_same(parts, whole)
 
 
 def test_blocks_hide_the_batchs_size_and_lose_no_row() -> None:

@@ -134,8 +134,8 @@ def layers(
         weights += networks * inputs * outputs
     if weights > MOST_WEIGHTS:
         raise ConfigurationError(
-            f"{name} is {list(widths)}, {_gib(weights)} of weights in {networks}"
-            f" network(s); it may have {_gib(MOST_WEIGHTS)}"
+            f"{name} is {list(widths)}, {gib(weights)} of weights in {networks}"
+            f" network(s); it may have {gib(MOST_WEIGHTS)}"
         )
     return tuple(widths)
 
@@ -158,11 +158,11 @@ def activations(
     if floats > MOST_ACTIVATIONS:
         raise ConfigurationError(
             f"{name}: batch_size {batch} of hidden {list(widths)} takes"
-            f" {_gib(floats)} of hidden units; it may take {_gib(MOST_ACTIVATIONS)}"
+            f" {gib(floats)} of hidden units; it may take {gib(MOST_ACTIVATIONS)}"
         )
 
 
-def _gib(floats: int) -> str:
+def gib(floats: int) -> str:
     """The memory of so many float32."""
     gib = 4 * floats / 2**30
     return f"{gib:.1f} GiB"

@@ -88,8 +88,14 @@ class Watch:
         Raises:
             DivergedError: names task, seeds, update and network.
         """
+        sound = {}
         for name, network in state.networks.items():
-            lost = self._failing(_finite(network))
+            sound[name] = _finite(network)
+        twins = torch.tensor(_finite(state.critic))
+        of_members = twins.view(-1, len(self._seeds), 2)
+        sound["critic"] = of_members.all(dim=2).all(dim=0).tolist()
+        for name, of_network in sound.items():
+            lost = self._failing(of_network)
             if lost:
                 what = f"the weights of seed(s) {lost} are not finite"
                 when = f"after update {state.updates}"

@@ -167,7 +167,13 @@ def _of_type(value: Any, like: Any, where: str, name: str) -> Any:
     """`value`, which has to be of the type of `like`; whole numbers serve as floats."""
     wanted, given = type(like), type(value)
     if wanted is float and given is int:
-        return float(value)
+        try:
+            return float(value)
+        except OverflowError as error:
+            raise ConfigurationError(
+                f"{where} is a number of {len(str(abs(value)))} digits; it takes one"
+                f" such as {like!r}"
+            ) from error
     if value is None and name.endswith(OR_NULL):
         return value
     if name in WIDTHS and isinstance(value, str | int):

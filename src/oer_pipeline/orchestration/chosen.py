@@ -162,11 +162,13 @@ def chosen(asked: Asked, tasks: int) -> Chosen:
     )
 
 
-def judging(asked: Asked) -> Judging:
+def judging(asked: Asked, most: int) -> Judging:
     """Sizes as numbers, selectors by name.
 
     Args:
         asked: the run's parameters.
+        most: rows that a task's data can have, which sizes that a run asks for may not
+            exceed; the files' own are of no concern to who judges nothing.
 
     Raises:
         ConfigurationError: a selector that there is not, a size that is none.
@@ -174,8 +176,9 @@ def judging(asked: Asked) -> Judging:
     given, known = asked["judging"], asked["selectors"]
     forms = "numbers 30+300, or a YAML list of them"
     sizes = parse_numbers("judging.sizes", given["sizes"], forms)
+    high = most if "judging.sizes" in asked.changed else MOST_ROWS
     for size in sizes:
-        whole("judging.sizes: a size", size, 1, MOST_ROWS)
+        whole("judging.sizes: a size", size, 1, high)
     if given["shown"] not in sizes:
         raise ConfigurationError(
             f"judging.shown is {given['shown']!r}; it has to be one of judging.sizes,"

@@ -13,7 +13,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.common.checks import layers
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import parse_seeds
 from oer_pipeline.orchestration import plan_checks
@@ -234,16 +233,19 @@ def resolve(
     )
     seeds = parse_seeds(asked["seeds"])
     plan_checks.check_values(asked, suite, tasks)
-    layers("learner.hidden, of all seeds", asked["learner"]["hidden"], len(seeds))
     in_force = chosen(asked, len(tasks))
+    plan_checks.check_memory(asked, len(tasks), len(seeds), in_force.learner.together)
     plan_checks.check_changed_options(asked)
     plan_checks.check_finite(asked)
     plan_checks.check_classes(in_force)
+    plan_checks.check_dimensions(in_force, suite)
     without = plan_checks.without_rewards(tasks)
     plan_checks.check_rewards(without, in_force)
     plan_checks.check_hardware(asked)
     judged = plan_checks.judged_without(
-        without, judging(asked), "selectors" in runtime.get("judging", {})
+        without,
+        judging(asked, plan_checks.most_rows(asked, tasks)),
+        "selectors" in runtime.get("judging", {}),
     )
     others = transfer_evaluation(asked, suite, tasks, in_force.learner)
     compare = []

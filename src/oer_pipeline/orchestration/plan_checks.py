@@ -6,7 +6,14 @@ from collections.abc import Sequence
 from math import ceil, inf, isfinite
 from typing import Any
 
-from oer_pipeline.common.checks import MOST_EPISODES, MOST_ROWS, whole
+from oer_pipeline.common.checks import (
+    MOST_EPISODES,
+    MOST_ROWS,
+    activations,
+    gib,
+    layers,
+    whole,
+)
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.orchestration.asked import Asked, known_name
 from oer_pipeline.orchestration.chosen import (
@@ -33,6 +40,14 @@ from oer_pipeline.trajectories.qualities import (
 
 LARGEST_SEED = 10**18
 ACCELERATORS = ("cpu", "gpu", "auto")
+NEEDS = (".uses_model", ".uses_visits")
+"""Of a selector's entry."""
+UPDATES_DRAWN = 100
+"""Of a block, whose randomness is drawn at once (`training.fit`)."""
+ROW_DRAWN = 8
+"""Floats drawn for a row: its number, and noise of some six dimensions of actions."""
+MOST_DRAWN = 2**30
+"""Floats: 4 GiB."""
 PRECISIONS = ("highest", "high", "medium")
 
 
@@ -66,19 +81,61 @@ def check_values(asked: Asked, suite: Suite, tasks: Sequence[Task]) -> None:
             " 0 or more"
         )
     whole("parameter data_seed", asked["data_seed"], 0, LARGEST_SEED)
+    if asked["order_seed"] is not None:
+        whole("parameter order_seed", asked["order_seed"], 0, LARGEST_SEED)
     collected = any(task.source is None for task in tasks)
-    transitions = asked["collection"]["transitions"]
     least = _least_transitions(asked["quality"], suite.horizon) if collected else 0
+    transitions = asked["collection"]["transitions"]
     whole("parameter collection.transitions", transitions, least, MOST_ROWS)
-    rows = transitions if collected else MOST_ROWS
     ranges = {
         "collection.reference_episodes": (2, MOST_EPISODES),
         "evaluation.episodes": (1, MOST_EPISODES),
-        "replay.size": (1, rows),
+        "replay.size": (1, most_rows(asked, tasks)),
     }
     for name, (low, high) in ranges.items():
         group, key = name.split(".")
         whole(f"parameter {name}", asked[group][key], low, high)
+
+
+def most_rows(asked: Asked, tasks: Sequence[Task]) -> int:
+    """Rows that a task's data can have, as far as is known before there are any."""
+    if all(task.source is None for task in tasks):
+        return int(asked["collection"]["transitions"])
+    return MOST_ROWS
+
+
+def check_memory(asked: Asked, tasks: int, seeds: int, together: bool) -> None:
+    """Refuse what takes too much memory for all seeds at once.
+
+    Args:
+        asked: the run's parameters, each by itself in its range.
+        tasks: how many are learned.
+        seeds: how many are trained side by side.
+        together: whether all tasks are learned at once.
+
+    Raises:
+        ConfigurationError: names the parameter, what it takes and what it may.
+    """
+    learner = asked["learner"]
+    layers("learner.hidden, of all seeds", learner["hidden"], seeds)
+    members = seeds * (tasks if together else 1)
+    twins = 2 * members * learner["policy_delay"]
+    batch = learner["batch_size"]
+    activations("learner, of all seeds", batch, learner["hidden"], twins)
+    drawn = UPDATES_DRAWN * batch * members * ROW_DRAWN
+    if drawn > MOST_DRAWN:
+        raise ConfigurationError(
+            f"learner.batch_size is {batch}, with {seeds} seed(s)"
+            f" {gib(drawn)} of what a block of updates draws; it may take"
+            f" {gib(MOST_DRAWN)}"
+        )
+    episodes = asked["evaluation"]["episodes"]
+    evaluated = episodes * seeds * tasks
+    if evaluated > MOST_EPISODES:
+        raise ConfigurationError(
+            f"evaluation.episodes is {episodes}, with {seeds} seed(s) and {tasks}"
+            f" task(s) {evaluated:,} episodes at once; it may be {MOST_EPISODES:,}"
+        )
 
 
 def _least_transitions(quality: str, horizon: int) -> int:
@@ -150,6 +207,11 @@ def check_changed_options(asked: Asked) -> None:
         if name.count(".") > 1:
             group, entry, *_ = name.split(".")
             touched.add((group, entry))
+        if name.endswith(NEEDS):
+            raise ConfigurationError(
+                f"parameter {name} tells what the class needs, and is no option; leave"
+                " it out"
+            )
     for group, name in sorted(touched):
         if group == "learners":
             _make_learner_alone(learner_choice(name, asked))
@@ -188,6 +250,17 @@ def check_classes(chosen: Chosen) -> None:
         check_own(f"selectors.{selector.name}", "selectors", selector.path)
     elif selector is not None:
         _make_selector(selector)
+
+
+def check_dimensions(chosen: Chosen, suite: Suite) -> None:
+    """Refuse a selector of this package that would measure distances on dimensions that
+    observations lack."""
+    selector = chosen.selector
+    if selector is None or not own_module(selector.path):
+        return
+    for dimension in selector.options.get("dimensions") or ():
+        last = suite.observation_size - 1
+        whole(f"selectors.{selector.name}.dimensions: one", dimension, 0, last)
 
 
 def _make_learner(choice: LearnerChoice) -> None:

@@ -2,7 +2,8 @@
 
 That are folders of suites, qualities and methods that the configuration has no more,
 files that were made by other code, parameters, libraries or inputs, what killed runs
-left behind, checkpoints of stopped trainings among it, and logs. Raw and primary data and behaviour policies only when asked for.
+left behind, checkpoints of stopped trainings among it, and logs. Raw and primary data
+and behaviour policies only when asked for.
 """
 
 from __future__ import annotations

@@ -23,7 +23,13 @@ from safetensors import SafetensorError, safe_open
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices
 from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import FloatArray
-from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
+from oer_pipeline.suites.rollout import (
+    AT_ONCE,
+    Episodes,
+    episode_generators,
+    in_blocks,
+    rollout,
+)
 from oer_pipeline.suites.suite import FAMILIES, Task
 
 Weights: TypeAlias = Mapping[str, FloatArray]
@@ -221,9 +227,13 @@ def play(
     """
     physics = task.physics()
     horizon = task.horizon
-    generators = episode_generators(purpose, seed, task.index, episodes, first)
-    act = Acting.of(behaviour, generators, horizon, physics.action_size)
-    return rollout([physics] * episodes, generators, act, horizon)
+    parts = []
+    for start in range(first, first + episodes, AT_ONCE):
+        number = min(AT_ONCE, first + episodes - start)
+        generators = episode_generators(purpose, seed, task.index, number, start)
+        act = Acting.of(behaviour, generators, horizon, physics.action_size)
+        parts.append(rollout([physics] * number, generators, act, horizon))
+    return Episodes.joined(parts)
 
 
 def check_trained(task: Task, floor: float, final: float) -> None:

@@ -18,6 +18,7 @@ import numpy as np
 from safetensors.numpy import save as serialise
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.checks import MOST_EPISODES, whole
 from oer_pipeline.common.errors import ConfigurationError, DataError, choices
 from oer_pipeline.suites import ppo, sac, script_levels
 from oer_pipeline.suites.behaviour import (
@@ -61,7 +62,8 @@ class Training:
             config: `{algorithm, episodes, **settings}`.
 
         Raises:
-            ConfigurationError: an unknown algorithm or setting.
+            ConfigurationError: an unknown algorithm or setting, or a value that it
+                does not take.
         """
         options = dict(config)
         algorithm = options.pop("algorithm", "PPO")
@@ -79,7 +81,11 @@ class Training:
                     f"behaviours of {family}: unknown setting {name!r} of {algorithm};"
                     f" {known}"
                 )
-        return cls(algorithm, settings(**options), episodes)
+        try:
+            whole("episodes", episodes, 1, MOST_EPISODES)
+            return cls(algorithm, settings(**options), episodes)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"behaviours of {family}: {error}") from error
 
 
 def train(task: Task, training: Training) -> BehaviourFile:

@@ -1,4 +1,4 @@
-"""Deterministic evaluation of many members on many tasks, all episodes in lock step.
+"""Deterministic evaluation of many members on many tasks, episodes in lock step.
 
 Shapes: K tasks, M members, E episodes, D observation, A action.
 """
@@ -11,7 +11,13 @@ import numpy as np
 
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.physics import Physics
-from oer_pipeline.suites.rollout import Episodes, episode_generators, in_blocks, rollout
+from oer_pipeline.suites.rollout import (
+    AT_ONCE,
+    Episodes,
+    episode_generators,
+    in_blocks,
+    rollout,
+)
 from oer_pipeline.suites.suite import Task
 
 ActOnTask = Callable[[Task, FloatArray], FloatArray]
@@ -38,13 +44,38 @@ def evaluate_policies(
         episodes: E per member and task.
         purpose: what the episodes are for, such as `evaluation`.
     """
+    at_once = max(1, AT_ONCE // (len(tasks) * members))
+    parts = []
+    for first in range(0, episodes, at_once):
+        numbers = range(first, min(first + at_once, episodes))
+        parts.append(_evaluated(tasks, act, members, numbers, purpose))
+    by_task = []
+    for k in range(len(tasks)):
+        of_members = []
+        for m in range(members):
+            of_members.append(Episodes.joined([part[k][m] for part in parts]))
+        by_task.append(of_members)
+    return by_task
+
+
+def _evaluated(
+    tasks: Sequence[Task],
+    act: ActOnTask,
+    members: int,
+    numbers: range,
+    purpose: str,
+) -> list[list[Episodes]]:
+    """The episodes of some numbers, all in lock step."""
+    episodes = len(numbers)
     physics: list[Physics] = []
     generators: list[np.random.Generator] = []
     for task in tasks:
         simulator = task.physics().held_out()
         physics += [simulator] * (members * episodes)
         for _ in range(members):
-            generators += episode_generators(purpose, 0, task.index, episodes)
+            generators += episode_generators(
+                purpose, 0, task.index, episodes, numbers.start
+            )
 
     def act_on_all(observation: FloatArray, _step: int) -> FloatArray:
         observation_KMED = observation.reshape(len(tasks), members, episodes, -1)

@@ -3,15 +3,13 @@ explicit states."""
 
 from __future__ import annotations
 
-import math
 from abc import ABC, abstractmethod
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.common.checks import is_number
-from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.common.checks import LARGEST, between
 from oer_pipeline.common.types import FloatArray
 
 State: TypeAlias = Any
@@ -27,10 +25,9 @@ def number(name: str, value: Any) -> float:
         value: as YAML has it.
 
     Raises:
-        ConfigurationError: it is no finite number.
+        ConfigurationError: it is no number within +-LARGEST.
     """
-    if not is_number(value) or not math.isfinite(value):
-        raise ConfigurationError(f"{name} is {value!r}; it takes a finite number")
+    between(name, value, -LARGEST, LARGEST)
     return float(value)
 
 

@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from oer_pipeline.common.checks import between, whole
 from oer_pipeline.suites.behaviour import GaussianPolicy
+from oer_pipeline.suites.behaviour_settings import MOST_AT_ONCE, check_common
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.suite import Task
 
@@ -29,6 +31,19 @@ class PPOSettings:
     log_std: float = -1.0
     snapshots: int = 40
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            ConfigurationError: a size, count or rate out of its range.
+        """
+        check_common(self)
+        whole("environments", self.environments, 1, MOST_AT_ONCE)
+        whole("rollout_steps", self.rollout_steps, 2, MOST_AT_ONCE)
+        whole("epochs", self.epochs, 1, MOST_AT_ONCE)
+        between("gae_lambda", self.gae_lambda, 0.0, 1.0)
+        between("log_std", self.log_std, -10.0, 2.0)
 
 
 def train(task: Task, settings: PPOSettings) -> list[tuple[int, GaussianPolicy]]:

@@ -20,6 +20,8 @@ Act = Callable[[FloatArray, int], FloatArray]
 +-1 before use."""
 
 BLOCK = 32
+AT_ONCE = 1024
+"""Episodes in lock step: a MuJoCo state takes half a megabyte."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,16 @@ class Episodes:
             array = getattr(self, field.name)
             taken[field.name] = array[episodes]
         return Episodes(**taken)
+
+    @classmethod
+    def joined(cls, parts: Sequence[Episodes]) -> Episodes:
+        """The episodes of all parts, one after the other."""
+        if len(parts) == 1:
+            return parts[0]
+        arrays = {}
+        for field in fields(cls):
+            arrays[field.name] = np.concatenate([getattr(p, field.name) for p in parts])
+        return cls(**arrays)
 
     @property
     def returns(self) -> FloatArray:

@@ -6,7 +6,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from oer_pipeline.common.checks import MOST_UPDATES, whole
 from oer_pipeline.suites.behaviour import SquashedPolicy
+from oer_pipeline.suites.behaviour_settings import check_common
 from oer_pipeline.suites.environment import task_env
 from oer_pipeline.suites.suite import Task
 
@@ -23,6 +25,15 @@ class SACSettings:
     warm_up: int = 5_000  # steps of uniform actions
     snapshots: int = 40
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be trained.
+
+        Raises:
+            ConfigurationError: a size, count or rate out of its range.
+        """
+        check_common(self)
+        whole("warm_up", self.warm_up, 0, MOST_UPDATES)
 
 
 def train(task: Task, settings: SACSettings) -> list[tuple[int, SquashedPolicy]]:
