@@ -344,12 +344,16 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
         ),
         (
             {"evaluation": {"episodes": 10_000}},
-            "with 5 seed.s. and 3 task.s. 150,000 episodes at once; it may be 100,000",
+            "with 5 seed.s. and 3 task.s. it may be 6666",
         ),
         ({"judging": {"sizes": "300+50000", "shown": 300}}, "at most 20000"),
         (
             {"selectors": {"mbes": {"dimensions": [0, 99]}}},
             r"selectors.mbes.dimensions: one is 99; it has to be at least 0 and",
+        ),
+        (
+            {"method": "finetune", "selectors": {"mbes": {"dimensions": [20]}}},
+            r"selectors.mbes.dimensions: one is 20; it has to be at least 0 and .* 19",
         ),
         (
             {"selectors": {"mbes": {"uses_model": False}}},

@@ -129,3 +129,11 @@ def test_many_methods_stay_readable(cell: Make) -> None:
     for sentence in verdict(cells):
         assert len(sentence) < 400, sentence
     assert verdict(cells)[0].endswith("and more than 6 others.")
+
+
+def test_without_common_seeds_nothing_is_said_of_them(cell: Make) -> None:
+    a = noisy(cell, "a", around(-20, 1, seeds=3))
+    matrices = {s: np.array([[-20.0, np.nan], [-30.0 - s, -10.0]]) for s in range(5, 9)}
+    b = cell("b", matrices=matrices, fidelity=None)
+    sentences = verdict([a, b])
+    assert not [text for text in sentences if "seeds that all have" in text]

@@ -270,13 +270,24 @@ def test_a_part_of_a_study_adds_to_what_is_kept() -> None:
     assert publish(wider, other, of_expert) == both  # the ant has no expert yet
 
 
-def test_what_no_suite_shares_is_on_no_page(page: Path) -> None:
+def test_where_suites_share_nothing_the_first_is_shown(
+    page: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     study = replace(SMALL, suites=("walker", "ant"), qualities=("medium", "expert"))
     [cloning, _] = small_curves().values()
     curves = {("ant", "medium", "bc"): cloning, ("walker", "expert", "bc"): cloning}
-    assert "no quality is kept of every suite" in publish(study, curves, {})
-    assert page.read_text() == PAGE_BEFORE
+    levels = SMALL_MEANS["ant", "medium"]
+    means = {("ant", "medium"): levels, ("walker", "expert"): levels}
+    assert "| walker, expert |" in publish(study, curves, means)
+    assert "ant waits until" in capsys.readouterr().out
+    assert page.read_text() != PAGE_BEFORE
     assert kept(bases_study.RESULTS / "base_learners_choice.csv")[0] == curves
+
+
+def test_nothing_without_cloning_is_on_a_page(page: Path) -> None:
+    curves = {key: c for key, c in small_curves().items() if key[2] != "bc"}
+    assert "no quality is kept" in publish(SMALL, curves, SMALL_MEANS)
+    assert page.read_text() == PAGE_BEFORE
 
 
 @pytest.mark.usefixtures("page")
@@ -328,7 +339,9 @@ def test_a_suite_that_was_begun_takes_nothing_off_the_page() -> None:
         ("walker", "medium", name): whole["ant", "medium", name] for name in ("bc",)
     }
     fewer = {("walker", *key[1:]): short for key in whole}
-    for part in (begun, fewer):
+    longer = made_up({"1": [1.0, 2.0, 3.0], "2": [2.0, 3.0, 4.0]}, (5, 9, 20))
+    further = {("walker", "medium", name): [longer] for name in ("bc", "alpha_2.5")}
+    for part in (begun, fewer, further):
         has_run = study.covered(whole | part)
         assert has_run.suites == ("ant",)
         assert has_run.qualities == study.qualities

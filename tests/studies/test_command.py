@@ -125,7 +125,7 @@ from oer_pipeline.pipelines.reporting.nodes import measure
 
 functions = [train_next, measure]
 for function in functions:
-    for name in source_code.modules_used(function) - {"oer_pipeline"}:
+    for name in source_code.modules_used(function):
         assert name in sys.modules, name
         assert name in module_files._KEPT, name
 """

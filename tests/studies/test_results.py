@@ -149,6 +149,19 @@ def test_conditions_are_what_files_and_grid_say_whatever_the_method(
     ):
         assert not conditions(**other) & conditions()
     before = conditions()
+    edited = configured._replace(
+        parameters={
+            **configured.parameters,
+            "learner": {**configured.parameters["learner"], "name": "ewc"},
+            "replay": {**configured.parameters["replay"], "size": 77},
+        }
+    )
+    monkeypatch.setattr(results, "configuration_of", lambda env: edited)
+    fixed = {"parameters": {"tasks": 2, "replay.size": 10}}
+    assert conditions(**fixed) != conditions()
+    of_size = conditions(**fixed)
+    monkeypatch.setattr(results, "configuration_of", lambda env: configured)
+    assert conditions(**fixed) == of_size  # what nobody uses does not count
     suite = {**configured.suites["cheetah_vel_signed"], "horizon": 100}
     edited = configured._replace(
         suites={**configured.suites, "cheetah_vel_signed": suite}

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.studies.grids import Claim, Grid, from_config
 from oer_pipeline.studies.results import Result, kept
 from oer_pipeline.studies.study import (
@@ -167,7 +168,7 @@ def test_an_order_on_which_training_diverged_is_worth_nothing() -> None:
     [test] = judgements(diverged, [grid_of(AHEAD)])
     [uniform] = [e.per for e in found if e.method == "er_random" and e.seed == 7]
     assert uniform is not None
-    assert test.differences[7] == -uniform
+    assert test.differences[7] == 0.0 - uniform
     assert test.verdict == "undecided"
     [row] = judged(diverged, AHEAD)
     assert row[3] == "8, 1 diverged"
@@ -178,7 +179,18 @@ def test_an_order_on_which_training_diverged_is_worth_nothing() -> None:
     }
     raw = [replace(each, scale="raw") for each in diverged]
     [test] = judgements(raw, [grid_of(AHEAD)])
-    assert len(test.differences) == 7
+    assert (len(test.differences), test.orders, test.diverged) == (7, 8, 1)
+
+
+def test_no_method_is_ahead_by_diverging() -> None:
+    """Where the other one is worse than random actions."""
+    bad = study(er_random=-30.0)
+    lost = [replace(each, method="oer", per=None, plasticity=None) for each in bad]
+    [test] = judgements([*bad, *lost], [grid_of(AHEAD)])
+    worst = [min(0.0, each.per or 0.0) for each in bad]
+    expected = [low - (e.per or 0.0) for low, e in zip(worst, bad, strict=True)]
+    assert list(test.differences) == expected
+    assert test.verdict != "supported"
 
 
 def test_a_part_without_a_page_is_judged_by_the_whole_study(
@@ -186,7 +198,7 @@ def test_a_part_without_a_page_is_judged_by_the_whole_study(
 ) -> None:
     conf = tmp_path / "conf/base/grids"
     conf.mkdir(parents=True)
-    told = {
+    told: dict[str, Any] = {
         "suites": ["continual_world_10"],
         "qualities": ["expert"],
         "methods": list(METHODS),
@@ -196,7 +208,6 @@ def test_a_part_without_a_page_is_judged_by_the_whole_study(
     }
     for name in ("study_a", "study_b"):
         (conf / f"{name}.yml").write_text(yaml.safe_dump(told))
-    (conf / "wrong.yml").write_text("method: [oer]\n")
     monkeypatch.chdir(tmp_path)
     grids = study_grids(None)
     assert [grid.name for grid in grids] == ["study_a", "study_b"]
@@ -204,6 +215,9 @@ def test_a_part_without_a_page_is_judged_by_the_whole_study(
     [test] = judgements(half, grids)
     assert test.verdict == "not finished"
     assert primary_claims(grids) == 2
+    (conf / "study_b.yml").write_text(yaml.safe_dump(told | {"order": "0-7"}))
+    with pytest.raises(ConfigurationError, match="study_b: unknown key 'order'"):
+        study_grids(None)
 
 
 def test_a_method_all_of_whose_orders_diverged_is_the_last() -> None:

@@ -238,7 +238,6 @@ def resolve(
     plan_checks.check_changed_options(asked)
     plan_checks.check_finite(asked)
     plan_checks.check_classes(in_force)
-    plan_checks.check_dimensions(in_force, suite)
     without = plan_checks.without_rewards(tasks)
     plan_checks.check_rewards(without, in_force)
     plan_checks.check_hardware(asked)
@@ -247,6 +246,8 @@ def resolve(
         judging(asked, plan_checks.most_rows(asked, tasks)),
         "selectors" in runtime.get("judging", {}),
     )
+    used = [in_force.selector] if in_force.selector else []
+    plan_checks.check_dimensions([*used, *judged.selectors], suite)
     others = transfer_evaluation(asked, suite, tasks, in_force.learner)
     compare = []
     for given in several(asked["compare"]):

@@ -130,11 +130,11 @@ def check_memory(asked: Asked, tasks: int, seeds: int, together: bool) -> None:
             f" {gib(MOST_DRAWN)}"
         )
     episodes = asked["evaluation"]["episodes"]
-    evaluated = episodes * seeds * tasks
-    if evaluated > MOST_EPISODES:
+    most = MOST_EPISODES // (seeds * tasks)
+    if episodes > most:
         raise ConfigurationError(
-            f"evaluation.episodes is {episodes}, with {seeds} seed(s) and {tasks}"
-            f" task(s) {evaluated:,} episodes at once; it may be {MOST_EPISODES:,}"
+            f"evaluation.episodes is {episodes}; with {seeds} seed(s) and {tasks}"
+            f" task(s) it may be {most}"
         )
 
 
@@ -252,15 +252,16 @@ def check_classes(chosen: Chosen) -> None:
         _make_selector(selector)
 
 
-def check_dimensions(chosen: Chosen, suite: Suite) -> None:
-    """Refuse a selector of this package that would measure distances on dimensions that
-    observations lack."""
-    selector = chosen.selector
-    if selector is None or not own_module(selector.path):
-        return
-    for dimension in selector.options.get("dimensions") or ():
+def check_dimensions(selectors: Sequence[SelectorChoice], suite: Suite) -> None:
+    """Refuse selectors of this package that would measure distances on dimensions that
+    observations lack. What is no list of dimensions they refuse themselves."""
+    for selector in selectors:
+        dimensions = selector.options.get("dimensions")
+        if not own_module(selector.path) or not isinstance(dimensions, list):
+            continue
         last = suite.observation_size - 1
-        whole(f"selectors.{selector.name}.dimensions: one", dimension, 0, last)
+        for dimension in dimensions:
+            whole(f"selectors.{selector.name}.dimensions: one", dimension, 0, last)
 
 
 def _make_learner(choice: LearnerChoice) -> None:

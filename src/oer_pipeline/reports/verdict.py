@@ -105,7 +105,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     shown = scale(order)
     alike = on_shared_seeds(order)
     which = ""
-    if any(len(cell["seeds"]) > len(alike[0]["seeds"]) for cell in order):
+    if [cell["seeds"] for cell in alike] != [cell["seeds"] for cell in order]:
         which = " on the seeds that all have"
     sentences = [
         _who_leads(found, POINTS[shown]),

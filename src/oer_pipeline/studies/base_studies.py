@@ -77,23 +77,41 @@ class Study:
         return {key: curves[key] for key in self.runs("") if key in curves}
 
     def covered(self, curves: Curves) -> Study:
-        """The part whose results are all there: suites with any, unless another one has
-        all of theirs and more, and of qualities and variants those that all of these
-        suites have. So a suite that was begun takes nothing off the page."""
-        there = set(self.in_order(curves))
-        suites = _furthest(self.suites, self.in_order(curves))
+        """The part that is shown: the suite with most results, and every other one that
+        has all of these, too. So a suite that was begun takes nothing off the page."""
+        own = self.in_order(curves)
+        parts = []
+        for first in self.suites:
+            alone = self._shared_by((first,), own)
+            results = alone._results_of_one(own)
+            suites = []
+            for suite in self.suites:
+                both = self._shared_by((first, suite), own)
+                if both._results_of_one(own) == results:
+                    suites.append(suite)
+            parts.append((results, len(suites), self._shared_by(tuple(suites), own)))
+        *_, most = max(parts, key=lambda part: part[:2])
+        return most
+
+    def _shared_by(self, suites: tuple[str, ...], curves: Curves) -> Study:
+        """Of qualities and variants those that all of some suites have."""
         qualities = []
         for quality in self.qualities:
-            if all((suite, quality, "bc") in there for suite in suites):
+            if all((suite, quality, "bc") in curves for suite in suites):
                 qualities.append(quality)
         variants = {}
         for name, told in self.variants.items():
             places = product(suites, qualities, [name])
-            if there.issuperset(places):
+            if curves.keys() >= set(places):
                 variants[name] = told
         return replace(
             self, suites=suites, qualities=tuple(qualities), variants=variants
         )
+
+    def _results_of_one(self, curves: Curves) -> int:
+        """How many each suite has, after every number of updates that all have."""
+        points = points_of(self.in_order(curves))
+        return len(self.qualities) * len(self.variants) * len(points)
 
     def _check_beside(
         self,
@@ -111,20 +129,6 @@ class Study:
                     " qualities by --suites, --qualities, or write a grid of your own"
                     " (docs/cluster.md)"
                 )
-
-
-def _furthest(suites: Sequence[str], curves: Curves) -> tuple[str, ...]:
-    """The suites that no other one has all results of, and more."""
-    reached: dict[str, set[tuple[str, str, int]]] = {}
-    for (suite, quality, variant), results in curves.items():
-        for point in points_of({(suite, quality, variant): results}):
-            reached.setdefault(suite, set()).add((quality, variant, point))
-    found = []
-    for suite in suites:
-        own = reached.get(suite, set())
-        if own and not any(own < others for others in reached.values()):
-            found.append(suite)
-    return tuple(found)
 
 
 def _named(params: str) -> set[str]:

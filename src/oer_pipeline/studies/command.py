@@ -73,6 +73,10 @@ def run_grid(
             f"grid {name}: --record keeps what cells come to as the grid's file says"
             " them; leave out --params and --env"
         )
+    if cells.grid.report == "study":
+        from oer_pipeline.studies.study import study_grids
+
+        study_grids(cells.env)  # a wrong one is told now, not after the work
     is_kept = record or (cells.page is not None and cells.have_metrics)
     asked = results.planned(cells) if is_kept else []
     if is_kept:

@@ -17,9 +17,12 @@ from oer_pipeline.orchestration.module_files import PACKAGE, keep
 
 NOT_OF_RUNS = (f"{PACKAGE}.__main__", f"{PACKAGE}.cli", f"{PACKAGE}.studies")
 
+keep(PACKAGE)
 for module in walk_packages(oer_pipeline.__path__, f"{PACKAGE}."):
     if not module.name.startswith(NOT_OF_RUNS):
-        with suppress(ImportError):  # of an extra that is not installed
+        # An extra that is not installed, a file that is just being written: a run that
+        # needs it says so itself.
+        with suppress(Exception):
             import_module(module.name)
             keep(module.name)
 gc.freeze()

@@ -73,7 +73,7 @@ class Result:
         per, plasticity, forgetting: in that scale; None where it is not defined, all of
             them where training diverged.
         commit: of the code; with a `+` where the code was changed since.
-        date: of the report, year-month-day.
+        date: when it was begun, year-month-day.
     """
 
     grid: str
@@ -222,16 +222,29 @@ def recipe_of(plan: Plan) -> str:
 
 
 def conditions_of(grid: Grid, plan: Plan, configured: Configuration) -> str:
-    """A hash of what all methods of a regime have in common: what the files and the
-    grid say, 10 hexadecimal digits."""
-    told: dict[str, Any] = {name: configured.parameters[name] for name in CONDITIONS}
-    fixed = {name: of[0] for name, of in grid.parameters.items() if len(of) == 1}
-    told |= {
-        "grid": fixed,
+    """A hash of what all methods of a regime have in common: what the grid says, and
+    the files where it says nothing. 10 hexadecimal digits."""
+    told: dict[str, Any] = {
         "suite": configured.suites[plan.suite.name],
         "quality": plan.quality,
     }
+    for name in CONDITIONS:
+        told |= _flat(name, configured.parameters[name])
+    for name, values in grid.parameters.items():
+        if len(values) == 1:
+            told[name] = values[0]
+    del told["learner.name"]  # every method says it
     return _hash(told)
+
+
+def _flat(name: str, value: Any) -> dict[str, Any]:
+    """A parameter, or those of a group, by dotted names."""
+    if not isinstance(value, Mapping):
+        return {name: value}
+    found: dict[str, Any] = {}
+    for key, part in value.items():
+        found |= _flat(f"{name}.{key}", part)
+    return found
 
 
 def _hash(told: Mapping[str, Any]) -> str:

@@ -8,14 +8,12 @@ claims are corrected for one another over all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from math import inf, prod
 from pathlib import Path
 from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
-from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
@@ -52,8 +50,8 @@ ENOUGH = 80.0
 """That networks of their own reach in a regime that qualifies, unless the data's own
 episodes are worth less: then those."""
 WORTHLESS = 0.0
-"""PER and plasticity where training diverged, which left no policy: no task is solved,
-and nothing is better than doing nothing."""
+"""The most that PER and plasticity can be where training diverged, which left no
+policy: no task is solved, or what random actions earn."""
 ROOM = 5.0
 """By which replay of all old data is ahead of a uniform buffer there."""
 
@@ -105,14 +103,14 @@ def _told(blocks: Mapping[str, str], lines: Sequence[Line]) -> str:
 
 
 def study_grids(env: str | None) -> list[Grid]:
-    """Every grid of the study, whole. A file that is no grid belongs to none."""
-    found = []
-    for name in names(Path("conf"), env):
-        with suppress(ConfigurationError):
-            grid = read(name, Path("conf"), env)
-            if grid.report == REPORT:
-                found.append(grid)
-    return found
+    """Every grid of the study, whole.
+
+    Raises:
+        ConfigurationError: a wrong file, whichever it is: it may be one of the study's,
+            whose claims count.
+    """
+    grids = [read(name, Path("conf"), env) for name in names(Path("conf"), env)]
+    return [grid for grid in grids if grid.report == REPORT]
 
 
 def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
@@ -251,7 +249,8 @@ class Judgement:
             secondary (Holm), in which those that are not finished count with 1; None
             for a secondary one.
         is_finished: whether both methods were run on all orders of the grid's file.
-        diverged: on how many of its orders one of the methods diverged.
+        orders: on how many both methods were run.
+        diverged: on how many of these one of them diverged.
     """
 
     claim: Claim
@@ -260,6 +259,7 @@ class Judgement:
     p_value: float
     corrected: float | None = None
     is_finished: bool = True
+    orders: int = 0
     diverged: int = 0
 
     @property
@@ -327,6 +327,7 @@ def _judged(
         tuple(differences),
         p_value,
         is_finished=both >= set(grid.orders),
+        orders=len(both),
         diverged=len(both & diverged),
     )
 
@@ -359,7 +360,7 @@ def claims_table(tests: Sequence[Judgement], primary: int) -> str:
                 test.claim.says,
                 test.regime,
                 f"{test.claim.metric}, {more} - {less}",
-                _counted(len(test.differences), test.diverged),
+                _counted(test.orders, test.diverged),
                 number(interval(test.differences), 1),
                 f"{test.p_value:.4f}",
                 "-" if test.corrected is None else f"{test.corrected:.4f}",
@@ -431,10 +432,12 @@ def _diverged(
     method: str,
 ) -> set[int]:
     """The orders on which a method's training diverged."""
-    return (
-        _orders(results, regime, method)
-        - _values(results, regime, method, "per", worthless=None).keys()
-    )
+    found = set()
+    for result in results:
+        of_these = result.method == method and _named(result) == regime
+        if of_these and result.per is None:
+            found.add(result.seed)
+    return found
 
 
 def _values(
@@ -442,28 +445,34 @@ def _values(
     regime: str,
     method: str,
     metric: str,
-    worthless: float | None = WORTHLESS,
 ) -> dict[int, float]:
     """A metric by task order.
 
-    Args:
-        results: of the grids.
-        regime: whose.
-        method: whose.
-        metric: of `CLAIMED`.
-        worthless: what it is where training diverged; None: such orders are left out,
-            as they are of forgetting and of raw returns, of which nothing can be said.
+    Where training diverged, PER and plasticity are the least that any method came to on
+    that order, or 0 if that is less; of forgetting and raw returns nothing is said.
     """
     found = {}
+    worst = _worst(results, regime, metric)
     for result in results:
         if result.method != method or _named(result) != regime:
             continue
         value = getattr(result, metric)
         has_floor = result.scale != "raw" and metric != "forgetting"
         if result.per is None and has_floor:
-            value = worthless
+            value = min(WORTHLESS, worst.get(result.seed, WORTHLESS))
         if value is not None:
             found[result.seed] = value
+    return found
+
+
+def _worst(results: Results, regime: str, metric: str) -> dict[int, float]:
+    """The least that any method came to, by task order."""
+    found: dict[int, float] = {}
+    for result in results:
+        value = getattr(result, metric)
+        if result.per is None or value is None or _named(result) != regime:
+            continue
+        found[result.seed] = min(value, found.get(result.seed, value))
     return found
 
 

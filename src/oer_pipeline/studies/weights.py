@@ -1,7 +1,7 @@
 """The report of the weights of old tasks for a study's regime (docs/study.md): the same
 values for every method's coefficient, on tasks and seeds that are never reported.
 
-Nothing but the page is written: a study's grid says the weights itself, in
+It changes no configuration: a study's grid says the weights itself, in
 `method_parameters`.
 """
 
