@@ -176,7 +176,7 @@ def publish(
         for suite in sorted({suite for suite, _, _ in curves} - set(has_run.suites)):
             say(f"{suite} waits until it has what the page has of the others")
         if not has_run.qualities:
-            return f"{PAGE} stays as it is: no quality is kept of every suite in {file}"
+            return f"{PAGE} stays as it is: no quality is kept with cloning in {file}"
         if not points_of(shown):
             return f"{PAGE} stays as it is: no number of updates is kept of all"
         write_atomic(_picture(study), picture(has_run, shown, means))
