@@ -13,6 +13,8 @@ import numpy as np
 import pytest
 
 from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.orchestration.configuration import Configuration, configuration_of
+from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies import command, places, results
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.grids import from_config
@@ -20,6 +22,7 @@ from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.results import (
     Result,
     added,
+    conditions_of,
     kept,
     merged,
     planned,
@@ -125,49 +128,47 @@ def test_methods_of_a_regime_are_made_under_the_same_conditions(
     assert len(added(before, elsewhere)) == 5
 
 
-def test_conditions_are_what_files_and_grid_say_whatever_the_method(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_conditions_are_what_files_and_grid_say_whatever_the_method() -> None:
+    configured = configuration_of(None)
     told = {
-        "suites": ["cheetah_vel_signed"],
-        "qualities": ["medium"],
+        "suites": ["cheetah_vel_signed", "ant_dir"],
+        "qualities": ["medium", "expert"],
         "methods": ["er", "oer_bc"],
         "parameters": {"tasks": 2, "replay.size": [10, 30]},
     }
-    configured = results.configuration_of(None)
+    plan = configured.plan({"method": "er"})
 
-    def conditions(**changed: Any) -> set[str]:
-        cells = cells_of(from_config("mine", told | changed), "", None)
-        return {each.conditions for each in planned(cells)}
+    def conditions(
+        plan: Plan = plan, files: Configuration = configured, **parameters: Any
+    ) -> str:
+        changed = {**told["parameters"], **parameters}  # type: ignore[dict-item]
+        grid = from_config("mine", {**told, "parameters": changed})
+        return conditions_of(grid, plan, files)
 
-    assert len(conditions()) == 1
-    for other in (
-        {"parameters": {"tasks": 3, "replay.size": [10, 30]}},
-        {"parameters": {"tasks": 2, "replay.size": 10}},
-        {"qualities": ["expert"]},
-        {"suites": ["ant_dir"]},
-    ):
-        assert not conditions(**other) & conditions()
-    before = conditions()
-    edited = configured._replace(
-        parameters={
-            **configured.parameters,
-            "learner": {**configured.parameters["learner"], "name": "ewc"},
-            "replay": {**configured.parameters["replay"], "size": 77},
-        }
-    )
-    monkeypatch.setattr(results, "configuration_of", lambda env: edited)
-    fixed = {"parameters": {"tasks": 2, "replay.size": 10}}
-    assert conditions(**fixed) != conditions()
-    of_size = conditions(**fixed)
-    monkeypatch.setattr(results, "configuration_of", lambda env: configured)
-    assert conditions(**fixed) == of_size  # what nobody uses does not count
-    suite = {**configured.suites["cheetah_vel_signed"], "horizon": 100}
-    edited = configured._replace(
-        suites={**configured.suites, "cheetah_vel_signed": suite}
-    )
-    monkeypatch.setattr(results, "configuration_of", lambda env: edited)
-    assert not conditions() & before
+    def files(**groups: Any) -> Configuration:
+        changed = {}
+        for group, values in groups.items():
+            changed[group] = {**configured.parameters[group], **values}
+        return configured._replace(parameters={**configured.parameters, **changed})
+
+    these = conditions()
+    assert conditions(configured.plan({"method": "oer_bc"})) == these
+    suites = dict(configured.suites)
+    suites["cheetah_vel_signed"] = {**suites["cheetah_vel_signed"], "horizon": 100}
+    others = [
+        conditions(tasks=3),
+        conditions(**{"replay.size": 10}),
+        conditions(configured.plan({"quality": "expert"})),
+        conditions(configured.plan({"suite": "ant_dir"})),
+        conditions(files=configured._replace(suites=suites)),
+        conditions(files=files(learner={"updates": 77})),
+        conditions(files=files(replay={"size": 77})),
+    ]
+    assert len({these, *others}) == 1 + len(others)
+    # what no cell of the grid takes from the files does not count
+    edited = files(learner={"name": "ewc", "updates": 77}, replay={"size": 77})
+    fixed = {"replay.size": 10, "learner.updates": 9}
+    assert conditions(files=edited, **fixed) == conditions(**fixed)
 
 
 def test_the_commit_is_that_of_the_code_that_ran(

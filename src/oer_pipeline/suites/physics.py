@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from oer_pipeline.common.checks import LARGEST, between
+from oer_pipeline.common.checks import LARGEST, is_number
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray
 
 State: TypeAlias = Any
@@ -25,9 +26,10 @@ def number(name: str, value: Any) -> float:
         value: as YAML has it.
 
     Raises:
-        ConfigurationError: it is no number within +-LARGEST.
+        ConfigurationError: it is no finite number, or beyond LARGEST.
     """
-    between(name, value, -LARGEST, LARGEST)
+    if not is_number(value) or not abs(value) <= LARGEST:
+        raise ConfigurationError(f"{name} is {value!r}; it takes a finite number")
     return float(value)
 
 
