@@ -16,7 +16,7 @@ from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.orchestration.configuration import Configuration, configuration_of
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies import command, places, results
-from oer_pipeline.studies.cells import cells_of
+from oer_pipeline.studies.cells import Cells, cells_of
 from oer_pipeline.studies.grids import from_config
 from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.results import (
@@ -50,6 +50,16 @@ def result(method: str, seed: int, per: float, **changed: Any) -> Result:
         "date": "2026-11-27",
     }
     return Result(**(told | changed))
+
+
+def finished_cells(*methods: str) -> Cells:
+    """Of a grid at test size, in the project of the working directory."""
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": list(methods),
+    }
+    return cells_of(from_config("mine", told), "", "test")
 
 
 BEFORE = [
@@ -176,12 +186,7 @@ def test_the_commit_is_that_of_the_code_that_ran(
 ) -> None:
     """Not of what was committed while a grid was at work for hours."""
     monkeypatch.chdir(finished.path)
-    told = {
-        "suites": ["cheetah_vel_signed"],
-        "qualities": ["medium"],
-        "methods": ["oer"],
-    }
-    cells = cells_of(from_config("mine", told), "", "test")
+    cells = finished_cells("oer")
     asked = [replace(each, commit="earlier") for each in planned(cells)]
     found = list(results.results_of(cells, {}, asked))
     assert {each.commit for each in found} == {"earlier"}
@@ -214,12 +219,7 @@ def test_a_cell_that_was_excused_is_kept_without_values(
     finished: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(finished.path)
-    told = {
-        "suites": ["cheetah_vel_signed"],
-        "qualities": ["medium"],
-        "methods": ["oer", "er"],
-    }
-    cells = cells_of(from_config("mine", told), "", "test")
+    cells = finished_cells("oer", "er")
     outcome = Outcome("er", Status.EXCUSED, 1.0, "diverged")
     found = list(results.results_of(cells, {"er": outcome}, planned(cells)))
     assert {each.method for each in found if each.per is None} == {"er"}
@@ -293,12 +293,7 @@ def test_recording_reads_finished_cells(
     page.write_text("# Page\n<!-- results -->\n<!-- /results -->\n")
     monkeypatch.setattr(results, "RESULTS", file)
     monkeypatch.setattr(results, "PAGE", page)
-    told = {
-        "suites": ["cheetah_vel_signed"],
-        "qualities": ["medium"],
-        "methods": ["oer"],
-    }
-    cells = cells_of(from_config("mine", told), "", "test")
+    cells = finished_cells("oer")
     [cell] = cells.cells
     results.record(cells, {}, planned(cells))
     document = places.metrics(cells.root, cell.plan)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from oer_pipeline.studies import weights
+from oer_pipeline.studies import tuning, weights
 from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
 from oer_pipeline.studies.grids import read
 from oer_pipeline.studies.tuning import Score
@@ -33,7 +33,7 @@ def test_a_weight_per_method_is_chosen_and_told(
             Score(30.0, (60.0 - 20.0 * place, 62.0, 61.0)),
             Score(1000.0, (), "diverged"),
         ]
-    monkeypatch.setattr(weights, "scores_of", lambda cells, outcomes: scores)
+    monkeypatch.setattr(tuning, "scores_of", lambda cells, outcomes: scores)
     page = tmp_path / "study.md"
     page.write_text("<!-- lambda_cheetah -->\n<!-- /lambda_cheetah -->\n")
     monkeypatch.setattr(Cells, "page", page)

@@ -16,6 +16,7 @@ from oer_pipeline.orchestration.cell_run import (
     log_metrics,
     metric,
 )
+from oer_pipeline.orchestration.dotted_names import by_dotted_name
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
 from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
@@ -134,7 +135,7 @@ def logged_parameters(plan: Plan) -> Iterator[tuple[str, Any]]:
     for name in ("learner", "selector"):
         if chosen[name] is not None:
             logged[f"chosen.{name}"] = chosen[name]
-    yield from _flat(logged)
+    yield from by_dotted_name(logged)
 
 
 def finish(
@@ -230,12 +231,3 @@ def _tag_data(cell: CellRun, catalog: Catalog, pipeline: Pipeline) -> None:
         for path in (files_of(catalog[name]) or {}).values():
             if path.is_file():
                 cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
-
-
-def _flat(values: Mapping[str, Any], path: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in values.items():
-        name = f"{path}{key}"
-        if isinstance(value, Mapping):
-            yield from _flat(value, f"{name}.")
-        else:
-            yield name, value

@@ -25,6 +25,7 @@ from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.orchestration.circumstances import VERSIONED, git
 from oer_pipeline.orchestration.configuration import Configuration, configuration_of
+from oer_pipeline.orchestration.dotted_names import by_dotted_name
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
 from oer_pipeline.reports.table import Row, Table
@@ -228,23 +229,13 @@ def conditions_of(grid: Grid, plan: Plan, configured: Configuration) -> str:
         "suite": configured.suites[plan.suite.name],
         "quality": plan.quality,
     }
-    for name in CONDITIONS:
-        told |= _flat(name, configured.parameters[name])
+    in_common = {name: configured.parameters[name] for name in CONDITIONS}
+    told |= by_dotted_name(in_common)
     for name, values in grid.parameters.items():
         if len(values) == 1:
             told[name] = values[0]
     del told["learner.name"]  # every method says it
     return _hash(told)
-
-
-def _flat(name: str, value: Any) -> dict[str, Any]:
-    """A parameter, or those of a group, by dotted names."""
-    if not isinstance(value, Mapping):
-        return {name: value}
-    found: dict[str, Any] = {}
-    for key, part in value.items():
-        found |= _flat(f"{name}.{key}", part)
-    return found
 
 
 def _hash(told: Mapping[str, Any]) -> str:

@@ -226,9 +226,8 @@ def _method_row(
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
         shown.append(number(interval(values), 1) if values else "-")
-    orders = _counted(
-        len(_orders(results, regime, method)), len(_diverged(results, regime, method))
-    )
+    of_method = _of(results, regime, method)
+    orders = _counted(len(_orders(of_method)), len(_diverged(of_method)))
     return (regime, method, *shown, orders)
 
 
@@ -318,9 +317,10 @@ def _judged(
     p_value = paired_p_value(differences)
     if p_value is None:
         return None
-    both = _orders(results, regime, claim.of) & _orders(results, regime, claim.beside)
-    diverged = _diverged(results, regime, claim.of)
-    diverged |= _diverged(results, regime, claim.beside)
+    ahead = _of(results, regime, claim.of)
+    beside = _of(results, regime, claim.beside)
+    both = _orders(ahead) & _orders(beside)
+    diverged = _diverged(ahead) | _diverged(beside)
     return Judgement(
         claim,
         regime,
@@ -413,31 +413,24 @@ def _named(result: Result) -> str:
     return f"{result.grid.removeprefix('study_')}: {result.regime}"
 
 
-def _orders(
-    results: Results,
-    regime: str,
-    method: str,
-) -> set[int]:
-    """The orders that a method was run on, to the end or until it diverged."""
-    found = set()
+def _of(results: Results, regime: str, method: str) -> list[Result]:
+    """A method's results in a regime, one per order that it was run on, to the end or
+    until it diverged."""
+    found = []
     for result in results:
         if result.method == method and _named(result) == regime:
-            found.add(result.seed)
+            found.append(result)
     return found
 
 
-def _diverged(
-    results: Results,
-    regime: str,
-    method: str,
-) -> set[int]:
-    """The orders on which a method's training diverged."""
-    found = set()
-    for result in results:
-        of_these = result.method == method and _named(result) == regime
-        if of_these and result.per is None:
-            found.add(result.seed)
-    return found
+def _orders(of_method: Results) -> set[int]:
+    """The orders that a method was run on."""
+    return {result.seed for result in of_method}
+
+
+def _diverged(of_method: Results) -> set[int]:
+    """Those on which its training diverged."""
+    return {result.seed for result in of_method if result.per is None}
 
 
 def _values(
@@ -453,9 +446,7 @@ def _values(
     """
     found = {}
     worst = _worst(results, regime, metric)
-    for result in results:
-        if result.method != method or _named(result) != regime:
-            continue
+    for result in _of(results, regime, method):
         value = getattr(result, metric)
         has_floor = result.scale != "raw" and metric != "forgetting"
         if result.per is None and has_floor:

@@ -52,12 +52,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     """Writes the environment's tuned.yml; a grid of some methods leaves the others'
     alone."""
     path = path_of(cells.env)
-    found = tuned(
-        scores_of(cells, outcomes),
-        options_of(cells),
-        cells.cells[0].plan,
-        cells.params,
-    )
+    found = document_of(cells, outcomes)
     with changing(path):
         others: dict[str, Any] = {}
         if cells.grid.methods != TUNED and path.is_file():
@@ -65,6 +60,18 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
         write(path, {**others, **found})
     text = path.read_text(encoding="utf-8")
     return f"{text}\n{summary('Tuned values', [('file', path)])}"
+
+
+def document_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, Any]:
+    """What `tuned` makes of a finished grid.
+
+    Args:
+        cells: of a grid that varies nothing but the coefficient.
+        outcomes: by the cell's name.
+    """
+    scores = scores_of(cells, outcomes)
+    options = {cell.plan.method: _coefficient(cell)[0] for cell in cells.cells}
+    return tuned(scores, options, cells.cells[0].plan, cells.params)
 
 
 def scores_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, list[Score]]:
@@ -86,11 +93,6 @@ def scores_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, list[S
             per_seed = per_by_seed(cell.plan, cells.root)
         scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
     return scores
-
-
-def options_of(cells: Cells) -> dict[str, str]:
-    """The dotted name of each method's coefficient."""
-    return {cell.plan.method: _coefficient(cell)[0] for cell in cells.cells}
 
 
 def _coefficient(cell: Cell) -> tuple[str, float]:

@@ -7,37 +7,35 @@ It changes no configuration: a study's grid says the weights itself, in
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import Any
 
 from oer_pipeline.common.terminal import Line, summary
+from oer_pipeline.orchestration.dotted_names import by_dotted_name
 from oer_pipeline.reports.learners import tuning_table
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.studies.kept_files import rewrite_page
-from oer_pipeline.studies.tuning import Score, chosen, options_of, scores_of, tuned
+from oer_pipeline.studies.tuning import document_of
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     """The PER of every value, on the page's block of the grid's name, too; then what a
     study's grid would say."""
-    scores = scores_of(cells, outcomes)
-    options = options_of(cells)
-    table = tuning_table(tuned(scores, options, cells.cells[0].plan, cells.params))
+    document = document_of(cells, outcomes)
+    table = tuning_table(document)
     lines: list[Line] = []
     if cells.page is not None:
         rewrite_page(cells.page, {cells.grid.name: table})
         lines.append(("docs", cells.page))
-    text = "\n".join([table, "", *_entry(options, scores)])
-    return f"{text}\n{summary('Weights', lines)}"
+    told = summary("Weights", lines)
+    return f"{table}\n\n{_entry(document)}\n{told}"
 
 
-def _entry(
-    options: Mapping[str, str], scores: Mapping[str, Sequence[Score]]
-) -> list[str]:
+def _entry(document: Mapping[str, Any]) -> str:
     """Lines of YAML; a method all of whose values diverged has none."""
     lines = ["method_parameters:"]
-    for method, of_method in scores.items():
-        value = chosen(of_method)
-        if value is not None:
-            lines.append(f"  {method}: {{{options[method]}: {value:g}}}")
-    return lines
+    for method, found in document.items():
+        for option, value in by_dotted_name(found["parameters"]):
+            lines.append(f"  {method}: {{{option}: {value:g}}}")
+    return "\n".join(lines)
