@@ -43,9 +43,10 @@ class Score:
 
     @property
     def per(self) -> float | None:
-        return (
-            None if self.failure else round(sum(self.per_seed) / len(self.per_seed), 2)
-        )
+        if self.failure:
+            return None
+        mean = sum(self.per_seed) / len(self.per_seed)
+        return round(mean, 2)
 
 
 def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
@@ -69,9 +70,13 @@ def document_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, Any]
         cells: of a grid that varies nothing but the coefficient.
         outcomes: by the cell's name.
     """
+    options = {}
+    for cell in cells.cells:
+        option, _ = _coefficient(cell)
+        options[cell.plan.method] = option
+    first = cells.cells[0].plan
     scores = scores_of(cells, outcomes)
-    options = {cell.plan.method: _coefficient(cell)[0] for cell in cells.cells}
-    return tuned(scores, options, cells.cells[0].plan, cells.params)
+    return tuned(scores, options, first, cells.params)
 
 
 def scores_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, list[Score]]:
@@ -91,7 +96,8 @@ def scores_of(cells: Cells, outcomes: Mapping[str, Outcome]) -> dict[str, list[S
             failure = _why(outcome.reason)
         else:
             per_seed = per_by_seed(cell.plan, cells.root)
-        scores.setdefault(cell.plan.method, []).append(Score(value, per_seed, failure))
+        of_method = scores.setdefault(cell.plan.method, [])
+        of_method.append(Score(value, per_seed, failure))
     return scores
 
 
