@@ -350,6 +350,28 @@ def test_a_suite_that_was_begun_takes_nothing_off_the_page() -> None:
     assert study.covered(whole | done).suites == study.suites
 
 
+def test_a_suite_that_was_run_further_takes_no_other_off_the_page() -> None:
+    suites = ("ant", "walker", "cheetah")
+    study = replace(
+        SMALL,
+        suites=suites,
+        qualities=("medium",),
+        variants={"bc": "", "alpha_0.5": "", "alpha_2.5": ""},
+    )
+    short = [made_up({"1": [1.0, 2.0], "2": [2.0, 3.0]}, (5, 9))]
+    longer = [made_up({"1": [1.0, 2.0, 3.0], "2": [2.0, 3.0, 4.0]}, (5, 9, 20))]
+    whole = {}
+    for suite in suites:
+        for variant in ("bc", "alpha_2.5"):
+            whole[suite, "medium", variant] = short
+    another = {("ant", "medium", "alpha_0.5"): short}
+    further = {("ant", *key[1:]): longer for key in whole}
+    for part in (another, further):
+        shown = study.covered(whole | part)
+        assert shown.suites == suites
+        assert set(shown.variants) == {"bc", "alpha_2.5"}
+
+
 @pytest.mark.parametrize("name", list(STUDIES))
 def test_the_page_says_what_the_kept_results_say(name: str) -> None:
     root = CONF.parents[1]

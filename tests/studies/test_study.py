@@ -28,6 +28,7 @@ from tests.studies.test_results import result as result_of_grid
 REGIME = "continual_world_10, expert, size=30"
 NAMED = f"a: {REGIME}"
 """With the grid's name, which the tables have too."""
+ROOT = Path(__file__).parents[2]
 METHODS = ("finetune", "er_random", "oer", "er_everything", "single_task")
 
 
@@ -220,6 +221,22 @@ def test_a_part_without_a_page_is_judged_by_the_whole_study(
         study_grids(None)
 
 
+def test_a_diverged_order_has_no_metric_that_its_method_lacks() -> None:
+    """All tasks at once have no plasticity."""
+    found = [replace(each, plasticity=None) for each in study(multitask=80.0)]
+    found[3] = replace(found[3], per=None, forgetting=None)
+    [row] = rows_of(methods_table(found))
+    assert row[3] == "-"
+    assert row[-1] == "8, 1 diverged"
+
+
+def test_an_interval_of_success_ends_at_100() -> None:
+    [row] = rows_of(methods_table(study(5.0, single_task=97.0)))
+    low, high = row[2].split("[")[1].rstrip("]").split(", ")
+    assert float(low) < 97.0
+    assert float(high) == 100.0
+
+
 def test_a_method_all_of_whose_orders_diverged_is_the_last() -> None:
     found = study(er_random=50.0)
     lost = [replace(each, method="oer", per=None, plasticity=None) for each in found]
@@ -235,7 +252,8 @@ def test_a_regime_is_judged_on_orders_that_all_methods_have() -> None:
     first = [each for each in found if each.seed < 4 or each.method != "er_everything"]
     last = [each for each in first if each.seed >= 4 or each.method != "er_random"]
     [row] = rows_of(regimes_table(last, [grid_of()]))
-    assert row[2:] == ["-", "-", "-", "-", "no order of all four yet"]
+    assert row[2:6] == ["-"] * 4
+    assert row[6:] == ["0", "too few orders of all four yet"]
     [row] = rows_of(regimes_table(first, [grid_of()]))
     four = [e.per for e in found if e.seed < 4 and e.method == "finetune"]
     assert row[3] == f"{np.mean(four):.1f}"
@@ -286,7 +304,7 @@ def test_regimes_are_judged_together_and_drawn() -> None:
         ({"single_task": 79.0}, "no: single_task is below 80"),
         ({"finetune": 50.0}, "no: finetune keeps over half"),
         ({"er_everything": 63.0}, "no: all data are "),
-        ({"er_everything": None}, "no order of all four yet"),
+        ({"er_everything": None}, "too few orders of all four yet"),
     ],
 )
 def test_a_regime_qualifies_where_selection_can_matter(
@@ -305,6 +323,15 @@ def test_a_regime_qualifies_where_selection_can_matter(
     [row] = rows_of(regimes_table([*level, *alone], [grid_of()]))
     assert row[0] == NAMED
     assert row[-1].startswith(words)
+
+
+def test_a_regime_is_not_judged_by_two_orders() -> None:
+    """Their spread is not known, whatever their means are."""
+    means = {"finetune": 20.0, "er_everything": 80.0, "er_random": 40.0}
+    found = study(**means, single_task=95.0)
+    begun = [each for each in found if each.seed < 2]
+    [row] = rows_of(regimes_table(begun, [grid_of()]))
+    assert row[-2:] == ["2", "too few orders of all four yet"]
 
 
 def test_to_reach_the_datas_own_worth_is_enough() -> None:
@@ -378,6 +405,21 @@ def test_a_study_from_roll_outs_to_claims(project: Any) -> None:
         project.path.rglob("er_everything*/seed_*/task_1_buffer.parquet")
     )
     assert len(everything) == 3
+
+
+def test_every_order_of_the_committed_study_is_another_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two units with one order of tasks would not be independent."""
+    monkeypatch.chdir(ROOT)
+    for grid in study_grids(None):
+        [tasks] = grid.parameters["tasks"]
+        assert isinstance(tasks, int)
+        orders = set()
+        for seed in grid.orders:
+            shuffled = np.random.default_rng(seed).permutation(tasks)
+            orders.add(tuple(shuffled.tolist()))
+        assert len(orders) == len(grid.orders), grid.name
 
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:

@@ -55,7 +55,9 @@ def test_every_job_of_a_grid_of_weights_is_a_cell_or_its_data(cells: Cells) -> N
     assert not [name for name in names if name.startswith("comparison")]
 
 
-@pytest.mark.parametrize("name", ["lambda_cheetah", "lambda_continual_world"])
+@pytest.mark.parametrize(
+    "name", ["lambda_cheetah", "lambda_cheetah_default", "lambda_continual_world"]
+)
 def test_the_page_has_a_place_for_the_weights(name: str) -> None:
     grid = read(name, ROOT / "conf", None)
     assert grid.page == "docs/study.md"

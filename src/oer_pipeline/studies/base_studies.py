@@ -77,8 +77,9 @@ class Study:
         return {key: curves[key] for key in self.runs("") if key in curves}
 
     def covered(self, curves: Curves) -> Study:
-        """The part that is shown: the suite with most results, and every other one that
-        has all of these, too. So a suite that was begun takes nothing off the page."""
+        """The part that is shown: of suites and what all of them have, that with most
+        results together. So neither a suite that was half run nor one that was run
+        further takes the others off the page."""
         own = self.in_order(curves)
         parts = []
         for first in self.suites:
@@ -89,7 +90,8 @@ class Study:
                 both = self._shared_by((first, suite), own)
                 if both._results_of_one(own) == results:
                     suites.append(suite)
-            parts.append((results, len(suites), self._shared_by(tuple(suites), own)))
+            together = self._shared_by(tuple(suites), own)
+            parts.append((results * len(suites), results, together))
         *_, most = max(parts, key=lambda part: part[:2])
         return most
 

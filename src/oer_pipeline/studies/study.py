@@ -22,7 +22,9 @@ from oer_pipeline.metrics.hypotheses import (
     paired_p_value,
     standard_error,
 )
-from oer_pipeline.metrics.intervals import interval, paired_difference
+from oer_pipeline.metrics.continual import possible
+from oer_pipeline.metrics.intervals import FEWEST, interval, paired_difference
+from oer_pipeline.reports.cell_metrics import SUFFIXES
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.table import Row, Table
@@ -133,8 +135,9 @@ def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
             shown = [_one(data)]
             for method in JUDGED_BY:
                 shown.append(_one(fmean(values[method]) if values[method] else None))
-            rows.append((regime, *shown, _qualifies(values, data)))
-    titles = ("regime", "data", *JUDGED_BY, "qualifies")
+            orders = str(len(values[ALONE]))
+            rows.append((regime, *shown, orders, _qualifies(values, data)))
+    titles = ("regime", "data", *JUDGED_BY, "orders", "qualifies")
     return Table(titles, tuple(rows)).markdown()
 
 
@@ -159,14 +162,14 @@ def _qualifies(
     values: Mapping[str, Sequence[float]],
     data: float | None,
 ) -> str:
-    """`yes`, or the first reason why it does not.
+    """`yes`, or the first reason why it does not or cannot be told.
 
     Args:
         values: PER of `JUDGED_BY`, paired.
         data: what the data's own episodes are worth; None: not known.
     """
-    if not values[ALONE]:
-        return "no order of all four yet"
+    if len(values[ALONE]) < FEWEST:
+        return "too few orders of all four yet"
     alone = fmean(values[ALONE])
     enough = ENOUGH if data is None else min(ENOUGH, data)
     if alone < enough:
@@ -222,11 +225,13 @@ def _method_row(
     regime: str,
     method: str,
 ) -> Row:
+    of_method = _of(results, regime, method)
     shown = []
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
-        shown.append(number(interval(values), 1) if values else "-")
-    of_method = _of(results, regime, method)
+        within = possible(metric + SUFFIXES[of_method[0].scale])
+        mean = interval(values, possible=within) if values else None
+        shown.append("-" if mean is None else number(mean, 1))
     orders = _counted(len(_orders(of_method)), len(_diverged(of_method)))
     return (regime, method, *shown, orders)
 
@@ -442,18 +447,29 @@ def _values(
     """A metric by task order.
 
     Where training diverged, PER and plasticity are the least that any method came to on
-    that order, or 0 if that is less; of forgetting and raw returns nothing is said.
+    that order, or 0 if that is less; of forgetting and raw returns nothing is said, nor
+    of what the method does not have where it did not diverge.
     """
     found = {}
     worst = _worst(results, regime, metric)
-    for result in _of(results, regime, method):
+    of_method = _of(results, regime, method)
+    for result in of_method:
         value = getattr(result, metric)
-        has_floor = result.scale != "raw" and metric != "forgetting"
-        if result.per is None and has_floor:
+        if result.per is None and _has_floor(of_method, metric):
             value = min(WORTHLESS, worst.get(result.seed, WORTHLESS))
         if value is not None:
             found[result.seed] = value
     return found
+
+
+def _has_floor(of_method: Results, metric: str) -> bool:
+    """Whether it is known what the metric is worth where training diverged."""
+    if metric == "forgetting" or of_method[0].scale == "raw":
+        return False
+    finished = [result for result in of_method if result.per is not None]
+    if not finished:
+        return True
+    return any(getattr(result, metric) is not None for result in finished)
 
 
 def _worst(results: Results, regime: str, metric: str) -> dict[int, float]:
