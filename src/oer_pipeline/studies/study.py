@@ -15,6 +15,7 @@ from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import Line, summary
+from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
     detectable,
@@ -22,7 +23,6 @@ from oer_pipeline.metrics.hypotheses import (
     paired_p_value,
     standard_error,
 )
-from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import FEWEST, interval, paired_difference
 from oer_pipeline.reports.cell_metrics import SUFFIXES
 from oer_pipeline.reports.chart_png import png
