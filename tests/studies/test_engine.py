@@ -312,7 +312,7 @@ def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(
 ) -> None:
     more = ("--methods=bc", "--params=learner.updates=3000,seeds=0,tasks=2")
     process = _grid(project, *more)
-    _wait_for("updates", process, project.path / "logs" / "bc.log")
+    _wait_for("updates", process, project.path / "logs/default/bc.log")
     children = _below(process)
     assert len(children) > 3
     os.kill(process.pid, stop)
@@ -325,7 +325,7 @@ def test_a_stopped_grid_leaves_no_process_behind_and_goes_on(
     again = _grid(project, *more)
     output, _ = again.communicate(timeout=400)
     assert again.returncode == 0, output
-    log = (project.path / "logs" / "data_cheetah_vel_signed.log").read_text()
+    log = (project.path / "logs/default/data_cheetah_vel_signed.log").read_text()
     assert "4 of 4 nodes were up to date and kept" in log
 
 
@@ -340,7 +340,7 @@ def test_a_killed_worker_changes_no_byte(project: Any, tmp_path: Path) -> None:
     output, _ = done.communicate(timeout=500)
     assert done.returncode == 0, output
     process = _grid(project, *more)
-    _wait_for("updates", process, project.path / "logs" / "bc.log")
+    _wait_for("updates", process, project.path / "logs/default/bc.log")
     workers = [p for p in _below(process) if p.ppid() == process.pid and p.children()]
     os.kill(workers[0].pid, signal.SIGKILL)
     output, _ = process.communicate(timeout=500)
@@ -357,7 +357,7 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
     """The scheduler is killed in the middle of a cell: the command ends in a line, and
     the workers' jobs are gone within 5 s."""
     more = ("--methods=bc", "--params=learner.updates=3000,seeds=0,tasks=2")
-    log = project.path / "logs" / "bc.log"
+    log = project.path / "logs/default/bc.log"
     with _cluster(project.path) as (address, processes):
         grid = _grid(project, f"--scheduler={address}", *more, jobs=None)
         _wait_for("updates", grid, log)
@@ -376,7 +376,7 @@ def test_a_lost_scheduler_is_one_line_and_the_same_command_goes_on(
         again = _grid(project, f"--scheduler={address}", *more, jobs=None)
         output, _ = again.communicate(timeout=400)
         assert again.returncode == 0, output
-    data = (project.path / "logs" / "data_cheetah_vel_signed.log").read_text()
+    data = (project.path / "logs/default/data_cheetah_vel_signed.log").read_text()
     assert "4 of 4 nodes were up to date and kept" in data
 
 
