@@ -23,6 +23,8 @@ from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.view import BaseView
+from oer_pipeline.selection.request import requests_of
+from oer_pipeline.selection.surprise import Surprise
 from tests.learners.plain_networks import (
     CLOSE,
     SEEDS,
@@ -149,6 +151,23 @@ def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
     assert values.shape == (7,)
     assert np.isfinite(values).all()
     assert member.critic_features(observation).shape == (7, tasks.settings.hidden[-1])
+
+
+@pytest.mark.parametrize("base", VALUED)
+def test_surprise_chooses_what_its_critics_predict_worst(tasks: Any, base: str) -> None:
+    training = tasks.learner(
+        Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer")
+    )
+    training.block(10)
+    member, data = training.result().member(0), tasks.data(1)
+    facts = {"horizon": 50, "distance_dimensions": [0]}
+    asked = requests_of({0: member}, data, 5, None, facts, task=1, discount=0.9)
+    then = member.act_as_learned(data.next_observation)
+    future = 0.9 * member.values_as_learned(data.next_observation, then)
+    wanted = data.rewards + np.where(data.terminal, 0.0, future)
+    error = wanted - member.values_as_learned(data.observation, data.action)
+    worst = np.argsort(-np.abs(error))[:5]
+    assert set(Surprise().select(asked[0]).rows.tolist()) == set(worst.tolist())
 
 
 @pytest.mark.parametrize("base", list(BUILT_IN))

@@ -35,8 +35,9 @@ class GEM(Learner):
     descends gamma times the old tasks' losses. It counts in lengths of g_j: a v_j of 1
     is a whole gradient step on B_j. 0.5 as in the authors' experiments, whose code
     bounds v_j >= gamma instead of adding it. Their code also adds 1e-3 to the diagonal
-    of G G^T, which moves the projected gradient by some 2 % of its length; nothing is
-    added here. The paper descends by plain SGD; here Adam takes the projected gradient.
+    of G G^T, which moves the projected gradient by some 2 % of its length; here the
+    solver alone adds 1e-13 of it. The paper descends by plain SGD; here Adam takes the
+    projected gradient.
     """
 
     replays = True
