@@ -235,6 +235,16 @@ def test_random_faults_are_a_plan_or_one_line(configured: Configuration) -> None
         _hold(configured, seed)
 
 
+def test_settings_of_learners_that_a_file_lacks_have_their_defaults(
+    configured: Configuration,
+) -> None:
+    asked = configured.parameters["learner"]
+    for name in sorted(asked.keys() - {"name", "base"}):
+        fewer = {key: value for key, value in asked.items() if key != name}
+        parameters = {**configured.parameters, "learner": fewer}
+        assert configured._replace(parameters=parameters).plan({}).seeds, name
+
+
 @pytest.mark.slow
 def test_many_random_faults_are_a_plan_or_one_line(configured: Configuration) -> None:
     for seed in range(250, 10_000):

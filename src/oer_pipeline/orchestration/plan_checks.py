@@ -116,12 +116,14 @@ def check_memory(asked: Asked, tasks: int, seeds: int, together: bool) -> None:
     Raises:
         ConfigurationError: names the parameter, what it takes and what it may.
     """
-    learner = asked["learner"]
-    layers("learner.hidden, of all seeds", learner["hidden"], seeds)
+    from oer_pipeline.learners.settings import LearnerSettings
+
+    learner = LearnerSettings(**asked["learner"])
+    layers("learner.hidden, of all seeds", learner.hidden, seeds)
     members = seeds * (tasks if together else 1)
-    twins = 2 * members * learner["policy_delay"]
-    batch = learner["batch_size"]
-    activations("learner, of all seeds", batch, learner["hidden"], twins)
+    twins = 2 * members * learner.policy_delay
+    batch = learner.batch_size
+    activations("learner, of all seeds", batch, learner.hidden, twins)
     drawn = UPDATES_DRAWN * batch * members * ROW_DRAWN
     if drawn > MOST_DRAWN:
         raise ConfigurationError(
