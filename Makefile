@@ -34,7 +34,7 @@ run: env ## three methods on real trajectories, then a table (ARGS="--env=test" 
 tune: env ## every learner's coefficient, tried on tasks and seeds of its own, into conf/base/tuned.yml (hours, resumable)
 	$(BIN)/kedro tune $(ARGS)
 
-learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (over an hour, resumable)
+learners: env ## every learner on cheetah_vel_signed, paired by seed; rewrites the tables of docs/learners.md (an hour and a half, resumable)
 	$(BIN)/kedro grid learners $(ARGS)
 
 bases: env ## base learners on three suites, four qualities: return against updates (docs/base_learners.md; hours, resumable)
