@@ -140,13 +140,17 @@ def test_an_interrupted_training_goes_on(tasks: Any, base: str) -> None:
     ] == []
 
 
+def trained_member(tasks: Any, base: str) -> Any:
+    """The first of the seeds after ten updates, with normalised critics."""
+    settings = replace(tasks.settings, base=base, critic_norm="layer")
+    training = tasks.learner(Finetune, 1, SEEDS, settings)
+    training.block(10)
+    return training.result().member(0)
+
+
 @pytest.mark.parametrize("base", VALUED)
 def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
-    training = tasks.learner(
-        Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer")
-    )
-    training.block(10)
-    member, observation = training.result().member(0), tasks.data(1).observation[:7]
+    member, observation = trained_member(tasks, base), tasks.data(1).observation[:7]
     values = member.values_as_learned(observation, member.act_as_learned(observation))
     assert values.shape == (7,)
     assert np.isfinite(values).all()
@@ -155,11 +159,7 @@ def test_selectors_can_ask_its_critics(tasks: Any, base: str) -> None:
 
 @pytest.mark.parametrize("base", VALUED)
 def test_surprise_chooses_what_its_critics_predict_worst(tasks: Any, base: str) -> None:
-    training = tasks.learner(
-        Finetune, 1, SEEDS, replace(tasks.settings, base=base, critic_norm="layer")
-    )
-    training.block(10)
-    member, data = training.result().member(0), tasks.data(1)
+    member, data = trained_member(tasks, base), tasks.data(1)
     facts = {"horizon": 50, "distance_dimensions": [0]}
     asked = requests_of({0: member}, data, 5, None, facts, task=1, discount=0.9)
     then = member.act_as_learned(data.next_observation)

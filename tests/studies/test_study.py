@@ -11,6 +11,7 @@ import pytest
 import yaml
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration.configuration import configuration_of
 from oer_pipeline.studies.grids import Claim, Grid, from_config
 from oer_pipeline.studies.results import Result, kept
 from oer_pipeline.studies.study import (
@@ -23,6 +24,7 @@ from oer_pipeline.studies.study import (
     regimes_table,
     study_grids,
 )
+from oer_pipeline.suites.suite import Suite
 from tests.studies.test_results import result as result_of_grid
 
 REGIME = "continual_world_10, expert, size=30"
@@ -412,19 +414,20 @@ def test_every_order_of_the_committed_study_is_another_one(
 ) -> None:
     """Two units with one order of tasks would not be independent."""
     monkeypatch.chdir(ROOT)
+    configured = configuration_of(None)
     for grid in study_grids(None):
         [tasks] = grid.parameters["tasks"]
-        assert isinstance(tasks, int)
-        orders = set()
-        for seed in grid.orders:
-            shuffled = np.random.default_rng(seed).permutation(tasks)
-            orders.add(tuple(shuffled.tolist()))
-        assert len(orders) == len(grid.orders), grid.name
+        for name in grid.suites:
+            suite = Suite.from_config(name, configured.suites[name])
+            orders = set()
+            for seed in grid.orders:
+                sequence = suite.sequence(tasks, seed)
+                orders.add(tuple(task.key for task in sequence))
+            assert len(orders) == len(grid.orders), (grid.name, name)
 
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:
-    root = Path(__file__).parents[2]
-    grids = {result.grid for result in kept(root / "docs/results/results.csv")}
+    grids = {result.grid for result in kept(ROOT / "docs/results/results.csv")}
     assert grids
     for name in grids:
-        assert (root / f"conf/base/grids/{name}.yml").is_file()
+        assert (ROOT / f"conf/base/grids/{name}.yml").is_file()

@@ -408,6 +408,18 @@ def text_of_results(results: Results) -> str:
     return out.getvalue()
 
 
+def mean_told(values: Sequence[float], metric: str, in_scale: str) -> str:
+    """`70.0 [65.0, 75.0]`, within what the metric's mean can be.
+
+    Args:
+        values: one per seed, at least one.
+        metric: its name without the scale, such as `per`.
+        in_scale: `success`, `normalised` or `raw`.
+    """
+    within = possible(metric + SUFFIXES[in_scale])
+    return number(interval(values, possible=within), 1)
+
+
 def results_table(results: Results) -> str:
     """Markdown: a row per method, regime and grid, with the command that makes it."""
     by_cell: dict[tuple[str, str, str], list[Result]] = {}
@@ -416,11 +428,10 @@ def results_table(results: Results) -> str:
     rows: list[Row] = []
     for (grid, regime, method), of_seeds in by_cell.items():
         first = of_seeds[0]
-        within = possible("per" + SUFFIXES[first.scale])
         values = [result.per for result in of_seeds if result.per is not None]
         shown = "diverged"
         if values:
-            per = number(interval(values, possible=within), 1)
+            per = mean_told(values, "per", first.scale)
             shown = f"{per} {TITLES[first.scale]}"
         rows.append(
             (

@@ -15,7 +15,6 @@ from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import Line, summary
-from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
     detectable,
@@ -24,7 +23,6 @@ from oer_pipeline.metrics.hypotheses import (
     standard_error,
 )
 from oer_pipeline.metrics.intervals import FEWEST, interval, paired_difference
-from oer_pipeline.reports.cell_metrics import SUFFIXES
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.table import Row, Table
@@ -38,6 +36,7 @@ from oer_pipeline.studies.results import (
     Result,
     Results,
     kept,
+    mean_told,
     planned,
     results_of,
 )
@@ -111,8 +110,13 @@ def study_grids(env: str | None) -> list[Grid]:
         ConfigurationError: a wrong file, whichever it is: it may be one of the study's,
             whose claims count.
     """
-    grids = [read(name, Path("conf"), env) for name in names(Path("conf"), env)]
-    return [grid for grid in grids if grid.report == REPORT]
+    conf = Path("conf")
+    found = []
+    for name in names(conf, env):
+        grid = read(name, conf, env)
+        if grid.report == REPORT:
+            found.append(grid)
+    return found
 
 
 def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
@@ -229,9 +233,8 @@ def _method_row(
     shown = []
     for metric in CLAIMED:
         values = list(_values(results, regime, method, metric).values())
-        within = possible(metric + SUFFIXES[of_method[0].scale])
-        mean = interval(values, possible=within) if values else None
-        shown.append("-" if mean is None else number(mean, 1))
+        told = mean_told(values, metric, of_method[0].scale) if values else "-"
+        shown.append(told)
     orders = _counted(len(_orders(of_method)), len(_diverged(of_method)))
     return (regime, method, *shown, orders)
 

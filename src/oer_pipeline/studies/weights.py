@@ -37,5 +37,6 @@ def _entry(document: Mapping[str, Any]) -> str:
     lines = ["method_parameters:"]
     for method, found in document.items():
         for option, value in by_dotted_name(found["parameters"]):
-            lines.append(f"  {method}: {{{option}: {value:g}}}")
+            weight = f"{option}: {value:g}"
+            lines.append(f"  {method}: {{{weight}}}")
     return "\n".join(lines)
