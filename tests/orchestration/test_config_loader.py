@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from kedro.config import OmegaConfigLoader
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.asked import with_learners
@@ -36,6 +37,37 @@ def loader_of(conf: Path) -> CheckedConfigLoader:
 def conf(tmp_path: Path) -> Path:
     shutil.copytree(ROOT / "conf", tmp_path / "conf")
     return tmp_path / "conf"
+
+
+def test_unchanged_files_are_parsed_once_and_changed_ones_again(
+    conf: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed = []
+    original = OmegaConfigLoader.__getitem__
+
+    def counting(loader: OmegaConfigLoader, key: str) -> Any:
+        parsed.append(key)
+        return original(loader, key)
+
+    monkeypatch.setattr(OmegaConfigLoader, "__getitem__", counting)
+    first = loader_of(conf)["suites"]
+    parsed.clear()
+    first["cheetah_vel"]["horizon"] = "a caller's own change"
+    again = loader_of(conf)["suites"]
+    assert parsed.count("suites") == 0
+    assert again["cheetah_vel"]["horizon"] == 200
+    (conf / "test" / "suites_mine.yml").write_text("cheetah_vel: {horizon: 9}\n")
+    assert loader_of(conf)["suites"]["cheetah_vel"]["horizon"] == 9
+    (conf / "test" / "suites_mine.yml").unlink()
+    assert loader_of(conf)["suites"]["cheetah_vel"]["horizon"] == 200
+
+
+def test_what_hangs_on_other_files_is_read_every_time(conf: Path) -> None:
+    suites = conf / "test" / "suites_mine.yml"
+    suites.write_text("mine: {horizon: '${globals:steps}'}\n")
+    for steps in (100, 200):
+        (conf / "base" / "globals.yml").write_text(f"steps: {steps}\n")
+        assert loader_of(conf)["suites"]["mine"]["horizon"] == steps
 
 
 @pytest.fixture(scope="module")

@@ -12,10 +12,12 @@ import yaml
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.configuration import configuration_of
+from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.grids import Claim, Grid, from_config
 from oer_pipeline.studies.results import Result, kept
 from oer_pipeline.studies.study import (
     Judgement,
+    check,
     claims_picture,
     claims_table,
     judgements,
@@ -424,6 +426,28 @@ def test_every_order_of_the_committed_study_is_another_one(
                 sequence = suite.sequence(tasks, seed)
                 orders.add(tuple(task.key for task in sequence))
             assert len(orders) == len(grid.orders), (grid.name, name)
+
+
+def test_orders_that_come_out_the_same_are_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """On these suites 0 and 2 happen to be one order."""
+    monkeypatch.chdir(ROOT)
+    told = {
+        "suites": ["cheetah_vel_signed"],
+        "qualities": ["medium"],
+        "methods": ["finetune", "single_task"],
+        "parameters": {"tasks": 5},
+        "report": "study",
+    }
+    check(cells_of(from_config("study_a", {**told, "orders": "8-15"}), "", None))
+    wrong = from_config("study_a", {**told, "orders": "0-2"})
+    with pytest.raises(
+        ConfigurationError,
+        match="grid study_a: orders 0 and 2 of cheetah_vel_signed are the same one, t",
+    ):
+        check(cells_of(wrong, "", None))
+    check(cells_of(wrong, "learner.updates=10", None))
 
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:

@@ -4,6 +4,7 @@ line for whatever is wrong with them."""
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,9 @@ UNREADABLE = (
     RecursionError,
 )
 """What Kedro's reading raises of files that say what cannot be."""
+_LAST: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}
+"""Key -> the texts of its files and what they came to, when it was last read: one
+command may ask for the same files a hundred times."""
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
@@ -47,7 +51,17 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key in self or key not in self.config_patterns:
             return super().__getitem__(key)
-        self._check_files(key)
+        texts = self._checked_texts(key)
+        if key in _LAST:
+            last_texts, last_content = _LAST[key]
+            if texts == last_texts:
+                return deepcopy(last_content)
+        content = self._read(key)
+        if not _interpolates(texts):
+            _LAST[key] = texts, deepcopy(content)
+        return content
+
+    def _read(self, key: str) -> dict[str, Any]:
         try:
             return super().__getitem__(key)
         except (OERError, MissingConfigException):
@@ -56,22 +70,31 @@ class CheckedConfigLoader(OmegaConfigLoader):
             where = f"{self.conf_source}, its {key}"
             raise ConfigurationError(f"{where}: {_without_context(error)}") from error
 
-    def _check_files(self, key: str) -> None:
+    def _checked_texts(self, key: str) -> dict[str, str]:
+        """File -> its text, of all that Kedro may read for a key."""
         source = Path(self.conf_source)
         environment = self.env or self.default_run_env
         folders = [source / name for name in {self.base_env, environment}]
+        found = {}
         for folder in folders:
             texts = _checked_texts(folder, key)
-            if "${" in "".join(texts.values()):
+            found.update(texts)
+            if _interpolates(texts):
                 where = f"{folder}, its {key}"
                 shared = []
                 for each in folders:
                     shared += _documents(_checked_texts(each, GLOBALS))
                 check_interpolations(_documents(texts), where, shared)
+        return found
+
+
+def _interpolates(texts: Mapping[str, str]) -> bool:
+    """Whether they say something that hangs on more than these files."""
+    return any("${" in text for text in texts.values())
 
 
 def _checked_texts(folder: Path, key: str) -> dict[str, str]:
-    """File -> its text, of all that Kedro may read for a key."""
+    """File -> its text, of those in a folder that Kedro may read for a key."""
     texts = {}
     for path in _files(folder, key):
         where = str(path)

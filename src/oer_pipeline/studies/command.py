@@ -74,9 +74,9 @@ def run_grid(
             " them; leave out --params and --env"
         )
     if cells.grid.report == "study":
-        from oer_pipeline.studies.study import study_grids
+        from oer_pipeline.studies.study import check
 
-        study_grids(cells.env)  # a wrong one is told now, not after the work
+        check(cells)  # what is wrong is told now, not after the work
     is_kept = record or (cells.page is not None and cells.have_metrics)
     asked = results.planned(cells) if is_kept else []
     if is_kept:

@@ -33,7 +33,7 @@ from oer_pipeline.studies.jobs import LOGS
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name
 from oer_pipeline.suites.suite import Suite
-from oer_pipeline.trajectories.qualities import IMPORTED, MIX, QUALITIES
+from oer_pipeline.trajectories.qualities import IMPORTED
 
 CHECKPOINTS = "checkpoints"
 LAYERS = (MODELS, OUTPUT, REPORTS, CHECKPOINTS)
@@ -269,18 +269,20 @@ def _data(
                 yield Waste(what, reason, (folder,))
                 continue
             files: list[Path] = []
-            mixtures = [mixed.name for mixed in sorted(folder.glob(f"{MIX}*"))]
-            for quality in (*QUALITIES, IMPORTED, *mixtures):
+            for quality in _qualities(layer, folder):
                 place = Place(folder.name, quality, method)
                 params = params_of(place, configured)
                 if params is not None:
-                    files += _stale_files(
-                        [folder],
-                        (stage,),
-                        env,
-                        params,
-                    )
+                    files += _stale_files([folder], (stage,), env, params)
             yield from _made_otherwise(what, files)
+
+
+def _qualities(layer: str, folder: Path) -> list[str]:
+    """The quality folders of a suite's data; of its raw data one quality that is rolled
+    out, which makes all kinds, and the imported one."""
+    if layer == RAW:
+        return ["random", IMPORTED]
+    return sorted(path.name for path in folder.iterdir() if path.is_dir())
 
 
 def _behaviours(configured: Configuration) -> Iterator[Waste]:

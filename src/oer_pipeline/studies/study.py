@@ -14,6 +14,7 @@ from pathlib import Path
 from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.terminal import Line, summary
 from oer_pipeline.metrics.hypotheses import (
     LEVEL,
@@ -28,7 +29,16 @@ from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import Cells
-from oer_pipeline.studies.grids import ALL, CLAIMED, ORDER, Claim, Grid, names, read
+from oer_pipeline.studies.grids import (
+    ALL,
+    CLAIMED,
+    ORDER,
+    Claim,
+    Grid,
+    Scalar,
+    names,
+    read,
+)
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.results import (
@@ -117,6 +127,29 @@ def study_grids(env: str | None) -> list[Grid]:
         if grid.report == REPORT:
             found.append(grid)
     return found
+
+
+def check(cells: Cells) -> None:
+    """Refuse a study that could not be judged as its files say.
+
+    Raises:
+        ConfigurationError: as `study_grids`; two orders that come out the same, which
+            would be one unit counted twice.
+    """
+    study_grids(cells.env)
+    if not cells.are_as_told:
+        return  # a trial; of fewer tasks there may be fewer orders
+    taken: dict[tuple[str, str], Scalar] = {}
+    for cell in cells.cells:
+        order = cell.combination.parameters[ORDER]
+        suite = cell.plan.suite_folder
+        tasks = ", ".join(cell.plan.data_of(task) for task in cell.plan.tasks)
+        first = taken.setdefault((suite, tasks), order)
+        if first != order:
+            raise ConfigurationError(
+                f"grid {cells.grid.name}: orders {first} and {order} of {suite} are the"
+                f" same one, {tasks}; take others"
+            )
 
 
 def regimes_table(results: Results, grids: Sequence[Grid]) -> str:
