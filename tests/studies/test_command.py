@@ -24,7 +24,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         "default",
         "--env=test",
         "--methods=bc+oer_bc",
-        "--params=seeds=0,replay.size=20",
+        "--params=seeds=0,replay.size=20,tasks=2",
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "about" in done.stdout
@@ -39,7 +39,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         / "medium"
     )
     folders = [
-        f"{name}-replay.size=20"
+        f"{name}-replay.size=20-tasks=2"
         for name in ("comparison-compare=bc+oer_bc", "bc", "oer_bc")
     ]
     assert sorted(path.name for path in reports.iterdir()) == sorted(["data", *folders])
@@ -51,7 +51,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
         "default",
         "--env=test",
         "--methods=bc+oer_bc",
-        "--params=seeds=0,replay.size=20",
+        "--params=seeds=0,replay.size=20,tasks=2",
     )
     assert again.returncode == 0, again.stdout + again.stderr
     log = (project.path / "logs/default/oer_bc.log").read_text()

@@ -21,6 +21,7 @@ from oer_pipeline.studies.study import (
     claims_picture,
     claims_table,
     judgements,
+    methods_picture,
     methods_table,
     primary_claims,
     regimes_table,
@@ -299,6 +300,14 @@ def test_regimes_are_judged_together_and_drawn() -> None:
         (beside.says, f"b: {REGIME}", "secondary"),
     ]
     assert claims_picture(tests).startswith(b"\x89PNG")
+
+
+def test_methods_are_drawn_those_without_a_result_too() -> None:
+    found = study(er_random=50.0, oer=52.0)
+    for order in range(8):
+        found.append(result("multitask", order, 60.0, plasticity=None))
+        found.append(result("finetune", order, 0.0, per=None, plasticity=None))
+    assert methods_picture(found).startswith(b"\x89PNG")
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,13 @@ from oer_pipeline.metrics.hypotheses import (
     paired_p_value,
     standard_error,
 )
-from oer_pipeline.metrics.intervals import FEWEST, interval, paired_difference
+from oer_pipeline.metrics.intervals import (
+    FEWEST,
+    Estimate,
+    interval,
+    paired_difference,
+)
+from oer_pipeline.reports import methods_chart
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.table import Row, Table
@@ -52,8 +58,9 @@ from oer_pipeline.studies.results import (
 )
 
 REPORT = "study"
-PICTURE = "pictures/study.png"
-"""Of all claims, beside the study's page."""
+CLAIMS_PICTURE = "pictures/study_claims.png"
+METHODS_PICTURE = "pictures/study_methods.png"
+"""Beside the study's page."""
 CEILING, FLOOR, ALONE, UNIFORM = "er_everything", "finetune", "single_task", "er_random"
 JUDGED_BY = (ALONE, FLOOR, CEILING, UNIFORM)
 """Methods by which a regime qualifies."""
@@ -82,9 +89,13 @@ def report(
         found = [result for result in kept(RESULTS) if result.grid in of_study]
         tests = judgements(found, grids)
         blocks = blocks_of(found, grids, tests)
+        pictures = {METHODS_PICTURE: methods_picture(found)}
+        blocks["methods"] = f"![methods]({METHODS_PICTURE})\n\n{blocks['methods']}"
         if tests:
-            write_atomic(cells.page.parent / PICTURE, claims_picture(tests))
-            blocks["claims"] = f"![claims]({PICTURE})\n\n{blocks['claims']}"
+            pictures[CLAIMS_PICTURE] = claims_picture(tests)
+            blocks["claims"] = f"![claims]({CLAIMS_PICTURE})\n\n{blocks['claims']}"
+        for name, content in pictures.items():
+            write_atomic(cells.page.parent / name, content)
         rewrite_page(cells.page, blocks)
     return _told(blocks, [("docs", cells.page)])
 
@@ -242,6 +253,29 @@ def methods_table(results: Results) -> str:
             rows.append(_method_row(results, regime, method))
     titles = ("regime", "method", "PER", "plasticity", "forgetting", "orders")
     return Table(titles, tuple(rows), words=2).markdown()
+
+
+def methods_picture(results: Results) -> bytes:
+    """PNG: PER and plasticity of every method, in every regime.
+
+    Args:
+        results: of the grids, at least one.
+    """
+    measured = []
+    for regime in _regimes(results):
+        for method in _ranked(results, regime):
+            per = _values(results, regime, method, "per")
+            plasticity = _values(results, regime, method, "plasticity")
+            measured.append(
+                methods_chart.Measured(
+                    regime, method, _estimate(per), _estimate(plasticity)
+                )
+            )
+    return png(methods_chart.chart(measured))
+
+
+def _estimate(by_order: Mapping[int, float]) -> Estimate | None:
+    return interval(list(by_order.values())) if by_order else None
 
 
 def _ranked(

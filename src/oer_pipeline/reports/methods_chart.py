@@ -1,0 +1,82 @@
+"""What each method of a study comes to: two panels per regime, a row per method."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from oer_pipeline.metrics.intervals import Estimate
+from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
+from oer_pipeline.reports.interval_row import interval_row
+from oer_pipeline.reports.palette import colour
+
+WIDTH = 9.0
+ROW, AROUND = 0.3, 0.9
+"""Inches of a panel per row, and around them."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A method in one regime.
+
+    Attributes:
+        regime, method: which.
+        per: its estimate over task orders; None where it was never finished.
+        plasticity: the same; None for a method that learns all tasks at once.
+    """
+
+    regime: str
+    method: str
+    per: Estimate | None
+    plasticity: Estimate | None
+
+
+def chart(found: Sequence[Measured]) -> Chart:
+    """PER and plasticity: every task order, means and 95 % intervals; a method has one
+    colour in all regimes.
+
+    Args:
+        found: at least one, the rows of a regime in their order.
+    """
+    by_regime: dict[str, list[Measured]] = {}
+    for measured in found:
+        by_regime.setdefault(measured.regime, []).append(measured)
+    methods = sorted({measured.method for measured in found})
+    colours = {method: colour(place) for place, method in enumerate(methods)}
+    panels = []
+    for regime, rows in by_regime.items():
+        panels += _panels(regime, rows, colours)
+    most = max(len(rows) for rows in by_regime.values())
+    height = 0.4 + (ROW * most + AROUND) * len(by_regime)
+    title = "each task order, mean, 95 % interval"
+    return Chart(title, panels, (WIDTH, height), columns=2)
+
+
+def _panels(
+    regime: str,
+    rows: Sequence[Measured],
+    colours: dict[str, str],
+) -> list[Panel]:
+    per: list[Series] = []
+    plasticity: list[Series] = []
+    for row, measured in enumerate(rows):
+        name = measured.method
+        per += interval_row(name, measured.per, row, colours[name], unit="order")
+        plasticity += interval_row(
+            name, measured.plasticity, row, colours[name], unit="order"
+        )
+    names = [measured.method for measured in rows]
+    return [
+        _panel(f"{regime}\nPER", per, names),
+        _panel("plasticity", plasticity, [""] * len(names)),
+    ]
+
+
+def _panel(title: str, layers: Sequence[Series], names: Sequence[str]) -> Panel:
+    values = [value for layer in layers for value in layer.x]
+    return Panel(
+        layers,
+        x=Axis(limits=with_room(values)),
+        y=Axis(names=ticks(names), limits=(len(names) - 0.5, -0.5)),
+        title=title,
+    )
