@@ -41,8 +41,9 @@ def chart(found: Sequence[Measured]) -> Chart:
     by_regime: dict[str, list[Measured]] = {}
     for measured in found:
         by_regime.setdefault(measured.regime, []).append(measured)
-    methods = sorted({measured.method for measured in found})
-    colours = {method: colour(place) for place, method in enumerate(methods)}
+    colours = {}
+    for place, method in enumerate(sorted({measured.method for measured in found})):
+        colours[method] = colour(place)
     panels = []
     for regime, rows in by_regime.items():
         panels += _panels(regime, rows, colours)
@@ -59,13 +60,24 @@ def _panels(
 ) -> list[Panel]:
     per: list[Series] = []
     plasticity: list[Series] = []
+    names = []
     for row, measured in enumerate(rows):
         name = measured.method
-        per += interval_row(name, measured.per, row, colours[name], unit="order")
-        plasticity += interval_row(
-            name, measured.plasticity, row, colours[name], unit="order"
+        names.append(name)
+        per += interval_row(
+            name,
+            measured.per,
+            row,
+            colours[name],
+            unit="order",
         )
-    names = [measured.method for measured in rows]
+        plasticity += interval_row(
+            name,
+            measured.plasticity,
+            row,
+            colours[name],
+            unit="order",
+        )
     return [
         _panel(f"{regime}\nPER", per, names),
         _panel("plasticity", plasticity, [""] * len(names)),
@@ -73,7 +85,9 @@ def _panels(
 
 
 def _panel(title: str, layers: Sequence[Series], names: Sequence[str]) -> Panel:
-    values = [value for layer in layers for value in layer.x]
+    values: list[float] = []
+    for layer in layers:
+        values += list(layer.x)
     return Panel(
         layers,
         x=Axis(limits=with_room(values)),
