@@ -50,6 +50,7 @@ def test_the_second_waits_and_says_whose_it_is(tmp_path: Path) -> None:
     assert told.startswith(f"process {process.pid} of {platform.node()}, since 20")
     with alone(lock, heard.append):
         assert len(heard) == 1
+    assert len(lock.read_text().splitlines()) == 1
 
 
 def test_a_file_system_without_locks_stops_nothing(
