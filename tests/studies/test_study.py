@@ -13,18 +13,20 @@ import yaml
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.configuration import configuration_of
 from oer_pipeline.studies.cells import cells_of
-from oer_pipeline.studies.grids import Claim, Grid, from_config
-from oer_pipeline.studies.results import Result, kept
-from oer_pipeline.studies.study import (
+from oer_pipeline.studies.claims import (
     Judgement,
-    check,
     claims_picture,
     claims_table,
     judgements,
+    primary_claims,
+)
+from oer_pipeline.studies.grids import Claim, Grid, from_config
+from oer_pipeline.studies.qualification import qualifications, regimes_table
+from oer_pipeline.studies.results import Result, kept
+from oer_pipeline.studies.study import (
+    check,
     methods_picture,
     methods_table,
-    primary_claims,
-    regimes_table,
     study_grids,
 )
 from oer_pipeline.suites.suite import Suite
@@ -256,10 +258,10 @@ def test_a_regime_is_judged_on_orders_that_all_methods_have() -> None:
     found = study(single_task=90.0, finetune=30.0, er_everything=80.0, er_random=60.0)
     first = [each for each in found if each.seed < 4 or each.method != "er_everything"]
     last = [each for each in first if each.seed >= 4 or each.method != "er_random"]
-    [row] = rows_of(regimes_table(last, [grid_of()]))
+    [row] = rows_of(regimes_table(qualifications(last, [grid_of()])))
     assert row[2:6] == ["-"] * 4
     assert row[6:] == ["0", "too few orders of all four yet"]
-    [row] = rows_of(regimes_table(first, [grid_of()]))
+    [row] = rows_of(regimes_table(qualifications(first, [grid_of()])))
     four = [e.per for e in found if e.seed < 4 and e.method == "finetune"]
     assert row[3] == f"{np.mean(four):.1f}"
 
@@ -267,7 +269,7 @@ def test_a_regime_is_judged_on_orders_that_all_methods_have() -> None:
 def test_a_grid_without_the_methods_by_which_regimes_qualify_is_not_judged() -> None:
     small = replace(grid_of(AHEAD), methods=("er_random", "oer"))
     found = study(er_random=50.0, oer=60.0)
-    assert rows_of(regimes_table(found, [small])) == []
+    assert rows_of(regimes_table(qualifications(found, [small]))) == []
 
 
 def test_a_secondary_claim_is_no_burden_to_the_others() -> None:
@@ -306,7 +308,8 @@ def test_methods_are_drawn_those_without_a_result_too() -> None:
     found = study(er_random=50.0, oer=52.0)
     for order in range(8):
         found.append(result("multitask", order, 60.0, plasticity=None))
-        found.append(result("finetune", order, 0.0, per=None, plasticity=None))
+        fallen = result("finetune", order, 0.0, plasticity=None)
+        found.append(replace(fallen, per=None))
     assert methods_picture(found).startswith(b"\x89PNG")
 
 
@@ -333,7 +336,7 @@ def test_a_regime_qualifies_where_selection_can_matter(
     found = study(**{name: mean for name, mean in means.items() if mean is not None})
     level = [r for r in found if r.method != "single_task"]
     alone = [result("single_task", n, means["single_task"]) for n in range(8)]
-    [row] = rows_of(regimes_table([*level, *alone], [grid_of()]))
+    [row] = rows_of(regimes_table(qualifications([*level, *alone], [grid_of()])))
     assert row[0] == NAMED
     assert row[-1].startswith(words)
 
@@ -343,7 +346,7 @@ def test_a_regime_is_not_judged_by_two_orders() -> None:
     means = {"finetune": 20.0, "er_everything": 80.0, "er_random": 40.0}
     found = study(**means, single_task=95.0)
     begun = [each for each in found if each.seed < 2]
-    [row] = rows_of(regimes_table(begun, [grid_of()]))
+    [row] = rows_of(regimes_table(qualifications(begun, [grid_of()])))
     assert row[-2:] == ["2", "too few orders of all four yet"]
 
 
@@ -352,12 +355,12 @@ def test_to_reach_the_datas_own_worth_is_enough() -> None:
     means = {"finetune": 20.0, "er_everything": 55.0, "er_random": 40.0}
     found = [*study(**means), *study(single_task=60.0)]
     assert (
-        rows_of(regimes_table(found, [grid_of()]))[0][-1]
+        rows_of(regimes_table(qualifications(found, [grid_of()])))[0][-1]
         == "no: single_task is below 80"
     )
     for data, words in ((55.0, "yes"), (75.0, "no: single_task is below 75")):
         known = [replace(each, data=data) for each in found]
-        [row] = rows_of(regimes_table(known, [grid_of()]))
+        [row] = rows_of(regimes_table(qualifications(known, [grid_of()])))
         assert row[1] == f"{data:.1f}"
         assert row[-1] == words
 
@@ -457,6 +460,9 @@ def test_orders_that_come_out_the_same_are_refused(
     ):
         check(cells_of(wrong, "", None))
     check(cells_of(wrong, "learner.updates=10", None))
+    without = from_config("study_a", told)
+    with pytest.raises(ConfigurationError, match="grid study_a: orders are missing"):
+        check(cells_of(without, "", None))
 
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:

@@ -52,14 +52,13 @@ class CheckedConfigLoader(OmegaConfigLoader):
         if key in self or key not in self.config_patterns:
             return super().__getitem__(key)
         texts = self._checked_texts(key)
-        if key in _LAST:
-            last_texts, last_content = _LAST[key]
-            if texts == last_texts:
-                return deepcopy(last_content)
-        content = self._read(key)
-        if not _interpolates(texts):
-            _LAST[key] = texts, deepcopy(content)
-        return content
+        if self.runtime_params or _interpolates(texts):
+            return self._read(key)
+        last_texts, content = _LAST.get(key, (None, {}))
+        if texts != last_texts:
+            content = self._read(key)
+            _LAST[key] = texts, content
+        return deepcopy(content)
 
     def _read(self, key: str) -> dict[str, Any]:
         try:

@@ -22,7 +22,7 @@ from typing import Any
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics.continual import possible
-from oer_pipeline.metrics.intervals import interval
+from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.orchestration.circumstances import VERSIONED, git
 from oer_pipeline.orchestration.configuration import Configuration, configuration_of
 from oer_pipeline.orchestration.dotted_names import by_dotted_name
@@ -408,16 +408,15 @@ def text_of_results(results: Results) -> str:
     return out.getvalue()
 
 
-def mean_told(values: Sequence[float], metric: str, in_scale: str) -> str:
-    """`70.0 [65.0, 75.0]`, within what the metric's mean can be.
+def estimated(values: Sequence[float], metric: str, in_scale: str) -> Estimate:
+    """Mean and interval, within what the metric's mean can be.
 
     Args:
         values: one per seed, at least one.
         metric: its name without the scale, such as `per`.
         in_scale: `success`, `normalised` or `raw`.
     """
-    within = possible(metric + SUFFIXES[in_scale])
-    return number(interval(values, possible=within), 1)
+    return interval(values, possible=possible(metric + SUFFIXES[in_scale]))
 
 
 def results_table(results: Results) -> str:
@@ -431,14 +430,14 @@ def results_table(results: Results) -> str:
         values = [result.per for result in of_seeds if result.per is not None]
         shown = "diverged"
         if values:
-            per = mean_told(values, "per", first.scale)
+            per = number(estimated(values, "per", first.scale), 1)
             shown = f"{per} {TITLES[first.scale]}"
         rows.append(
             (
                 regime,
                 method,
                 f"`kedro grid {grid} --methods={method}`",
-                f"{first.date}, {first.commit}",
+                _parts_told(of_seeds),
                 str(first.tasks),
                 _seeds_told(of_seeds, len(values)),
                 f"{first.updates:,}",
@@ -456,6 +455,12 @@ def results_table(results: Results) -> str:
         "PER",
     )
     return Table(titles, tuple(rows), words=4).markdown()
+
+
+def _parts_told(results: Results) -> str:
+    """`2026-11-28, 035e1da863`; of several parts one after the other."""
+    parts = sorted({(result.date, result.commit) for result in results})
+    return "; ".join(f"{date}, {commit}" for date, commit in parts)
 
 
 def _seeds_told(results: Results, finished: int) -> str:

@@ -1,0 +1,217 @@
+"""The claims of a study: tested over task orders, corrected for one another, shown."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import prod
+from statistics import fmean
+
+from oer_pipeline.metrics.hypotheses import LEVEL, detectable, holm, paired_p_value
+from oer_pipeline.metrics.intervals import interval, paired_difference
+from oer_pipeline.reports.chart_png import png
+from oer_pipeline.reports.claims_chart import Judged, chart
+from oer_pipeline.reports.table import Table
+from oer_pipeline.reports.tables import number
+from oer_pipeline.studies.grids import ORDER, Claim, Grid
+from oer_pipeline.studies.qualification import place_of, qualifications, room_by_place
+from oer_pipeline.studies.regimes import (
+    diverged_of,
+    orders_of,
+    orders_told,
+    regimes_of,
+    results_of_method,
+    values_of,
+)
+from oer_pipeline.studies.results import Results
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """A claim in one regime.
+
+    Attributes:
+        claim, regime: which.
+        differences: by which the claim's method is ahead, one per order.
+        p_value: of the claim alone.
+        corrected: the p-value corrected for all claims of the study that are not
+            secondary (Holm), in which those that are not finished count with 1; None
+            for a secondary one.
+        is_finished: whether both methods were run on all orders of the grid's file.
+        orders: on how many both methods were run.
+        diverged: on how many of these one of them diverged.
+        room: `yes` or `no`, whether the regime qualifies; `-`: not known.
+    """
+
+    claim: Claim
+    regime: str
+    differences: tuple[float, ...]
+    p_value: float
+    corrected: float | None = None
+    is_finished: bool = True
+    orders: int = 0
+    diverged: int = 0
+    room: str = "-"
+
+    @property
+    def verdict(self) -> str:
+        """What the corrected test says of the claim that differences are above 0."""
+        if self.corrected is None:
+            return "secondary"
+        if not self.is_finished:
+            return "not finished"
+        if self.corrected >= LEVEL:
+            return "undecided"
+        return "supported" if fmean(self.differences) > 0.0 else "refuted"
+
+
+def judgements(
+    results: Results,
+    grids: Sequence[Grid],
+) -> list[Judgement]:
+    """Every claim in every regime that has orders enough, corrected for one another;
+    secondary ones last.
+
+    Args:
+        results: of the whole study.
+        grids: each brings its claims and its regimes.
+    """
+    primary: list[Judgement] = []
+    secondary: list[Judgement] = []
+    room = room_by_place(qualifications(results, grids))
+    for grid in grids:
+        of_grid = [result for result in results if result.grid == grid.name]
+        for regime in regimes_of(of_grid):
+            for claim in grid.claims:
+                judged = _judged(of_grid, regime, claim, grid)
+                if judged is not None:
+                    kind = secondary if claim.secondary else primary
+                    told = room.get(place_of(regime), "-")
+                    kind.append(replace(judged, room=told))
+    together = max(len(primary), primary_claims(grids))
+    p_values = {str(place): 1.0 for place in range(together)}
+    for place, test in enumerate(primary):
+        if test.is_finished:
+            p_values[str(place)] = test.p_value
+    adjusted = holm(p_values)
+    corrected = []
+    for place, test in enumerate(primary):
+        corrected.append(replace(test, corrected=adjusted[str(place)]))
+    return [*corrected, *secondary]
+
+
+def _judged(
+    results: Results,
+    regime: str,
+    claim: Claim,
+    grid: Grid,
+) -> Judgement | None:
+    """A claim in a regime, not corrected; None where its orders are too few."""
+    differences = _differences(results, regime, claim)
+    p_value = paired_p_value(differences)
+    if p_value is None:
+        return None
+    ahead = results_of_method(results, regime, claim.of)
+    beside = results_of_method(results, regime, claim.beside)
+    both = orders_of(ahead) & orders_of(beside)
+    diverged = diverged_of(ahead) | diverged_of(beside)
+    return Judgement(
+        claim,
+        regime,
+        tuple(differences),
+        p_value,
+        is_finished=both >= set(grid.orders),
+        orders=len(both),
+        diverged=len(both & diverged),
+    )
+
+
+def primary_claims(grids: Sequence[Grid]) -> int:
+    """How many claims are tested together, in all regimes of all grids, run or not."""
+    count = 0
+    for grid in grids:
+        primary = sum(not claim.secondary for claim in grid.claims)
+        varied = [len(v) for name, v in grid.parameters.items() if name != ORDER]
+        regimes = len(grid.suites) * len(grid.qualities) * prod(varied)
+        count += primary * regimes
+    return count
+
+
+def claims_table(tests: Sequence[Judgement], primary: int) -> str:
+    """Markdown: every claim in every regime, the p-value of each alone and corrected,
+    what it comes to, and which difference could have been seen.
+
+    Args:
+        tests: those that have results.
+        primary: how many claims are tested together (`primary_claims`).
+    """
+    rows = []
+    for test in tests:
+        more, less = _sides(test.claim)
+        together = 1 if test.corrected is None else primary
+        seen = "-"
+        if test.is_finished:
+            seen = f"{detectable(test.differences, together):.1f}"
+        rows.append(
+            (
+                test.claim.says,
+                test.regime,
+                f"{test.claim.metric}, {more} - {less}",
+                orders_told(test.orders, test.diverged),
+                number(interval(test.differences), 1),
+                f"{test.p_value:.4f}",
+                "-" if test.corrected is None else f"{test.corrected:.4f}",
+                test.verdict,
+                seen,
+                test.room,
+            )
+        )
+    titles = (
+        "claim",
+        "regime",
+        "difference",
+        "orders",
+        "mean",
+        "p",
+        "p, Holm",
+        "verdict",
+        "seen",
+        "qualifies",
+    )
+    return Table(titles, tuple(rows), words=3).markdown()
+
+
+def claims_picture(tests: Sequence[Judgement]) -> bytes:
+    """PNG: the same as intervals beside zero.
+
+    Args:
+        tests: at least one.
+    """
+    judged = []
+    for test in tests:
+        judged.append(
+            Judged(test.claim.says, test.regime, test.differences, test.verdict)
+        )
+    return png(chart(judged))
+
+
+def _sides(claim: Claim) -> tuple[str, str]:
+    """The methods that have more and less of the metric, if the claim holds: who is
+    ahead forgets less."""
+    if claim.metric == "forgetting":
+        return claim.beside, claim.of
+    return claim.of, claim.beside
+
+
+def _differences(
+    results: Results,
+    regime: str,
+    claim: Claim,
+) -> list[float]:
+    """By which the claim's first method is ahead, one per order that both have."""
+    more, less = _sides(claim)
+    estimate = paired_difference(
+        values_of(results, regime, more, claim.metric),
+        values_of(results, regime, less, claim.metric),
+    )
+    return [] if estimate is None else list(estimate.values)
