@@ -27,7 +27,9 @@ def results_of_method(results: Results, regime: str, method: str) -> list[Result
     until it diverged."""
     found = []
     for result in results:
-        if result.method == method and name_of(result) == regime:
+        if result.method != method:
+            continue
+        if name_of(result) == regime:
             found.append(result)
     return found
 
@@ -39,7 +41,11 @@ def orders_of(of_method: Results) -> set[int]:
 
 def diverged_of(of_method: Results) -> set[int]:
     """Those on which its training diverged."""
-    return {result.seed for result in of_method if result.per is None}
+    found = set()
+    for result in of_method:
+        if result.per is None:
+            found.add(result.seed)
+    return found
 
 
 def orders_told(orders: int, diverged: int) -> str:
@@ -101,8 +107,14 @@ def estimate_of(
     metric: str,
 ) -> Estimate | None:
     """A metric over task orders; None where no order has it."""
-    values = list(values_of(results, regime, method, metric).values())
-    if not values:
+    by_order = values_of(
+        results,
+        regime,
+        method,
+        metric,
+    )
+    if not by_order:
         return None
+    values = list(by_order.values())
     first, *_ = results_of_method(results, regime, method)
     return estimated(values, metric, first.scale)
