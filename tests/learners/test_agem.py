@@ -37,7 +37,9 @@ def at_task(tasks: Any, task: int, heads: str = "multi") -> tuple[TaskTraining, 
 def reference(training: TaskTraining, step: Step) -> Tensor:
     """g_ref (M, P), one old task at a time."""
     network, found = training.state.networks["policy"], []
-    for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
+    for j, (observation, wanted) in enumerate(
+        zip(*step.replay[:2], strict=True), start=1
+    ):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
         gradients = torch.autograd.grad(
             loss, list(network.views.values()), materialize_grads=True

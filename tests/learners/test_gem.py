@@ -43,7 +43,9 @@ def at_task_3(
 def constraints_one_by_one(training: TaskTraining, step: Step) -> Tensor:
     """(J, M, P)"""
     network, found = training.state.networks["policy"], []
-    for j, (observation, wanted) in enumerate(zip(*step.replay, strict=True), start=1):
+    for j, (observation, wanted) in enumerate(
+        zip(*step.replay[:2], strict=True), start=1
+    ):
         loss = cloning_loss(policy.act(network.views, j, observation), wanted).sum()
         gradients = torch.autograd.grad(
             loss, list(network.views.values()), materialize_grads=True

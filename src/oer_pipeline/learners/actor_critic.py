@@ -123,9 +123,20 @@ def critic_loss(
 def cloning_loss(
     action_MBA: Tensor,
     target_action_MBA: Tensor,
+    share_MB: Tensor | None = None,
 ) -> Tensor:
-    """MSE over batch and action dimensions, (M,); `target_action_MBA` is a constant."""
-    loss: Tensor = _Cloning.apply(action_MBA, target_action_MBA)  # type: ignore[no-untyped-call]
+    """MSE over batch and action dimensions, (M,).
+
+    Args:
+        action_MBA: of the policy.
+        target_action_MBA: a constant.
+        share_MB: how much each row counts, 1 in all; None: all the same.
+    """
+    loss: Tensor
+    if share_MB is None:
+        loss = _Cloning.apply(action_MBA, target_action_MBA)  # type: ignore[no-untyped-call]
+        return loss
+    loss = _WeightedCloning.apply(action_MBA, target_action_MBA, share_MB)  # type: ignore[no-untyped-call]
     return loss
 
 
@@ -138,7 +149,7 @@ def value_loss(value_MB: Tensor, alpha: float) -> tuple[Tensor, Tensor]:
     return loss, mean
 
 
-# Both written out: autograd takes twice as many kernels, half of them for constants.
+# All written out: autograd takes twice as many kernels, half of them for constants.
 
 
 class _Cloning(torch.autograd.Function):
@@ -159,6 +170,28 @@ class _Cloning(torch.autograd.Function):
         elements = error_MBA[0].numel()
         scale_M = gradient_M * (2.0 / elements)
         return error_MBA * scale_M[:, None, None], None
+
+
+class _WeightedCloning(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        action_MBA: Tensor,
+        target_action_MBA: Tensor,
+        share_MB: Tensor,
+    ) -> Tensor:
+        error_MBA = action_MBA - target_action_MBA
+        ctx.save_for_backward(error_MBA, share_MB)
+        error_MB = error_MBA.square().mean(dim=2)
+        return (error_MB * share_MB).sum(dim=1)
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, gradient_M: Tensor) -> Any:
+        error_MBA, share_MB = ctx.saved_tensors
+        scale_M = gradient_M * (2.0 / error_MBA.shape[2])
+        scale_MB = share_MB * scale_M.unsqueeze(1)
+        return error_MBA * scale_MB.unsqueeze(2), None, None
 
 
 class _Value(torch.autograd.Function):

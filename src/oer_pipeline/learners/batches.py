@@ -24,6 +24,9 @@ from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
 
+MANY_TIMES = 2
+"""So often or more the rows of a small buffer come in a batch, on average."""
+
 
 class Batch(NamedTuple):
     """A minibatch of standardised observations and the rest as recorded."""
@@ -44,10 +47,15 @@ class Batch(NamedTuple):
 
 
 class ReplayBatch(NamedTuple):
-    """One batch from every old task's buffer, tasks along J."""
+    """One batch from every old task's buffer, tasks along J.
 
-    observation: Tensor  # (J, M, B, D)
-    target_action: Tensor  # (J, M, B, A)
+    Of small buffers, whose rows come many times each, it holds every row once and how
+    often it came: the same loss from a fraction of the work.
+    """
+
+    observation: Tensor  # (J, M, R, D), R is B or the rows of the largest buffer
+    target_action: Tensor  # (J, M, R, A)
+    share: Tensor | None = None  # (J, M, R) of the batch; None: all rows the same
 
 
 class Step(NamedTuple):
@@ -152,6 +160,7 @@ class ReplayTable:
     values: Tensor  # (J, M, S, D + A)
     sizes: tuple[int, ...]  # rows in use per old task
     observation_size: int
+    numbers: Tensor  # (S,) 0, 1, 2 and so on
 
     @classmethod
     def of(
@@ -185,22 +194,33 @@ class ReplayTable:
             values=torch.from_numpy(values).to(device),
             sizes=sizes,
             observation_size=buffers[0][0].observation.shape[1],
+            numbers=torch.arange(max(sizes), device=device),
         )
 
     def take(self, rows_JMB: Tensor) -> ReplayBatch:
         """What is in these rows of each buffer."""
-        picked = torch.take_along_dim(
-            self.values,
-            rows_JMB.unsqueeze(-1),
-            dim=2,
-        )
+        share = None
+        picked = self.values
+        if MANY_TIMES * len(self.numbers) <= rows_JMB.shape[2]:
+            share = self._share(rows_JMB)
+        else:
+            picked = torch.take_along_dim(
+                self.values,
+                rows_JMB.unsqueeze(-1),
+                dim=2,
+            )
         action_size = picked.shape[-1] - self.observation_size
         observation, target_action = torch.split(
             picked,
             [self.observation_size, action_size],
             dim=-1,
         )
-        return ReplayBatch(observation, target_action)
+        return ReplayBatch(observation, target_action, share)
+
+    def _share(self, rows_JMB: Tensor) -> Tensor:
+        """How much of the batch each row of each buffer is, (J, M, S)."""
+        is_drawn_JMBS = rows_JMB.unsqueeze(-1) == self.numbers
+        return is_drawn_JMBS.float().mean(dim=2)
 
 
 def _buffers_of_task(

@@ -89,9 +89,11 @@ class GEM(Learner):
         by_task_JMP = self.copies.buffer.view(old_tasks, *network.buffer.shape)
         by_task_JMP.copy_(network.buffer)
         action = act_folded(self.copies.views, replay.observation)
+        share = replay.share
         loss = cloning_loss(
             action,
             replay.target_action.flatten(0, 1),
+            None if share is None else share.flatten(0, 1),
         )
         differentiate([loss], [self.copies])
         return self.copies.gradient.view_as(by_task_JMP)

@@ -1,7 +1,7 @@
 """Experience replay by cloning: the old heads repeat the buffers' target actions
 (method, section 3).
 
-Shapes: J old tasks, M members, B batch, A action.
+Shapes: J old tasks, M members, B batch, R rows of a replay batch, A action.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from oer_pipeline.networks import policy
 def with_replay(
     parameters: Mapping[str, Tensor], task: int, step: Step
 ) -> tuple[Tensor, list[Tensor]]:
-    """Actions on the new task's batch (M, B, A) and on each old one's, in a single pass
-    through the trunk.
+    """Actions on the new task's batch (M, B, A) and on each old one's (M, R, A), in a
+    single pass through the trunk.
 
     Args:
         parameters: of a policy with a shared trunk.
@@ -40,10 +40,11 @@ def replay_losses(actions: list[Tensor], replay: ReplayBatch) -> Tensor:
     """MSE_{B_j}(pi_j(s), a_hat) of every old task, (J, M).
 
     Args:
-        actions: on each old task's batch, (M, B, A), in order.
+        actions: on each old task's batch, (M, R, A), in order.
         replay: those batches.
     """
     losses = []
-    for action, target_action in zip(actions, replay.target_action, strict=True):
-        losses.append(cloning_loss(action, target_action))
+    for j, action in enumerate(actions):
+        share = None if replay.share is None else replay.share[j]
+        losses.append(cloning_loss(action, replay.target_action[j], share))
     return torch.stack(losses)
