@@ -14,6 +14,7 @@ FIGURES = (
     "td3bc_vs_d3rlpy",
     "td3bc_vs_jax",
     "td3bc_4_members_vs_jax",
+    "small_buffers_vs_copies",
     "evaluation_share",
     "evaluation_share_continual_world",
     "lightning_vs_bare_loop",
