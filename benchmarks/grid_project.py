@@ -21,7 +21,7 @@ from oer_pipeline.studies.cells import cells_of, jobs_of
 from oer_pipeline.studies.cluster import connected
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.grids import from_config
-from oer_pipeline.studies.jobs import LOGS, Job, Outcome, Status
+from oer_pipeline.studies.jobs import Job, Outcome, Status
 
 ROOT = Path(__file__).parents[1]
 SCRATCH = ROOT / "benchmarks" / "scratch" / "scale"
@@ -53,10 +53,11 @@ def scratch_project(folder: Path = SCRATCH) -> Iterator[Path]:
 
 @dataclass(frozen=True)
 class Measured:
-    """Jobs that ran, the wall time of all of them, and the most memory of one: its own,
-    and with what it shares with the others of its worker."""
+    """Jobs that ran and their logs, the wall time of all of them, and the most memory
+    of one: its own, and with what it shares with the others of its worker."""
 
     outcomes: dict[str, Outcome]
+    logs: dict[str, Path]
     seconds: float
     own_mebibytes: float
     shared_mebibytes: float
@@ -65,20 +66,20 @@ class Measured:
         """Seconds that each `kedro run` took outside its nodes."""
         found = []
         for name, outcome in self.outcomes.items():
-            found.append(outcome.seconds - in_nodes(name))
+            found.append(outcome.seconds - in_nodes(self.logs[name]))
         return found
 
 
-def in_nodes(job: str) -> float:
+def in_nodes(log: Path) -> float:
     """Seconds that a job's nodes took, by its log.
 
     Raises:
         RuntimeError: its log does not say so.
     """
-    text = " ".join((LOGS / f"{job}.log").read_text(encoding="utf-8").split())
+    text = " ".join(log.read_text(encoding="utf-8").split())
     found = IN_NODES.findall(text)
     if not found:
-        raise RuntimeError(f"{LOGS}/{job}.log lacks a line '<x> s in <n> nodes'")
+        raise RuntimeError(f"{log} lacks a line '<x> s in <n> nodes'")
     return float(found[-1][0])
 
 
@@ -142,7 +143,14 @@ def measure(jobs: Sequence[Job], client: Any) -> Measured:
     for outcome in outcomes.values():
         if outcome.status is not Status.DONE:
             raise RuntimeError(f"{outcome.name}: {outcome.reason}")
-    return Measured(outcomes, seconds, memory.own, memory.shared)
+    logs = {job.name: job.log for job in jobs}
+    return Measured(
+        outcomes,
+        logs,
+        seconds,
+        memory.own,
+        memory.shared,
+    )
 
 
 def _quiet(_: str) -> None:

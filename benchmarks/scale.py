@@ -180,8 +180,8 @@ def growth(size: Size, kept: Records, save: Save = _nowhere) -> Records:
             measure(before, client)
             measure(forced([replace(models, after=()), *jobs]), client)
             found[name] = {
-                "models_seconds": in_nodes(models.name),
-                "cell_seconds": in_nodes(jobs[0].name),
+                "models_seconds": in_nodes(models.log),
+                "cell_seconds": in_nodes(jobs[0].log),
             }
             save({"points": found})
     return {"points": found}

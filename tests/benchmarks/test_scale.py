@@ -133,18 +133,17 @@ def test_an_unknown_part_is_one_line() -> None:
 
 
 def test_time_beside_nodes_is_read_from_logs(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "logs").mkdir()
-    log = tmp_path / "logs" / "cell.log"
+    log = tmp_path / "cell.log"
     log.write_text("INFO   2.5 s in 4\n   nodes  hooks.py:77\n")
-    assert in_nodes("cell") == 2.5
+    assert in_nodes(log) == 2.5
     outcome = Outcome("cell", Status.DONE, 4.0)
-    assert Measured({"cell": outcome}, 4.0, 0.0, 0.0).beside_nodes() == [1.5]
+    measured = Measured({"cell": outcome}, {"cell": log}, 4.0, 0.0, 0.0)
+    assert measured.beside_nodes() == [1.5]
     log.write_text("Error: no\n")
     with pytest.raises(RuntimeError, match="lacks a line"):
-        in_nodes("cell")
+        in_nodes(log)
 
 
 def test_cells_are_jobs_apart_from_their_data(tmp_path: Path) -> None:

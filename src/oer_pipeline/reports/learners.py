@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from textwrap import fill
 from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
@@ -20,6 +21,8 @@ from oer_pipeline.reports.cell_metrics import (
 from oer_pipeline.reports.table import Marked, Row, Table
 from oer_pipeline.reports.tables import number
 
+WIDTH = 100
+"""Characters of a line of a page."""
 METRICS = {
     "per": "PER",
     "bwt_paper": "BWT (+ forgets)",
@@ -161,7 +164,8 @@ def _tuned_on(about: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, about["seeds"]))
     scale_of = " (success, %)" if about.get("scale") == "success" else ""
     updates = f"{about['updates']:,} updates per task"
-    return f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
+    told = f"PER{scale_of} on {where}, {updates}, seeds {seeds}."
+    return fill(told, WIDTH, break_on_hyphens=False)
 
 
 def _value_at(
