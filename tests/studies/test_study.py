@@ -22,8 +22,9 @@ from oer_pipeline.studies.claims import (
 )
 from oer_pipeline.studies.grids import Claim, Grid, from_config
 from oer_pipeline.studies.qualification import qualifications, regimes_table
-from oer_pipeline.studies.results import Result, kept
+from oer_pipeline.studies.results import RESULTS, Result, kept
 from oer_pipeline.studies.study import (
+    blocks_of,
     check,
     methods_picture,
     methods_table,
@@ -463,6 +464,19 @@ def test_orders_that_come_out_the_same_are_refused(
     without = from_config("study_a", told)
     with pytest.raises(ConfigurationError, match="grid study_a: orders are missing"):
         check(cells_of(without, "", None))
+
+
+def test_the_committed_page_is_what_the_kept_results_say(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(ROOT)
+    grids = study_grids(None)
+    names = {grid.name for grid in grids}
+    found = [result for result in kept(RESULTS) if result.grid in names]
+    page = (ROOT / "docs/study.md").read_text()
+    assert found
+    for block in blocks_of(found, grids, judgements(found, grids)).values():
+        assert block.strip() in page
 
 
 def test_the_results_that_are_committed_are_of_grids_that_are_there() -> None:
