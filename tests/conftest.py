@@ -13,8 +13,6 @@ from typing import Any
 import pytest
 import torch
 
-from oer_pipeline.common.locks import alone
-
 ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests track into their own folders
@@ -134,18 +132,10 @@ def project(tmp_path: Path) -> Project:
 
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
-    """A project with one finished OER cell at test size; read it, do not change it. All
-    processes that test at once have the same one."""
-    shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        shared = shared.parent
-    path = shared / "finished" / "project"
-    done = shared / "finished" / "done"
-    with alone(shared / "finished.lock", print):
-        if not done.is_file():
-            Project(path).run()
-            done.touch()
-    return Project.at(path)
+    """A project with one finished OER cell at test size; read it, do not change it."""
+    made = Project(tmp_path_factory.mktemp("finished") / "project")
+    made.run()
+    return made
 
 
 @pytest.fixture
