@@ -6,9 +6,9 @@ from __future__ import annotations
 from functools import partial
 
 from benchmarks.figure import Figure, best_device, on
-from benchmarks.made_up import one_thread, trajectories
+from benchmarks.made_up import one_thread
 from benchmarks.timing import on_one_core, ratio
-from benchmarks.updates_per_second import buffer
+from benchmarks.updates_per_second import passed_through
 from oer_pipeline.learners import batches
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.settings import LearnerSettings
@@ -39,20 +39,13 @@ def measure() -> Figure:
 
 
 def _training(device: str) -> TaskTraining:
-    """The tenth task, after nine that were passed through without an update."""
     settings = LearnerSettings(hidden=(256, 256), updates=10**6, base="bc")
-    data = trajectories(20_000)
-    buffers = [[buffer(data, ROWS)] for _ in range(OLD_TASKS)]
-    previous = None
-    for task in range(OLD_TASKS + 1):
-        training = TaskTraining(
-            DualBehaviourCloning(),
-            settings,
-            data,
-            buffers[:task],
-            previous,
-            seeds=(0,),
-            device=device,
-        )
-        previous = training.result()
-    return training
+    return passed_through(
+        DualBehaviourCloning,
+        settings,
+        ROWS,
+        OLD_TASKS,
+        members=1,
+        device=device,
+        graph=False,
+    )

@@ -150,6 +150,19 @@ def training_of(
     update."""
     batch, rows = SIZES[size]
     settings = LearnerSettings(batch_size=batch, hidden=(256, 256), updates=10**9)
+    return passed_through(learner, settings, rows, old_tasks, members, device, graph)
+
+
+def passed_through(
+    learner: Callable[[], Learner],
+    settings: LearnerSettings,
+    rows: int,
+    old_tasks: int,
+    members: int,
+    device: str,
+    graph: bool,
+) -> TaskTraining:
+    """The same with any settings and any number of rows in a buffer."""
     data, seeds, previous = trajectories(20_000), range(members), None
     buffers = [[buffer(data, rows)] * members for _ in range(old_tasks)]
     for task in range(old_tasks):

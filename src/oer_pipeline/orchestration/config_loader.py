@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from kedro.config import MissingConfigException, OmegaConfigLoader
 from omegaconf.errors import OmegaConfBaseException
@@ -29,9 +29,18 @@ UNREADABLE = (
     RecursionError,
 )
 """What Kedro's reading raises of files that say what cannot be."""
-_LAST: dict[str, tuple[dict[str, str], dict[str, Any]]] = {}
-"""Key -> the texts of its files and what they came to, when it was last read: one
-command may ask for the same files a hundred times."""
+
+
+class _Read(NamedTuple):
+    """The texts of files, by file, and what they came to."""
+
+    texts: dict[str, str]
+    content: dict[str, Any]
+
+
+_LAST: dict[str, _Read] = {}
+"""Key -> when it was last read: one command may ask for the same files a hundred
+times."""
 
 
 class CheckedConfigLoader(OmegaConfigLoader):
@@ -54,11 +63,11 @@ class CheckedConfigLoader(OmegaConfigLoader):
         texts = self._checked_texts(key)
         if self.runtime_params or _interpolates(texts):
             return self._read(key)
-        last_texts, content = _LAST.get(key, (None, {}))
-        if texts != last_texts:
-            content = self._read(key)
-            _LAST[key] = texts, content
-        return deepcopy(content)
+        last = _LAST.get(key)
+        if last is None or last.texts != texts:
+            last = _Read(texts, self._read(key))
+            _LAST[key] = last
+        return deepcopy(last.content)
 
     def _read(self, key: str) -> dict[str, Any]:
         try:
