@@ -44,7 +44,7 @@ base-choice: env ## alpha and critic normalisation, tried on tasks and seeds of 
 	$(BIN)/kedro bases choice $(ARGS)
 
 test: env ## the fast tests, on all cores
-	$(BIN)/python -m pytest -q -n auto --maxprocesses=4 --dist=loadfile
+	$(BIN)/python -m pytest -q -n auto --maxprocesses=4 --dist=worksteal
 
 test-slow: env ## the tests that take minutes each (forgetting, 200 kills, clones), and the figures of their trials
 	$(BIN)/python -m pytest -q -m slow

@@ -139,6 +139,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture
+def collected(finished: Project, project: Project) -> Project:
+    """An empty project but for the finished one's raw data."""
+    raw = Path("data/test/01_raw")
+    shutil.copytree(finished.path / raw, project.path / raw)
+    return project
+
+
+@pytest.fixture
 def resumed(finished: Project, tmp_path: Path) -> Project:
     """A copy of the finished project to change."""
     copy = Project(tmp_path / "copy")

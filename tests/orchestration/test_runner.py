@@ -21,17 +21,16 @@ CARD = "data/test/03_primary/cheetah_vel_signed/medium/task_1_card.json"
 
 
 @pytest.fixture
-def ingestion(project: Any) -> Any:
+def ingestion(collected: Any) -> Any:
     """A project with raw data of one task, and `ingestion(catalog entries)`."""
-    project.run("collection", tasks=1)
 
     def run(**entries: Any) -> list[str]:
-        catalog = project.path / "conf" / "test" / "catalog.yml"
+        catalog = collected.path / "conf" / "test" / "catalog.yml"
         catalog.write_text(yaml.safe_dump(entries))
-        ran: list[str] = project.run("ingestion", tasks=1)
+        ran: list[str] = collected.run("ingestion", tasks=1)
         return ran
 
-    run.project = project  # type: ignore[attr-defined]
+    run.project = collected  # type: ignore[attr-defined]
     return run
 
 
@@ -64,14 +63,13 @@ def said(caplog: pytest.LogCaptureFixture) -> Any:
 
 
 def test_a_changed_library_is_named(
-    project: Any, said: Any, monkeypatch: pytest.MonkeyPatch
+    collected: Any, said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    project.run("collection", tasks=1)
     here = libraries.version("mujoco")
     monkeypatch.setattr(libraries, "version", lambda name: f"{name} of tomorrow")
     libraries._installed.cache_clear()
     try:
-        assert "task_1.roll_out" in project.run("collection", tasks=1)
+        assert "task_1.roll_out" in collected.run("collection", tasks=1)
     finally:
         libraries._installed.cache_clear()
     [line] = [line for line in said() if "roll_out" in line and "again" in line]
@@ -80,33 +78,32 @@ def test_a_changed_library_is_named(
 
 
 def test_results_of_the_older_layout_are_made_again_by_name(
-    project: Any, said: Any
+    collected: Any, said: Any
 ) -> None:
-    project.run("collection", tasks=1)
-    before = project.files("data/test/01_raw")
-    for path in Path(project.path).rglob(".made/*.json"):
+    before = collected.files("data/test/01_raw")
+    first_task = collected.path / "data/test/01_raw/cheetah_vel_signed/task_1"
+    for path in first_task.glob(".made/*.json"):
         old = {"fingerprint": "a", "sha256": "b", "node": "c", "inputs": {}}
         path.write_text(json.dumps(old))
-    assert project.run("collection", tasks=1) == [
+    assert collected.run("collection", tasks=1) == [
         "task_1.roll_out",
         "task_1.references",
     ]
     again = [line for line in said() if line.endswith("it is made again")]
     assert len(again) == 2
     assert "its record is of an older form" in again[0]
-    assert project.files("data/test/01_raw") == before
+    assert collected.files("data/test/01_raw") == before
 
 
 def test_a_changed_parameter_is_named(
-    project: Any, said: Any, monkeypatch: pytest.MonkeyPatch
+    collected: Any, said: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One that is in no folder's name: a file's, not the command line's."""
-    project.run("collection", tasks=1)
-    sizes = project.path / "conf" / "test" / "parameters.yml"
+    sizes = collected.path / "conf" / "test" / "parameters.yml"
     told = yaml.safe_load(sizes.read_text())
     told["collection"]["reference_episodes"] = 5
     sizes.write_text(yaml.safe_dump(told))
-    project.run("collection", tasks=1)
+    collected.run("collection", tasks=1)
     changed = "task_1.references: collection.reference_episodes has changed; it is made"
     assert any(changed in line for line in said())
 
@@ -116,13 +113,12 @@ def steps_of(project: Any, stage: str) -> list[Step]:
     return [Step(node, made.catalog) for node in made.pipeline.nodes]
 
 
-def test_a_files_force_is_one(project: Any) -> None:
-    project.run("collection", tasks=1)
-    assert not project.run("collection", tasks=1)
-    local = project.path / "conf" / "test" / "parameters.yml"
+def test_a_files_force_is_one(collected: Any) -> None:
+    assert not collected.run("collection", tasks=1)
+    local = collected.path / "conf" / "test" / "parameters.yml"
     told = yaml.safe_load(local.read_text())
     local.write_text(yaml.safe_dump({**told, "force": True}))
-    assert len(project.run("collection", tasks=1)) == 2
+    assert len(collected.run("collection", tasks=1)) == 2
 
 
 def test_what_reads_an_input_counts_as_code(project: Any) -> None:
@@ -154,18 +150,17 @@ def test_a_checkpoint_stays_until_what_was_trained_is_recorded(
     assert not checkpoints()
 
 
-def test_a_disk_that_refuses_is_told_before_the_work(project: Any) -> None:
+def test_a_disk_that_refuses_is_told_before_the_work(collected: Any) -> None:
     """A folder that could not be written to was once found out after the training."""
     from oer_pipeline.common.storage import StorageError
 
-    project.run("collection", tasks=1)
-    made = project.path / "data/test/03_primary"
+    made = collected.path / "data/test/03_primary"
     made.write_text("in the way")
-    before = project.files()
+    before = collected.files()
     with pytest.raises(StorageError, match="03_primary: a file lies where a folder"):
-        project.run("ingestion", tasks=1)
-    assert project.files().keys() == before.keys() | {
-        name for name in project.files() if name.startswith("running/")
+        collected.run("ingestion", tasks=1)
+    assert collected.files().keys() == before.keys() | {
+        name for name in collected.files() if name.startswith("running/")
     }
 
 

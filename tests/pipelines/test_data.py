@@ -212,10 +212,9 @@ def test_data_of_other_suites_can_be_ingested(project: Any, suite: str) -> None:
     assert 0 < len(table_of(project, DATA.format(suite, "medium_random", 1))) <= 1000
 
 
-def test_medium_replay_mixes_the_policies_on_the_way_to_medium(project: Any) -> None:
-    project.run("collection", tasks=1)
+def test_medium_replay_mixes_the_policies_on_the_way_to_medium(finished: Any) -> None:
     replay = table_of(
-        project, "test/01_raw/cheetah_vel_signed/task_1/medium_replay.parquet"
+        finished, "test/01_raw/cheetah_vel_signed/task_1/medium_replay.parquet"
     )
     assert (np.diff(replay.episode) >= 0).all()
     assert replay.metadata["collector"]["replay_steps"] == sorted(
@@ -223,7 +222,7 @@ def test_medium_replay_mixes_the_policies_on_the_way_to_medium(project: Any) -> 
     )
     spread = {
         k: table_of(
-            project, f"test/01_raw/cheetah_vel_signed/task_1/{k}.parquet"
+            finished, f"test/01_raw/cheetah_vel_signed/task_1/{k}.parquet"
         ).returns.std()
         for k in ("medium", "medium_replay")
     }

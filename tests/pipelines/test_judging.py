@@ -16,18 +16,16 @@ CELL = "{}/cheetah_vel_signed/medium/finetune-tasks=1"
 
 
 def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(
-    project: Any,
+    collected: Any,
 ) -> None:
-    project.run(
-        "collection", "ingestion", "dynamics", "continual", method="finetune", tasks=1
-    )
-    ran = project.run("judging", method="finetune", tasks=1)
+    collected.run("ingestion", "dynamics", "continual", method="finetune", tasks=1)
+    ran = collected.run("judging", method="finetune", tasks=1)
     assert ran == [
         "task_1.visit_as_learned",
         "task_1.judge_selectors",
         "task_1.draw_judgements",
     ]
-    folder = project.path / "data/test" / CELL.format("07_model_output")
+    folder = collected.path / "data/test" / CELL.format("07_model_output")
     judged = [
         pd.read_parquet(folder / f"seed_{seed}" / "task_1_judged.parquet")
         for seed in (0, 1)
@@ -54,11 +52,11 @@ def test_every_selector_is_judged_and_drawn_without_training_on_a_buffer(
     assert chosen.groupby(["selector", "size"])[
         "row"
     ].nunique().unstack().drop_duplicates().to_numpy().tolist() == [[10, 30]]
-    reports = project.path / "data/test" / CELL.format("08_reporting")
+    reports = collected.path / "data/test" / CELL.format("08_reporting")
     page = (reports / "task_1_selectors.html").read_text()
     assert "Selectors on cheetah_vel_signed, task 1, M = 30" in page
     assert (reports / "task_1_selectors.png").stat().st_size > 50_000
-    assert project.run("judging", method="finetune", tasks=1) == []
+    assert collected.run("judging", method="finetune", tasks=1) == []
 
 
 def test_the_dynamics_report_is_drawn(finished: Any) -> None:

@@ -17,23 +17,23 @@ def rows(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def test_a_buffer_of_everything_has_every_row(project: Any) -> None:
-    project.run(method="er_everything", **SMALL)
-    primary = project.path / "data/test/03_primary/cheetah_vel_signed/medium"
-    [cell] = (project.path / OUTPUT).iterdir()
+def test_a_buffer_of_everything_has_every_row(collected: Any) -> None:
+    collected.run(method="er_everything", **SMALL)
+    primary = collected.path / "data/test/03_primary/cheetah_vel_signed/medium"
+    [cell] = (collected.path / OUTPUT).iterdir()
     for task in ("task_1", "task_2"):
         buffer = cell / "seed_0" / f"{task}_buffer.parquet"
         assert rows(buffer) == rows(primary / f"{task}.parquet") > 500
 
 
-def test_the_oracle_is_trained_on_where_it_looked(project: Any) -> None:
+def test_the_oracle_is_trained_on_where_it_looked(collected: Any) -> None:
     """Its buffers are nearer to the visits than uniform ones; no model is fitted."""
-    ran = project.run(method="er_oracle", **SMALL)
+    ran = collected.run(method="er_oracle", **SMALL)
     assert "task_1.visit_as_learned" in ran
     assert not any("dynamics" in name for name in ran)
-    project.run(method="er_random", **SMALL)
-    [oracle] = (project.path / OUTPUT).glob("er_oracle*")
-    [uniform] = (project.path / OUTPUT).glob("er_random*")
+    collected.run(method="er_random", **SMALL)
+    [oracle] = (collected.path / OUTPUT).glob("er_oracle*")
+    [uniform] = (collected.path / OUTPUT).glob("er_random*")
     visits = states(oracle / "seed_0/task_1_learned_visits.parquet")
     near = states(oracle / "seed_0/task_1_buffer.parquet")
     far = states(uniform / "seed_0/task_1_buffer.parquet")
