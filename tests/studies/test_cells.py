@@ -134,17 +134,12 @@ def test_expected_times_grow_with_updates() -> None:
 
 
 @pytest.mark.parametrize(
-    ("report", "stages", "compared"),
-    [
-        ("comparison", ["continual"], True),
-        ("learners", ["continual", "evaluation", "reporting"], True),
-        ("learners", ["continual"], False),
-        ("tuning", ["continual", "reporting"], False),
-    ],
+    ("report", "compared"),
+    [("comparison", True), ("learners", True), ("tuning", False)],
 )
-def test_cells_that_are_reported_get_a_page_that_compares_them(
-    report: str, stages: list[str], compared: bool
+def test_cells_that_are_put_side_by_side_get_a_page(
+    report: str, compared: bool
 ) -> None:
     tried = {"methods": ["oer"], "coefficient": [1, 2]} if report == "tuning" else {}
-    made = jobs_of(cells(report=report, stages=stages, **tried))
-    assert ("comparison" in {job.name for job in made}) == compared
+    made = jobs(report=report, **tried)
+    assert ("comparison" in made) == compared

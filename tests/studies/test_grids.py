@@ -91,6 +91,7 @@ def test_lines_of_ones_own_configuration_reach_the_grids(
     shutil.copytree(CONF.parent / "docs", project.path / "docs")
     judged = grid(
         stages=["continual", "judging"],
+        report="selectors",
         methods=["finetune"],
         parameters={"judging.selectors": "uniform+mine", "tasks": 1},
     )
@@ -238,6 +239,18 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),
+        (
+            {"stages": ["continual"]},
+            "stages are continual; report comparison reads what reporting makes; add",
+        ),
+        (
+            {"report": "selectors"},
+            "report selectors reads what judging makes; add it",
+        ),
+        (
+            {"report": "continual_world", "parameters": {"replay.size": [10, 30]}},
+            "replay.size is crossed; report continual_world takes one value",
+        ),
         (
             {"page": "../learners.md"},
             "page is '../learners.md'; it takes a page in the project",

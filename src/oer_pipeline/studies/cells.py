@@ -33,13 +33,6 @@ DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is bey
 (`learners.divergence.DivergedError`)."""
 
 
-GROWING = ("study",)
-"""Reports made of all results that are kept, so that a part adds to them."""
-WITH_PAGES = ("learners", "continual_world")
-"""Reports beside which each suite and quality gets a page that compares its cells, once
-these go through reporting."""
-
-
 @dataclass(frozen=True)
 class Cell:
     """One cell of a grid: its name there, what it is told, and the plan of that."""
@@ -76,13 +69,6 @@ class Cells:
         return Path(data_root(self.env))
 
     @property
-    def are_compared(self) -> bool:
-        """Whether the cells of a suite and quality get a page that compares them."""
-        if self.grid.report in WITH_PAGES:
-            return self.have_metrics
-        return self.grid.report == "comparison"
-
-    @property
     def are_as_told(self) -> bool:
         """Whether they are what the grid's file says, all of it or a part."""
         return not self.params and self.env is None
@@ -101,7 +87,7 @@ class Cells:
     def page(self) -> Path | None:
         """The page that the report rewrites; None where there is none, as beside an
         installed package, something was changed, or a part can't make it."""
-        may_be_part = self.grid.report in GROWING and self.are_as_told
+        may_be_part = self.grid.kind.is_of_kept_results and self.are_as_told
         if self.grid.page is None or not (self.are_whole or may_be_part):
             return None
         page = Path(self.grid.page)
@@ -249,7 +235,7 @@ def jobs_of(cells: Cells) -> list[Job]:
             place=(*cell.data, cell.plan.cell),
             excused=excused,
         )
-    if cells.are_compared:
+    if cells.grid.kind.has_comparison_pages:
         for compared in groups(cells):
             makers.comparison(compared)
     return makers.jobs

@@ -21,18 +21,10 @@ from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import LOGS, Job, Outcome, Status
 from oer_pipeline.studies.progress import minutes
+from oer_pipeline.studies.report_kinds import KINDS
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
 """Makes something of a grid's finished cells; returns what is printed at the end."""
-REPORTS = {
-    "comparison": "oer_pipeline.studies.comparison:report",
-    "continual_world": "oer_pipeline.studies.continual_world:report",
-    "learners": "oer_pipeline.studies.learners:report",
-    "selectors": "oer_pipeline.studies.selectors:report",
-    "study": "oer_pipeline.studies.study:report",
-    "tuning": "oer_pipeline.studies.tuning:report",
-    "weights": "oer_pipeline.studies.weights:report",
-}
 SECONDS_BETWEEN_LINES = 15.0
 """Of progress, on a terminal; elsewhere only beginning and end of a job are told."""
 
@@ -73,13 +65,14 @@ def run_grid(
             f"grid {name}: --record keeps what cells come to as the grid's file says"
             " them; leave out --params and --env"
         )
-    if cells.grid.report == "study":
+    if cells.grid.kind.tests_claims:
         from oer_pipeline.studies.study import check
 
         check(cells)  # what is wrong is told now, not after the work
     is_kept = record or (cells.page is not None and cells.have_metrics)
-    asked = results.planned(cells) if is_kept else []
+    asked: results.Results = []
     if is_kept:
+        asked = results.planned(cells)
         results.check(cells, asked)
     say(f"grid {name}, {len(cells.cells)} cells; {cells.cells[0].plan.title}")
     if cells.grid.page is not None and cells.are_whole and cells.page is None:
@@ -103,12 +96,11 @@ def report_of(grid: Grid) -> Report:
     Raises:
         ConfigurationError: one that can't be loaded.
     """
-    path = REPORTS.get(grid.report, grid.report)
-    module, _, name = path.partition(":")
+    module, _, name = grid.kind.path.partition(":")
     try:
         found: Report = getattr(import_module(module), name)
     except (ImportError, AttributeError, ValueError) as error:
-        known = choices(REPORTS, grid.report)
+        known = choices(KINDS, grid.report)
         raise ConfigurationError(
             f"grid {grid.name}: report {grid.report!r} can't be loaded; {known}, or"
             " give package.module:function"

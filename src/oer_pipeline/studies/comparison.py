@@ -60,7 +60,7 @@ def pages(cells: Cells) -> list[Line]:
     """The page of each suite and quality, where there is one, for other reports of the
     same cells."""
     lines: list[Line] = []
-    if not cells.are_compared:
+    if not cells.grid.kind.has_comparison_pages:
         return lines
     for compared in groups(cells):
         lines.append(("page", comparison_folder(cells, compared) / "comparison.html"))

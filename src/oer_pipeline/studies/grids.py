@@ -26,19 +26,13 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.orchestration.yaml_files import read_yaml
+from oer_pipeline.studies.report_kinds import ReportKind, kind_of
 
 ALL = "all"
 TUNED = "tuned"
 ORDER = "order_seed"
 CLAIMED = ("per", "plasticity", "forgetting")
 """Metrics that claims are about, in the scale that leads."""
-OF_ONE = ("tuning", "weights", "learners")
-"""Reports of one suite and quality."""
-CHOOSING = ("tuning", "weights")
-"""Reports that choose a value of each method's coefficient."""
-COMPARING = ("comparison", "continual_world", "learners", "selectors")
-"""Reports that put cells side by side: they need every cell's results, and cells of a
-group that differ in their method alone."""
 STAGES = ("continual", "evaluation", "judging", "reporting")
 """What a cell can go through once its data are there, in this order."""
 Scalar = str | int | float | bool
@@ -82,8 +76,8 @@ class Grid:
             one seed, so that orders are the units of a study.
         stages: of `STAGES`, what each cell goes through.
         excuse_divergence: a training that diverges ends its cell and not the grid.
-        report: what is made of the finished cells, a name in `studies.command.REPORTS`,
-            or package.module:function.
+        report: what is made of the finished cells, a name in `studies.report_kinds`, or
+            package.module:function.
         page: the page that the report rewrites when the whole grid ran as its file
             says, where the project has that page.
         claims: what a study tests (report `study`).
@@ -105,6 +99,11 @@ class Grid:
     page: str | None = None
     claims: tuple[Claim, ...] = ()
     is_part: bool = False
+
+    @property
+    def kind(self) -> ReportKind:
+        """What its report asks of it."""
+        return kind_of(self.report)
 
     def part(self, **chosen: Sequence[str] | Sequence[int] | None) -> Grid:
         """The grid on some of its suites, qualities, methods or orders; None: on all of
@@ -185,7 +184,7 @@ def combinations(
         if grid.orders:
             axes[ORDER] = grid.orders
         _check_own(grid, method, own, axes)
-        if grid.report == "study":
+        if grid.kind.tests_claims:
             _check_weight(
                 grid,
                 method,
@@ -408,7 +407,7 @@ def from_config(name: str, told: Any) -> Grid:
     methods = told["methods"]
     if methods not in (ALL, TUNED):
         methods = _names(where, "methods", methods)
-    if excuse and report in COMPARING:
+    if excuse and kind_of(report).compares_methods:
         raise ConfigurationError(
             f"{where}: excuse_divergence is true; report {report} needs every cell's"
             " results, reports study, tuning and weights do without"
@@ -431,11 +430,23 @@ def from_config(name: str, told: Any) -> Grid:
         page=page,
         claims=_claims(where, told.get("claims", []), methods),
     )
-    if report in OF_ONE:
+    _check_stages(where, grid)
+    if grid.kind.one_regime:
         _check_one(where, grid)
-    if report in COMPARING:
+    if grid.kind.compares_methods:
         _check_alike(where, grid)
     return grid
+
+
+def _check_stages(where: str, grid: Grid) -> None:
+    """A stage that the report reads and that cells do not go through would be missed
+    once all else is done."""
+    needed = grid.kind.reads
+    if needed is not None and needed not in grid.stages:
+        raise ConfigurationError(
+            f"{where}: stages are {', '.join(grid.stages)}; report {grid.report} reads"
+            f" what {needed} makes; add it"
+        )
 
 
 def _check_alike(where: str, grid: Grid) -> None:
@@ -469,7 +480,7 @@ def _check_one(where: str, grid: Grid) -> None:
         raise ConfigurationError(
             f"{where}: {crossed[0]} is crossed; report {grid.report} takes one value"
         )
-    if grid.report in CHOOSING and len(grid.coefficient) < 2:
+    if grid.kind.chooses and len(grid.coefficient) < 2:
         raise ConfigurationError(
             f"{where}: coefficient is {list(grid.coefficient)}; report {grid.report}"
             " takes two values or more"

@@ -43,7 +43,6 @@ from oer_pipeline.studies.regimes import (
 )
 from oer_pipeline.studies.results import RESULTS, Results, kept, planned, results_of
 
-REPORT = "study"
 CLAIMS_PICTURE = "pictures/study_claims.png"
 METHODS_PICTURE = "pictures/study_methods.png"
 """Beside the study's page."""
@@ -110,7 +109,7 @@ def study_grids(env: str | None) -> list[Grid]:
     found = []
     for name in names(conf, env):
         grid = read(name, conf, env)
-        if grid.report == REPORT:
+        if grid.kind.tests_claims:
             found.append(grid)
     return found
 
