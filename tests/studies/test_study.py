@@ -78,7 +78,7 @@ def grid_of(*claims: Claim) -> Grid:
 def judged(found: list[Result], *claims: Claim) -> list[list[str]]:
     """The rows of the claims' table."""
     grids = [grid_of(*claims)]
-    return rows_of(claims_table(judgements(found, grids), primary_claims(grids)))
+    return rows_of(claims_table(judgements(found, grids)))
 
 
 AHEAD = Claim("MBES keeps more than uniform", "per", "oer", "er_random")
@@ -124,7 +124,7 @@ def test_claims_of_all_grids_are_corrected_together_run_or_not() -> None:
     assert primary_claims(grids) == 2
     other = [replace(each, grid="study_b") for each in found]
     for results in (found, [*found, *other]):
-        rows = rows_of(claims_table(judgements(results, grids), 2))
+        rows = rows_of(claims_table(judgements(results, grids)))
         assert [row[1] for row in rows] == [NAMED, f"b: {REGIME}"][: len(rows)]
         assert float(rows[0][6]) == pytest.approx(2.0 * float(alone[0][6]), abs=2e-4)
         assert float(rows[0][8]) > float(alone[0][8])

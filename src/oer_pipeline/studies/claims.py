@@ -14,16 +14,12 @@ from oer_pipeline.reports.claims_chart import Judged, chart
 from oer_pipeline.reports.table import Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.grids import ORDER, Claim, Grid
-from oer_pipeline.studies.qualification import place_of, qualifications, room_by_place
-from oer_pipeline.studies.regimes import (
-    diverged_of,
-    orders_of,
-    orders_told,
-    regimes_of,
-    results_of_method,
-    values_of,
-)
+from oer_pipeline.studies.qualification import qualifications, qualifies_by_regime
+from oer_pipeline.studies.regimes import Regime, orders_text, regimes_of
 from oer_pipeline.studies.results import Results
+
+QUALIFIES = {True: "yes", False: "no", None: "-"}
+"""What the table says of a regime."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +33,11 @@ class Judgement:
         corrected: the p-value corrected for all claims of the study that are not
             secondary (Holm), in which those that are not finished count with 1; None
             for a secondary one.
+        together: for how many claims it is corrected; 1 for a secondary one.
         is_finished: whether both methods were run on all orders of the grid's file.
         orders: on how many both methods were run.
         diverged: on how many of these one of them diverged.
-        room: `yes` or `no`, whether the regime qualifies; `-`: not known.
+        qualifies: whether the regime leaves room for selection; None: not known.
     """
 
     claim: Claim
@@ -48,10 +45,11 @@ class Judgement:
     differences: tuple[float, ...]
     p_value: float
     corrected: float | None = None
+    together: int = 1
     is_finished: bool = True
     orders: int = 0
     diverged: int = 0
-    room: str = "-"
+    qualifies: bool | None = None
 
     @property
     def verdict(self) -> str:
@@ -78,46 +76,54 @@ def judgements(
     """
     primary: list[Judgement] = []
     secondary: list[Judgement] = []
-    room = room_by_place(qualifications(results, grids))
+    known = qualifies_by_regime(qualifications(results, grids))
     for grid in grids:
         of_grid = [result for result in results if result.grid == grid.name]
         for regime in regimes_of(of_grid):
+            qualifies = known.get(regime.without_grid)
             for claim in grid.claims:
-                judged = _judged(of_grid, regime, claim, grid)
+                judged = _judged(regime, claim, grid)
                 if judged is not None:
                     kind = secondary if claim.secondary else primary
-                    told = room.get(place_of(regime), "-")
-                    kind.append(replace(judged, room=told))
-    together = max(len(primary), primary_claims(grids))
-    p_values = {str(place): 1.0 for place in range(together)}
-    for place, test in enumerate(primary):
+                    kind.append(replace(judged, qualifies=qualifies))
+    return [*_corrected(primary, primary_claims(grids)), *secondary]
+
+
+def _corrected(tests: Sequence[Judgement], claims: int) -> list[Judgement]:
+    """Tests with the p-values that Holm's correction leaves them.
+
+    Args:
+        tests: those that have results, of regimes that the grids no longer have, too.
+        claims: how many the study's grids have; what is not finished counts with 1.
+    """
+    together = max(len(tests), claims)
+    p_values = {str(index): 1.0 for index in range(together)}
+    for index, test in enumerate(tests):
         if test.is_finished:
-            p_values[str(place)] = test.p_value
+            p_values[str(index)] = test.p_value
     adjusted = holm(p_values)
-    corrected = []
-    for place, test in enumerate(primary):
-        corrected.append(replace(test, corrected=adjusted[str(place)]))
-    return [*corrected, *secondary]
+    found = []
+    for index, test in enumerate(tests):
+        corrected = adjusted[str(index)]
+        found.append(replace(test, corrected=corrected, together=together))
+    return found
 
 
 def _judged(
-    results: Results,
-    regime: str,
+    regime: Regime,
     claim: Claim,
     grid: Grid,
 ) -> Judgement | None:
     """A claim in a regime, not corrected; None where its orders are too few."""
-    differences = _differences(results, regime, claim)
+    differences = _differences(regime, claim)
     p_value = paired_p_value(differences)
     if p_value is None:
         return None
-    ahead = results_of_method(results, regime, claim.of)
-    beside = results_of_method(results, regime, claim.beside)
-    both = orders_of(ahead) & orders_of(beside)
-    diverged = diverged_of(ahead) | diverged_of(beside)
+    both = regime.orders(claim.of) & regime.orders(claim.beside)
+    diverged = regime.diverged(claim.of) | regime.diverged(claim.beside)
     return Judgement(
         claim,
-        regime,
+        regime.name,
         tuple(differences),
         p_value,
         is_finished=both >= set(grid.orders),
@@ -137,33 +143,31 @@ def primary_claims(grids: Sequence[Grid]) -> int:
     return count
 
 
-def claims_table(tests: Sequence[Judgement], primary: int) -> str:
+def claims_table(tests: Sequence[Judgement]) -> str:
     """Markdown: every claim in every regime, the p-value of each alone and corrected,
     what it comes to, and which difference could have been seen.
 
     Args:
         tests: those that have results.
-        primary: how many claims are tested together (`primary_claims`).
     """
     rows = []
     for test in tests:
         more, less = _sides(test.claim)
-        together = 1 if test.corrected is None else primary
-        seen = "-"
+        shown = "-"
         if test.is_finished:
-            seen = f"{detectable(test.differences, together):.1f}"
+            shown = f"{detectable(test.differences, test.together):.1f}"
         rows.append(
             (
                 test.claim.says,
                 test.regime,
                 f"{test.claim.metric}, {more} - {less}",
-                orders_told(test.orders, test.diverged),
+                orders_text(test.orders, test.diverged),
                 number(interval(test.differences), 1),
                 f"{test.p_value:.4f}",
                 "-" if test.corrected is None else f"{test.corrected:.4f}",
                 test.verdict,
-                seen,
-                test.room,
+                shown,
+                QUALIFIES[test.qualifies],
             )
         )
     titles = (
@@ -175,7 +179,7 @@ def claims_table(tests: Sequence[Judgement], primary: int) -> str:
         "p",
         "p, Holm",
         "verdict",
-        "seen",
+        "detectable",
         "qualifies",
     )
     return Table(titles, tuple(rows), words=3).markdown()
@@ -203,15 +207,10 @@ def _sides(claim: Claim) -> tuple[str, str]:
     return claim.of, claim.beside
 
 
-def _differences(
-    results: Results,
-    regime: str,
-    claim: Claim,
-) -> list[float]:
+def _differences(regime: Regime, claim: Claim) -> list[float]:
     """By which the claim's first method is ahead, one per order that both have."""
     more, less = _sides(claim)
     estimate = paired_difference(
-        values_of(results, regime, more, claim.metric),
-        values_of(results, regime, less, claim.metric),
+        regime.values(more, claim.metric), regime.values(less, claim.metric)
     )
     return [] if estimate is None else list(estimate.values)

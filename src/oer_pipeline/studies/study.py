@@ -8,9 +8,7 @@ claims are corrected for one another over all of them.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import inf
 from pathlib import Path
-from statistics import fmean
 
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.errors import ConfigurationError
@@ -25,22 +23,12 @@ from oer_pipeline.studies.claims import (
     claims_picture,
     claims_table,
     judgements,
-    primary_claims,
 )
 from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid, Scalar, names, read
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.qualification import qualifications, regimes_table
-from oer_pipeline.studies.regimes import (
-    diverged_of,
-    estimate_of,
-    name_of,
-    orders_of,
-    orders_told,
-    regimes_of,
-    results_of_method,
-    values_of,
-)
+from oer_pipeline.studies.regimes import Regime, orders_text, regimes_of
 from oer_pipeline.studies.results import RESULTS, Results, kept, planned, results_of
 
 CLAIMS_PICTURE = "pictures/study_claims.png"
@@ -57,7 +45,7 @@ def report(
     grids = study_grids(cells.env)
     if cells.page is None:
         own = list(results_of(cells, outcomes, planned(cells)))
-        return _told(blocks_of(own, grids, judgements(own, grids)), [])
+        return _printed(blocks_of(own, grids, judgements(own, grids)), [])
     with changing(RESULTS):
         of_study = {grid.name for grid in grids}
         found = [result for result in kept(RESULTS) if result.grid in of_study]
@@ -71,7 +59,7 @@ def report(
         for name, content in pictures.items():
             write_atomic(cells.page.parent / name, content)
         rewrite_page(cells.page, blocks)
-    return _told(blocks, [("docs", cells.page)])
+    return _printed(blocks, [("docs", cells.page)])
 
 
 def blocks_of(
@@ -89,11 +77,11 @@ def blocks_of(
     return {
         "regimes": regimes_table(qualifications(results, grids)),
         "methods": methods_table(results),
-        "claims": claims_table(tests, primary_claims(grids)),
+        "claims": claims_table(tests),
     }
 
 
-def _told(blocks: Mapping[str, str], lines: Sequence[Line]) -> str:
+def _printed(blocks: Mapping[str, str], lines: Sequence[Line]) -> str:
     text = "\n\n".join(blocks.values())
     return f"{text}\n{summary('Study', lines)}"
 
@@ -149,8 +137,8 @@ def methods_table(results: Results) -> str:
     """Markdown: every metric of every method, best PER of a regime first."""
     rows = []
     for regime in regimes_of(results):
-        for method in _ranked(results, regime):
-            rows.append(_method_row(results, regime, method))
+        for method in regime.ranked():
+            rows.append(_method_row(regime, method))
     titles = ("regime", "method", "PER", "plasticity", "forgetting", "orders")
     return Table(titles, tuple(rows), words=2).markdown()
 
@@ -163,40 +151,22 @@ def methods_picture(results: Results) -> bytes:
     """
     measured = []
     for regime in regimes_of(results):
-        for method in _ranked(results, regime):
+        for method in regime.ranked():
             measured.append(
                 methods_chart.Measured(
-                    regime,
+                    regime.name,
                     method,
-                    estimate_of(results, regime, method, "per"),
-                    estimate_of(results, regime, method, "plasticity"),
+                    regime.estimate(method, "per"),
+                    regime.estimate(method, "plasticity"),
                 )
             )
     return png(methods_chart.chart(measured))
 
 
-def _ranked(
-    results: Results,
-    regime: str,
-) -> list[str]:
-    """The methods of a regime, best PER first."""
-    means = {}
-    for result in results:
-        if name_of(result) == regime:
-            values = values_of(results, regime, result.method, "per").values()
-            means[result.method] = fmean(values) if values else -inf
-    return sorted(means, key=lambda method: (-means[method], method))
-
-
-def _method_row(
-    results: Results,
-    regime: str,
-    method: str,
-) -> Row:
-    of_method = results_of_method(results, regime, method)
+def _method_row(regime: Regime, method: str) -> Row:
     shown = []
     for metric in CLAIMED:
-        estimate = estimate_of(results, regime, method, metric)
+        estimate = regime.estimate(method, metric)
         shown.append("-" if estimate is None else number(estimate, 1))
-    orders = orders_told(len(orders_of(of_method)), len(diverged_of(of_method)))
-    return (regime, method, *shown, orders)
+    orders = orders_text(len(regime.orders(method)), len(regime.diverged(method)))
+    return (regime.name, method, *shown, orders)
