@@ -20,7 +20,7 @@ import oer_pipeline.settings  # noqa: F401  first: it keeps Dask's lines to itse
 from oer_pipeline.studies.cells import cells_of, jobs_of
 from oer_pipeline.studies.cluster import connected
 from oer_pipeline.studies.engine import run
-from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.jobs import Job, Outcome, Status
 
 ROOT = Path(__file__).parents[1]

@@ -282,7 +282,8 @@ def test_the_exit_status_says_whose_fault_it_is(
 def test_a_grid_names_no_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither its page nor the names of its jobs, which are those of logs."""
     from oer_pipeline.studies.cells import _named
-    from oer_pipeline.studies.grids import Combination, from_config
+    from oer_pipeline.studies.combinations import Combination
+    from oer_pipeline.studies.grid_files import from_config
 
     outside = tmp_path / "page.md"
     outside.write_text("a page")

@@ -94,7 +94,7 @@ def _numbers(
 
 def _grid_names(context: click.Context, __: click.Parameter, begun: str) -> list[str]:
     """Grids to complete what was begun to type."""
-    from oer_pipeline.studies.grids import names
+    from oer_pipeline.studies.grid_files import names
 
     known = names(Path("conf"), context.params.get("env"))
     return [name for name in known if name.startswith(begun)]

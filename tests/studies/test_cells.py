@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
-from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.jobs import Job
 
 ROOT = Path(__file__).parents[2]

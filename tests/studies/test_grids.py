@@ -12,8 +12,9 @@ import yaml
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.studies.cells import cells_of, groups, jobs_of
+from oer_pipeline.studies.combinations import combinations
 from oer_pipeline.studies.command import report_of
-from oer_pipeline.studies.grids import combinations, from_config, names, read
+from oer_pipeline.studies.grid_files import from_config, names, read
 from oer_pipeline.studies.jobs import check
 
 ROOT = Path(__file__).parents[2]
@@ -160,7 +161,10 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
             r"parameter tasks is \[1\]; it takes numbers",
         ),
         ({"parameters": {"compare": "a,b"}}, "parameter compare is 'a,b'"),
-        ({"parameters": {"seeds": "0-2"}}, "parameter seeds .* has a key of its own"),
+        (
+            {"parameters": {"seeds": "0-2"}},
+            "seeds is no parameter of a grid; give it as seeds",
+        ),
         ({"method_parameters": ["oer"]}, "it takes methods with their parameters"),
         ({"method_parameters": {"er": {"tasks": 1}}}, "unknown method 'er'"),
         (
@@ -169,7 +173,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ),
         (
             {"method_parameters": {"oer": {"seeds": 1}}},
-            "method_parameters of oer: parameter seeds .* a key of its own",
+            "method_parameters of oer: seeds is no parameter of a grid",
         ),
         ({"coefficient": ["much"]}, "coefficient is .* it takes a list of numbers"),
         ({"seeds": "0-x"}, "grid mine: seeds are '0-x'"),
@@ -177,7 +181,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ({"orders": "0-7", "seeds": "0"}, "each order has a seed of its own"),
         (
             {"parameters": {"order_seed": 3}},
-            "parameter order_seed .* has a key of its own",
+            "order_seed is no parameter of a grid; give it as orders",
         ),
         ({"claims": ["better"]}, "claim 'better'; it takes beside, metric, of, says"),
         (
@@ -359,7 +363,7 @@ def test_elsewhere_than_in_a_project_it_is_said(
 
 
 def test_a_grid_without_a_cell_is_refused() -> None:
-    with pytest.raises(ConfigurationError, match="grid mine is empty"):
+    with pytest.raises(ConfigurationError, match="grid mine has no cell"):
         combinations(grid(methods="tuned"), {"finetune": METHODS["finetune"]}, LEARNERS)
 
 

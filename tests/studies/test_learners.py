@@ -16,7 +16,7 @@ from oer_pipeline.reports.document_blocks import rewrite, with_block
 from oer_pipeline.reports.learners import METRICS, tuning_table
 from oer_pipeline.reports.learners import learners_table as table_of
 from oer_pipeline.studies import learners
-from oer_pipeline.studies.grids import read
+from oer_pipeline.studies.grid_files import read
 
 ROOT = Path(__file__).parents[2]
 METHODS = yaml.safe_load((ROOT / "conf/base/methods.yml").read_text())

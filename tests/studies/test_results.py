@@ -17,7 +17,7 @@ from oer_pipeline.orchestration.configuration import Configuration, configuratio
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.studies import command, places, results
 from oer_pipeline.studies.cells import Cells, cells_of
-from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.results import (
     Result,

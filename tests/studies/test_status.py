@@ -18,7 +18,7 @@ from oer_pipeline.cli import COLOURS, cli
 from oer_pipeline.common.locks import hold, is_held, path_of
 from oer_pipeline.orchestration import freshness
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
-from oer_pipeline.studies.grids import from_config
+from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.status import Stand, statuses, summary
 
 DATA = ["data_cheetah_vel_signed", "data_cheetah_vel_signed_medium"]

@@ -20,7 +20,8 @@ from oer_pipeline.studies.claims import (
     judgements,
     primary_claims,
 )
-from oer_pipeline.studies.grids import Claim, Grid, from_config
+from oer_pipeline.studies.grid_files import from_config
+from oer_pipeline.studies.grids import Claim, Grid
 from oer_pipeline.studies.qualification import qualifications, regimes_table
 from oer_pipeline.studies.results import RESULTS, Result, kept
 from oer_pipeline.studies.study import (

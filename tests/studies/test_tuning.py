@@ -22,7 +22,8 @@ from oer_pipeline.orchestration.configuration import parameters_of, with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
 from oer_pipeline.studies import tuning
 from oer_pipeline.studies.cells import DIVERGED, Cells, cells_of
-from oer_pipeline.studies.grids import coefficient_of, read
+from oer_pipeline.studies.combinations import coefficient_of
+from oer_pipeline.studies.grid_files import read
 from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.tuning import Score
 from tests.reaching import reach_suite

@@ -10,7 +10,7 @@ import yaml
 
 from oer_pipeline.studies import tuning, weights
 from oer_pipeline.studies.cells import Cells, cells_named, jobs_of
-from oer_pipeline.studies.grids import read
+from oer_pipeline.studies.grid_files import read
 from oer_pipeline.studies.tuning import Score
 
 ROOT = Path(__file__).parents[2]

@@ -14,14 +14,12 @@ from oer_pipeline.orchestration.configuration import (
     data_root,
     parameters_of,
 )
-from oer_pipeline.orchestration.folders import name_of
+from oer_pipeline.orchestration.folders import as_text, name_of
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.studies.combinations import Combination, combinations
+from oer_pipeline.studies.grid_files import read
 from oer_pipeline.studies.grids import (
-    Combination,
     Grid,
-    combinations,
-    read,
-    text_of,
 )
 from oer_pipeline.studies.jobs import Job
 
@@ -205,7 +203,7 @@ def _named(
         parts.append(combination.quality)
     parts.append(what)
     for name, value in combination.varied.items():
-        shown = name_of(text_of(value))
+        shown = name_of(as_text(value))
         parts.append(f"{name.rpartition('.')[2]}={shown}")
     return "-".join(parts)
 

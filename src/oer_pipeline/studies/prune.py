@@ -25,7 +25,7 @@ from oer_pipeline.orchestration.configuration import (
 )
 from oer_pipeline.orchestration.freshness import State, outputs_of
 from oer_pipeline.orchestration.records import record_path
-from oer_pipeline.studies import grids
+from oer_pipeline.studies import grid_files
 from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
 from oer_pipeline.studies.folder_origin import Place, params_of, stem, unnamed
@@ -172,9 +172,9 @@ def _told_by_grids(env: str | None) -> dict[Place, str]:
     """What the cells of all grids are told; names that are hashed do not say it."""
     conf = Path("conf")
     told = {}
-    for name in grids.names(conf, env):
+    for name in grid_files.names(conf, env):
         try:
-            cells = cells_of(grids.read(name, conf, env), "", env).cells
+            cells = cells_of(grid_files.read(name, conf, env), "", env).cells
         except ConfigurationError:
             continue  # what it has made cannot be checked, and is kept
         for cell in cells:

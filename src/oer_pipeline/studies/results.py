@@ -26,13 +26,14 @@ from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.orchestration.circumstances import VERSIONED, git
 from oer_pipeline.orchestration.configuration import Configuration, configuration_of
 from oer_pipeline.orchestration.dotted_names import by_dotted_name
+from oer_pipeline.orchestration.folders import as_text
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values
 from oer_pipeline.reports.table import Row, Table
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies import places
 from oer_pipeline.studies.cells import Cell, Cells
-from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid, text_of
+from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid
 from oer_pipeline.studies.jobs import Outcome, Status
 from oer_pipeline.studies.kept_files import changing, rewrite_page
 
@@ -278,7 +279,7 @@ def _regime(cell: Cell) -> str:
     parts = [told.suite, told.quality]
     for name, value in told.varied.items():
         if name != ORDER:
-            parts.append(f"{name.rpartition('.')[2]}={text_of(value)}")
+            parts.append(f"{name.rpartition('.')[2]}={as_text(value)}")
     return ", ".join(parts)
 
 

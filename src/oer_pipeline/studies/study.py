@@ -24,7 +24,8 @@ from oer_pipeline.studies.claims import (
     claims_table,
     judgements,
 )
-from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid, Scalar, names, read
+from oer_pipeline.studies.grid_files import names, read
+from oer_pipeline.studies.grids import CLAIMED, ORDER, Grid, Scalar
 from oer_pipeline.studies.jobs import Outcome
 from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.qualification import qualifications, regimes_table
