@@ -17,8 +17,8 @@ from benchmarks.made_up import trajectories
 from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.source_code import modules_used
 from oer_pipeline.studies import bases as bases_study
-from oer_pipeline.studies import learning_curves
 from oer_pipeline.studies.base_report import (
     chosen,
     per_seed,
@@ -32,13 +32,12 @@ from oer_pipeline.studies.base_results import kept, points_of, text_of
 from oer_pipeline.studies.base_studies import ALPHAS, STUDIES, Study
 from oer_pipeline.studies.bases import parse_points, publish
 from oer_pipeline.studies.learning_curves import (
-    Trial,
     fingerprint_of,
-    perform,
+    kept_result,
     perform_all,
-    read,
     trials_of,
 )
+from oer_pipeline.studies.trial import Trial, perform
 from oer_pipeline.trajectories.table import write_trajectories
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
@@ -421,10 +420,10 @@ def trial(tmp_path: Path) -> Trial:
         "method=finetune,tasks=1,seeds=0-1,evaluation.episodes=2,learner.batch_size=16"
     )
     [made] = trials_of(plan, "td3bc", tmp_path, points=(4, 10))
-    place = {**made.place, "horizon": 10}
+    task = {**made.task, "horizon": 10}
     Path(made.data).parent.mkdir(parents=True)
     write_trajectories(Path(made.data), trajectories(400))
-    return replace(made, place=place)
+    return replace(made, task=task)
 
 
 @pytest.fixture
@@ -460,6 +459,14 @@ def test_trials_are_kept_and_done_again_when_they_are_others(
     )  # another size has overwritten nothing
 
 
+def test_a_trial_hangs_on_no_code_that_orchestrates_runs() -> None:
+    """An edited message would else make hours of trials begin anew."""
+    modules = modules_used(perform)
+    assert "oer_pipeline.learners.task_training" in modules
+    layers = {name.split(".")[1] for name in modules}
+    assert not layers & {"orchestration", "studies", "datasets", "pipelines"}
+
+
 def test_a_trial_that_diverges_says_so_and_ends(
     trial: Trial, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -482,5 +489,5 @@ def _broken(start: Any) -> Any:
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"fingerprint": "a"}'])
 def test_a_damaged_result_is_none(tmp_path: Path, content: str) -> None:
     (tmp_path / "trial.json").write_text(content)
-    assert read(tmp_path / "trial.json", "a") is None
-    assert learning_curves.read(tmp_path / "missing.json", "a") is None
+    assert kept_result(tmp_path / "trial.json", "a") is None
+    assert kept_result(tmp_path / "missing.json", "a") is None

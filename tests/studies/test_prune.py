@@ -15,7 +15,13 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import hold, path_of
 from oer_pipeline.orchestration.configuration import configuration_of
 from oer_pipeline.studies.behaviours import task_of
-from oer_pipeline.studies.folder_origin import Place, changes, params_of, stem, unnamed
+from oer_pipeline.studies.folder_origin import (
+    Place,
+    changes,
+    params_of,
+    stem,
+    why_orphaned,
+)
 from oer_pipeline.studies.prune import Waste, find, listing, remove
 from oer_pipeline.suites.behaviour import behaviour_name
 from tests.conftest import Project
@@ -57,6 +63,7 @@ def test_what_the_configuration_names_no_more_is_listed_and_removed(
         write(f"{layer}/gone-replay.size=30/seed_0/file")
     write(f"data/test/checkpoints/{SUITE}/{QUALITY}/gone-replay.size=30/t.safetensors")
     write(f"{OUTPUT}/oer-replay.sise=30/seed_0/file")
+    write(f"{OUTPUT}/oer/seed_0.bak/file")  # somebody's copy: kept
     write(f"{OUTPUT}/oer-0123456789/seed_0/file")  # cannot be told: kept
     write("data/test/07_model_output/old_suite/medium/oer/seed_0/file")
     write("data/test/08_reporting/old_suite/medium/data/card.html")
@@ -68,7 +75,8 @@ def test_what_the_configuration_names_no_more_is_listed_and_removed(
     }
     remove(find("test"))
     kept = f"test/07_model_output/{SUITE}/{QUALITY}/oer-0123456789/seed_0/file"
-    assert here.files().keys() - before.keys() == {kept}
+    copy = kept.replace("-0123456789/seed_0", "/seed_0.bak")
+    assert here.files().keys() - before.keys() == {kept, copy}
     assert before.items() <= here.files().items()
     assert not Path("data/test/07_model_output/old_suite").exists()
 
@@ -204,7 +212,7 @@ def test_a_folders_name_tells_the_run(here: Project, told: str) -> None:
     again = params_of(place, configured)
     assert again is not None
     assert configured.plan(parameters_of(again)).parameters == plan.parameters
-    assert unnamed(place, configured) == ""
+    assert why_orphaned(place, configured) == ""
 
 
 def test_parts_of_names() -> None:

@@ -31,11 +31,12 @@ from oer_pipeline.studies.jobs import Job
 from oer_pipeline.studies.kept_files import changing, rewrite_page
 from oer_pipeline.studies.learning_curves import (
     POINTS,
-    Trial,
+    curves_folder,
     perform_all,
     trials_of,
 )
 from oer_pipeline.studies.places import data_file, references
+from oer_pipeline.studies.trial import Trial
 
 PAGE = Path("docs/base_learners.md")
 PICTURES = Path("docs/pictures")
@@ -128,7 +129,7 @@ def run_study(
             every += of_plan
         found = perform_all(
             every,
-            root / "08_reporting" / "learning_curves",
+            curves_folder(root),
             client,
             say,
         )
@@ -136,7 +137,7 @@ def run_study(
     for key, of_plan in trials.items():
         curves[key] = [found[trial.name] for trial in of_plan]
     means = {key[:2]: data_means(plan, root) for key, plan in plans.items()}
-    lines: list[Line] = [("curves", root / "08_reporting" / "learning_curves")]
+    lines: list[Line] = [("curves", curves_folder(root))]
     if not params and env is None:
         text = publish(STUDIES[name], curves, means)
         lines.append(("kept", _kept_in(study)))
@@ -189,8 +190,8 @@ def _not_shorter(curves: Curves, before: Curves) -> Curves:
     """The curves without those that have less points than what is kept of them."""
     found = {}
     for key, results in curves.items():
-        known = set(points_of({key: before[key]})) if key in before else set()
-        if known <= set(points_of({key: results})):
+        kept_points = set(points_of({key: before[key]})) if key in before else set()
+        if kept_points <= set(points_of({key: results})):
             found[key] = results
         else:
             say(f"{', '.join(key)}: kept as it was, which has further points")

@@ -217,9 +217,10 @@ def jobs_of(cells: Cells) -> list[Job]:
     first: dict[str, str] = {}
     excused = DIVERGED if cells.grid.excuse_divergence else None
     stages = ",".join(cells.grid.stages)
-    for cell in sorted(cells.cells, key=_uses_no_model):
+    # longest chains first: those that wait for a transition model
+    for cell in sorted(cells.cells, key=_uses_model, reverse=True):
         waits = [makers.data_set(cell)]
-        if judging or not _uses_no_model(cell):
+        if judging or _uses_model(cell):
             waits.append(makers.models(cell))
         leader = first.setdefault(_first_task(cell.plan), cell.name)
         if leader != cell.name:
@@ -364,10 +365,10 @@ class _Jobs:
         )
 
 
-def _uses_no_model(cell: Cell) -> bool:
-    """Cells with a model come first: theirs is the longest chain."""
+def _uses_model(cell: Cell) -> bool:
+    """Whether its selector asks for the transition model."""
     selector = cell.plan.selector
-    return selector is None or not selector.uses_model
+    return selector is not None and selector.uses_model
 
 
 def _first_task(plan: Plan) -> str:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,10 +21,10 @@ from oer_pipeline.reports.behaviour_table import CLONES, SCRIPTED
 from oer_pipeline.studies.cells import data_seconds
 from oer_pipeline.studies.command import run_all, say, workers
 from oer_pipeline.studies.jobs import Job
-from oer_pipeline.studies.learning_curves import Trial, perform_all, trials_of
+from oer_pipeline.studies.learning_curves import curves_folder, perform_all, trials_of
+from oer_pipeline.studies.trial import Trial
 
 UPDATES = 4_000
-HIDDEN = (256, 256)
 EPISODES = 50
 
 
@@ -33,7 +32,7 @@ def run_of(suite: str) -> str:
     """What `kedro run --params` is told of all tasks of a suite."""
     tasks = SCRIPTED[suite]
     told = f"suite={suite},tasks={tasks},quality=medium,method=bc,seeds=0-2"
-    return f"{told},evaluation.episodes={EPISODES}"
+    return f"{told},learner.hidden=256+256,evaluation.episodes={EPISODES}"
 
 
 def job_of(suite: str, plan: Plan) -> Job:
@@ -45,20 +44,6 @@ def job_of(suite: str, plan: Plan) -> Job:
         (),
         4 * data_seconds(plan),
     )
-
-
-def clones_of(plan: Plan, root: Path) -> list[Trial]:
-    """A clone of each task's data."""
-    trials = trials_of(
-        plan,
-        "clone",
-        root,
-        [UPDATES],
-    )
-    return [
-        replace(trial, settings={**trial.settings, "hidden": HIDDEN})
-        for trial in trials
-    ]
 
 
 def record_of(
@@ -73,7 +58,7 @@ def record_of(
         if not returns:
             raise DataError(f"{trial.name}: the training of every seed diverged")
         success = _last(result["success"])
-        task = str(trial.place["parameters"]["env_name"])
+        task = str(trial.task["parameters"]["env_name"])
         found[task] = {
             "return": sum(returns) / len(returns),
             "success": sum(success) / len(success),
@@ -106,10 +91,10 @@ def run_clones(jobs: int | None = None, scheduler: str | None = None) -> str:
         run_all([job_of(suite, plan) for suite, plan in plans.items()], client)
         trials = []
         for plan in plans.values():
-            trials += clones_of(plan, root)
+            trials += trials_of(plan, "clone", root, [UPDATES])
         results = perform_all(
             trials,
-            root / "08_reporting" / "learning_curves",
+            curves_folder(root),
             client,
             say,
         )

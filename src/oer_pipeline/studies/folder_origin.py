@@ -45,7 +45,7 @@ def changes(folder: str) -> list[str]:
     return CHANGES.split(HASHED.sub("", folder))[1:]
 
 
-def unnamed(place: Place, configured: Configuration) -> str:
+def why_orphaned(place: Place, configured: Configuration) -> str:
     """Why the configuration cannot make this place any more; empty if it can.
 
     A name that is in doubt counts as one that it can make.
@@ -67,7 +67,7 @@ def unnamed(place: Place, configured: Configuration) -> str:
         if error.name in {name.rpartition(".")[2] for name in names}:
             return f"there is no parameter {error.name!r}"
     except ConfigurationError:
-        return ""
+        pass  # in doubt: it stays
     return ""
 
 

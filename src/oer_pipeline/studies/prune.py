@@ -1,16 +1,16 @@
 """`kedro prune`: what lies around that no result needs any more, and its removal.
 
-That are folders of suites, qualities and methods that the configuration has no more,
-files that were made by other code, parameters, libraries or inputs, what killed runs
-left behind, checkpoints of stopped trainings among it, and logs. Raw and primary data
-and behaviour policies only when asked for.
+These are folders of suites, qualities and methods that the configuration no longer has;
+files that were made by other code, parameters, libraries or inputs; what killed runs
+left, stopped trainings' checkpoints included; and logs. Raw and primary data and
+behaviour policies only when asked for.
 """
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from oer_pipeline.common.atomic import is_abandoned
@@ -28,7 +28,7 @@ from oer_pipeline.orchestration.records import record_path
 from oer_pipeline.studies import grid_files
 from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of
-from oer_pipeline.studies.folder_origin import Place, params_of, stem, unnamed
+from oer_pipeline.studies.folder_origin import Place, params_of, stem, why_orphaned
 from oer_pipeline.studies.jobs import LOGS
 from oer_pipeline.studies.places import MODELS, OUTPUT, PRIMARY, RAW, REPORTS
 from oer_pipeline.suites.behaviour import behaviour_name
@@ -142,18 +142,15 @@ def _cells(
     told: dict[Place, str] = {}
     if any(place.is_hashed for place in places):
         told = _told_by_grids(env)
+    any_method = next(iter(configured.methods))
     for place, folders in places.items():
-        special = place.cell in ("data", "dynamics")
-        compares = stem(place.cell) == "comparison"
-        method = next(iter(configured.methods))
-        checked = Place(place.suite, place.quality, method)
-        if not (special or compares):
-            checked = place
-        reason = unnamed(checked, configured)
+        is_cell = stem(place.cell) not in ("data", "dynamics", "comparison")
+        named = place if is_cell else replace(place, cell=any_method)
+        reason = why_orphaned(named, configured)
         if reason:
             yield Waste(place.path, reason, folders)
             continue
-        if special or compares:
+        if not is_cell:
             continue
         params = told.get(place) or params_of(place, configured)
         seeds = _seeds(folders)
@@ -200,8 +197,10 @@ def _seeds(folders: Sequence[Path]) -> str:
     seeds = set()
     for folder in folders:
         for path in folder.glob("seed_*"):
-            seeds.add(path.name.removeprefix("seed_"))
-    return "+".join(sorted(seeds, key=int))
+            number = path.name.removeprefix("seed_")
+            if number.isdecimal():
+                seeds.add(int(number))
+    return "+".join(map(str, sorted(seeds)))
 
 
 def _stale_files(
@@ -264,7 +263,7 @@ def _data(
             if not folder.is_dir() or folder == BEHAVIOURS:
                 continue
             what = f"{layer}/{folder.name}"
-            reason = unnamed(Place(folder.name, "medium", method), configured)
+            reason = why_orphaned(Place(folder.name, "medium", method), configured)
             if reason:
                 yield Waste(what, reason, (folder,))
                 continue
