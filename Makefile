@@ -13,7 +13,7 @@ export OMP_NUM_THREADS = 1
 UV := $(if $(PIP_FIND_LINKS),UV_FIND_LINKS="$(PIP_FIND_LINKS)") $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help env run tune learners bases base-choice test test-slow lint bench scale gpu behaviours behaviours-again status clones study viz ui docs notebook package
+.PHONY: help env run tune learners bases base-choice test test-slow lint bench scale gpu behaviours behaviours-again status clones selectors viz ui docs notebook package
 
 help: ## list every target
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -59,7 +59,7 @@ lint: env ## ruff, mypy (strict), import contracts, density (docs/architecture.m
 clones: env ## clones of the scripted behaviours' medium data, on goals not collected: their column in docs/data.md
 	$(BIN)/kedro clones $(ARGS)
 
-study: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; up to an hour)
+selectors: env ## every selector's buffer judged on three suites, two qualities (docs/selection.md; up to an hour)
 	$(BIN)/kedro grid selectors $(ARGS)
 
 bench: env ## measure the project's figures (ONLY=name for one) into benchmarks/results.json

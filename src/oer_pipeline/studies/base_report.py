@@ -9,6 +9,7 @@ from typing import Any
 from oer_pipeline.metrics.intervals import interval, paired_difference
 from oer_pipeline.reports.learning_curves import Panel, figure
 from oer_pipeline.reports.markdown import markdown
+from oer_pipeline.reports.table import Table
 from oer_pipeline.studies.base_results import Curves, Means, points_of
 from oer_pipeline.studies.base_studies import ALPHAS, TASKS, Study
 
@@ -104,22 +105,21 @@ def conclusion(
 ) -> str:
     """What each variant's comparison with `bc` says, and the alpha that the rule
     takes."""
-    title = f"after {point:,} updates"
-    lines = [
-        f"| {title} | below `bc` beyond noise | above `bc` beyond its interval |",
-        "| --- | --- | --- |",
-    ]
+    rows = []
     for variant in study.variants:
         if variant == "bc":
             continue
         below, above = verdict(curves, variant, point)
-        lines.append(
-            f"| {variant} | {'; '.join(below) or '-'} | {'; '.join(above) or '-'} |"
-        )
+        rows.append((variant, "; ".join(below) or "-", "; ".join(above) or "-"))
+    titles = (
+        f"after {point:,} updates",
+        "below `bc` beyond noise",
+        "above `bc` beyond its interval",
+    )
+    table = Table(titles, tuple(rows), words=3).markdown()
     alpha = chosen(curves, point)
     taken = "none" if alpha is None else f"alpha {alpha}"
-    lines += ["", f"After {point:,} updates the rule takes: {taken}."]
-    return "\n".join(lines)
+    return f"{table}\nAfter {point:,} updates the rule takes: {taken}."
 
 
 def still_rising(

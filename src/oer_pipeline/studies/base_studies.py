@@ -77,9 +77,9 @@ class Study:
         return {key: curves[key] for key in self.runs("") if key in curves}
 
     def covered(self, curves: Curves) -> Study:
-        """The part that is shown: of suites and what all of them have, that with most
-        results together. So neither a suite that was half run nor one that was run
-        further takes the others off the page."""
+        """The largest part whose results are complete: suites that all have the same
+        qualities, variants and numbers of updates. So neither a suite that was half run
+        nor one that was run further takes the others off the page."""
         own = self.in_order(curves)
         parts = []
         for first in self.suites:

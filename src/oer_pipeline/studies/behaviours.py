@@ -23,8 +23,8 @@ from oer_pipeline.suites.behaviour_training import Training, make
 from oer_pipeline.suites.suite import Suite, Task
 
 FOLDER = Path("data/01_raw/behaviours")
-SECONDS = 400.0
-"""Of a training on one core, roughly; the first estimate of the time left."""
+SECONDS_PER_TRAINING = 400.0
+"""On one core, roughly; the first estimate of the time left."""
 
 
 def suites_of(names: Sequence[str], env: str | None = None) -> list[Suite]:
@@ -128,7 +128,7 @@ def _job(
     return Job(
         f"behaviours_{task.family}_{task.key}".replace("/", "_"),
         (task.suite, str(task.index), str(folder), env or ""),
-        expected=SECONDS,
+        expected=SECONDS_PER_TRAINING,
         call=f"{__name__}:train_one",
         lock=str(path_of(str(path))),
     )

@@ -1,5 +1,5 @@
 """Files of the project that several commands change: results and pages. Commands that
-end at once do it one after the other."""
+finish at the same moment take turns."""
 
 from __future__ import annotations
 

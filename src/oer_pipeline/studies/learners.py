@@ -33,13 +33,14 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
 
 
 def tables(
-    metrics: Path,
+    folder: Path,
     cells: Sequence[str],
     tuned: Mapping[str, Any],
 ) -> dict[str, str]:
-    """The page's blocks from the finished cells' `metrics.json` below the folder
-    `metrics`; the first cell is the reference."""
-    read = []
+    """The page's blocks from the finished cells' `metrics.json` below the folder; the
+    first cell is the reference."""
+    documents = []
     for cell in cells:
-        read.append(metrics_in(metrics / cell))
-    return {"table": learners_table(read, cells[0]), "tuned": tuning_table(tuned)}
+        documents.append(metrics_in(folder / cell))
+    table = learners_table(documents, cells[0])
+    return {"table": table, "tuned": tuning_table(tuned)}

@@ -109,4 +109,7 @@ def _read(path: Path, needed: str = "") -> dict[str, Any]:
 
 
 def _another(path: Path, why: str) -> DataError:
-    return DataError(f"{path}: {why}: another document lies there; make it again")
+    return DataError(
+        f"{path}: {why}, so it is not this project's; remove it, and run the stage that"
+        " makes it"
+    )

@@ -231,7 +231,7 @@ def conditions_of(grid: Grid, plan: Plan, configured: Configuration) -> str:
         "quality": plan.quality,
     }
     in_common = {name: configured.parameters[name] for name in CONDITIONS}
-    told |= by_dotted_name(in_common)
+    told.update(by_dotted_name(in_common))
     for name, values in grid.parameters.items():
         if len(values) == 1:
             told[name] = values[0]
@@ -330,7 +330,7 @@ def merged(before: Results, now: Results) -> list[Result]:
     not depend on when each was found."""
     grids = {result.grid for result in now}
     others = [result for result in before if result.grid not in grids]
-    return sorted([*others, *now], key=_place)
+    return sorted([*others, *now], key=_row_key)
 
 
 def added(before: Results, now: Results) -> list[Result]:
@@ -341,8 +341,8 @@ def added(before: Results, now: Results) -> list[Result]:
         DataError: a cell would have results that were made with other parameters, or a
             regime methods of other conditions.
     """
-    by_place = {_place(result): result for result in [*before, *now]}
-    found = [by_place[place] for place in sorted(by_place)]
+    by_key = {_row_key(result): result for result in [*before, *now]}
+    found = [by_key[key] for key in sorted(by_key)]
     of_cell = {_cell(result): result for result in now}
     of_regime = {(result.grid, result.regime): result for result in now}
     for result in found:
@@ -394,7 +394,7 @@ def _cell(result: Result) -> tuple[str, str, str]:
     return result.grid, result.regime, result.method
 
 
-def _place(result: Result) -> tuple[str, str, str, int]:
+def _row_key(result: Result) -> tuple[str, str, str, int]:
     return result.grid, result.regime, result.method, result.seed
 
 

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     from oer_pipeline.suites.suite import Task
 
-FOLLOWED = ("oracle", "mbes", "imagined", "uniform")
+SHOWN_SELECTORS = ("oracle", "mbes", "imagined", "uniform")
 DIRECTIONS = {
     "visits_to_buffer": "From what the policy visits to the buffer",
     "buffer_to_visits": "From the buffer back",
@@ -48,7 +48,7 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     del outcomes
     blocks = tables([cell.plan for cell in cells.cells], cells.root)
     text = "\n".join(blocks.values())
-    path = cells.root / "08_reporting" / "selection.md"
+    path = cells.root / REPORTS / "selection.md"
     write_atomic(path, text)
     lines: list[Line] = [("table", path)]
     if cells.page is not None:
@@ -76,7 +76,7 @@ def tables(plans: Sequence[Plan], root: Path) -> dict[str, str]:
             data = read_trajectories(data_file(root, plan, plan.data_of(task)))
             visits = _visits(plan, root, task.name)
             begin = (title, str(task.index))
-            found = _of_task(
+            found = _policy_row(
                 plan,
                 task,
                 data,
@@ -84,7 +84,7 @@ def tables(plans: Sequence[Plan], root: Path) -> dict[str, str]:
                 judged[task.name],
             )
             rows.append((*begin, *found))
-            by_quarter = _followed(
+            by_quarter = _distances_by_quarter(
                 plan,
                 data.scaled(),
                 visits,
@@ -102,9 +102,9 @@ def tables(plans: Sequence[Plan], root: Path) -> dict[str, str]:
         "of policy",
         "outside",
         "all data",
-        *FOLLOWED,
+        *SHOWN_SELECTORS,
     )
-    quarters = ("suite, quality", "task", *FOLLOWED, "model error")
+    quarters = ("suite, quality", "task", *SHOWN_SELECTORS, "model error")
     return {
         "policies": markdown(titles, rows),
         "quarters": markdown(quarters, followed),
@@ -136,7 +136,7 @@ def _visits(
     return found
 
 
-def _followed(
+def _distances_by_quarter(
     plan: Plan,
     data: Trajectories,
     visits: Sequence[Trajectories],
@@ -159,7 +159,7 @@ def _followed(
     for chosen, visited in zip(chosen_rows, visits, strict=True):
         of_size = chosen[chosen["size"] == largest]
         rows = {}
-        for name in FOLLOWED:
+        for name in SHOWN_SELECTORS:
             rows[name] = of_size[of_size["selector"] == name]["row"].to_numpy()
         distances = fidelity_by_quarter(
             data,
@@ -179,7 +179,7 @@ def _followed(
     return texts
 
 
-def _of_task(
+def _policy_row(
     plan: Plan,
     task: Task,
     data: Trajectories,
@@ -202,7 +202,7 @@ def _of_task(
         f"{100 * mean(away):.0f} %",
         f"{mean(to_data):.2f}",
     ]
-    for name in FOLLOWED:
+    for name in SHOWN_SELECTORS:
         distances = [float(table.loc[name, "visits_to_buffer"]) for table in shown]
         row.append(f"{mean(distances):.2f}")
     return row
