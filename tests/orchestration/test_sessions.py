@@ -13,16 +13,19 @@ import pytest
 from oer_pipeline.common.locks import alone, is_held, path_of
 from oer_pipeline.orchestration.runner import FreshRunner
 from oer_pipeline.orchestration.session import places_of
+from tests.conftest import ROUND
 
 
 @pytest.fixture
-def sessions(project: Any) -> Any:
+def sessions(project: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Make sessions of the project at test size."""
     from kedro.framework.startup import bootstrap_project
 
     from oer_pipeline.orchestration.session import PlanSession
 
     bootstrap_project(project.path)
+
+    monkeypatch.setattr("oer_pipeline.suites.behaviour_data.ROUND", ROUND)
 
     def made(**params: Any) -> Any:
         return PlanSession.create(project.path, env="test", runtime_params=params)

@@ -31,7 +31,7 @@ def test_the_oracle_is_trained_on_where_it_looked(collected: Any) -> None:
     ran = collected.run(method="er_oracle", **SMALL)
     assert "task_1.visit_as_learned" in ran
     assert not any("dynamics" in name for name in ran)
-    collected.run(method="er_random", **SMALL)
+    collected.run("continual", method="er_random", **SMALL)
     [oracle] = (collected.path / OUTPUT).glob("er_oracle*")
     [uniform] = (collected.path / OUTPUT).glob("er_random*")
     visits = states(oracle / "seed_0/task_1_learned_visits.parquet")

@@ -127,7 +127,9 @@ def test_tags_and_from_nodes_work_after_a_finished_run(resumed: Any) -> None:
     }
 
 
-def test_methods_without_buffers_or_models_leave_those_nodes_out(resumed: Any) -> None:
+def test_a_method_without_buffers_leaves_those_nodes_out_and_is_compared(
+    resumed: Any,
+) -> None:
     ran = resumed.run(method="finetune")
     assert not [
         name
@@ -137,14 +139,9 @@ def test_methods_without_buffers_or_models_leave_those_nodes_out(resumed: Any) -
     metrics = json.loads(resumed.files()[METRICS.format("finetune")])
     assert metrics["aggregate"]["cloning_gap"] is None
     assert metrics["cost"]["replay_bytes"] == 0
-
-
-def test_the_comparison_puts_finished_cells_side_by_side(resumed: Any) -> None:
-    resumed.run(method="finetune")
     resumed.run("comparison", compare="finetune+oer")
-    table = resumed.files()[
-        "test/08_reporting/cheetah_vel_signed/medium/comparison-compare=finetune+oer/table.md"
-    ].decode()
+    compared = "test/08_reporting/cheetah_vel_signed/medium/comparison-compare={}/{}"
+    table = resumed.files()[compared.format("finetune+oer", "table.md")].decode()
     assert "| oer |" in table
     assert "| finetune |" in table
 
@@ -219,11 +216,11 @@ def test_unknown_names_write_nothing(project: Any) -> None:
 
 
 def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(
-    project: Any, finished: Any
+    collected: Any, finished: Any
 ) -> None:
     command = [sys.executable, "-u", "-m", "kedro", "run", "--env=test"]
     with subprocess.Popen(
-        command, cwd=project.path, stdout=subprocess.PIPE, text=True
+        command, cwd=collected.path, stdout=subprocess.PIPE, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:
@@ -231,10 +228,10 @@ def test_a_run_killed_with_signal_9_goes_on_and_ends_with_the_same_bytes(
                 process.kill()
                 break
     assert process.returncode == -signal.SIGKILL
-    ran = project.run()
+    ran = collected.run()
     assert "task_1.train" not in ran
     assert "task_3.train" in ran
-    assert project.files() == finished.files()
+    assert collected.files() == finished.files()
 
 
 def test_a_run_sweeps_what_killed_runs_left(resumed: Any, finished: Any) -> None:

@@ -8,6 +8,9 @@ import sys
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
+
+from oer_pipeline.cli import cli
 
 
 def grid(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -18,11 +21,12 @@ def grid(project: Any, *arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
+def test_a_newcomer_gets_a_table_and_pages(collected: Any) -> None:
     done = grid(
-        project,
+        collected,
         "default",
         "--env=test",
+        "--jobs=1",
         "--methods=bc+oer_bc",
         "--params=seeds=0,replay.size=20,tasks=2",
     )
@@ -31,7 +35,7 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
     assert "paired by seed" in done.stdout
     assert "tcp://" not in done.stdout + done.stderr  # of Dask's own lines
     reports = (
-        project.path
+        collected.path
         / "data"
         / "test"
         / "08_reporting"
@@ -46,17 +50,12 @@ def test_a_newcomer_gets_a_table_and_pages(project: Any) -> None:
     assert (reports / folders[0] / "table.txt").read_text() in done.stdout
     for page in ("comparison.html", "report.html", "report.html"):
         assert "plotly" in (reports / folders.pop(0) / page).read_text()
-    again = grid(
-        project,
-        "default",
-        "--env=test",
-        "--methods=bc+oer_bc",
-        "--params=seeds=0,replay.size=20,tasks=2",
-    )
-    assert again.returncode == 0, again.stdout + again.stderr
-    log = (project.path / "logs/default/oer_bc.log").read_text()
-    assert "nodes were up to date and kept" in log
-    assert "Node 1 of" not in log
+    log = collected.path / "logs/default/data_cheetah_vel_signed.log"
+    assert "4 of 4 nodes were up to date and kept" in log.read_text()
+    assert "Node 1 of" not in log.read_text()
+    cell = {"suite": "cheetah_vel_signed", "quality": "medium", "method": "oer_bc"}
+    again = {**cell, "seeds": "0", "replay": {"size": 20}, "tasks": 2}
+    assert collected.run(**again) == []
 
 
 def test_a_failed_cell_ends_the_command_after_the_others(project: Any) -> None:
@@ -100,16 +99,25 @@ def test_a_folder_that_cannot_be_written_to_is_told_before_any_job(
             "Error: grid default says suite itself; pick among its suites",
         ),
         (["--env=tset"], "Error: unknown environment 'tset'; did you mean test?"),
-        (["--scheduler=missing.json"], "Error: scheduler file missing.json is missing"),
     ],
 )
 def test_what_is_wrong_is_one_line_before_any_work(
-    project: Any, arguments: list[str], words: str
+    project: Any, arguments: list[str], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    done = grid(project, *arguments)
-    assert done.returncode == 2
+    monkeypatch.chdir(project.path)
+    done = CliRunner().invoke(cli, ["grid", *arguments])
+    assert done.exit_code == 2, done.output
     [line] = done.stderr.strip().splitlines()
     assert line.startswith(words)
+    assert not (project.path / "logs").exists()
+    assert not (project.path / "data").exists()
+
+
+def test_a_process_of_its_own_says_nothing_beside_that_line(project: Any) -> None:
+    done = grid(project, "--scheduler=missing.json")
+    assert done.returncode == 2
+    [line] = done.stderr.strip().splitlines()
+    assert line.startswith("Error: scheduler file missing.json is missing")
     assert not (project.path / "logs").exists()
     assert not (project.path / "data").exists()
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import re
-import subprocess
-import sys
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from oer_pipeline.studies import command, places, results
 from oer_pipeline.studies.cells import Cells, cells_of
 from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.jobs import Outcome, Status
+from oer_pipeline.studies.kept_files import changing
 from oer_pipeline.studies.results import (
     Result,
     added,
@@ -230,20 +231,28 @@ def test_a_cell_that_was_excused_is_kept_without_values(
     assert rows[1].rstrip(" |").endswith("diverged")
 
 
-def test_grids_that_end_at_once_lose_nothing(tmp_path: Path) -> None:
+def _add_one(file: Path) -> None:
+    with changing(file):
+        text = file.read_text()
+        time.sleep(0.3)
+        file.write_text(text + "x")
+
+
+def test_grids_that_end_at_once_lose_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each reads, changes and writes the file while no other does."""
-    code = (
-        "import sys, time; from pathlib import Path;"
-        "from oer_pipeline.studies.results import changing;"
-        "path = Path('results');\n"
-        "with changing(path):\n"
-        "    text = path.read_text(); time.sleep(0.3); path.write_text(text + 'x')"
-    )
-    (tmp_path / "results").write_text("")
-    command = [sys.executable, "-c", code]
-    both = [subprocess.Popen(command, cwd=tmp_path) for _ in range(2)]
-    assert [each.wait() for each in both] == [0, 0]
-    assert (tmp_path / "results").read_text() == "xx"
+    monkeypatch.chdir(tmp_path)  # where the lock lies
+    file = Path("results")
+    file.write_text("")
+    forked = multiprocessing.get_context("fork")
+    both = [forked.Process(target=_add_one, args=(file,)) for _ in range(2)]
+    for each in both:
+        each.start()
+    for each in both:
+        each.join(60)
+    assert [each.exitcode for each in both] == [0, 0]
+    assert file.read_text() == "xx"
 
 
 def test_a_file_of_another_form_is_named_with_its_line(tmp_path: Path) -> None:
