@@ -66,7 +66,12 @@ class Step:
 
     @property
     def lies_in_files(self) -> bool:
-        """Whether the files behind inputs and outputs tell that it need not run."""
+        """Whether the files behind inputs and outputs tell that it need not run.
+
+        A node without outputs is run for what it does, of which no file tells.
+        """
+        if not self.node.outputs:
+            return False
         for name in (*self._data, *self.node.outputs):
             if files_of(self._catalog[name]) is None:
                 return False
