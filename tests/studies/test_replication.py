@@ -98,7 +98,7 @@ def _raises(error: Exception) -> Any:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda _: time.sleep(60), "no answer within"),
+        (lambda _: time.sleep(3), "no answer within"),
         (lambda _: _raises(ValueError("file is not\na database")), "not a database"),
         (lambda _: _raises(MlflowException("API request failed")), "request failed"),
     ],
@@ -111,6 +111,37 @@ def test_a_tracker_that_cannot_be_asked_is_one_line(
     )
     monkeypatch.setattr(of_recorded, "SECONDS", 0.2)
     said = f"MLflow can't be asked for run 'a': .*{words}"
+    with pytest.raises(OERError, match=said) as caught:
+        recorded("a", "test")
+    assert "\n" not in str(caught.value)
+
+
+A_RUN = SimpleNamespace(
+    info=SimpleNamespace(status="FINISHED"), data=SimpleNamespace(tags=TAGS, params={})
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "words"),
+    [
+        ("list_artifacts", lambda *_: time.sleep(3), "no answer within"),
+        ("list_artifacts", lambda *_: _raises(MlflowException("503")), "503"),
+        ("download_artifacts", lambda *_: time.sleep(3), "no answer within"),
+        ("download_artifacts", lambda *_: _raises(OSError("reset")), "reset"),
+    ],
+)
+def test_a_tracker_that_fails_at_a_document_does_not_lack_it(
+    asked: str, answer: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was once told as a run without that document, or waited for without end."""
+    client = {
+        "get_run": lambda _: A_RUN,
+        "list_artifacts": lambda *_: [SimpleNamespace(path="command.json")],
+        asked: answer,
+    }
+    monkeypatch.setattr(of_recorded, "_client", lambda _: SimpleNamespace(**client))
+    monkeypatch.setattr(of_recorded, "SECONDS", 0.2)
+    said = f"MLflow can't be asked for command.json of run 'a': .*{words}"
     with pytest.raises(OERError, match=said) as caught:
         recorded("a", "test")
     assert "\n" not in str(caught.value)
@@ -157,6 +188,9 @@ def test_artefacts_have_the_names_that_mlflow_has(finished: Any) -> None:
     path = client.download_artifacts(cell.info.run_id, "inputs.json")
     inputs = json.loads(Path(path).read_text())
     assert len(inputs) == 3  # the package's behaviours
+    metrics = of_recorded._document(client, cell.info.run_id, of_recorded.METRICS)
+    assert metrics == json.loads(found[of_recorded.METRICS].read_text())
+    assert of_recorded._document(client, cell.info.run_id, "metrics/none.json") is None
 
 
 def test_the_same_bytes_are_the_same(known: Recorded, finished: Any) -> None:

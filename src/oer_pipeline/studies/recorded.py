@@ -67,6 +67,7 @@ def recorded(run: str, env: str | None) -> Recorded:
 
     Raises:
         ConfigurationError: an unknown run, or one that cannot be made again.
+        OERError: MLflow can't be asked.
     """
     client = _client(env)
     found = _run(client, run)
@@ -160,19 +161,29 @@ def _run(client: MlflowClient, run: str) -> Run:
                 f"MLflow has no run {run!r} here; kedro mlflow ui lists those that it"
                 " has"
             ) from error
-        told = hide(" ".join(str(error).split()))
-        raise OERError(
-            f"MLflow can't be asked for run {run!r}: {told[:300]}"
-        ) from error
+        raise _cannot_be_asked(f"run {run!r}", error) from error
 
 
 def _document(client: MlflowClient, run: str, name: str) -> Any:
-    """A run's JSON document; None where it has none."""
-    from mlflow.exceptions import MlflowException
+    """A run's JSON document; None where it has none.
 
-    with TemporaryDirectory() as folder:
+    Raises:
+        OERError: MLflow can't be asked for it.
+    """
+    folder, _, _ = name.rpartition("/")
+    with TemporaryDirectory() as copies:
         try:
-            path = client.download_artifacts(run, name, folder)
-        except (MlflowException, OSError):
-            return None
+            # A missing file and a failing server raise the same when it is fetched.
+            listed = within(SECONDS, partial(client.list_artifacts, run, folder))
+            if name not in [file.path for file in listed]:
+                return None
+            fetch = partial(client.download_artifacts, run, name, copies)
+            path = within(SECONDS, fetch)
+        except Exception as error:
+            raise _cannot_be_asked(f"{name} of run {run!r}", error) from error
         return read_json(Path(path))
+
+
+def _cannot_be_asked(what: str, error: Exception) -> OERError:
+    said = hide(" ".join(str(error).split()))
+    return OERError(f"MLflow can't be asked for {what}: {said[:300]}")
