@@ -157,6 +157,31 @@ def test_a_preset_changes_nothing_that_methods_share(group: str) -> None:
         check_methods({"mine": preset})
 
 
+@pytest.mark.parametrize(
+    ("preset", "words"),
+    [
+        (
+            {"learner": {"alhpa": 3.0}},
+            "unknown parameter 'learner.alhpa' of method oer; did you mean",
+        ),
+        (
+            {"learner": {"alpha": "high"}},
+            "parameter learner.alpha of method oer is 'high'; it takes a float",
+        ),
+        (
+            {"learner": 3},
+            "parameter learner of method oer is 3; it is a group of",
+        ),
+    ],
+)
+def test_a_wrong_parameter_of_a_preset_is_told_as_the_presets(
+    preset: dict[str, Any], words: str
+) -> None:
+    """It once read `unknown method oer 'learner.alhpa'`, as if oer were unknown."""
+    with pytest.raises(ConfigurationError, match=words):
+        resolve(BASE, {}, SUITES, {**METHODS, "oer": preset})
+
+
 def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
     many = {
         "learner": {

@@ -69,9 +69,9 @@ class Asked:
             ConfigurationError: a parameter that `base` lacks, or of another type.
         """
         preset = deepcopy(dict(base))
-        _update(preset, methods[method], f"method {method}")
+        _update(preset, methods[method], whose=f" of method {method}")
         merged = deepcopy(preset)
-        _update(merged, runtime, "parameter")
+        _update(merged, runtime)
         changed = _differences(preset, merged)
         return cls(method, merged, dict(changed))
 
@@ -142,24 +142,35 @@ def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
 
 
 def _update(
-    target: dict[str, Any], changes: Parameters, where: str, path: str = ""
+    target: dict[str, Any], changes: Parameters, whose: str = "", path: str = ""
 ) -> None:
-    """Deep update in place; a name that `target` lacks, or a value of another type, is
-    an error."""
+    """Deep update in place.
+
+    Args:
+        target: is changed.
+        changes: nested, as `target`.
+        whose: ` of method oer` behind a parameter's name, where a preset has it.
+        path: what names begin with.
+
+    Raises:
+        ConfigurationError: a name that `target` lacks, or a value of another type.
+    """
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
             names = [f"{path}{known}" for known in target]
             known = choices(names, name)
-            raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
+            unknown = f"unknown parameter {name!r}{whose}"
+            raise UnknownNameError(f"{unknown}; {known}", str(key))
         before = target[key]
+        where = f"parameter {name}{whose}"
         if not isinstance(before, dict):
-            target[key] = _of_type(value, before, f"{where} {name}", name)
+            target[key] = _of_type(value, before, where, name)
         elif isinstance(value, Mapping):
-            _update(before, value, where, f"{name}.")
+            _update(before, value, whose, f"{name}.")
         else:
             raise ConfigurationError(
-                f"{where} {name} is {value!r}; it is a group of {sorted(before)}"
+                f"{where} is {value!r}; it is a group of {sorted(before)}"
             )
 
 
