@@ -596,6 +596,15 @@ def test_tuned_values_deep_in_a_preset_leave_the_rest_of_it() -> None:
     assert with_tuned(METHODS, {}) == METHODS
 
 
+def test_a_tuned_group_where_the_preset_has_a_value_is_one_line() -> None:
+    """It once ended in a traceback."""
+    tuned = {"bc": {"parameters": {"learner": {"base": {"name": "bc"}}}}}
+    methods = with_tuned(METHODS, tuned)
+    words = r"parameter learner\.base of method bc is \{'name': 'bc'\}; it takes a str"
+    with pytest.raises(ConfigurationError, match=words):
+        resolve(BASE, {"method": "bc"}, SUITES, methods)
+
+
 @pytest.mark.parametrize(
     ("tuned", "words"),
     [

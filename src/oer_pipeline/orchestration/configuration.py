@@ -242,10 +242,15 @@ def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str
 
 
 def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups of both merged; of anything else what is above. Whether a value is of the
+    right kind is seen where the preset is used."""
     merged = dict(below)
     for key, value in above.items():
-        is_group = isinstance(value, Mapping) and key in below
-        merged[key] = _on_top(below[key], value) if is_group else value
+        before = below.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            merged[key] = _on_top(before, value)
+        else:
+            merged[key] = value
     return merged
 
 
