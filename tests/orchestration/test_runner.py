@@ -13,7 +13,7 @@ from kedro.io import DataCatalog
 from kedro.pipeline import Node, Pipeline
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.datasets import JSONDataset
+from oer_pipeline.datasets import JSONDataset, PerSeedDataset
 from oer_pipeline.orchestration import libraries
 from oer_pipeline.orchestration.records import record_path
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -76,6 +76,15 @@ def test_a_node_without_outputs_always_runs(tmp_path: Path) -> None:
         runner.run(Pipeline([Node(note, "card", None, name="note")]), catalog)
         assert runner.ran == ["note"]
     assert CALLS == ["a card", "a card"]
+
+
+def test_seeds_are_in_their_order_from_ten_on(tmp_path: Path) -> None:
+    """As text, 10 comes before 2."""
+    seeds = [0, 10, 2, 1]
+    made = PerSeedDataset("JSONDataset", path=str(tmp_path), file="a.json", seeds=seeds)
+    node = Node(note, "params:card", "made", name="note")
+    step = Step(node, DataCatalog({"made": made}))
+    assert step.members() == [0, 1, 2, 10]
 
 
 @pytest.fixture

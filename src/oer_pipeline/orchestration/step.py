@@ -172,7 +172,7 @@ class Step:
                 dataset.seeds = seeds
 
     def members(self) -> list[Member]:
-        """The seeds of outputs per seed, or None alone."""
+        """The seeds of outputs per seed, in ascending order, or None alone."""
         members: set[Member] = set()
         for name in self.node.outputs:
             files = files_of(self._catalog[name])
@@ -183,9 +183,8 @@ class Step:
                 f"{self.name} has outputs per seed and outputs that all seeds share,"
                 f" {outputs}; give them nodes of their own"
             )
-        if not members:
-            return [None]
-        return sorted(members, key=str)
+        seeds = [member for member in members if member is not None]
+        return [*sorted(seeds)] or [None]
 
     def _input_hashes(self, member: Member) -> Hashes:
         """Name -> member -> content hash."""
