@@ -19,7 +19,7 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from oer_pipeline.common.storage import StorageError
-from oer_pipeline.orchestration import hooks
+from oer_pipeline.orchestration import hooks, tracking
 from oer_pipeline.orchestration.alive import Alive
 from oer_pipeline.orchestration.cell_run import log_metrics
 from oer_pipeline.orchestration.hooks import ADDRESS, Tracking
@@ -107,6 +107,18 @@ def test_no_credential_is_told_and_the_environments_address_is_honoured(
     assert "MLflow is out of reach" in warned.text
     for word in (SECRET, "abcd1234", "anna"):
         assert word not in warned.text
+
+
+def test_parameters_after_the_hundredth_are_tracked(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow takes a hundred at once; the others were once left out without a word."""
+    many = {f"learners.mine.option_{number}": str(number) for number in range(250)}
+    monkeypatch.setattr(tracking, "logged_parameters", lambda plan: many.items())
+    context_of(project)
+    begun(project)
+    [run] = runs_of(client_of(project))
+    assert run.data.params == many
 
 
 def test_another_database_of_the_environment(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,8 +16,8 @@ from oer_pipeline.orchestration.plan import Plan
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-MOST_METRICS = 1000
-"""That MLflow takes at once."""
+MOST_METRICS, MOST_PARAMETERS = 1000, 100
+"""So many MLflow takes at once."""
 
 
 @dataclass(frozen=True)
@@ -70,6 +70,24 @@ def log_metrics(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
     for first in range(0, len(metrics), MOST_METRICS):
         some = metrics[first : first + MOST_METRICS]
         client.log_batch(run, metrics=list(some))
+
+
+def log_parameters(
+    client: Watched, run: str, parameters: Iterable[tuple[str, Any]]
+) -> None:
+    """Send any number of them.
+
+    Args:
+        client: of MLflow.
+        run: its id.
+        parameters: names and values.
+    """
+    from mlflow.entities import Param
+
+    params = [Param(name, str(value)) for name, value in parameters]
+    for first in range(0, len(params), MOST_PARAMETERS):
+        some = params[first : first + MOST_PARAMETERS]
+        client.log_batch(run, params=some)
 
 
 def log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:

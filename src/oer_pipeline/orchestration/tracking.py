@@ -14,6 +14,7 @@ from oer_pipeline.orchestration.cell_run import (
     CellRun,
     log_document,
     log_metrics,
+    log_parameters,
     metric,
 )
 from oer_pipeline.orchestration.dotted_names import by_dotted_name
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
 KILLED = "KILLED"
 SECONDS = "seconds.json"
 """What each node took; as metrics they would hide those that matter."""
-MOST_PARAMETERS = 100
-"""That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
@@ -58,7 +57,6 @@ def start(
         project: its folder.
     """
     from mlflow import MlflowClient
-    from mlflow.entities import Param
 
     client = Watched(MlflowClient())
     found = client.get_experiment_by_name(experiment)
@@ -76,11 +74,8 @@ def start(
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
         run = client.create_run(number, tags=tags, run_name=name)
-        parameters = []
-        for key, value in logged_parameters(plan):
-            parameters.append(Param(key, str(value)))
-        client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
         identity = run.info.run_id
+        log_parameters(client, identity, logged_parameters(plan))
         machine = MachineMetrics()
         cell = CellRun(client, number, identity, plan, project, alive, machine)
         log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
