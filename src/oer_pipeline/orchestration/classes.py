@@ -8,7 +8,7 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.loading import build, load_class, split
-from oer_pipeline.orchestration.module_files import PACKAGE, source_tree
+from oer_pipeline.orchestration.module_files import PACKAGE, is_ours, source_tree
 
 PLACES = {
     "learners": f"{PACKAGE}.learners",
@@ -52,8 +52,8 @@ def check_own(where: str, group: str, path: str) -> None:
 
 
 def class_says(path: str, flag: str) -> bool:
-    """Whether a learner's class says so; one of this package is looked up without an
-    import.
+    """Whether a learner's class says so, itself or by what it inherits; one of this
+    package is looked up without an import.
 
     Args:
         path: `module:Class`.
@@ -67,12 +67,37 @@ def class_says(path: str, flag: str) -> bool:
 
         return bool(getattr(load_class(path, Learner), flag))
     module, name = split(path)
+    return bool(_flag_of(module, name, flag))
+
+
+def _flag_of(module: str, name: str, flag: str) -> bool | None:
+    """What the class of this name in a module says of a flag; None where neither it nor
+    a base of this package says anything."""
     tree = source_tree(module)
-    for node in ast.walk(tree) if tree is not None else ():
+    for node in tree.body if tree is not None else ():
         if isinstance(node, ast.ClassDef) and node.name == name:
-            lines = [ast.unparse(line) for line in node.body]
-            return f"{flag} = True" in lines
-    return False
+            return _flag_in(node, module, flag)
+        if isinstance(node, ast.ImportFrom) and node.module and is_ours(node.module):
+            for alias in node.names:
+                if name == (alias.asname or alias.name):
+                    return _flag_of(node.module, alias.name, flag)
+    return None
+
+
+def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
+    for line in definition.body:
+        if not isinstance(line, ast.Assign | ast.AnnAssign) or line.value is None:
+            continue
+        targets = line.targets if isinstance(line, ast.Assign) else [line.target]
+        names = [ast.unparse(target) for target in targets]
+        if flag in names:
+            return ast.unparse(line.value) == "True"
+    for base in definition.bases:
+        if isinstance(base, ast.Name):
+            inherited = _flag_of(module, base.id, flag)
+            if inherited is not None:
+                return inherited
+    return None
 
 
 def check_options(parameters: Any, name: str = "") -> None:
