@@ -23,6 +23,7 @@ from oer_pipeline.orchestration.processor import kind
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.studies import recorded as of_recorded
 from oer_pipeline.studies import replication
+from oer_pipeline.studies import verdict as of_verdict
 from oer_pipeline.studies.recorded import Recorded, recorded
 from oer_pipeline.studies.replication import replicate
 from oer_pipeline.studies.verdict import Estimate, artefacts_of, compared, is_data
@@ -159,6 +160,7 @@ def known(finished: Any) -> Recorded:
         processor=kind(),
         versions=circumstances.versions(),
         accelerator="cpu",
+        asked_accelerator="cpu",
         inputs={},
         artefacts={name: file_sha256(path) for name, path in made.items()},
         metrics=json.loads(made["metrics/metrics.json"].read_text()),
@@ -181,6 +183,7 @@ def test_artefacts_have_the_names_that_mlflow_has(finished: Any) -> None:
     for name, file in found.items():
         assert told[name]["sha256"] == file_sha256(file)
     assert cell.data.tags["processor"] == kind()
+    assert cell.data.tags["accelerator"] == "cpu"
     assert cell.data.tags["git_commit"] == "unknown"  # in a temporary folder
     path = client.download_artifacts(cell.info.run_id, "command.json")
     command = json.loads(Path(path).read_text())
@@ -243,6 +246,27 @@ def test_elsewhere_policies_may_differ_as_far_as_intervals_overlap(
     verdict = compared(replace(known, metrics=far), finished.path)
     assert not verdict.is_same
     assert any(line.startswith("  per: 900 (899 to 901)") for line in verdict.lines)
+
+
+@pytest.mark.parametrize("here", ["cpu", "gpu"])
+def test_what_an_automatic_accelerator_came_to_decides(
+    known: Recorded, finished: Any, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one machine without a GPU, `auto` once let any other bytes pass as the
+    same."""
+    tags = {**TAGS, "accelerator": "cpu"}
+    data = SimpleNamespace(tags=tags, params={"accelerator": "auto"})
+    run = SimpleNamespace(info=A_RUN.info, data=data)
+    client = SimpleNamespace(get_run=lambda _: run)
+    monkeypatch.setattr(of_recorded, "_client", lambda _: client)
+    monkeypatch.setattr(of_recorded, "_document", lambda *_: {})
+    monkeypatch.setattr(of_verdict, "accelerator_in_force", lambda _: here)
+    found = recorded("a", "test")
+    other = changed(known, POLICIES)
+    found = replace(found, artefacts=other.artefacts, metrics=known.metrics)
+    assert compared(found, finished.path).is_same == (here == "gpu")
+    del tags["accelerator"]  # as an older version left it
+    assert recorded("a", "test").accelerator == "auto"
 
 
 def test_elsewhere_what_was_not_made_or_has_no_metrics_is_not_the_same(

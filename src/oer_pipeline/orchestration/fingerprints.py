@@ -91,14 +91,18 @@ def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
 
 def _in_force(name: str, value: Any) -> Any:
     """A parameter with the accelerator that `auto` is on this machine."""
-    if name == "params:accelerator" and value == "auto":
-        return _accelerator()
-    if isinstance(value, Mapping) and value.get("accelerator") == "auto":
-        return {**value, "accelerator": _accelerator()}
+    if name == "params:accelerator":
+        return accelerator_in_force(value)
+    if isinstance(value, Mapping) and "accelerator" in value:
+        return {**value, "accelerator": accelerator_in_force(value["accelerator"])}
     return value
 
 
-def _accelerator() -> str:
+def accelerator_in_force(asked: str) -> str:
+    """What `auto` comes to on this machine, `gpu` or `cpu`; anything else is what it
+    is."""
+    if asked != "auto":
+        return asked
     from torch import cuda
 
     return "gpu" if cuda.is_available() else "cpu"

@@ -18,6 +18,7 @@ from oer_pipeline.orchestration.cell_run import (
     metric,
 )
 from oer_pipeline.orchestration.dotted_names import by_dotted_name
+from oer_pipeline.orchestration.fingerprints import accelerator_in_force
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
 from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
@@ -91,6 +92,7 @@ def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
         "suite": plan.suite_folder,
         "quality": plan.quality_folder,
         "stages": "+".join(stages),
+        "accelerator": accelerator_in_force(plan.asked["accelerator"]),
     }
     if set(stages) & CELL_STAGES:
         tags |= {

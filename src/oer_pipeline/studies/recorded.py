@@ -40,7 +40,9 @@ class Recorded:
         environment: Kedro's; None for the default.
         processor: its kind.
         versions: of the libraries.
-        accelerator: as it was asked for.
+        accelerator: `cpu` or `gpu`, whichever it came to; `auto` where an older version
+            of this package made the run, which did not keep that.
+        asked_accelerator: as it was asked for.
         inputs: place -> SHA-256 of the files that it took as they lay there.
         artefacts: name -> SHA-256 of all that it left.
         metrics: its document of metrics, if it made one.
@@ -53,6 +55,7 @@ class Recorded:
     processor: str
     versions: str
     accelerator: str
+    asked_accelerator: str
     inputs: Mapping[str, str]
     artefacts: Mapping[str, str]
     metrics: Mapping[str, Any] | None
@@ -81,6 +84,7 @@ def recorded(run: str, env: str | None) -> Recorded:
             raise ConfigurationError(
                 f"run {run} has no {name}, without which it cannot be made again"
             )
+    asked = found.data.params.get("accelerator", "cpu")
     inputs = {}
     for place, sha256 in documents[INPUTS].items():
         if not place.startswith(OF_PACKAGE):
@@ -95,7 +99,8 @@ def recorded(run: str, env: str | None) -> Recorded:
         environment=documents[COMMAND].get("env"),
         processor=tags["processor"],
         versions=tags["versions"],
-        accelerator=found.data.params.get("accelerator", "cpu"),
+        accelerator=tags.get("accelerator", asked),
+        asked_accelerator=asked,
         inputs=inputs,
         artefacts=artefacts,
         metrics=documents[METRICS],
