@@ -28,7 +28,7 @@ from oer_pipeline.common.terminal import (
     linked,
     painted,
 )
-from oer_pipeline.orchestration.endings import Refused, as_one_line
+from oer_pipeline.orchestration.cli_errors import Refused, as_one_line
 from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]

@@ -13,7 +13,7 @@ import yaml
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.loading import load_class
 from oer_pipeline.orchestration import classes
-from oer_pipeline.orchestration.classes import check_own, class_says, own_module
+from oer_pipeline.orchestration.classes import check_own, class_says, is_own
 from oer_pipeline.orchestration.module_files import PACKAGE, source_tree
 from tests.conftest import ROOT
 
@@ -116,9 +116,9 @@ def test_every_learner_says_what_its_class_has() -> None:
 
 
 def test_whose_a_path_is() -> None:
-    assert own_module("oer_pipeline.selection.mbes:MBES")
-    assert not own_module("oer_pipeline_extras:MBES")
+    assert is_own("oer_pipeline.selection.mbes:MBES")
+    assert not is_own("oer_pipeline_extras:MBES")
     with pytest.raises(
         ConfigurationError, match="class 3 cannot be loaded: it is no dotted path"
     ):
-        own_module(3)
+        is_own(3)

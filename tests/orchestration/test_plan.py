@@ -12,9 +12,9 @@ import yaml
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.loading import build
 from oer_pipeline.common.ranges import parse_seeds
+from oer_pipeline.orchestration.config_schema import check_methods
 from oer_pipeline.orchestration.configuration import with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
-from oer_pipeline.orchestration.shapes import check_methods
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (

@@ -84,7 +84,7 @@ def test_seeds_are_in_their_order_from_ten_on(tmp_path: Path) -> None:
     made = PerSeedDataset("JSONDataset", path=str(tmp_path), file="a.json", seeds=seeds)
     node = Node(note, "params:card", "made", name="note")
     step = Step(node, DataCatalog({"made": made}))
-    assert step.members() == [0, 1, 2, 10]
+    assert step.owners() == [0, 1, 2, 10]
 
 
 @pytest.fixture

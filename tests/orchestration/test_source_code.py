@@ -11,7 +11,7 @@ import pytest
 
 from oer_pipeline.common import plugins
 from oer_pipeline.orchestration import module_files, source_code
-from oer_pipeline.orchestration.dotted_paths import classes_named
+from oer_pipeline.orchestration.code_paths import classes_named
 from oer_pipeline.orchestration.source_code import code_hash, modules_used
 from oer_pipeline.pipelines.continual.nodes import select as node
 

@@ -19,7 +19,7 @@ from mlflow.exceptions import MlflowException
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.studies import recorded as of_recorded
 from oer_pipeline.studies import replication
@@ -33,7 +33,7 @@ COMMIT = "0" * 40
 TAGS = {
     "git_commit": COMMIT,
     "git_changes": "none",
-    "processor": kind(),
+    "processor": processor_kind(),
     "versions": circumstances.versions(),
 }
 DOCUMENTS: dict[str, Any] = {
@@ -157,7 +157,7 @@ def known(finished: Any) -> Recorded:
         commit=COMMIT,
         command={},
         environment="test",
-        processor=kind(),
+        processor=processor_kind(),
         versions=circumstances.versions(),
         accelerator="cpu",
         asked_accelerator="cpu",
@@ -182,7 +182,7 @@ def test_artefacts_have_the_names_that_mlflow_has(finished: Any) -> None:
     assert sorted(told) == sorted(found)
     for name, file in found.items():
         assert told[name]["sha256"] == file_sha256(file)
-    assert cell.data.tags["processor"] == kind()
+    assert cell.data.tags["processor"] == processor_kind()
     assert cell.data.tags["accelerator"] == "cpu"
     assert cell.data.tags["git_commit"] == "unknown"  # in a temporary folder
     path = client.download_artifacts(cell.info.run_id, "command.json")
@@ -206,7 +206,7 @@ def test_the_same_bytes_are_the_same(known: Recorded, finished: Any) -> None:
     assert verdict.report().endswith("\nit is the same")
 
 
-@pytest.mark.parametrize("processor", [kind(), "another"])
+@pytest.mark.parametrize("processor", [processor_kind(), "another"])
 def test_other_data_are_never_the_same(
     known: Recorded, finished: Any, processor: str
 ) -> None:

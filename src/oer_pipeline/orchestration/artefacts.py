@@ -8,17 +8,17 @@ from typing import Any
 
 from oer_pipeline.orchestration.internals import local_file
 
-Member = int | None
-"""A seed, or None for what all seeds share."""
+Owner = int | None
+"""Whose a file is: a seed, or None for what all seeds share."""
 EXTERNAL = "external"
 """`metadata: {provenance: external}` of a dataset: the user's own file."""
 
 
-def files_of(dataset: Any) -> Mapping[Member, Path] | None:
-    """Member -> file; None of a dataset that lies in no file of this machine, so that
+def files_of(dataset: Any) -> Mapping[Owner, Path] | None:
+    """Owner -> file; None of a dataset that lies in no file of this machine, so that
     nobody can tell whether it changed."""
     if hasattr(dataset, "paths"):
-        files: Mapping[Member, Path] = dataset.paths()
+        files: Mapping[Owner, Path] = dataset.paths()
         return files
     file = local_file(dataset)
     return None if file is None else {None: file}

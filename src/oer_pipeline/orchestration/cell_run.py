@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.orchestration.alive import Alive
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
-from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_lock import RunLock
+from oer_pipeline.orchestration.timeouts import WatchedClient
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
@@ -30,17 +30,17 @@ class CellRun:
         run: its id.
         plan: of the run.
         project: its folder.
-        alive: the tags that say whose it is, and by which lock that lives.
+        lock: the run's lock, and the tags that name it.
         machine: samples the machine meanwhile.
         children: ids of runs below it that are open.
     """
 
-    client: Watched
+    client: WatchedClient
     experiment: str
     run: str
     plan: Plan
     project: Path
-    alive: Alive
+    lock: RunLock
     machine: MachineMetrics
     children: set[str] = field(default_factory=set)
 
@@ -59,7 +59,7 @@ def metric(name: str, value: float, step: int = 0, model: str | None = None) -> 
     return Metric(name, float(value), timestamp=0, step=step, model_id=model)
 
 
-def log_metrics(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
+def log_metrics(client: WatchedClient, run: str, metrics: Sequence[Metric]) -> None:
     """Send any number of them.
 
     Args:
@@ -73,7 +73,7 @@ def log_metrics(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
 
 
 def log_parameters(
-    client: Watched, run: str, parameters: Iterable[tuple[str, Any]]
+    client: WatchedClient, run: str, parameters: Iterable[tuple[str, Any]]
 ) -> None:
     """Send any number of them.
 

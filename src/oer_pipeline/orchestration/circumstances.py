@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.configuration import DEFAULT_ENVIRONMENT
 from oer_pipeline.orchestration.inputs import is_parameter
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256, place_of
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def tags(project: Path, run_params: Mapping[str, Any]) -> dict[str, str]:
     return {
         "git_commit": git(project, "rev-parse", "HEAD") or UNKNOWN,
         "git_changes": _listed(_changes(project, run_params)),
-        "processor": kind(),
+        "processor": processor_kind(),
         "versions": versions(),
     }
 

@@ -18,7 +18,7 @@ PLACES = {
 """Where the package keeps what a group of the configuration may name."""
 
 
-def own_module(path: Any) -> bool:
+def is_own(path: Any) -> bool:
     """Whether a dotted path leads into this package.
 
     Raises:
@@ -62,7 +62,7 @@ def class_says(path: str, flag: str) -> bool:
     Raises:
         ConfigurationError: as `load_class`, of another package's class.
     """
-    if not own_module(path):
+    if not is_own(path):
         from oer_pipeline.learners.protocol import Learner
 
         return bool(getattr(load_class(path, Learner), flag))

@@ -16,14 +16,14 @@ from oer_pipeline.common.errors import ConfigurationError, UnknownNameError, cho
 from oer_pipeline.orchestration import source_code
 from oer_pipeline.orchestration.asked import with_learners
 from oer_pipeline.orchestration.config_loader import CheckedConfigLoader
-from oer_pipeline.orchestration.names import check_names
-from oer_pipeline.orchestration.plan import Plan, resolve
-from oer_pipeline.orchestration.run_parameters import runtime_parameters
-from oer_pipeline.orchestration.shapes import (
+from oer_pipeline.orchestration.config_schema import (
     check_methods,
     check_parameters,
     check_suites,
 )
+from oer_pipeline.orchestration.names import check_names
+from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.run_parameters import runtime_parameters
 from oer_pipeline.orchestration.yaml_files import read_yaml
 
 DEFAULT_ENVIRONMENT = "local"

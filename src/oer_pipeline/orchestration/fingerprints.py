@@ -26,7 +26,7 @@ class Recipe:
         code: a hash of it.
         libraries: name -> version.
         parameters: name -> a hash of its value.
-        inputs: name -> member -> the content's hash.
+        inputs: name -> owner -> the content's hash.
         seed: whose it is; empty for what all seeds share.
         products: which library computes float32 products on this machine; empty where
             the code computes none. The bits differ.
@@ -67,7 +67,7 @@ def recipe(
     Args:
         function: a node's.
         parameters: what it is told.
-        inputs: name -> member -> the content's hash.
+        inputs: name -> owner -> the content's hash.
         seed: whose it is.
         code: dotted paths `module:Class` of what it is told to load, and of what
             writes its result to a file.

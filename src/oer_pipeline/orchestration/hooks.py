@@ -29,13 +29,13 @@ from oer_pipeline.common.storage import check_file
 from oer_pipeline.orchestration import tracking
 from oer_pipeline.orchestration.cell_run import CellRun
 from oer_pipeline.orchestration.internals import MlflowHook
-from oer_pipeline.orchestration.patience import within
 from oer_pipeline.orchestration.redaction import hide, hide_in_logs
+from oer_pipeline.orchestration.timeouts import within
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SECONDS = 10.0
+SECONDS_TO_ANSWER = 10.0
 """For all that a server is asked before the nodes start, and for every answer after
 them."""
 SECONDS_OF_INTERRUPTED = 2.0
@@ -64,7 +64,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._address: str | None = None
-        self._left: float | None = SECONDS
+        self._left: float | None = SECONDS_TO_ANSWER
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -74,7 +74,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._read_address(context)
         hide_in_logs(self._address)
         is_local = self._address is None or self._address.startswith(LOCAL)
-        self._left = None if is_local else SECONDS
+        self._left = None if is_local else SECONDS_TO_ANSWER
         set_up = partial(super().after_context_created, context)
         lock = context.project_path / FOLDER / "tracking.lock"
         one_by_one: AbstractContextManager[None] = nullcontext()
@@ -202,7 +202,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         run = self._run
         if run is None:
             return
-        seconds = None if self._left is None else SECONDS
+        seconds = None if self._left is None else SECONDS_TO_ANSWER
         finish = partial(tracking.finish, run, status, pipeline, catalog, self._seconds)
         try:
             within(seconds, finish, run.client)
@@ -221,7 +221,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     def _end(self, run: CellRun) -> None:
         run.machine.end()
-        run.alive.end()
+        run.lock.end()
         self._run = None
         if self in _at_work:
             _at_work.remove(self)

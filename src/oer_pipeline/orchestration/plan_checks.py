@@ -26,7 +26,7 @@ from oer_pipeline.orchestration.chosen import (
     learner_choice,
     selector_choice,
 )
-from oer_pipeline.orchestration.classes import check_own, own_module
+from oer_pipeline.orchestration.classes import check_own, is_own
 from oer_pipeline.suites.behaviour_data import kinds_of
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.exchange.source import Source
@@ -240,15 +240,15 @@ def check_classes(chosen: Chosen) -> None:
     made.
     """
     learner, selector = chosen.learner, chosen.selector
-    if own_module(learner.path):
+    if is_own(learner.path):
         check_own(f"learners.{learner.name}", "learners", learner.path)
     else:
         _make_learner(learner)
-    if own_module(learner.base.path):
+    if is_own(learner.base.path):
         check_own(f"bases.{learner.base.name}", "bases", learner.base.path)
     else:
         _make_base(learner.base)
-    if selector is not None and own_module(selector.path):
+    if selector is not None and is_own(selector.path):
         check_own(f"selectors.{selector.name}", "selectors", selector.path)
     elif selector is not None:
         _make_selector(selector)
@@ -259,7 +259,7 @@ def check_dimensions(selectors: Sequence[SelectorChoice], suite: Suite) -> None:
     observations lack. What is no list of dimensions they refuse themselves."""
     for selector in selectors:
         dimensions = selector.options.get("dimensions")
-        if not own_module(selector.path) or not isinstance(dimensions, list):
+        if not is_own(selector.path) or not isinstance(dimensions, list):
             continue
         last = suite.observation_size - 1
         for dimension in dimensions:

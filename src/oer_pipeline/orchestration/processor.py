@@ -35,7 +35,7 @@ def float32_products() -> str:
     return known
 
 
-def kind() -> str:
+def processor_kind() -> str:
     """The processor's name and a hash of its features: on two of the same kind, the
     same code gives the same bytes."""
     names = [line.partition(":")[2].strip() for line in _told("model name")]

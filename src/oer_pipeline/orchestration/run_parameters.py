@@ -13,7 +13,7 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration.endings import Refused
+from oer_pipeline.orchestration.cli_errors import Refused
 
 UNREADABLE = (YAMLError, OmegaConfBaseException, ValueError, TypeError, RecursionError)
 """What Kedro's reading raises for text that is none."""

@@ -20,9 +20,9 @@ from oer_pipeline.common.errors import ConfigurationError, OERError, choices
 from oer_pipeline.common.locks import FOLDER, alone, holding, path_of
 from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.common.storage import check_places
+from oer_pipeline.orchestration.cli_errors import as_one_line, mendable
 from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
-from oer_pipeline.orchestration.endings import as_one_line, mendable
 from oer_pipeline.orchestration.hooks import end_interrupted
 from oer_pipeline.orchestration.internals import project_of
 from oer_pipeline.orchestration.plan import Plan

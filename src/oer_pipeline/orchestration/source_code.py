@@ -25,7 +25,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.orchestration import module_files
-from oer_pipeline.orchestration.dotted_paths import dotted_paths
+from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.module_files import (
     PACKAGE,
     folder_of,

@@ -112,7 +112,7 @@ def log_seed(
         "seed": str(made.seed),
         "method": plan.method,
         "cell": plan.cell,
-        **cell.alive.tags,
+        **cell.lock.tags,
     }
     title = f"{plan.cell} seed {made.seed}"
     run = client.create_run(cell.experiment, tags=tags, run_name=title)

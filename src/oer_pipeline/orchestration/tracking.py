@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.alive import LOCK, PLACE, Alive
 from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.cell_run import (
     CellRun,
@@ -17,12 +16,13 @@ from oer_pipeline.orchestration.cell_run import (
     log_parameters,
     metric,
 )
-from oer_pipeline.orchestration.dotted_names import by_dotted_name
 from oer_pipeline.orchestration.fingerprints import accelerator_in_force
+from oer_pipeline.orchestration.flat_parameters import by_dotted_name
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
-from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
+from oer_pipeline.orchestration.run_lock import LOCK_TAG, PROJECT_TAG, RunLock
+from oer_pipeline.orchestration.timeouts import WatchedClient
 from oer_pipeline.orchestration.tracked_data import data_sets
 from oer_pipeline.orchestration.tracked_seeds import FINISHED, SeedOutputs, log_seed
 from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from oer_pipeline.orchestration.internals import Catalog
 
 KILLED = "KILLED"
-SECONDS = "seconds.json"
+NODE_SECONDS_FILE = "seconds.json"
 """What each node took; as metrics they would hide those that matter."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
@@ -59,18 +59,18 @@ def start(
     """
     from mlflow import MlflowClient
 
-    client = Watched(MlflowClient())
+    client = WatchedClient(MlflowClient())
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise LookupError(f"there is no experiment {experiment}")
-    alive = Alive(project)
+    lock = RunLock(project)
     try:
-        close_abandoned(client, found.experiment_id, alive)
+        close_abandoned(client, found.experiment_id, lock)
         number = found.experiment_id
         for key, value in experiment_tags(number).items():
             if key not in found.tags:  # whoever has changed one keeps it
                 client.set_experiment_tag(number, key, value)
-        tags = _tags(plan, run_params) | alive.tags
+        tags = _tags(plan, run_params) | lock.tags
         tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
@@ -78,10 +78,10 @@ def start(
         identity = run.info.run_id
         log_parameters(client, identity, logged_parameters(plan))
         machine = MachineMetrics()
-        cell = CellRun(client, number, identity, plan, project, alive, machine)
+        cell = CellRun(client, number, identity, plan, project, lock, machine)
         log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
-        alive.end()
+        lock.end()
         raise
     return cell
 
@@ -103,14 +103,14 @@ def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
     return tags
 
 
-def close_abandoned(client: Watched, experiment: str, alive: Alive) -> None:
+def close_abandoned(client: WatchedClient, experiment: str, lock: RunLock) -> None:
     """End the runs that processes of this project left open when they were killed."""
-    mine = f"tags.{PLACE} = '{alive.tags[PLACE]}'"
+    mine = f"tags.{PROJECT_TAG} = '{lock.tags[PROJECT_TAG]}'"
     still_open = client.search_runs(
         [experiment], f"attributes.status = 'RUNNING' and {mine}"
     )
     for run in still_open:
-        if not alive.is_at_work(run.data.tags.get(LOCK, "")):
+        if not lock.is_at_work(run.data.tags.get(LOCK_TAG, "")):
             client.set_terminated(run.info.run_id, KILLED)
 
 
@@ -160,7 +160,7 @@ def finish(
     ordered = dict.fromkeys([*first, *values])  # pages that compare show the first one
     metrics = [metric(name, values[name]) for name in ordered]
     log_metrics(cell.client, cell.run, metrics + cell.machine.metrics())
-    log_document(cell, seconds, SECONDS)
+    log_document(cell, seconds, NODE_SECONDS_FILE)
     _log_artefacts(cell, catalog, produced)
     _tag_data(cell, catalog, pipeline)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
@@ -197,13 +197,13 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
     for name in produced:
         if name == BUNDLE:
             continue
-        for member, path in (files_of(catalog[name]) or {}).items():
+        for owner, path in (files_of(catalog[name]) or {}).items():
             if not path.is_file():
                 continue
             folder = (
                 name.replace(".", "/")
-                if member is None
-                else f"seed_{member}/{name.replace('.', '/')}"
+                if owner is None
+                else f"seed_{owner}/{name.replace('.', '/')}"
             )
             listing[f"{folder}/{path.name}"] = {
                 "sha256": file_sha256(path),

@@ -59,8 +59,8 @@ def _steps_before(
 def _lines(step: Step, stages: Mapping[str, str]) -> Iterator[str]:
     """One for each file of a step with other parameters."""
     told = digests_of(step.parameters)
-    for member in step.members():
-        for name, path in step.outputs(member).items():
+    for owner in step.owners():
+        for name, path in step.outputs(owner).items():
             record = read_record(path)
             if record is None:
                 continue

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration.circumstances import COMMAND, INPUTS, NONE
-from oer_pipeline.orchestration.patience import within
 from oer_pipeline.orchestration.redaction import hide
+from oer_pipeline.orchestration.timeouts import within
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient

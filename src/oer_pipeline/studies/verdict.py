@@ -10,7 +10,7 @@ from typing import Any
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.fingerprints import accelerator_in_force
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
 from oer_pipeline.orchestration.tracking import BUNDLE
 from oer_pipeline.studies.recorded import Recorded
@@ -94,7 +94,7 @@ def compared(known: Recorded, project: Path) -> Verdict:
     wrong = _tell_bytes("data", data, known, made, lines)
     other = _tell_bytes("models, policies and results", trained, known, made, lines)
     accelerators = {known.accelerator, accelerator_in_force(known.asked_accelerator)}
-    by_bytes = accelerators == {"cpu"} and known.processor == kind()
+    by_bytes = accelerators == {"cpu"} and known.processor == processor_kind()
     if other and not by_bytes:
         other = [name for name in trained if name not in made]
         other += _tell_intervals(known, made, lines)
@@ -165,7 +165,7 @@ def _tell_intervals(
     """Compare metrics by their intervals; those that lie apart."""
     accelerator = accelerator_in_force(known.asked_accelerator)
     there = f"{known.processor}, accelerator {known.accelerator}"
-    here = f"{kind()}, accelerator {accelerator}"
+    here = f"{processor_kind()}, accelerator {accelerator}"
     lines.append(
         f"it was run on {there}; here {here}: results are compared by their intervals"
     )
