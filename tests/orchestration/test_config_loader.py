@@ -23,7 +23,8 @@ from oer_pipeline.orchestration.config_schema import (
     check_parameters,
     check_suites,
 )
-from oer_pipeline.orchestration.configuration import Configuration, parameters_of, read
+from oer_pipeline.orchestration.configuration import Configuration, read
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]

@@ -23,7 +23,7 @@ from oer_pipeline.orchestration.config_schema import (
 )
 from oer_pipeline.orchestration.names import check_names
 from oer_pipeline.orchestration.plan import Plan, resolve
-from oer_pipeline.orchestration.run_parameters import runtime_parameters
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.orchestration.yaml_files import read_yaml
 
 DEFAULT_ENVIRONMENT = "local"
@@ -82,11 +82,7 @@ def configuration_of(env: str | None) -> Configuration:
     Raises:
         ConfigurationError: an unknown environment, or a file that is no YAML.
     """
-    from kedro.framework.startup import bootstrap_project
-
-    bootstrap_project(Path.cwd())
-    check_environment(Path.cwd() / "conf", env or DEFAULT_ENVIRONMENT)
-    return read(_loader(Path.cwd(), env))
+    return read(loader_of(env, {}))
 
 
 def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
@@ -107,11 +103,6 @@ def plan_of_files() -> Plan:
     """The plan without a command line, of the project around the working directory."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     return read(_loader(project, None)).plan({})
-
-
-def parameters_of(text: str) -> dict[str, Any]:
-    """`a=1,b.c=x` as `kedro run --params` reads it."""
-    return runtime_parameters(text)
 
 
 def tuned_of(env: str | None) -> dict[str, Any]:

@@ -9,13 +9,10 @@ from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import path_of
-from oer_pipeline.orchestration.configuration import (
-    configuration_of,
-    data_root,
-    parameters_of,
-)
+from oer_pipeline.orchestration.configuration import configuration_of, data_root
 from oer_pipeline.orchestration.folders import name_of
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.studies.grids import (
     Combination,
     Grid,

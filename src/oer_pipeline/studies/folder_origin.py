@@ -6,7 +6,8 @@ import re
 from dataclasses import dataclass
 
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError
-from oer_pipeline.orchestration.configuration import Configuration, parameters_of
+from oer_pipeline.orchestration.configuration import Configuration
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.reports.cell_names import CHANGES
 from oer_pipeline.trajectories.qualities import IMPORTED, is_quality
 
