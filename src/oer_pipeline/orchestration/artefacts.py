@@ -28,8 +28,8 @@ def is_external(dataset: Any) -> bool:
     """Whether a dataset's files are somebody's own, so that no record says what they
     are."""
     metadata = getattr(dataset, "metadata", None)
-    told = metadata.get("provenance") if isinstance(metadata, Mapping) else None
-    return bool(getattr(dataset, "is_external", False)) or told == EXTERNAL
+    says_so = isinstance(metadata, Mapping) and metadata.get("provenance") == EXTERNAL
+    return bool(getattr(dataset, "is_external", False)) or says_so
 
 
 def writer_of(dataset: Any) -> str:

@@ -132,8 +132,8 @@ def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
     presets = {name: preset or {} for name, preset in methods.items()}
     named = []
     for preset in presets.values():
-        told = preset.get("learner", {})
-        named.append(told.get("name"))
+        learner = preset.get("learner", {})
+        named.append(learner.get("name"))
     own = {}
     for name in learners:
         if name not in named:

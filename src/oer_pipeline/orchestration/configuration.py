@@ -150,7 +150,7 @@ def read(loader: CheckedConfigLoader) -> Configuration:
     changed.
 
     Args:
-        loader: of the project; what the command line told it is left aside.
+        loader: of the project; what it got from the command line is left aside.
 
     Raises:
         ConfigurationError: a file that is no YAML, or lacks what a plan is made of; a

@@ -50,9 +50,9 @@ class Recipe:
     def recorded(self) -> dict[str, Any]:
         """What a record says of it, so that a change can be named; inputs it names with
         their files."""
-        told = dict(vars(self))
-        del told["inputs"]
-        return told
+        facts = dict(vars(self))
+        del facts["inputs"]
+        return facts
 
 
 def recipe(
@@ -66,11 +66,11 @@ def recipe(
 
     Args:
         function: a node's.
-        parameters: what it is told.
+        parameters: its own, by the names of the node's inputs.
         inputs: name -> owner -> the content's hash.
         seed: whose it is.
-        code: dotted paths `module:Class` of what it is told to load, and of what
-            writes its result to a file.
+        code: dotted paths `module:Class` of what its parameters name, and of what
+            reads its inputs and writes its results.
     """
     computes = PRODUCTS in modules_used(function, code)
     return Recipe(
@@ -84,7 +84,7 @@ def recipe(
 
 
 def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What a function is told, as recipes keep it: name -> hash of the value in
+    """A function's parameters, as recipes keep them: name -> hash of the value in
     force."""
     return {name: digest(_in_force(name, value)) for name, value in parameters.items()}
 

@@ -1,4 +1,4 @@
-"""Which files of a run are up to date, told without running anything.
+"""Which files of a run are up to date, found without running anything.
 
 It asks what the runner asks before each node (`orchestration.runner`): whether a file
 is there, is the one that was recorded, and was made by today's code, parameters,
@@ -57,7 +57,7 @@ def outputs_of(
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
-    told: Any = dict(parameters)
+    runtime: Any = dict(parameters)
     # No hooks: whether files are fresh is no matter of MLflow's, which is slow to ask.
     context = PlanContext(
         package_name="oer_pipeline",
@@ -65,7 +65,7 @@ def outputs_of(
         config_loader=loader_of(env, parameters),
         env=env,
         hook_manager=internals.no_hooks(),
-        runtime_params=told,
+        runtime_params=runtime,
     )
     chosen = sum((context.pipelines[name] for name in names), Pipeline([]))
     catalog = context.catalog  # Kedro makes a new one every time

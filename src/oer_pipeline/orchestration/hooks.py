@@ -103,24 +103,24 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         """
         loader: Any = context.config_loader
         try:
-            told = dict(loader["mlflow"])
+            config = dict(loader["mlflow"])
         except MissingConfigException:
-            told = {}
-        server = told.get("server") or {}
-        experiment = told.get("tracking") or {}
+            config = {}
+        server = config.get("server") or {}
+        experiment = config.get("tracking") or {}
         if not isinstance(server, dict) or not isinstance(experiment, dict):
             raise ConfigurationError("mlflow.yml: server and tracking are groups")
         self._address = server.get("mlflow_tracking_uri")
         given = os.environ.get(ADDRESS)
         if given:
             self._address = given
-            told["server"] = {**server, "mlflow_tracking_uri": given}
+            config["server"] = {**server, "mlflow_tracking_uri": given}
             if not given.startswith(LOCAL):  # the server knows where its files lie
                 named = experiment.get("experiment") or {}
                 named = {**named, "create_experiment_kwargs": {}}
-                told["tracking"] = {**experiment, "experiment": named}
+                config["tracking"] = {**experiment, "experiment": named}
             logger.info("tracked at %s, as %s says", hide(given, given), ADDRESS)
-        loader["mlflow"] = told
+        loader["mlflow"] = config
 
     @hook_impl
     def before_pipeline_run(

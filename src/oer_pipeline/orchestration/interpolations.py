@@ -98,10 +98,10 @@ class _Weights:
 
     def _weigh_interpolation(self, inside: str, place: KeyPath) -> int:
         """Of `name`, `oc.select:name,default`, `globals:name` or `resolver:words`."""
-        resolver, colon, told = inside.partition(":")
+        resolver, colon, words = inside.partition(":")
         if not colon:
             return self.of(_target(inside, place))
-        named = _target(told.partition(",")[0], ())
+        named = _target(words.partition(",")[0], ())
         if resolver.strip().startswith("oc."):
             return OF_RESOLVER + self.of(named)
         if resolver.strip() == GLOBALS:

@@ -70,10 +70,10 @@ class PlanSession(KedroSession):
         project = project_of(self)
         root = data_root(context.env)
         for place in places_of(self._asked, context.plan):
-            told = "/".join((root, *place))
-            self._held.enter_context(holding(project / path_of(told)))
-            other = project / path_of(f"{told} alone")
-            self._held.enter_context(alone(other, partial(_tell, told)))
+            name = "/".join((root, *place))
+            self._held.enter_context(holding(project / path_of(name)))
+            other = project / path_of(f"{name} alone")
+            self._held.enter_context(alone(other, partial(_tell, name)))
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
@@ -120,10 +120,10 @@ class PlanSession(KedroSession):
 
 def _raise(error: Exception) -> NoReturn:
     """In one line, where that can be; an error is never its own cause."""
-    told = as_one_line(error)
-    if told is error:
+    shown = as_one_line(error)
+    if shown is error:
         raise error
-    raise told from error
+    raise shown from error
 
 
 def _stoppable() -> AbstractContextManager[None]:

@@ -38,7 +38,7 @@ from oer_pipeline.orchestration.module_files import (
 
 Function = Callable[..., Any]
 Paths = tuple[str, ...]
-"""`module:Class` of what a function is told to load."""
+"""`module:Class` of what a function's parameters name."""
 
 LONGEST_FILE_NAME = 255
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -51,7 +51,7 @@ def code_hash(function: Function, extra: Paths = ()) -> str:
 
     Args:
         function: whose code.
-        extra: dotted paths `module:Class` that it is told to load.
+        extra: dotted paths `module:Class` that its parameters name.
     """
     digest = hashlib.sha256()
     own = _bare_source(_own_tree(function))

@@ -13,7 +13,7 @@ from kedro.pipeline.node import Node
 from oer_pipeline.common.digest import digest
 from oer_pipeline.common.errors import OERError
 from oer_pipeline.orchestration.artefacts import Owner, files_of, writer_of
-from oer_pipeline.orchestration.code_paths import classes_named
+from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.fingerprints import Recipe, recipe
 from oer_pipeline.orchestration.inputs import RUN_IT, is_parameter
 from oer_pipeline.orchestration.internals import Catalog
@@ -45,7 +45,7 @@ class Step:
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """What the node is told."""
+        """The node's parameters, by the names of its inputs."""
         found = {}
         for name in self.node.inputs:
             if name.startswith("params:"):
@@ -54,15 +54,15 @@ class Step:
 
     @cached_property
     def code(self) -> tuple[str, ...]:
-        """Dotted paths of code that the node is told to load, and of what reads its
-        inputs and writes its outputs."""
+        """Dotted paths of code that its parameters name, and of what reads its inputs
+        and writes its outputs."""
         files = set()
         for name in (*self._data, *self.node.outputs):
             dataset = self._catalog[name]
             if not hasattr(dataset, "recipe"):  # a checkpoint changes nothing
                 files.add(writer_of(dataset))
-        told = classes_named(self.parameters)
-        return (*told, *sorted(files))
+        named = dotted_paths(self.parameters)
+        return (*sorted(named), *sorted(files))
 
     @property
     def lies_in_files(self) -> bool:
