@@ -1,4 +1,5 @@
-"""The files behind a dataset, this package's or a stock one of Kedro's."""
+"""The files behind a dataset, this package's or a stock one of Kedro's, and where
+MLflow has them."""
 
 from __future__ import annotations
 
@@ -12,6 +13,10 @@ Owner = int | None
 """Whose a file is: a seed, or None for what all seeds share."""
 EXTERNAL = "external"
 """`metadata: {provenance: external}` of a dataset: the user's own file."""
+LISTING = "artefacts.json"
+"""The document of a run in MLflow that has every artefact with its hash."""
+BUNDLE = "plotly"
+"""The dataset that pages share; MLflow gets it within each."""
 
 
 def files_of(dataset: Any) -> Mapping[Owner, Path] | None:
@@ -22,6 +27,12 @@ def files_of(dataset: Any) -> Mapping[Owner, Path] | None:
         return files
     file = local_file(dataset)
     return None if file is None else {None: file}
+
+
+def artefact_folder(dataset: str, owner: Owner) -> str:
+    """`seed_0/task_1/policies`: where a run in MLflow has a dataset's file."""
+    folder = dataset.replace(".", "/")
+    return folder if owner is None else f"seed_{owner}/{folder}"
 
 
 def is_external(dataset: Any) -> bool:

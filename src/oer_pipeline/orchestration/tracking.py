@@ -8,7 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import (
+    BUNDLE,
+    LISTING,
+    Owner,
+    artefact_folder,
+    files_of,
+)
 from oer_pipeline.orchestration.cell_run import (
     CellRun,
     log_document,
@@ -23,7 +29,7 @@ from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.orchestration.run_lock import LOCK_TAG, PROJECT_TAG, RunLock
 from oer_pipeline.orchestration.timeouts import WatchedClient
-from oer_pipeline.orchestration.tracked_data import data_sets
+from oer_pipeline.orchestration.tracked_data import data_files, data_sets
 from oer_pipeline.orchestration.tracked_seeds import FINISHED, SeedOutputs, log_seed
 from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
 
@@ -39,10 +45,7 @@ CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
-
 PAGE = ".html"
-BUNDLE = "plotly"
-"""The dataset that pages share; MLflow gets it within each."""
 
 
 def start(
@@ -63,22 +66,22 @@ def start(
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise LookupError(f"there is no experiment {experiment}")
+    experiment_id = found.experiment_id
     lock = RunLock(project)
     try:
-        close_abandoned(client, found.experiment_id, lock)
-        number = found.experiment_id
-        for key, value in experiment_tags(number).items():
+        close_abandoned(client, experiment_id, lock)
+        for key, value in experiment_tags(experiment_id).items():
             if key not in found.tags:  # whoever has changed one keeps it
-                client.set_experiment_tag(number, key, value)
+                client.set_experiment_tag(experiment_id, key, value)
         tags = _tags(plan, run_params) | lock.tags
         tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
-        run = client.create_run(number, tags=tags, run_name=name)
-        identity = run.info.run_id
-        log_parameters(client, identity, logged_parameters(plan))
+        run = client.create_run(experiment_id, tags=tags, run_name=name)
+        run_id = run.info.run_id
+        log_parameters(client, run_id, logged_parameters(plan))
         machine = MachineMetrics()
-        cell = CellRun(client, number, identity, plan, project, lock, machine)
+        cell = CellRun(client, experiment_id, run_id, plan, project, lock, machine)
         log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
         lock.end()
@@ -187,44 +190,50 @@ def _aggregates(catalog: Catalog) -> dict[str, float]:
 
 
 def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
-    """Every artefact: the files but for data sets, all of them with their hash in
-    `artefacts.json`; pages whole, as MLflow shows each by itself, and with the film
-    that `kedro film` may have put beside one."""
-    from oer_pipeline.reports.page import standalone
-    from oer_pipeline.reports.repeat import FILM
-
+    """Upload every file, and a list of all of them with their hashes."""
     listing = {}
+    for name, owner, path in _files(catalog, produced):
+        folder = artefact_folder(name, owner)
+        listing[f"{folder}/{path.name}"] = {
+            "sha256": file_sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        _upload(cell, name, path, folder)
+    log_document(cell, listing, LISTING)
+
+
+def _files(
+    catalog: Catalog, produced: Sequence[str]
+) -> Iterator[tuple[str, Owner, Path]]:
+    """Dataset, owner and path of every file that lies there."""
     for name in produced:
         if name == BUNDLE:
             continue
         for owner, path in (files_of(catalog[name]) or {}).items():
-            if not path.is_file():
-                continue
-            folder = (
-                name.replace(".", "/")
-                if owner is None
-                else f"seed_{owner}/{name.replace('.', '/')}"
-            )
-            listing[f"{folder}/{path.name}"] = {
-                "sha256": file_sha256(path),
-                "bytes": path.stat().st_size,
-            }
-            if path.suffix == PAGE:
-                whole = standalone(path.read_text(encoding="utf-8"))
-                cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
-                film = path.with_name(FILM)
-                if film.is_file():
-                    cell.client.log_artifact(cell.run, str(film), folder)
-            elif not (name.endswith(DATA) or ".raw_" in name):
-                cell.client.log_artifact(cell.run, str(path), folder)
-    log_document(cell, listing, "artefacts.json")
+            if path.is_file():
+                yield name, owner, path
+
+
+def _upload(cell: CellRun, name: str, path: Path, folder: str) -> None:
+    """A dataset's file, unless it is data.
+
+    Pages go whole, as MLflow shows each by itself, and with the film that `kedro film`
+    may have put beside one.
+    """
+    from oer_pipeline.reports.page import standalone
+    from oer_pipeline.reports.repeat import FILM
+
+    if path.suffix == PAGE:
+        whole = standalone(path.read_text(encoding="utf-8"))
+        cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
+        film = path.with_name(FILM)
+        if film.is_file():
+            cell.client.log_artifact(cell.run, str(film), folder)
+    elif not (name.endswith(DATA) or ".raw_" in name):
+        cell.client.log_artifact(cell.run, str(path), folder)
 
 
 def _tag_data(cell: CellRun, catalog: Catalog, pipeline: Pipeline) -> None:
     """The hash of every data set that the run made or took."""
-    for name in sorted(pipeline.datasets()):
-        if not name.endswith(".transitions"):
-            continue
-        for path in (files_of(catalog[name]) or {}).values():
-            if path.is_file():
-                cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
+    for name, path in data_files(pipeline, catalog):
+        cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.json_text import read_json
+from oer_pipeline.orchestration.artefacts import LISTING, artefact_folder
+from oer_pipeline.orchestration.cell_run import PARENT_TAG
 from oer_pipeline.orchestration.circumstances import COMMAND, INPUTS, NONE
 from oer_pipeline.orchestration.redaction import hide
 from oer_pipeline.orchestration.timeouts import within
@@ -19,9 +21,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-ARTEFACTS = "artefacts.json"
-METRICS = "metrics/metrics.json"
-PARENT = "mlflow.parentRunId"
+METRICS = f"{artefact_folder('metrics', None)}/metrics.json"
 NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 SECONDS = 10.0
 """That MLflow has to answer in."""
@@ -77,9 +77,9 @@ def recorded(run: str, env: str | None) -> Recorded:
     tags = found.data.tags
     _check(run, found.info.status, tags)
     documents = {}
-    for name in (COMMAND, INPUTS, ARTEFACTS, METRICS):
+    for name in (COMMAND, INPUTS, LISTING, METRICS):
         documents[name] = _document(client, run, name)
-    for name in (COMMAND, INPUTS, ARTEFACTS):
+    for name in (COMMAND, INPUTS, LISTING):
         if documents[name] is None:
             raise ConfigurationError(
                 f"run {run} has no {name}, without which it cannot be made again"
@@ -90,7 +90,7 @@ def recorded(run: str, env: str | None) -> Recorded:
         if not place.startswith(OF_PACKAGE):
             inputs[place] = sha256
     artefacts = {}
-    for name, told in documents[ARTEFACTS].items():
+    for name, told in documents[LISTING].items():
         artefacts[name] = told["sha256"]
     return Recorded(
         run=run,
@@ -109,9 +109,9 @@ def recorded(run: str, env: str | None) -> Recorded:
 
 def _check(run: str, status: str, tags: Mapping[str, str]) -> None:
     """Refuse what cannot be made again."""
-    if PARENT in tags:
+    if PARENT_TAG in tags:
         raise ConfigurationError(
-            f"run {run} is a seed of run {tags[PARENT]}; replicate that one"
+            f"run {run} is a seed of run {tags[PARENT_TAG]}; replicate that one"
         )
     if status != "FINISHED":
         raise ConfigurationError(

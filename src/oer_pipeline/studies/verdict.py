@@ -9,11 +9,11 @@ from typing import Any
 
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
+from oer_pipeline.orchestration.artefacts import BUNDLE, artefact_folder
 from oer_pipeline.orchestration.fingerprints import accelerator_in_force
 from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
-from oer_pipeline.orchestration.tracking import BUNDLE
-from oer_pipeline.studies.recorded import Recorded
+from oer_pipeline.studies.recorded import METRICS, Recorded
 
 DATA = ("raw_", "references", "transitions", "card")
 """What the names of the data's artefacts begin with: the same bytes on every
@@ -124,9 +124,7 @@ def artefacts_of(project: Path) -> dict[str, Path]:
             continue
         if told.dataset == BUNDLE:
             continue
-        folder = told.dataset.replace(".", "/")
-        if told.seed is not None:
-            folder = f"seed_{told.seed}/{folder}"
+        folder = artefact_folder(told.dataset, told.seed)
         found[f"{folder}/{path.name}"] = path
     return found
 
@@ -169,7 +167,7 @@ def _tell_intervals(
     lines.append(
         f"it was run on {there}; here {here}: results are compared by their intervals"
     )
-    again = made.get("metrics/metrics.json")
+    again = made.get(METRICS)
     if known.metrics is None:
         lines.append("it left no metrics, so results can't be compared")
         return ["metrics"]
