@@ -41,6 +41,8 @@ them."""
 SECONDS_OF_INTERRUPTED = 2.0
 TRIES = 3
 """For what another process can do at the same moment, such as making the experiment."""
+RACES = ("already exist", "already_exist", "locked", "unique constraint")
+"""Words of a failure which say that another process did the same at that moment."""
 ADDRESS = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
 LOCAL = ("sqlite:", "file:")
@@ -60,6 +62,9 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self._context: Any = None
+        """Of the newest project that Kedro has read."""
+        self._reachable = True
         self._run: CellRun | None = None
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
@@ -85,7 +90,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             if self._address is not None and self._address.startswith(SQLITE):
                 check_file(Path(self._address.removeprefix(SQLITE)))
             with one_by_one:
-                self._asked(partial(_again, set_up))
+                self._asked(partial(_retried, set_up))
         except Exception as error:  # whatever the server's failure looks like
             self._give_up(error)
         finally:
@@ -130,7 +135,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
-        context: Any = self._context
+        context = self._context
         logger.info("%s", context.plan.title)
         if not self._reachable:
             return
@@ -236,8 +241,8 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         )
 
 
-def _again(work: Callable[[], T]) -> T:
-    """The work, once more where another process was faster."""
+def _retried(work: Callable[[], T]) -> T:
+    """The work, up to TRIES times where another process did the same at that moment."""
     for number in range(1, TRIES + 1):
         try:
             return work()
@@ -247,7 +252,3 @@ def _again(work: Callable[[], T]) -> T:
                 raise
             time.sleep(0.3 * number)
     raise AssertionError("there is a last try")
-
-
-RACES = ("already exist", "already_exist", "locked", "unique constraint")
-"""What of a failure tells that another process did the same at the same moment."""
