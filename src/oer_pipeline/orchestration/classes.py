@@ -120,7 +120,8 @@ def check_options(parameters: Any, name: str = "") -> None:
 
 
 def _kind(entry: Mapping[str, Any], name: str) -> type[Any]:
-    """What an entry of the plan has to be, by what else it says."""
+    """What an entry of the plan has to be, wherever it was found: only a selector's
+    says `uses_model` and only a learner's `replays` (`orchestration.chosen`)."""
     if "uses_model" in entry:
         from oer_pipeline.selection.protocol import Selector
 

@@ -12,6 +12,7 @@ from kedro.pipeline.node import Node
 
 from oer_pipeline.common.digest import digest
 from oer_pipeline.common.errors import OERError
+from oer_pipeline.datasets import CheckpointDataset, PerSeedDataset, SeedsDataset
 from oer_pipeline.orchestration.artefacts import Owner, files_of, writer_of
 from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.fingerprints import Recipe, recipe
@@ -59,7 +60,7 @@ class Step:
         files = set()
         for name in (*self._data, *self.node.outputs):
             dataset = self._catalog[name]
-            if not hasattr(dataset, "recipe"):  # a checkpoint changes nothing
+            if not isinstance(dataset, CheckpointDataset):  # it changes nothing
                 files.add(writer_of(dataset))
         named = dotted_paths(self.parameters)
         return (*sorted(named), *sorted(files))
@@ -128,19 +129,19 @@ class Step:
         """All files that it writes, those of a training under way included."""
         for owner in self.owners():
             yield from self.outputs(owner).values()
-        for dataset in self._checkpoints:
-            yield dataset.load()[0]
+        for checkpoint in self._checkpoints:
+            yield checkpoint.load()[0]
 
     def forget_checkpoint(self) -> None:
         """What the node made lies in files by now."""
-        for dataset in self._checkpoints:
-            dataset.remove()
+        for checkpoint in self._checkpoints:
+            checkpoint.remove()
 
     @property
-    def _checkpoints(self) -> list[Any]:
+    def _checkpoints(self) -> list[CheckpointDataset]:
         """Datasets of the inputs that are a training's checkpoint."""
         datasets = [self._catalog[name] for name in self._data]
-        return [dataset for dataset in datasets if hasattr(dataset, "recipe")]
+        return [each for each in datasets if isinstance(each, CheckpointDataset)]
 
     @contextmanager
     def narrowed(
@@ -150,26 +151,26 @@ class Step:
     ) -> Iterator[None]:
         """Let datasets per seed hold only the owners whose files are to be made, and
         tell a training's checkpoint what it belongs to."""
-        names = {*self.node.inputs, *self.node.outputs}
-        datasets = [self._catalog[name] for name in names]
         prints = {}
         for owner in owners:
             prints[str(owner)] = recipes[owner].fingerprint
-        for dataset in self._checkpoints:
-            dataset.recipe = digest(prints)
+        for checkpoint in self._checkpoints:
+            checkpoint.recipe = digest(prints)
         per_seed = []
-        for dataset in datasets:
-            if hasattr(dataset, "seeds"):
+        for name in {*self.node.inputs, *self.node.outputs}:
+            dataset = self._catalog[name]
+            if isinstance(dataset, PerSeedDataset | SeedsDataset):
                 per_seed.append(dataset)
         before = [dataset.seeds for dataset in per_seed]
-        if None not in owners:
+        seeds = [owner for owner in owners if owner is not None]
+        if seeds:
             for dataset in per_seed:
-                dataset.seeds = list(owners)
+                dataset.seeds = list(seeds)
         try:
             yield
         finally:
-            for dataset, seeds in zip(per_seed, before, strict=True):
-                dataset.seeds = seeds
+            for dataset, all_seeds in zip(per_seed, before, strict=True):
+                dataset.seeds = all_seeds
 
     def owners(self) -> list[Owner]:
         """The seeds of outputs per seed, in ascending order, or None alone."""
