@@ -353,7 +353,8 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
         ({"learner": {"batch_size": 2**20}}, "batch_size 1048576 of hidden"),
         (
             {"learner": {"batch_size": 2**19}, "seeds": "0-3"},
-            "GiB of what a block of updates draws",
+            "is 524288; with 4 seed.s. the random numbers of a block of updates take"
+            " 6.2 GiB; give at most 335544",
         ),
         (
             {"learner": {"batch_size": 2**16, "hidden": [1024, 1024]}},
@@ -365,7 +366,7 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
         ),
         (
             {"method": "multitask", "learner": {"batch_size": 2**17}},
-            "GiB of what a block of updates draws",
+            "with 5 seed.s. and 3 task.s. the random numbers .* give at most 89478",
         ),
         (
             {"evaluation": {"episodes": 10_000}},

@@ -238,11 +238,11 @@ def resolve(
     plan_checks.check_changed_options(asked)
     plan_checks.check_finite(asked)
     plan_checks.check_classes(in_force)
-    without = plan_checks.without_rewards(tasks)
-    plan_checks.check_rewards(without, in_force)
+    rewardless = plan_checks.task_without_rewards(tasks)
+    plan_checks.check_rewards(rewardless, in_force)
     plan_checks.check_hardware(asked)
-    judged = plan_checks.judged_without(
-        without,
+    judged = plan_checks.judging_in_force(
+        rewardless,
         judging(asked, plan_checks.most_rows(asked, tasks)),
         "selectors" in runtime.get("judging", {}),
     )
