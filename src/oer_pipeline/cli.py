@@ -481,7 +481,7 @@ def ui(port: int, host: str) -> None:
     \b
     Example: kedro ui --port=5001
     """
-    from oer_pipeline.orchestration.tracked_links import links_at
+    from oer_pipeline.orchestration.tracked_view import links_at
 
     with _one_line():
         for link in links_at(f"http://{host}:{port}"):

@@ -4,6 +4,7 @@ overwrites another."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -31,6 +32,9 @@ MODEL_SCOPE = ("dynamics", "accelerator", "precision")
 NOT_OF_CELLS = NOT_IN_NAMES.union(DATA_SCOPE, MODEL_SCOPE)
 """What a cell's folder does not say."""
 LONGEST_NAME = 60
+"""Characters of a name that a user chooses, and of the changes behind it."""
+HASHED = re.compile(r"-[0-9a-f]{10}$")
+"""How a folder's name ends whose changes are too long to be written out (`name_of`)."""
 
 Changed = dict[str, Any]
 
