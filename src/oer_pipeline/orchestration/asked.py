@@ -34,7 +34,7 @@ LISTS = frozenset(
 WIDTHS = frozenset({"learner.hidden", "dynamics.hidden"})
 """Hidden layers: a list in YAML, `256+256` on a command line."""
 OR_NULL = ("distance_quantile",)
-"""Numbers that may be null: none of it."""
+"""Ends of the names of numbers that may be null, which switches the option off."""
 
 
 @dataclass(frozen=True)
@@ -97,8 +97,8 @@ def known_method(given: Any, methods: Presets, base: Parameters) -> str:
         base: parameters as the files have them; their groups say what else has names.
 
     Raises:
-        UnknownNameError: says of something else that has the name how a method takes
-            it.
+        UnknownNameError: unknown; where a learner, base or selector has that name, says
+            how to choose it.
     """
     places = {
         "learners": "learner.name",

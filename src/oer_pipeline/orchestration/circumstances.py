@@ -41,13 +41,13 @@ OPTIONS = (
     "to_outputs",
     "namespaces",
 )
-"""Of `kedro run`, that say what is run."""
+"""Options of `kedro run` that say what is run."""
 VERSIONED = ("conf", "plugins", "src", "pyproject.toml")
 """What results hang on of the files that git has."""
 UNKNOWN = "unknown"
-"""A commit, outside of a repository."""
+"""Value of the tag `git_commit` outside of a repository."""
 NONE = "none"
-"""Of changes."""
+"""Value of the tag `git_changes` where there are none."""
 NO_MATTER = ("credentials", "logging", "mlflow", ".")
 """Beginnings of the names of files of conf/local that no result hangs on."""
 

@@ -36,11 +36,10 @@ logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
 SECONDS_TO_ANSWER = 10.0
-"""For all that a server is asked before the nodes start, and for every answer after
-them."""
+"""For all answers of a server before the nodes start, and for each one after them."""
 SECONDS_OF_INTERRUPTED = 2.0
 TRIES = 3
-"""For what another process can do at the same moment, such as making the experiment."""
+"""Of what another process can do at the same moment, such as making the experiment."""
 RACES = ("already exist", "already_exist", "locked", "unique constraint")
 """Words of a failure which say that another process did the same at that moment."""
 ADDRESS = "MLFLOW_TRACKING_URI"

@@ -16,9 +16,9 @@ from typing import Any
 from oer_pipeline.common.errors import ConfigurationError
 
 MOST_VALUES = 100_000
-"""That all files of a kind may stand for."""
+"""Most values that all files of a kind may stand for."""
 LETTERS = 100
-"""Of a text, which count as a value."""
+"""So many characters of a text with `${...}` count as one value."""
 OF_RESOLVER = 16
 """Values that `${resolver:...}` counts for, beside what it takes from a place."""
 GLOBALS = "globals"

@@ -26,7 +26,7 @@ GPU_SECONDS = 5.0
 GPU_QUERY = "utilization.gpu,memory.used,memory.total,power.draw"
 """Percent, MiB, MiB, watts."""
 MIB = 1.048576
-"""In megabytes."""
+"""Megabytes of a MiB."""
 PREFIX = "system/"
 
 

@@ -1,5 +1,5 @@
-"""What of this machine's processor goes into every fingerprint: which float32 products
-run on it.
+"""What of this machine's processor goes into every fingerprint: which library computes
+float32 products on it.
 
 Finding out takes torch, which takes a second to import and which a run that keeps
 everything does not need. The answer is remembered in the user's cache folder, per

@@ -25,7 +25,7 @@ HEADLINES = {
     "per_normalised": "normalised",
     "per": "return",
 }
-"""Of `summary.json`, what leads first, and its scale."""
+"""Entries of `summary.json` and their scales; the first that is there leads."""
 
 
 def run_summary(plan: Plan, runner: FreshRunner) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 ENDING = ".transitions"
 LONGEST_DIGEST = 36
-"""In characters, that MLflow takes."""
+"""Characters of a digest that MLflow takes."""
 CONTEXT = "mlflow.data.context"
 """Tag of an input whose value MLflow shows beside the data set's name."""
 

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 STORE = Path("mlflow.db")
 """As conf/base/mlflow.yml has it."""
 NAME = "PER first"
-"""Of the view."""
+"""The view's name."""
 KEY = "cells"
-"""Of the view, in links."""
+"""The view's name in links."""
 METRICS = ("per", "forgetting", "plasticity", "seeds")
 """The columns that come first, raw: every suite has them."""
 AS_ON_PAGES = "per_normalised"
