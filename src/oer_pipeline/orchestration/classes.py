@@ -74,29 +74,50 @@ def _flag_of(module: str, name: str, flag: str) -> bool | None:
     """What the class of this name in a module says of a flag; None where neither it nor
     a base of this package says anything."""
     tree = source_tree(module)
-    for node in tree.body if tree is not None else ():
+    if tree is None:
+        return None
+    for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _flag_in(node, module, flag)
-        if isinstance(node, ast.ImportFrom) and node.module and is_ours(node.module):
-            for alias in node.names:
-                if name == (alias.asname or alias.name):
-                    return _flag_of(node.module, alias.name, flag)
+        origin = _origin_of(name, node)
+        if origin is not None:
+            return _flag_of(*origin, flag)
     return None
 
 
 def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
     for line in definition.body:
-        if not isinstance(line, ast.Assign | ast.AnnAssign) or line.value is None:
-            continue
-        targets = line.targets if isinstance(line, ast.Assign) else [line.target]
-        names = [ast.unparse(target) for target in targets]
-        if flag in names:
-            return ast.unparse(line.value) == "True"
+        targets: list[ast.expr] = []
+        value = None
+        if isinstance(line, ast.Assign):
+            targets = line.targets
+            value = line.value
+        elif isinstance(line, ast.AnnAssign):
+            targets = [line.target]
+            value = line.value
+        names = map(ast.unparse, targets)
+        if flag in names and value is not None:
+            return ast.unparse(value) == "True"
     for base in definition.bases:
-        if isinstance(base, ast.Name):
-            inherited = _flag_of(module, base.id, flag)
-            if inherited is not None:
-                return inherited
+        name = ast.unparse(base)
+        inherited = _flag_of(module, name, flag)
+        if inherited is not None:
+            return inherited
+    return None
+
+
+def _origin_of(name: str, node: ast.stmt) -> tuple[str, str] | None:
+    """The module and the class that a name is imported from by a statement, where that
+    is in this package."""
+    if not isinstance(node, ast.ImportFrom):
+        return None
+    module = node.module or ""
+    if not is_ours(module):
+        return None
+    for alias in node.names:
+        known_as = alias.asname or alias.name
+        if known_as == name:
+            return module, alias.name
     return None
 
 
