@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 MOST_METRICS, MOST_PARAMETERS = 1000, 100
 """So many MLflow takes at once."""
-
 PARENT_TAG = "mlflow.parentRunId"
 """Tag of a seed's run: the id of its cell's."""
 

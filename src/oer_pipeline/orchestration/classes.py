@@ -86,6 +86,8 @@ def _flag_of(module: str, name: str, flag: str) -> bool | None:
 
 
 def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
+    """What a class of a module says of a flag, or else the first of its bases that says
+    anything."""
     for line in definition.body:
         targets: list[ast.expr] = []
         value = None

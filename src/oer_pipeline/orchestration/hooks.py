@@ -62,7 +62,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
     def __init__(self) -> None:
         super().__init__()
         self._context: Any = None
-        """Of the newest project that Kedro has read."""
+        """Kedro's, of the newest project that it has read."""
         self._reachable = True
         self._run: CellRun | None = None
         self._started: dict[str, float] = {}

@@ -69,14 +69,11 @@ class Step:
     def lies_in_files(self) -> bool:
         """Whether the files behind inputs and outputs tell that it need not run.
 
-        A node without outputs is run for what it does, of which no file tells.
+        A node that makes no file, as one without outputs, is run for what it does.
         """
-        if not self.node.outputs:
-            return False
-        for name in (*self._data, *self.node.outputs):
-            if files_of(self._catalog[name]) is None:
-                return False
-        return True
+        inputs = [files_of(self._catalog[name]) for name in self._data]
+        outputs = [files_of(self._catalog[name]) for name in self.node.outputs]
+        return any(outputs) and None not in (*inputs, *outputs)
 
     def recipes(self) -> dict[Owner, Recipe]:
         """Each owner's."""
