@@ -307,7 +307,7 @@ def test_the_runs_are_shown_by_mlflow_at_the_address_that_the_links_have(
     monkeypatch.setenv("PATH", "/usr/bin")  # of an environment that is not activated
     monkeypatch.setattr("os.execv", lambda _, command: begun.append(command))
     monkeypatch.setattr(
-        "oer_pipeline.orchestration.tracked_links.links_at",
+        "oer_pipeline.orchestration.tracked_view.links_at",
         lambda address: [f"ant_dir/medium  {address}/#/experiments/1"],
     )
     done = invoke("ui", "--port=5001")

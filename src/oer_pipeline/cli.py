@@ -28,7 +28,7 @@ from oer_pipeline.common.terminal import (
     linked,
     painted,
 )
-from oer_pipeline.orchestration.endings import Refused, as_one_line
+from oer_pipeline.orchestration.cli_errors import Refused, as_one_line
 from oer_pipeline.orchestration.run_parameters import guard_parameters
 
 __all__ = ["cli", "run"]
@@ -481,7 +481,7 @@ def ui(port: int, host: str) -> None:
     \b
     Example: kedro ui --port=5001
     """
-    from oer_pipeline.orchestration.tracked_links import links_at
+    from oer_pipeline.orchestration.tracked_view import links_at
 
     with _one_line():
         for link in links_at(f"http://{host}:{port}"):

@@ -18,12 +18,13 @@ from kedro.config import OmegaConfigLoader
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.orchestration.asked import with_learners
 from oer_pipeline.orchestration.config_loader import CheckedConfigLoader
-from oer_pipeline.orchestration.configuration import Configuration, parameters_of, read
-from oer_pipeline.orchestration.shapes import (
+from oer_pipeline.orchestration.config_schema import (
     check_methods,
     check_parameters,
     check_suites,
 )
+from oer_pipeline.orchestration.configuration import Configuration, read
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.settings import CONFIG_LOADER_ARGS
 
 ROOT = Path(__file__).parents[2]

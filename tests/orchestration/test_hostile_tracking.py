@@ -19,10 +19,10 @@ from mlflow import MlflowClient
 from mlflow.entities import Metric
 
 from oer_pipeline.common.storage import StorageError
-from oer_pipeline.orchestration import hooks
-from oer_pipeline.orchestration.alive import Alive
+from oer_pipeline.orchestration import hooks, tracking
 from oer_pipeline.orchestration.cell_run import log_metrics
 from oer_pipeline.orchestration.hooks import ADDRESS, Tracking
+from oer_pipeline.orchestration.run_lock import RunLock
 
 EXPERIMENT = "test/cheetah_vel_signed/medium"
 SECRET = "pa55word"
@@ -82,7 +82,7 @@ def test_a_server_that_never_answers_is_waited_for_once(
 ) -> None:
     """It once took 240 s a job, before any node."""
     monkeypatch.setenv(ADDRESS, silent)
-    monkeypatch.setattr(hooks, "SECONDS", 1.0)
+    monkeypatch.setattr(hooks, "SECONDS_TO_ANSWER", 1.0)
     started = time.monotonic()
     context_of(project)
     begun(project)
@@ -94,7 +94,7 @@ def test_a_server_that_never_answers_is_waited_for_once(
 
 
 def test_the_wait_is_ten_seconds() -> None:
-    assert hooks.SECONDS == 10.0
+    assert hooks.SECONDS_TO_ANSWER == 10.0
 
 
 def test_no_credential_is_told_and_the_environments_address_is_honoured(
@@ -107,6 +107,18 @@ def test_no_credential_is_told_and_the_environments_address_is_honoured(
     assert "MLflow is out of reach" in warned.text
     for word in (SECRET, "abcd1234", "anna"):
         assert word not in warned.text
+
+
+def test_parameters_after_the_hundredth_are_tracked(
+    project: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MLflow takes a hundred at once; the others were once left out without a word."""
+    many = {f"learners.mine.option_{number}": str(number) for number in range(250)}
+    monkeypatch.setattr(tracking, "logged_parameters", lambda plan: many.items())
+    context_of(project)
+    begun(project)
+    [run] = runs_of(client_of(project))
+    assert run.data.params == many
 
 
 def test_another_database_of_the_environment(
@@ -150,7 +162,7 @@ def test_an_interrupted_run_is_killed_with_its_children(project: Any) -> None:
     context_of(project)
     hook = begun(project)
     run: Any = hook._run
-    child = run.client.create_run(run.experiment, tags=run.alive.tags)
+    child = run.client.create_run(run.experiment, tags=run.lock.tags)
     run.children.add(child.info.run_id)
     assert {r.info.status for r in runs_of(client_of(project))} == {"RUNNING"}
     hooks.end_interrupted()
@@ -180,7 +192,7 @@ def _left_open(place: Path, address: str, said: Any) -> None:
     """What a killed process leaves: a run and its lock."""
     client = MlflowClient(address)
     number = client.get_experiment_by_name(EXPERIMENT).experiment_id
-    run = client.create_run(number, tags=Alive(place).tags)
+    run = client.create_run(number, tags=RunLock(place).tags)
     said.send(run.info.run_id)
     time.sleep(60)
 

@@ -16,7 +16,7 @@ from kedro.pipeline import Node, Pipeline
 from kedro_datasets.json import JSONDataset
 
 from oer_pipeline.orchestration import internals
-from oer_pipeline.orchestration.run_parameters import runtime_parameters
+from oer_pipeline.orchestration.run_parameters import parameters_of
 
 SOURCE = Path(__file__).parents[2] / "src" / "oer_pipeline"
 PUBLIC = {
@@ -50,9 +50,9 @@ def registry() -> Iterator[None]:
 
 
 def test_parameters_are_read_as_kedro_run_reads_them() -> None:
-    told = runtime_parameters("a=1,b.c=x,d=0.5,e=true")
+    told = parameters_of("a=1,b.c=x,d=0.5,e=true")
     assert told == {"a": 1, "b": {"c": "x"}, "d": 0.5, "e": True}
-    assert runtime_parameters("") == {}
+    assert parameters_of("") == {}
 
 
 def text(value: Any) -> str:

@@ -12,9 +12,9 @@ import yaml
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.loading import build
 from oer_pipeline.common.ranges import parse_seeds
+from oer_pipeline.orchestration.config_schema import check_methods
 from oer_pipeline.orchestration.configuration import with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
-from oer_pipeline.orchestration.shapes import check_methods
 
 CONF = Path(__file__).parents[2] / "conf" / "base"
 BASE, SUITES, METHODS = (
@@ -155,6 +155,31 @@ def test_a_preset_changes_nothing_that_methods_share(group: str) -> None:
     preset = {"learner": {"name": "er"}, group: BASE[group]}
     with pytest.raises(ConfigurationError, match=f"method mine: {group} is of data or"):
         check_methods({"mine": preset})
+
+
+@pytest.mark.parametrize(
+    ("preset", "words"),
+    [
+        (
+            {"learner": {"alhpa": 3.0}},
+            "unknown parameter 'learner.alhpa' of method oer; did you mean",
+        ),
+        (
+            {"learner": {"alpha": "high"}},
+            "parameter learner.alpha of method oer is 'high'; it takes a float",
+        ),
+        (
+            {"learner": 3},
+            "parameter learner of method oer is 3; it is a group of",
+        ),
+    ],
+)
+def test_a_wrong_parameter_of_a_preset_is_told_as_the_presets(
+    preset: dict[str, Any], words: str
+) -> None:
+    """It once read `unknown method oer 'learner.alhpa'`, as if oer were unknown."""
+    with pytest.raises(ConfigurationError, match=words):
+        resolve(BASE, {}, SUITES, {**METHODS, "oer": preset})
 
 
 def test_long_differences_become_a_fingerprint_that_tells_them_apart() -> None:
@@ -328,7 +353,8 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
         ({"learner": {"batch_size": 2**20}}, "batch_size 1048576 of hidden"),
         (
             {"learner": {"batch_size": 2**19}, "seeds": "0-3"},
-            "GiB of what a block of updates draws",
+            "is 524288; with 4 seed.s. the random numbers of a block of updates take"
+            " 6.2 GiB; give at most 335544",
         ),
         (
             {"learner": {"batch_size": 2**16, "hidden": [1024, 1024]}},
@@ -340,7 +366,7 @@ def test_a_file_of_parameters_gets_no_wrong_types_past(
         ),
         (
             {"method": "multitask", "learner": {"batch_size": 2**17}},
-            "GiB of what a block of updates draws",
+            "with 5 seed.s. and 3 task.s. the random numbers .* give at most 89478",
         ),
         (
             {"evaluation": {"episodes": 10_000}},
@@ -569,6 +595,15 @@ def test_tuned_values_deep_in_a_preset_leave_the_rest_of_it() -> None:
         "learner": {"name": "finetune", "base": "bc", "alpha": 1.0}
     }
     assert with_tuned(METHODS, {}) == METHODS
+
+
+def test_a_tuned_group_where_the_preset_has_a_value_is_one_line() -> None:
+    """It once ended in a traceback."""
+    tuned = {"bc": {"parameters": {"learner": {"base": {"name": "bc"}}}}}
+    methods = with_tuned(METHODS, tuned)
+    words = r"parameter learner\.base of method bc is \{'name': 'bc'\}; it takes a str"
+    with pytest.raises(ConfigurationError, match=words):
+        resolve(BASE, {"method": "bc"}, SUITES, methods)
 
 
 @pytest.mark.parametrize(

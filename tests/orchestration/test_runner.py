@@ -9,8 +9,11 @@ from typing import Any
 
 import pytest
 import yaml
+from kedro.io import DataCatalog
+from kedro.pipeline import Node, Pipeline
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.datasets import JSONDataset, PerSeedDataset
 from oer_pipeline.orchestration import libraries
 from oer_pipeline.orchestration.records import record_path
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -52,6 +55,36 @@ def test_what_lies_in_no_file_is_always_made(ingestion: Any) -> None:
     assert ingestion(**memory) == BOTH
     assert ingestion(**memory) == BOTH
     assert not (ingestion.project.path / CARD).exists()
+
+
+CALLS: list[str] = []
+
+
+def note(card: Any) -> None:
+    """A node of a user's that makes nothing, such as one that sends a message."""
+    CALLS.append(card)
+
+
+def test_a_node_without_outputs_always_runs(tmp_path: Path) -> None:
+    """It was once called up to date and kept, and so never ran."""
+    file = tmp_path / "card.json"
+    file.write_text('"a card"')
+    own = {"provenance": "external"}
+    catalog = DataCatalog({"card": JSONDataset(filepath=str(file), metadata=own)})
+    for _ in range(2):
+        runner = FreshRunner()
+        runner.run(Pipeline([Node(note, "card", None, name="note")]), catalog)
+        assert runner.ran == ["note"]
+    assert CALLS == ["a card", "a card"]
+
+
+def test_seeds_are_in_their_order_from_ten_on(tmp_path: Path) -> None:
+    """As text, 10 comes before 2."""
+    seeds = [0, 10, 2, 1]
+    made = PerSeedDataset("JSONDataset", path=str(tmp_path), file="a.json", seeds=seeds)
+    node = Node(note, "params:card", "made", name="note")
+    step = Step(node, DataCatalog({"made": made}))
+    assert step.owners() == [0, 1, 2, 10]
 
 
 @pytest.fixture

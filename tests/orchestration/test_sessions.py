@@ -12,7 +12,7 @@ import pytest
 
 from oer_pipeline.common.locks import alone, is_held, path_of
 from oer_pipeline.orchestration.runner import FreshRunner
-from oer_pipeline.orchestration.session import places_of
+from oer_pipeline.orchestration.session import lock_names_of
 from tests.conftest import ROUND
 
 
@@ -92,8 +92,8 @@ def test_a_run_that_is_at_work_shows(project: Any, sessions: Any) -> None:
     """`kedro status` sees it, whoever started it."""
     session = sessions(tasks=1)
     plan = session.load_context().plan
-    assert places_of([], plan) == [("cheetah_vel_signed", "medium", "oer-tasks=1")]
-    assert places_of(["collection", "dynamics"], plan) == [
+    assert lock_names_of([], plan) == [("cheetah_vel_signed", "medium", "oer-tasks=1")]
+    assert lock_names_of(["collection", "dynamics"], plan) == [
         ("dynamics", "cheetah_vel_signed", "medium"),
         ("raw", "cheetah_vel_signed"),
     ]

@@ -11,7 +11,7 @@ import pytest
 
 from oer_pipeline.common import plugins
 from oer_pipeline.orchestration import module_files, source_code
-from oer_pipeline.orchestration.dotted_paths import classes_named
+from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.source_code import code_hash, modules_used
 from oer_pipeline.pipelines.continual.nodes import select as node
 
@@ -161,10 +161,9 @@ def test_without_classes_of_others_nothing_else_counts(folder: Path) -> None:
 
 def test_the_module_that_registers_an_environment_is_code_too(folder: Path) -> None:
     task = {"id": "mine:Reach-v0", "kwargs": {"goal": [1.0]}}
-    assert classes_named({"params:sequence.task_1": {"parameters": task}}) == (
-        "mine:Reach-v0",
-    )
-    assert classes_named({"id": "Hopper-v5", "path": "a/b:c-d", "note": "x: y"}) == ()
+    parameters = {"params:sequence.task_1": {"parameters": task}}
+    assert dotted_paths(parameters) == {"mine:Reach-v0"}
+    assert not dotted_paths({"id": "Hopper-v5", "path": "a/b:c-d", "note": "x: y"})
     found = modules_used(node, ("mine:Reach-v0",))
     assert {"mine", "mine.start"} <= found
     assert "mine.unused" not in found

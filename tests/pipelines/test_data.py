@@ -369,7 +369,7 @@ def test_what_needs_rewards_is_refused_before_any_work(
     with pytest.raises(ConfigurationError) as caught:
         rewardless.run(suite="mine", tasks=2, **chosen)
     assert str(caught.value).startswith(says)
-    assert "asks for rewards, and the data of suite mine, task 1, have none" in str(
+    assert "needs rewards, which the data of task 1 of suite mine do not have" in str(
         caught.value
     )
     assert "\n" not in str(caught.value)

@@ -15,8 +15,8 @@ from distributed import Client
 
 from benchmarks.made_up import trajectories
 from oer_pipeline.common.errors import ConfigurationError, DataError
-from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.orchestration.source_code import modules_used
 from oer_pipeline.studies import bases as bases_study
 from oer_pipeline.studies.base_report import (

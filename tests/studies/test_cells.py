@@ -7,6 +7,10 @@ from typing import Any
 
 import pytest
 
+from oer_pipeline.common.locks import path_of
+from oer_pipeline.orchestration.configuration import configuration_of, data_root
+from oer_pipeline.orchestration.run_parameters import parameters_of
+from oer_pipeline.orchestration.session import lock_names_of
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.grid_files import from_config
 from oer_pipeline.studies.jobs import Job
@@ -67,6 +71,17 @@ def test_cells_wait_for_what_they_need_and_the_longest_chain_comes_first() -> No
         made["comparison"].arguments[-1]
         == f"--params={told}finetune,compare=finetune+oer"
     )
+
+
+def test_a_job_has_the_lock_of_the_run_that_it_starts() -> None:
+    """So that a run of the command line and a grid wait for one another."""
+    configured = configuration_of("test")
+    for job in jobs().values():
+        pipelines = job.arguments[0].removeprefix("--pipelines=").split(",")
+        params = job.arguments[-1].removeprefix("--params=")
+        plan = configured.plan(parameters_of(params))
+        [parts] = lock_names_of(pipelines, plan)
+        assert job.lock == str(path_of("/".join((data_root("test"), *parts))))
 
 
 def test_models_are_fitted_only_where_a_selector_or_a_judge_asks() -> None:

@@ -204,7 +204,7 @@ def test_sizes_are_those_of_files_and_folders(tmp_path: Path) -> None:
     ],
 )
 def test_a_folders_name_tells_the_run(here: Project, told: str) -> None:
-    from oer_pipeline.orchestration.configuration import parameters_of
+    from oer_pipeline.orchestration.run_parameters import parameters_of
 
     configured = configuration_of("test")
     plan = configured.plan(parameters_of(told))

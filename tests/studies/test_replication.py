@@ -19,10 +19,11 @@ from mlflow.exceptions import MlflowException
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256
 from oer_pipeline.studies import recorded as of_recorded
 from oer_pipeline.studies import replication
+from oer_pipeline.studies import verdict as of_verdict
 from oer_pipeline.studies.recorded import Recorded, recorded
 from oer_pipeline.studies.replication import replicate
 from oer_pipeline.studies.verdict import Estimate, artefacts_of, compared, is_data
@@ -32,7 +33,7 @@ COMMIT = "0" * 40
 TAGS = {
     "git_commit": COMMIT,
     "git_changes": "none",
-    "processor": kind(),
+    "processor": processor_kind(),
     "versions": circumstances.versions(),
 }
 DOCUMENTS: dict[str, Any] = {
@@ -98,7 +99,7 @@ def _raises(error: Exception) -> Any:
 @pytest.mark.parametrize(
     ("answer", "words"),
     [
-        (lambda _: time.sleep(60), "no answer within"),
+        (lambda _: time.sleep(3), "no answer within"),
         (lambda _: _raises(ValueError("file is not\na database")), "not a database"),
         (lambda _: _raises(MlflowException("API request failed")), "request failed"),
     ],
@@ -116,6 +117,37 @@ def test_a_tracker_that_cannot_be_asked_is_one_line(
     assert "\n" not in str(caught.value)
 
 
+A_RUN = SimpleNamespace(
+    info=SimpleNamespace(status="FINISHED"), data=SimpleNamespace(tags=TAGS, params={})
+)
+
+
+@pytest.mark.parametrize(
+    ("asked", "answer", "words"),
+    [
+        ("list_artifacts", lambda *_: time.sleep(3), "no answer within"),
+        ("list_artifacts", lambda *_: _raises(MlflowException("503")), "503"),
+        ("download_artifacts", lambda *_: time.sleep(3), "no answer within"),
+        ("download_artifacts", lambda *_: _raises(OSError("reset")), "reset"),
+    ],
+)
+def test_a_tracker_that_fails_at_a_document_does_not_lack_it(
+    asked: str, answer: Any, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was once told as a run without that document, or waited for without end."""
+    client = {
+        "get_run": lambda _: A_RUN,
+        "list_artifacts": lambda *_: [SimpleNamespace(path="command.json")],
+        asked: answer,
+    }
+    monkeypatch.setattr(of_recorded, "_client", lambda _: SimpleNamespace(**client))
+    monkeypatch.setattr(of_recorded, "SECONDS", 0.2)
+    said = f"MLflow can't be asked for command.json of run 'a': .*{words}"
+    with pytest.raises(OERError, match=said) as caught:
+        recorded("a", "test")
+    assert "\n" not in str(caught.value)
+
+
 @pytest.fixture
 def known(finished: Any) -> Recorded:
     """What MLflow would say of the finished project."""
@@ -125,9 +157,10 @@ def known(finished: Any) -> Recorded:
         commit=COMMIT,
         command={},
         environment="test",
-        processor=kind(),
+        processor=processor_kind(),
         versions=circumstances.versions(),
         accelerator="cpu",
+        asked_accelerator="cpu",
         inputs={},
         artefacts={name: file_sha256(path) for name, path in made.items()},
         metrics=json.loads(made["metrics/metrics.json"].read_text()),
@@ -149,7 +182,8 @@ def test_artefacts_have_the_names_that_mlflow_has(finished: Any) -> None:
     assert sorted(told) == sorted(found)
     for name, file in found.items():
         assert told[name]["sha256"] == file_sha256(file)
-    assert cell.data.tags["processor"] == kind()
+    assert cell.data.tags["processor"] == processor_kind()
+    assert cell.data.tags["accelerator"] == "cpu"
     assert cell.data.tags["git_commit"] == "unknown"  # in a temporary folder
     path = client.download_artifacts(cell.info.run_id, "command.json")
     command = json.loads(Path(path).read_text())
@@ -157,6 +191,9 @@ def test_artefacts_have_the_names_that_mlflow_has(finished: Any) -> None:
     path = client.download_artifacts(cell.info.run_id, "inputs.json")
     inputs = json.loads(Path(path).read_text())
     assert len(inputs) == 3  # the package's behaviours
+    metrics = of_recorded._document(client, cell.info.run_id, of_recorded.METRICS)
+    assert metrics == json.loads(found[of_recorded.METRICS].read_text())
+    assert of_recorded._document(client, cell.info.run_id, "metrics/none.json") is None
 
 
 def test_the_same_bytes_are_the_same(known: Recorded, finished: Any) -> None:
@@ -169,7 +206,7 @@ def test_the_same_bytes_are_the_same(known: Recorded, finished: Any) -> None:
     assert verdict.report().endswith("\nit is the same")
 
 
-@pytest.mark.parametrize("processor", [kind(), "another"])
+@pytest.mark.parametrize("processor", [processor_kind(), "another"])
 def test_other_data_are_never_the_same(
     known: Recorded, finished: Any, processor: str
 ) -> None:
@@ -209,6 +246,27 @@ def test_elsewhere_policies_may_differ_as_far_as_intervals_overlap(
     verdict = compared(replace(known, metrics=far), finished.path)
     assert not verdict.is_same
     assert any(line.startswith("  per: 900 (899 to 901)") for line in verdict.lines)
+
+
+@pytest.mark.parametrize("here", ["cpu", "gpu"])
+def test_what_an_automatic_accelerator_came_to_decides(
+    known: Recorded, finished: Any, here: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On one machine without a GPU, `auto` once let any other bytes pass as the
+    same."""
+    tags = {**TAGS, "accelerator": "cpu"}
+    data = SimpleNamespace(tags=tags, params={"accelerator": "auto"})
+    run = SimpleNamespace(info=A_RUN.info, data=data)
+    client = SimpleNamespace(get_run=lambda _: run)
+    monkeypatch.setattr(of_recorded, "_client", lambda _: client)
+    monkeypatch.setattr(of_recorded, "_document", lambda *_: {})
+    monkeypatch.setattr(of_verdict, "accelerator_in_force", lambda _: here)
+    found = recorded("a", "test")
+    other = changed(known, POLICIES)
+    found = replace(found, artefacts=other.artefacts, metrics=known.metrics)
+    assert compared(found, finished.path).is_same == (here == "gpu")
+    del tags["accelerator"]  # as an older version left it
+    assert recorded("a", "test").accelerator == "auto"
 
 
 def test_elsewhere_what_was_not_made_or_has_no_metrics_is_not_the_same(

@@ -18,8 +18,9 @@ from oer_pipeline.learners.divergence import DivergedError
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
-from oer_pipeline.orchestration.configuration import parameters_of, with_tuned
+from oer_pipeline.orchestration.configuration import with_tuned
 from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.studies import tuning
 from oer_pipeline.studies.cells import DIVERGED, Cells, cells_of
 from oer_pipeline.studies.combinations import coefficient_of

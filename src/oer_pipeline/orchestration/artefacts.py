@@ -1,4 +1,5 @@
-"""The files behind a dataset, this package's or a stock one of Kedro's."""
+"""The files behind a dataset, this package's or a stock one of Kedro's, and where
+MLflow has them."""
 
 from __future__ import annotations
 
@@ -8,28 +9,38 @@ from typing import Any
 
 from oer_pipeline.orchestration.internals import local_file
 
-Member = int | None
-"""A seed, or None for what all seeds share."""
+Owner = int | None
+"""Whose a file is: a seed, or None for what all seeds share."""
 EXTERNAL = "external"
 """`metadata: {provenance: external}` of a dataset: the user's own file."""
+LISTING = "artefacts.json"
+"""The document of a run in MLflow that has every artefact with its hash."""
+BUNDLE = "plotly"
+"""The dataset that pages share; MLflow gets it within each."""
 
 
-def files_of(dataset: Any) -> Mapping[Member, Path] | None:
-    """Member -> file; None of a dataset that lies in no file of this machine, so that
+def files_of(dataset: Any) -> Mapping[Owner, Path] | None:
+    """Owner -> file; None of a dataset that lies in no file of this machine, so that
     nobody can tell whether it changed."""
     if hasattr(dataset, "paths"):
-        files: Mapping[Member, Path] = dataset.paths()
+        files: Mapping[Owner, Path] = dataset.paths()
         return files
     file = local_file(dataset)
     return None if file is None else {None: file}
+
+
+def artefact_folder(dataset: str, owner: Owner) -> str:
+    """`seed_0/task_1/policies`: where a run in MLflow has a dataset's file."""
+    folder = dataset.replace(".", "/")
+    return folder if owner is None else f"seed_{owner}/{folder}"
 
 
 def is_external(dataset: Any) -> bool:
     """Whether a dataset's files are somebody's own, so that no record says what they
     are."""
     metadata = getattr(dataset, "metadata", None)
-    told = metadata.get("provenance") if isinstance(metadata, Mapping) else None
-    return bool(getattr(dataset, "is_external", False)) or told == EXTERNAL
+    says_so = isinstance(metadata, Mapping) and metadata.get("provenance") == EXTERNAL
+    return bool(getattr(dataset, "is_external", False)) or says_so
 
 
 def writer_of(dataset: Any) -> str:

@@ -34,7 +34,7 @@ LISTS = frozenset(
 WIDTHS = frozenset({"learner.hidden", "dynamics.hidden"})
 """Hidden layers: a list in YAML, `256+256` on a command line."""
 OR_NULL = ("distance_quantile",)
-"""Numbers that may be null: none of it."""
+"""Ends of the names of numbers that may be null, which switches the option off."""
 
 
 @dataclass(frozen=True)
@@ -69,9 +69,9 @@ class Asked:
             ConfigurationError: a parameter that `base` lacks, or of another type.
         """
         preset = deepcopy(dict(base))
-        _update(preset, methods[method], f"method {method}")
+        _update(preset, methods[method], whose=f" of method {method}")
         merged = deepcopy(preset)
-        _update(merged, runtime, "parameter")
+        _update(merged, runtime)
         changed = _differences(preset, merged)
         return cls(method, merged, dict(changed))
 
@@ -97,8 +97,8 @@ def known_method(given: Any, methods: Presets, base: Parameters) -> str:
         base: parameters as the files have them; their groups say what else has names.
 
     Raises:
-        UnknownNameError: says of something else that has the name how a method takes
-            it.
+        UnknownNameError: unknown; where a learner, base or selector has that name, says
+            how to choose it.
     """
     places = {
         "learners": "learner.name",
@@ -132,8 +132,8 @@ def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
     presets = {name: preset or {} for name, preset in methods.items()}
     named = []
     for preset in presets.values():
-        told = preset.get("learner", {})
-        named.append(told.get("name"))
+        learner = preset.get("learner", {})
+        named.append(learner.get("name"))
     own = {}
     for name in learners:
         if name not in named:
@@ -142,24 +142,35 @@ def with_learners(methods: Presets, learners: Parameters) -> dict[str, Any]:
 
 
 def _update(
-    target: dict[str, Any], changes: Parameters, where: str, path: str = ""
+    target: dict[str, Any], changes: Parameters, whose: str = "", path: str = ""
 ) -> None:
-    """Deep update in place; a name that `target` lacks, or a value of another type, is
-    an error."""
+    """Deep update in place.
+
+    Args:
+        target: is changed.
+        changes: nested, as `target`.
+        whose: ` of method oer` behind a parameter's name, where a preset has it.
+        path: what names begin with.
+
+    Raises:
+        ConfigurationError: a name that `target` lacks, or a value of another type.
+    """
     for key, value in changes.items():
         name = f"{path}{key}"
         if key not in target:
             names = [f"{path}{known}" for known in target]
             known = choices(names, name)
-            raise UnknownNameError(f"unknown {where} {name!r}; {known}", str(key))
+            unknown = f"unknown parameter {name!r}{whose}"
+            raise UnknownNameError(f"{unknown}; {known}", str(key))
         before = target[key]
+        where = f"parameter {name}{whose}"
         if not isinstance(before, dict):
-            target[key] = _of_type(value, before, f"{where} {name}", name)
+            target[key] = _of_type(value, before, where, name)
         elif isinstance(value, Mapping):
-            _update(before, value, where, f"{name}.")
+            _update(before, value, whose, f"{name}.")
         else:
             raise ConfigurationError(
-                f"{where} {name} is {value!r}; it is a group of {sorted(before)}"
+                f"{where} is {value!r}; it is a group of {sorted(before)}"
             )
 
 

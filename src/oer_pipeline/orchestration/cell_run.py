@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.orchestration.alive import Alive
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
-from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_lock import RunLock
+from oer_pipeline.orchestration.timeouts import WatchedClient
 
 if TYPE_CHECKING:
     from mlflow.entities import Metric
 
-MOST_METRICS = 1000
-"""That MLflow takes at once."""
+MOST_METRICS, MOST_PARAMETERS = 1000, 100
+"""So many MLflow takes at once."""
+PARENT_TAG = "mlflow.parentRunId"
+"""Tag of a seed's run: the id of its cell's."""
 
 
 @dataclass(frozen=True)
@@ -30,17 +32,17 @@ class CellRun:
         run: its id.
         plan: of the run.
         project: its folder.
-        alive: the tags that say whose it is, and by which lock that lives.
+        lock: the run's lock, and the tags that name it.
         machine: samples the machine meanwhile.
         children: ids of runs below it that are open.
     """
 
-    client: Watched
+    client: WatchedClient
     experiment: str
     run: str
     plan: Plan
     project: Path
-    alive: Alive
+    lock: RunLock
     machine: MachineMetrics
     children: set[str] = field(default_factory=set)
 
@@ -59,7 +61,7 @@ def metric(name: str, value: float, step: int = 0, model: str | None = None) -> 
     return Metric(name, float(value), timestamp=0, step=step, model_id=model)
 
 
-def log_metrics(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
+def log_metrics(client: WatchedClient, run: str, metrics: Sequence[Metric]) -> None:
     """Send any number of them.
 
     Args:
@@ -70,6 +72,24 @@ def log_metrics(client: Watched, run: str, metrics: Sequence[Metric]) -> None:
     for first in range(0, len(metrics), MOST_METRICS):
         some = metrics[first : first + MOST_METRICS]
         client.log_batch(run, metrics=list(some))
+
+
+def log_parameters(
+    client: WatchedClient, run: str, parameters: Iterable[tuple[str, Any]]
+) -> None:
+    """Send any number of them.
+
+    Args:
+        client: of MLflow.
+        run: its id.
+        parameters: names and values.
+    """
+    from mlflow.entities import Param
+
+    params = [Param(name, str(value)) for name, value in parameters]
+    for first in range(0, len(params), MOST_PARAMETERS):
+        some = params[first : first + MOST_PARAMETERS]
+        client.log_batch(run, params=some)
 
 
 def log_document(cell: CellRun, document: Mapping[str, Any], name: str) -> None:

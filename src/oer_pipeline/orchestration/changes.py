@@ -53,9 +53,9 @@ def _changes(record: Record, recipe: Recipe) -> list[str]:
     for name, files in record.inputs.items():
         before[name] = sorted(files.values())
     now = {}
-    for name, members in recipe.inputs.items():
-        if members:
-            now[name] = sorted(members.values())
+    for name, hashes in recipe.inputs.items():
+        if hashes:
+            now[name] = sorted(hashes.values())
     for name in different(before, now):
         found.append(f"{name} has changed")
     return found

@@ -13,8 +13,8 @@ from oer_pipeline.common.ranges import MOST_NUMBERS, parse_numbers
 from oer_pipeline.orchestration.asked import Asked, Parameters, known_name, several
 from oer_pipeline.orchestration.classes import class_says
 
-Told = dict[str, Any]
-"""As nodes are told a choice."""
+NodeParameters = dict[str, Any]
+"""A choice as nodes get it."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +30,8 @@ class BaseChoice:
     path: str
     options: Parameters
 
-    def as_parameters(self) -> Told:
-        """As nodes are told it."""
+    def as_parameters(self) -> NodeParameters:
+        """As nodes get it."""
         return {
             "name": self.name,
             "class": self.path,
@@ -57,8 +57,8 @@ class LearnerChoice:
     options: Parameters
     base: BaseChoice
 
-    def as_parameters(self) -> Told:
-        """As nodes are told it."""
+    def as_parameters(self) -> NodeParameters:
+        """As nodes get it."""
         return {
             "name": self.name,
             "class": self.path,
@@ -86,8 +86,8 @@ class SelectorChoice:
     uses_visits: bool
     options: Parameters
 
-    def as_parameters(self) -> Told:
-        """As nodes are told it."""
+    def as_parameters(self) -> NodeParameters:
+        """As nodes get it."""
         return {
             "name": self.name,
             "class": self.path,
@@ -110,8 +110,8 @@ class Chosen:
     first_learner: LearnerChoice
     selector: SelectorChoice | None
 
-    def as_parameters(self) -> Told:
-        """As nodes are told it."""
+    def as_parameters(self) -> NodeParameters:
+        """As nodes get it."""
         selector = None if self.selector is None else self.selector.as_parameters()
         return {
             "learner": self.learner.as_parameters(),
@@ -146,9 +146,9 @@ def chosen(asked: Asked, tasks: int) -> Chosen:
         ConfigurationError: a name that there is not, or an entry that is none.
     """
     learners, selectors = asked["learners"], asked["selectors"]
-    told = asked["learner"]
-    name = known_name("learner", told["name"], learners)
-    base = base_choice(told["base"], asked["bases"])
+    given = asked["learner"]
+    name = known_name("learner", given["name"], learners)
+    base = base_choice(given["base"], asked["bases"])
     learner, later = _learner(name, learners, base, tasks)
     at_first = dict(learner.options)
     for option in later:
@@ -196,8 +196,8 @@ def judging(asked: Asked, most: int) -> Judging:
 
 def learner_choice(name: str, asked: Asked) -> LearnerChoice:
     """A learner, in force or not, on the base in force."""
-    told = asked["learner"]
-    base = base_choice(told["base"], asked["bases"])
+    given = asked["learner"]
+    base = base_choice(given["base"], asked["bases"])
     learner, _ = _learner(name, asked["learners"], base, tasks=1)
     return learner
 
@@ -268,7 +268,7 @@ def _enough(name: str, given: Any, tasks: int) -> int:
     return int(given)
 
 
-def _entry(group: str, name: str, known: Parameters) -> Told:
+def _entry(group: str, name: str, known: Parameters) -> dict[str, Any]:
     """A copy of what the configuration says of one learner, base or selector."""
     given = known[name]
     entry = dict(given) if isinstance(given, Mapping) else {}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 from oer_pipeline.orchestration.artefacts import files_of
 from oer_pipeline.orchestration.configuration import DEFAULT_ENVIRONMENT
 from oer_pipeline.orchestration.inputs import is_parameter
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256, place_of
 
 if TYPE_CHECKING:
@@ -41,13 +41,13 @@ OPTIONS = (
     "to_outputs",
     "namespaces",
 )
-"""Of `kedro run`, that say what is run."""
+"""Options of `kedro run` that say what is run."""
 VERSIONED = ("conf", "plugins", "src", "pyproject.toml")
 """What results hang on of the files that git has."""
 UNKNOWN = "unknown"
-"""A commit, outside of a repository."""
+"""Value of the tag `git_commit` outside of a repository."""
 NONE = "none"
-"""Of changes."""
+"""Value of the tag `git_changes` where there are none."""
 NO_MATTER = ("credentials", "logging", "mlflow", ".")
 """Beginnings of the names of files of conf/local that no result hangs on."""
 
@@ -62,7 +62,7 @@ def tags(project: Path, run_params: Mapping[str, Any]) -> dict[str, str]:
     return {
         "git_commit": git(project, "rev-parse", "HEAD") or UNKNOWN,
         "git_changes": _listed(_changes(project, run_params)),
-        "processor": kind(),
+        "processor": processor_kind(),
         "versions": versions(),
     }
 

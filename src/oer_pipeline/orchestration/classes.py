@@ -8,7 +8,7 @@ from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.common.loading import build, load_class, split
-from oer_pipeline.orchestration.module_files import PACKAGE, source_tree
+from oer_pipeline.orchestration.module_files import PACKAGE, is_ours, source_tree
 
 PLACES = {
     "learners": f"{PACKAGE}.learners",
@@ -18,7 +18,7 @@ PLACES = {
 """Where the package keeps what a group of the configuration may name."""
 
 
-def own_module(path: Any) -> bool:
+def is_own(path: Any) -> bool:
     """Whether a dotted path leads into this package.
 
     Raises:
@@ -52,8 +52,8 @@ def check_own(where: str, group: str, path: str) -> None:
 
 
 def class_says(path: str, flag: str) -> bool:
-    """Whether a learner's class says so; one of this package is looked up without an
-    import.
+    """Whether a learner's class says so, itself or by what it inherits; one of this
+    package is looked up without an import.
 
     Args:
         path: `module:Class`.
@@ -62,17 +62,65 @@ def class_says(path: str, flag: str) -> bool:
     Raises:
         ConfigurationError: as `load_class`, of another package's class.
     """
-    if not own_module(path):
+    if not is_own(path):
         from oer_pipeline.learners.protocol import Learner
 
         return bool(getattr(load_class(path, Learner), flag))
     module, name = split(path)
+    return bool(_flag_of(module, name, flag))
+
+
+def _flag_of(module: str, name: str, flag: str) -> bool | None:
+    """What the class of this name in a module says of a flag; None where neither it nor
+    a base of this package says anything."""
     tree = source_tree(module)
-    for node in ast.walk(tree) if tree is not None else ():
+    if tree is None:
+        return None
+    for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
-            lines = [ast.unparse(line) for line in node.body]
-            return f"{flag} = True" in lines
-    return False
+            return _flag_in(node, module, flag)
+        origin = _origin_of(name, node)
+        if origin is not None:
+            return _flag_of(*origin, flag)
+    return None
+
+
+def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
+    """What a class of a module says of a flag, or else the first of its bases that says
+    anything."""
+    for line in definition.body:
+        targets: list[ast.expr] = []
+        value = None
+        if isinstance(line, ast.Assign):
+            targets = line.targets
+            value = line.value
+        elif isinstance(line, ast.AnnAssign):
+            targets = [line.target]
+            value = line.value
+        names = map(ast.unparse, targets)
+        if flag in names and value is not None:
+            return ast.unparse(value) == "True"
+    for base in definition.bases:
+        name = ast.unparse(base)
+        inherited = _flag_of(module, name, flag)
+        if inherited is not None:
+            return inherited
+    return None
+
+
+def _origin_of(name: str, node: ast.stmt) -> tuple[str, str] | None:
+    """The module and the class that a name is imported from by a statement, where that
+    is in this package."""
+    if not isinstance(node, ast.ImportFrom):
+        return None
+    module = node.module or ""
+    if not is_ours(module):
+        return None
+    for alias in node.names:
+        known_as = alias.asname or alias.name
+        if known_as == name:
+            return module, alias.name
+    return None
 
 
 def check_options(parameters: Any, name: str = "") -> None:
@@ -95,7 +143,8 @@ def check_options(parameters: Any, name: str = "") -> None:
 
 
 def _kind(entry: Mapping[str, Any], name: str) -> type[Any]:
-    """What an entry of the plan has to be, by what else it says."""
+    """What an entry of the plan has to be, wherever it was found: only a selector's
+    says `uses_model` and only a learner's `replays` (`orchestration.chosen`)."""
     if "uses_model" in entry:
         from oer_pipeline.selection.protocol import Selector
 

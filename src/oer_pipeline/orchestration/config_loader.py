@@ -60,7 +60,7 @@ class CheckedConfigLoader(OmegaConfigLoader):
     def __getitem__(self, key: str) -> dict[str, Any]:
         if key in self or key not in self.config_patterns:
             return super().__getitem__(key)
-        texts = self._checked_texts(key)
+        texts = self._texts_of(key)
         if self.runtime_params or _interpolates(texts):
             return self._read(key)
         last = _LAST.get(key)
@@ -78,11 +78,16 @@ class CheckedConfigLoader(OmegaConfigLoader):
             where = f"{self.conf_source}, its {key}"
             raise ConfigurationError(f"{where}: {_without_context(error)}") from error
 
-    def _checked_texts(self, key: str) -> dict[str, str]:
-        """File -> its text, of all that Kedro may read for a key."""
+    def _texts_of(self, key: str) -> dict[str, str]:
+        """File -> its text, of all that Kedro may read for a key.
+
+        Raises:
+            ConfigurationError: a file that a reader cannot take.
+        """
         source = Path(self.conf_source)
         environment = self.env or self.default_run_env
-        folders = [source / name for name in {self.base_env, environment}]
+        names = dict.fromkeys((self.base_env, environment))  # they may be the same
+        folders = [source / name for name in names]
         found = {}
         for folder in folders:
             texts = _checked_texts(folder, key)

@@ -16,14 +16,14 @@ from oer_pipeline.common.errors import ConfigurationError, UnknownNameError, cho
 from oer_pipeline.orchestration import source_code
 from oer_pipeline.orchestration.asked import with_learners
 from oer_pipeline.orchestration.config_loader import CheckedConfigLoader
-from oer_pipeline.orchestration.names import check_names
-from oer_pipeline.orchestration.plan import Plan, resolve
-from oer_pipeline.orchestration.run_parameters import runtime_parameters
-from oer_pipeline.orchestration.shapes import (
+from oer_pipeline.orchestration.config_schema import (
     check_methods,
     check_parameters,
     check_suites,
 )
+from oer_pipeline.orchestration.names import check_names
+from oer_pipeline.orchestration.plan import Plan, resolve
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.orchestration.yaml_files import read_yaml
 
 DEFAULT_ENVIRONMENT = "local"
@@ -82,11 +82,7 @@ def configuration_of(env: str | None) -> Configuration:
     Raises:
         ConfigurationError: an unknown environment, or a file that is no YAML.
     """
-    from kedro.framework.startup import bootstrap_project
-
-    bootstrap_project(Path.cwd())
-    check_environment(Path.cwd() / "conf", env or DEFAULT_ENVIRONMENT)
-    return read(_loader(Path.cwd(), env))
+    return read(loader_of(env, {}))
 
 
 def plans_of(runs: Sequence[str], env: str | None) -> list[Plan]:
@@ -107,11 +103,6 @@ def plan_of_files() -> Plan:
     """The plan without a command line, of the project around the working directory."""
     project = find_kedro_project(Path.cwd()) or Path.cwd()
     return read(_loader(project, None)).plan({})
-
-
-def parameters_of(text: str) -> dict[str, Any]:
-    """`a=1,b.c=x` as `kedro run --params` reads it."""
-    return runtime_parameters(text)
 
 
 def tuned_of(env: str | None) -> dict[str, Any]:
@@ -159,7 +150,7 @@ def read(loader: CheckedConfigLoader) -> Configuration:
     changed.
 
     Args:
-        loader: of the project; what the command line told it is left aside.
+        loader: of the project; what it got from the command line is left aside.
 
     Raises:
         ConfigurationError: a file that is no YAML, or lacks what a plan is made of; a
@@ -242,10 +233,15 @@ def with_tuned(methods: Mapping[str, Any], tuned: Mapping[str, Any]) -> dict[str
 
 
 def _on_top(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Groups of both merged; of anything else what is above. Whether a value is of the
+    right kind is seen where the preset is used."""
     merged = dict(below)
     for key, value in above.items():
-        is_group = isinstance(value, Mapping) and key in below
-        merged[key] = _on_top(below[key], value) if is_group else value
+        before = below.get(key)
+        if isinstance(value, Mapping) and isinstance(before, Mapping):
+            merged[key] = _on_top(before, value)
+        else:
+            merged[key] = value
     return merged
 
 

@@ -59,11 +59,11 @@ class PlanContext(internals.CatalogContext):
         plan, data = self.plan, data_root(environment)
         apart = data.split("/")[1:]
         experiment = [*apart, plan.suite_folder, plan.quality_folder]
+        transfer = plan.transfer_evaluation
+        transfer_name = "" if transfer is None else transfer.name
         return {
             "data": data,
-            "transfer_evaluation": plan.transfer_evaluation.name
-            if plan.transfer_evaluation
-            else "",
+            "transfer_evaluation": transfer_name,
             "suite": plan.suite_folder,
             "quality_name": plan.quality,
             "quality": plan.quality_folder,

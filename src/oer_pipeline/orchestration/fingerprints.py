@@ -26,7 +26,7 @@ class Recipe:
         code: a hash of it.
         libraries: name -> version.
         parameters: name -> a hash of its value.
-        inputs: name -> member -> the content's hash.
+        inputs: name -> owner -> the content's hash.
         seed: whose it is; empty for what all seeds share.
         products: which library computes float32 products on this machine; empty where
             the code computes none. The bits differ.
@@ -50,9 +50,9 @@ class Recipe:
     def recorded(self) -> dict[str, Any]:
         """What a record says of it, so that a change can be named; inputs it names with
         their files."""
-        told = dict(vars(self))
-        del told["inputs"]
-        return told
+        facts = dict(vars(self))
+        del facts["inputs"]
+        return facts
 
 
 def recipe(
@@ -66,11 +66,11 @@ def recipe(
 
     Args:
         function: a node's.
-        parameters: what it is told.
-        inputs: name -> member -> the content's hash.
+        parameters: its own, by the names of the node's inputs.
+        inputs: name -> owner -> the content's hash.
         seed: whose it is.
-        code: dotted paths `module:Class` of what it is told to load, and of what
-            writes its result to a file.
+        code: dotted paths `module:Class` of what its parameters name, and of what
+            reads its inputs and writes its results.
     """
     computes = PRODUCTS in modules_used(function, code)
     return Recipe(
@@ -84,21 +84,25 @@ def recipe(
 
 
 def digests_of(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """What a function is told, as recipes keep it: name -> hash of the value in
+    """A function's parameters, as recipes keep them: name -> hash of the value in
     force."""
     return {name: digest(_in_force(name, value)) for name, value in parameters.items()}
 
 
 def _in_force(name: str, value: Any) -> Any:
     """A parameter with the accelerator that `auto` is on this machine."""
-    if name == "params:accelerator" and value == "auto":
-        return _accelerator()
-    if isinstance(value, Mapping) and value.get("accelerator") == "auto":
-        return {**value, "accelerator": _accelerator()}
+    if name == "params:accelerator":
+        return accelerator_in_force(value)
+    if isinstance(value, Mapping) and "accelerator" in value:
+        return {**value, "accelerator": accelerator_in_force(value["accelerator"])}
     return value
 
 
-def _accelerator() -> str:
+def accelerator_in_force(asked: str) -> str:
+    """What `auto` comes to on this machine, `gpu` or `cpu`; anything else is what it
+    is."""
+    if asked != "auto":
+        return asked
     from torch import cuda
 
     return "gpu" if cuda.is_available() else "cpu"

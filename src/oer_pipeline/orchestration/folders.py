@@ -4,6 +4,7 @@ overwrites another."""
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,12 +26,15 @@ NOT_IN_NAMES = frozenset(
 )
 """Parameters that make no other cell, or are its folder's name themselves."""
 DATA_SCOPE = ("collection", "data_seed")
-"""What changes the data: it is told by the suite's folder."""
+"""What changes the data; the suite's folder says it."""
 MODEL_SCOPE = ("dynamics", "accelerator", "precision")
-"""What changes the transition models: it is told by the quality's folder."""
+"""What changes the transition models; the quality's folder says it."""
 NOT_OF_CELLS = NOT_IN_NAMES.union(DATA_SCOPE, MODEL_SCOPE)
-"""What a cell's folder does not tell."""
+"""What a cell's folder does not say."""
 LONGEST_NAME = 60
+"""Characters of a name that a user chooses, and of the changes behind it."""
+HASHED = re.compile(r"-[0-9a-f]{10}$")
+"""How a folder's name ends whose changes are too long to be written out (`name_of`)."""
 
 Changed = dict[str, Any]
 
@@ -45,8 +49,9 @@ class Folders:
         cell: of the method, below the quality.
         compared: cells that the comparison pipeline puts side by side.
         comparison: of the page that does so, below the quality.
-        told: each of these cells -> all that it changes of its method, data and models
-            included, as `kedro run --params` takes it: a folder's name may be a hash.
+        params: each of these cells -> all that it changes of its method, data and
+            models included, as `kedro run --params` takes it: a folder's name may be a
+            hash.
     """
 
     suite: str
@@ -54,7 +59,7 @@ class Folders:
     cell: str
     compared: tuple[str, ...]
     comparison: str
-    told: Mapping[str, str]
+    params: Mapping[str, str]
 
 
 def folders_of(
@@ -78,17 +83,17 @@ def folders_of(
     changed = _out_of(asked.changed, NOT_IN_NAMES)
     of_data = _in_scope(changed, DATA_SCOPE)
     of_models = _in_scope(changed, MODEL_SCOPE)
-    told = {_cell_folder(asked): _told(asked)}
+    params = {_cell_folder(asked): _params_text(asked)}
     others = [Asked.of(method, base, runtime, methods) for method in compare]
     for other in others:
-        told[_cell_folder(other)] = _told(other)
+        params[_cell_folder(other)] = _params_text(other)
     return Folders(
         suite=folder_name(asked["suite"], of_data),
         quality=folder_name(quality, of_models),
         cell=_cell_folder(asked),
         compared=tuple(map(_cell_folder, others)),
         comparison=_comparison_folder(others),
-        told=told,
+        params=params,
     )
 
 
@@ -96,10 +101,10 @@ def folder_name(stem: str, changed: Mapping[str, Any]) -> str:
     """`stem-name=value-...`; what is long, or no file name, becomes a hash."""
     if not changed:
         return stem
-    told = []
+    changes = []
     for name in sorted(changed):
-        told.append(f"{name}={changed[name]}")
-    return f"{stem}-{name_of('-'.join(told))}"
+        changes.append(f"{name}={changed[name]}")
+    return f"{stem}-{name_of('-'.join(changes))}"
 
 
 def name_of(text: str) -> str:
@@ -113,7 +118,7 @@ def name_of(text: str) -> str:
 
 
 def _cell_folder(asked: Asked) -> str:
-    """What is changed of the method's preset, but for what the folders above tell."""
+    """What is changed of the method's preset, but for what the folders above say."""
     return folder_name(asked.method, _changed_of_cell(asked))
 
 
@@ -122,8 +127,8 @@ def _changed_of_cell(asked: Asked) -> Changed:
     return _in_force(changed, asked["learner"])
 
 
-def _told(asked: Asked) -> str:
-    """All that is changed of the method's preset and in force."""
+def _params_text(asked: Asked) -> str:
+    """All that is changed of the method's preset and in force, `name=value,...`."""
     changed = _in_force(_out_of(asked.changed, NOT_IN_NAMES), asked["learner"])
     return ",".join(f"{name}={as_text(changed[name])}" for name in sorted(changed))
 

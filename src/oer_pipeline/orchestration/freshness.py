@@ -1,4 +1,4 @@
-"""Which files of a run are up to date, told without running anything.
+"""Which files of a run are up to date, found without running anything.
 
 It asks what the runner asks before each node (`orchestration.runner`): whether a file
 is there, is the one that was recorded, and was made by today's code, parameters,
@@ -17,7 +17,7 @@ from kedro.pipeline import Pipeline
 
 from oer_pipeline.common.errors import OERError
 from oer_pipeline.orchestration import internals
-from oer_pipeline.orchestration.artefacts import Member
+from oer_pipeline.orchestration.artefacts import Owner
 from oer_pipeline.orchestration.configuration import loader_of
 from oer_pipeline.orchestration.context import PlanContext
 from oer_pipeline.orchestration.records import is_fresh
@@ -57,7 +57,7 @@ def outputs_of(
     Raises:
         ConfigurationError: whatever `kedro run` would refuse.
     """
-    told: Any = dict(parameters)
+    runtime: Any = dict(parameters)
     # No hooks: whether files are fresh is no matter of MLflow's, which is slow to ask.
     context = PlanContext(
         package_name="oer_pipeline",
@@ -65,12 +65,12 @@ def outputs_of(
         config_loader=loader_of(env, parameters),
         env=env,
         hook_manager=internals.no_hooks(),
-        runtime_params=told,
+        runtime_params=runtime,
     )
     chosen = sum((context.pipelines[name] for name in names), Pipeline([]))
     catalog = context.catalog  # Kedro makes a new one every time
     outputs: list[Output] = []
-    behind: set[tuple[str, Member]] = set()
+    behind: set[tuple[str, Owner]] = set()
     for node in chosen.nodes:
         step = Step(node, catalog)
         outputs += _of_step(step, context.project_path, behind)
@@ -78,7 +78,7 @@ def outputs_of(
 
 
 def _of_step(
-    step: Step, project: Path, behind: set[tuple[str, Member]]
+    step: Step, project: Path, behind: set[tuple[str, Owner]]
 ) -> Iterator[Output]:
     """A step's files; what is made from a stale file is stale.
 
@@ -87,31 +87,31 @@ def _of_step(
         project: the folder that records name files from.
         behind: names and seeds of what is stale; this step's are added.
     """
-    for member in step.members():
-        wanted = _fingerprint(step, member)
-        waits = _waits(step, member, behind)
-        for name, path in step.outputs(member).items():
+    for owner in step.owners():
+        wanted = _fingerprint(step, owner)
+        has_stale_input = _has_stale_input(step, owner, behind)
+        for name, path in step.outputs(owner).items():
             state = _state(path, wanted, project)
-            if state is State.FRESH and waits:
+            if state is State.FRESH and has_stale_input:
                 state = State.STALE
             if state is State.STALE:
-                behind.add((name, member))
-            yield Output(path, state, step.name, member)
+                behind.add((name, owner))
+            yield Output(path, state, step.name, owner)
 
 
-def _fingerprint(step: Step, member: Member) -> str | None:
+def _fingerprint(step: Step, owner: Owner) -> str | None:
     """What a run would record now; None where an input is missing."""
     try:
-        return step.recipe_of(member).fingerprint
+        return step.recipe_of(owner).fingerprint
     except OERError:
         return None
 
 
-def _waits(step: Step, member: Member, behind: set[tuple[str, Member]]) -> bool:
+def _has_stale_input(step: Step, owner: Owner, behind: set[tuple[str, Owner]]) -> bool:
     """Whether an input is stale: of the same seed, or shared; a shared output is made
     from all seeds' inputs."""
     for name, seed in behind:
-        if name in step.node.inputs and (member is None or seed in (member, None)):
+        if name in step.node.inputs and (owner is None or seed in (owner, None)):
             return True
     return False
 

@@ -29,18 +29,19 @@ from oer_pipeline.common.storage import check_file
 from oer_pipeline.orchestration import tracking
 from oer_pipeline.orchestration.cell_run import CellRun
 from oer_pipeline.orchestration.internals import MlflowHook
-from oer_pipeline.orchestration.patience import within
 from oer_pipeline.orchestration.redaction import hide, hide_in_logs
+from oer_pipeline.orchestration.timeouts import within
 
 logger = logging.getLogger(__name__)
 T = TypeVar("T")
 
-SECONDS = 10.0
-"""For all that a server is asked before the nodes start, and for every answer after
-them."""
+SECONDS_TO_ANSWER = 10.0
+"""For all answers of a server before the nodes start, and for each one after them."""
 SECONDS_OF_INTERRUPTED = 2.0
 TRIES = 3
-"""For what another process can do at the same moment, such as making the experiment."""
+"""Of what another process can do at the same moment, such as making the experiment."""
+RACES = ("already exist", "already_exist", "locked", "unique constraint")
+"""Words of a failure which say that another process did the same at that moment."""
 ADDRESS = "MLFLOW_TRACKING_URI"
 SQLITE = "sqlite:///"
 LOCAL = ("sqlite:", "file:")
@@ -60,11 +61,14 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     def __init__(self) -> None:
         super().__init__()
+        self._context: Any = None
+        """Kedro's, of the newest project that it has read."""
+        self._reachable = True
         self._run: CellRun | None = None
         self._started: dict[str, float] = {}
         self._seconds: dict[str, float] = {}
         self._address: str | None = None
-        self._left: float | None = SECONDS
+        self._left: float | None = SECONDS_TO_ANSWER
 
     @hook_impl
     def after_context_created(self, context: KedroContext) -> None:
@@ -74,7 +78,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         self._read_address(context)
         hide_in_logs(self._address)
         is_local = self._address is None or self._address.startswith(LOCAL)
-        self._left = None if is_local else SECONDS
+        self._left = None if is_local else SECONDS_TO_ANSWER
         set_up = partial(super().after_context_created, context)
         lock = context.project_path / FOLDER / "tracking.lock"
         one_by_one: AbstractContextManager[None] = nullcontext()
@@ -85,7 +89,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             if self._address is not None and self._address.startswith(SQLITE):
                 check_file(Path(self._address.removeprefix(SQLITE)))
             with one_by_one:
-                self._asked(partial(_again, set_up))
+                self._asked(partial(_retried, set_up))
         except Exception as error:  # whatever the server's failure looks like
             self._give_up(error)
         finally:
@@ -103,24 +107,24 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         """
         loader: Any = context.config_loader
         try:
-            told = dict(loader["mlflow"])
+            config = dict(loader["mlflow"])
         except MissingConfigException:
-            told = {}
-        server = told.get("server") or {}
-        experiment = told.get("tracking") or {}
+            config = {}
+        server = config.get("server") or {}
+        experiment = config.get("tracking") or {}
         if not isinstance(server, dict) or not isinstance(experiment, dict):
             raise ConfigurationError("mlflow.yml: server and tracking are groups")
         self._address = server.get("mlflow_tracking_uri")
         given = os.environ.get(ADDRESS)
         if given:
             self._address = given
-            told["server"] = {**server, "mlflow_tracking_uri": given}
+            config["server"] = {**server, "mlflow_tracking_uri": given}
             if not given.startswith(LOCAL):  # the server knows where its files lie
                 named = experiment.get("experiment") or {}
                 named = {**named, "create_experiment_kwargs": {}}
-                told["tracking"] = {**experiment, "experiment": named}
+                config["tracking"] = {**experiment, "experiment": named}
             logger.info("tracked at %s, as %s says", hide(given, given), ADDRESS)
-        loader["mlflow"] = told
+        loader["mlflow"] = config
 
     @hook_impl
     def before_pipeline_run(
@@ -130,7 +134,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._started, self._seconds, self._run = {}, {}, None
-        context: Any = self._context
+        context = self._context
         logger.info("%s", context.plan.title)
         if not self._reachable:
             return
@@ -202,7 +206,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         run = self._run
         if run is None:
             return
-        seconds = None if self._left is None else SECONDS
+        seconds = None if self._left is None else SECONDS_TO_ANSWER
         finish = partial(tracking.finish, run, status, pipeline, catalog, self._seconds)
         try:
             within(seconds, finish, run.client)
@@ -221,7 +225,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
 
     def _end(self, run: CellRun) -> None:
         run.machine.end()
-        run.alive.end()
+        run.lock.end()
         self._run = None
         if self in _at_work:
             _at_work.remove(self)
@@ -236,8 +240,8 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         )
 
 
-def _again(work: Callable[[], T]) -> T:
-    """The work, once more where another process was faster."""
+def _retried(work: Callable[[], T]) -> T:
+    """The work, up to TRIES times where another process did the same at that moment."""
     for number in range(1, TRIES + 1):
         try:
             return work()
@@ -247,7 +251,3 @@ def _again(work: Callable[[], T]) -> T:
                 raise
             time.sleep(0.3 * number)
     raise AssertionError("there is a last try")
-
-
-RACES = ("already exist", "already_exist", "locked", "unique constraint")
-"""What of a failure tells that another process did the same at the same moment."""

@@ -10,7 +10,7 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from oer_pipeline.common.errors import OERError
-from oer_pipeline.orchestration.artefacts import Member, files_of, is_external
+from oer_pipeline.orchestration.artefacts import Owner, files_of, is_external
 from oer_pipeline.orchestration.changes import what_is_wrong
 from oer_pipeline.orchestration.records import (
     Record,
@@ -53,8 +53,8 @@ def check_inputs(
             dataset = catalog[name]
             remedy = getattr(dataset, "remedy", None) or _remedy(name, stages)
             needs_record = _needs_record(name, dataset, stages)
-            for member, path in (files_of(dataset) or {}).items():
-                wanted = f"{node.name} needs {name}{_of_seed(member)}"
+            for owner, path in (files_of(dataset) or {}).items():
+                wanted = f"{node.name} needs {name}{_of_seed(owner)}"
                 if not path.is_file():
                     raise OERError(f"{wanted}, but {path} is missing; {remedy}")
                 if needs_record:
@@ -107,8 +107,8 @@ def _remedy(name: str, stages: Mapping[str, str]) -> str:
     return RUN_IT if stage is None else f"{RUN_IT}: kedro run --pipelines={stage}"
 
 
-def _of_seed(member: Member) -> str:
-    return "" if member is None else f" of seed {member}"
+def _of_seed(owner: Owner) -> str:
+    return "" if owner is None else f" of seed {owner}"
 
 
 def _stale(

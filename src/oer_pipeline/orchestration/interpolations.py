@@ -16,9 +16,9 @@ from typing import Any
 from oer_pipeline.common.errors import ConfigurationError
 
 MOST_VALUES = 100_000
-"""That all files of a kind may stand for."""
+"""Most values that all files of a kind may stand for."""
 LETTERS = 100
-"""Of a text, which count as a value."""
+"""So many characters of a text with `${...}` count as one value."""
 OF_RESOLVER = 16
 """Values that `${resolver:...}` counts for, beside what it takes from a place."""
 GLOBALS = "globals"
@@ -26,7 +26,7 @@ INNERMOST = re.compile(r"\$\{([^${}]*)\}")
 INSIDE = "\0"
 """Where another interpolation stood."""
 
-Place = tuple[str, ...]
+KeyPath = tuple[str, ...]
 
 
 def check_interpolations(
@@ -64,10 +64,10 @@ class _Weights:
         self._documents = documents
         self._where = where
         self._shared = self if shared is None else shared
-        self._known: dict[Place, int] = {}
-        self._open: set[Place] = set()
+        self._known: dict[KeyPath, int] = {}
+        self._open: set[KeyPath] = set()
 
-    def of(self, place: Place) -> int:
+    def of(self, place: KeyPath) -> int:
         """The weight of whatever is at a place."""
         if place in self._known:
             return self._known[place]
@@ -82,7 +82,7 @@ class _Weights:
         self._known[place] = weight
         return weight
 
-    def _weigh(self, value: Any, place: Place) -> int:
+    def _weigh(self, value: Any, place: KeyPath) -> int:
         weight = 1
         if isinstance(value, Mapping):
             for name in value:
@@ -96,19 +96,19 @@ class _Weights:
                 weight += self._weigh_interpolation(inside, place)
         return weight
 
-    def _weigh_interpolation(self, inside: str, place: Place) -> int:
+    def _weigh_interpolation(self, inside: str, place: KeyPath) -> int:
         """Of `name`, `oc.select:name,default`, `globals:name` or `resolver:words`."""
-        resolver, colon, told = inside.partition(":")
+        resolver, colon, words = inside.partition(":")
         if not colon:
             return self.of(_target(inside, place))
-        named = _target(told.partition(",")[0], ())
+        named = _target(words.partition(",")[0], ())
         if resolver.strip().startswith("oc."):
             return OF_RESOLVER + self.of(named)
         if resolver.strip() == GLOBALS:
             return OF_RESOLVER + self._shared.of(named)
         return OF_RESOLVER
 
-    def _interpolations(self, text: str, place: Place) -> Iterator[str]:
+    def _interpolations(self, text: str, place: KeyPath) -> Iterator[str]:
         """What is between `${` and `}`, from the inside out."""
         found = INNERMOST.search(text)
         while found is not None:
@@ -124,7 +124,7 @@ class _Weights:
             found = INNERMOST.search(text)
 
 
-def _target(inside: str, place: Place) -> Place:
+def _target(inside: str, place: KeyPath) -> KeyPath:
     """The place that an interpolation means; `.name` is beside it, `..name` a group
     above."""
     name = inside.strip()
@@ -134,7 +134,7 @@ def _target(inside: str, place: Place) -> Place:
     return (*above, *parts)
 
 
-def _at(document: Any, place: Place) -> Any:
+def _at(document: Any, place: KeyPath) -> Any:
     """What a document has at a place; None where it has nothing."""
     for part in place:
         if isinstance(document, Mapping):

@@ -24,7 +24,7 @@ def libraries_used(
 
     Args:
         function: whose code.
-        extra: dotted paths `module:Class` that it is told to load.
+        extra: dotted paths `module:Class` that its parameters name.
         families: of environments that it is about; libraries of other families do not
             count.
     """

@@ -26,7 +26,7 @@ GPU_SECONDS = 5.0
 GPU_QUERY = "utilization.gpu,memory.used,memory.total,power.draw"
 """Percent, MiB, MiB, watts."""
 MIB = 1.048576
-"""In megabytes."""
+"""Megabytes of a MiB."""
 PREFIX = "system/"
 
 
@@ -145,9 +145,9 @@ def gpu_values() -> dict[str, float]:
         return {}
     values: dict[str, float] = {}
     for number, line in enumerate(done.stdout.splitlines()):
-        told = [_number(word) for word in line.split(",")]
-        if len(told) == GPU_QUERY.count(",") + 1:
-            values |= _gpu(number, *told)
+        answers = [_number(word) for word in line.split(",")]
+        if len(answers) == GPU_QUERY.count(",") + 1:
+            values |= _gpu(number, *answers)
     return values
 
 
@@ -164,13 +164,13 @@ def _gpu(
     if used is not None and total:
         share = 100 * used / total
         megabytes = MIB * used
-    told = {
+    values = {
         f"gpu_{number}_utilization_percentage": utilization,
         f"gpu_{number}_memory_usage_megabytes": megabytes,
         f"gpu_{number}_memory_usage_percentage": share,
         f"gpu_{number}_power_usage_watts": power,
     }
-    return {name: value for name, value in told.items() if value is not None}
+    return {name: value for name, value in values.items() if value is not None}
 
 
 def _number(word: str) -> float | None:

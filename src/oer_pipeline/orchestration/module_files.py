@@ -46,8 +46,8 @@ _KEPT: dict[str, ast.Module] = {}
 
 
 def keep(module: str) -> None:
-    """Have the syntax that a module of this package has now for as long as the process
-    lives, as it runs this code."""
+    """Remember a module's syntax as it is now: this process goes on running that code,
+    whatever is edited."""
     if source_of(module) is not None:
         _KEPT[module] = tree_of(module)
 

@@ -7,11 +7,9 @@ import re
 from collections.abc import Iterable
 
 from oer_pipeline.common.errors import ConfigurationError
+from oer_pipeline.orchestration.folders import HASHED, LONGEST_NAME
 
 NAME = re.compile(r"\w[\w-]*")
-LIKE_HASHED = re.compile(r"-[0-9a-f]{10}$")
-"""How the folder of a run ends whose changes are too long to be written out."""
-LONGEST = 60
 TAKEN = {
     "suite": ("behaviours",),
     "method": ("comparison", "data", "dynamics"),
@@ -44,10 +42,14 @@ def check_names(what: str, names: Iterable[object]) -> None:
 
 
 def _check(what: str, name: object) -> None:
-    if not isinstance(name, str) or not NAME.fullmatch(name) or len(name) > LONGEST:
+    if (
+        not isinstance(name, str)
+        or not NAME.fullmatch(name)
+        or len(name) > LONGEST_NAME
+    ):
         raise ConfigurationError(
             f"{what} {_shown(name)}: no name for a folder; it takes letters, digits, _"
-            f" and -, at most {LONGEST}"
+            f" and -, at most {LONGEST_NAME} characters"
         )
     folded = name.casefold()
     for taken in TAKEN.get(what, ()):
@@ -56,7 +58,7 @@ def _check(what: str, name: object) -> None:
                 f"{what} {name!r}: {taken} is a folder of the project's own; choose"
                 " another name"
             )
-    if LIKE_HASHED.search(name):
+    if HASHED.search(name):
         raise ConfigurationError(
             f"{what} {name!r}: it ends as the folders of changed parameters do; choose"
             " another name"
@@ -65,4 +67,4 @@ def _check(what: str, name: object) -> None:
 
 def _shown(name: object) -> str:
     text = repr(name)
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return text if len(text) <= LONGEST_NAME else f"{text[:LONGEST_NAME]}..."

@@ -15,7 +15,7 @@ from oer_pipeline.common.errors import ConfigurationError
 
 ENDINGS = (".tar.gz", ".tgz", ".tar", ".zip")
 MOST_BYTES = 10_000_000
-"""Of all files of configuration."""
+"""Most bytes of all files of configuration."""
 UNREADABLE = (tarfile.TarError, zipfile.BadZipFile, EOFError, zlib.error)
 
 

@@ -115,7 +115,7 @@ class Plan:
         """What runs, for a log line; that a number is a seed and no count is said."""
         return (
             f"{self.cell} on {self.suite_folder}, {self.quality_folder}:"
-            f" {_told(self.seeds)}"
+            f" {_seeds_text(self.seeds)}"
         )
 
     @property
@@ -172,11 +172,11 @@ class Plan:
                 "method": self.method,
                 "cell": self.cell,
             },
-            "repeat": {**self._origin, "told": self.folders.told[self.cell]},
+            "repeat": {**self._origin, "told": self.folders.params[self.cell]},
             "comparison": {
                 **self._origin,
                 "folder": self.comparison_folder,
-                "told": {c: self.folders.told[c] for c in self.compared_cells},
+                "told": {c: self.folders.params[c] for c in self.compared_cells},
                 "data": {task.name: self.data_of(task) for task in self.tasks},
             },
         }
@@ -238,11 +238,11 @@ def resolve(
     plan_checks.check_changed_options(asked)
     plan_checks.check_finite(asked)
     plan_checks.check_classes(in_force)
-    without = plan_checks.without_rewards(tasks)
-    plan_checks.check_rewards(without, in_force)
+    rewardless = plan_checks.task_without_rewards(tasks)
+    plan_checks.check_rewards(rewardless, in_force)
     plan_checks.check_hardware(asked)
-    judged = plan_checks.judged_without(
-        without,
+    judged = plan_checks.judging_in_force(
+        rewardless,
         judging(asked, plan_checks.most_rows(asked, tasks)),
         "selectors" in runtime.get("judging", {}),
     )
@@ -273,17 +273,17 @@ def resolve(
 
 
 def _by_name(tasks: Sequence[Task]) -> dict[str, Any]:
-    """Task name -> its facts, as nodes are told them."""
+    """Task name -> its facts, as nodes get them."""
     return {task.name: asdict(task) for task in tasks}
 
 
-def _told(seeds: tuple[int, ...]) -> str:
+def _seeds_text(seeds: tuple[int, ...]) -> str:
     """`seeds 0, 1, 2`, or that it is one seed, and how to ask for as many."""
     if len(seeds) > 1:
         return f"{len(seeds)} seeds, {', '.join(map(str, seeds))}"
     [seed] = seeds
-    several = f"; {seed} seeds are seeds=0-{seed - 1}" if seed > 1 else ""
-    return f"one seed, number {seed}{several}"
+    hint = f"; {seed} seeds are seeds=0-{seed - 1}" if seed > 1 else ""
+    return f"one seed, number {seed}{hint}"
 
 
 def _untrained(quality: str, tasks: Sequence[Task], behaviours: Path) -> frozenset[str]:

@@ -26,7 +26,7 @@ from oer_pipeline.orchestration.chosen import (
     learner_choice,
     selector_choice,
 )
-from oer_pipeline.orchestration.classes import check_own, own_module
+from oer_pipeline.orchestration.classes import check_own, is_own
 from oer_pipeline.suites.behaviour_data import kinds_of
 from oer_pipeline.suites.suite import Suite, Task
 from oer_pipeline.trajectories.exchange.source import Source
@@ -41,9 +41,9 @@ from oer_pipeline.trajectories.qualities import (
 LARGEST_SEED = 10**18
 ACCELERATORS = ("cpu", "gpu", "auto")
 NEEDS = (".uses_model", ".uses_visits")
-"""Of a selector's entry."""
+"""Keys of a selector's entry that say what its class needs; no options."""
 UPDATES_DRAWN = 100
-"""Of a block, whose randomness is drawn at once (`training.fit`)."""
+"""Updates in a block; their random numbers are drawn at once (`training.fit`)."""
 ROW_DRAWN = 8
 """Floats drawn for a row: its number, and noise of some six dimensions of actions."""
 MOST_DRAWN = 2**30
@@ -124,12 +124,16 @@ def check_memory(asked: Asked, tasks: int, seeds: int, together: bool) -> None:
     twins = 2 * members * learner.policy_delay
     batch = learner.batch_size
     activations("learner, of all seeds", batch, learner.hidden, twins)
-    drawn = UPDATES_DRAWN * batch * members * ROW_DRAWN
-    if drawn > MOST_DRAWN:
+    drawn_of_row = UPDATES_DRAWN * members * ROW_DRAWN
+    largest = MOST_DRAWN // drawn_of_row
+    if batch > largest:
+        at_once = (
+            f"{seeds} seed(s) and {tasks} task(s)" if together else f"{seeds} seed(s)"
+        )
         raise ConfigurationError(
-            f"learner.batch_size is {batch}, with {seeds} seed(s)"
-            f" {gib(drawn)} of what a block of updates draws; it may take"
-            f" {gib(MOST_DRAWN)}"
+            f"learner.batch_size is {batch}; with {at_once} the random numbers of a"
+            f" block of updates take {gib(batch * drawn_of_row)}; give at most"
+            f" {largest}"
         )
     episodes = asked["evaluation"]["episodes"]
     most = MOST_EPISODES // (seeds * tasks)
@@ -224,7 +228,7 @@ def check_changed_options(asked: Asked) -> None:
 
 
 def check_finite(asked: Asked) -> None:
-    """Refuse what no number is, in options that nobody else checks."""
+    """Refuse infinite and NaN values of changed options; nothing later checks them."""
     for name, value in asked.changed.items():
         if isinstance(value, float) and not isfinite(value):
             raise ConfigurationError(
@@ -240,15 +244,15 @@ def check_classes(chosen: Chosen) -> None:
     made.
     """
     learner, selector = chosen.learner, chosen.selector
-    if own_module(learner.path):
+    if is_own(learner.path):
         check_own(f"learners.{learner.name}", "learners", learner.path)
     else:
         _make_learner(learner)
-    if own_module(learner.base.path):
+    if is_own(learner.base.path):
         check_own(f"bases.{learner.base.name}", "bases", learner.base.path)
     else:
         _make_base(learner.base)
-    if selector is not None and own_module(selector.path):
+    if selector is not None and is_own(selector.path):
         check_own(f"selectors.{selector.name}", "selectors", selector.path)
     elif selector is not None:
         _make_selector(selector)
@@ -256,10 +260,10 @@ def check_classes(chosen: Chosen) -> None:
 
 def check_dimensions(selectors: Sequence[SelectorChoice], suite: Suite) -> None:
     """Refuse selectors of this package that would measure distances on dimensions that
-    observations lack. What is no list of dimensions they refuse themselves."""
+    observations lack. A value that is no list is refused by the selector itself."""
     for selector in selectors:
         dimensions = selector.options.get("dimensions")
-        if not own_module(selector.path) or not isinstance(dimensions, list):
+        if not is_own(selector.path) or not isinstance(dimensions, list):
             continue
         last = suite.observation_size - 1
         for dimension in dimensions:
@@ -293,23 +297,26 @@ def _make_selector(choice: SelectorChoice) -> None:
     build(choice.path, Selector, choice.options)  # type: ignore[type-abstract]
 
 
-def without_rewards(tasks: Sequence[Task]) -> str:
-    """The name of the first task whose data have no rewards, as far as files of
-    configuration say; or empty."""
+def task_without_rewards(tasks: Sequence[Task]) -> str:
+    """The first task whose data have no rewards, as far as files of configuration say,
+    as errors call it; empty where all have."""
     for task in tasks:
         if task.source is not None and not Source(**task.source).has_rewards:
-            return f"suite {task.suite}, task {task.index}"
+            return f"task {task.index} of suite {task.suite}"
     return ""
 
 
-def check_rewards(without: str, chosen: Chosen) -> None:
+def check_rewards(rewardless: str, chosen: Chosen) -> None:
     """Refuse what would learn from rewards that are not there.
 
     Args:
-        without: the task whose data have none.
+        rewardless: the task whose data have none; empty where all have.
         chosen: what the run uses.
+
+    Raises:
+        ConfigurationError: names what needs rewards, the task, and the remedy.
     """
-    if not without:
+    if not rewardless:
         return
     from oer_pipeline.common.loading import load_class
     from oer_pipeline.learners.bases.protocol import Base
@@ -318,30 +325,33 @@ def check_rewards(without: str, chosen: Chosen) -> None:
     learner, selector = chosen.learner, chosen.selector
     if load_class(learner.base.path, Base).needs_rewards:
         raise ConfigurationError(
-            f"learner.base is {learner.base.name!r}; {_asks(without)}: clone them by"
-            " learner.base=bc"
+            f"learner.base is {learner.base.name!r}; {_needs(rewardless)}: clone them"
+            " by learner.base=bc"
         )
     if load_class(learner.path, Learner).needs_rewards:
         raise ConfigurationError(
-            f"learner.name is {learner.name!r}; {_asks(without)}: choose another"
+            f"learner.name is {learner.name!r}; {_needs(rewardless)}: choose another"
             " learner"
         )
     if selector is not None and _selector_needs_rewards(selector):
         raise ConfigurationError(
-            f"selector is {selector.name!r}; {_asks(without)}: choose another selector"
+            f"selector is {selector.name!r}; {_needs(rewardless)}: choose another"
+            " selector"
         )
 
 
-def judged_without(without: str, judging: Judging, is_asked_for: bool) -> Judging:
-    """The judging of the selectors that do without rewards.
+def judging_in_force(rewardless: str, judging: Judging, is_asked_for: bool) -> Judging:
+    """The judging, without the selectors that need rewards where there are none.
 
     Args:
-        without: the task whose data have none; empty where all have.
-        judging: of all of them.
-        is_asked_for: whether the command line names them: one that asks for rewards is
-            refused then.
+        rewardless: the task whose data have none; empty where all have.
+        judging: of all selectors.
+        is_asked_for: whether the command line names them.
+
+    Raises:
+        ConfigurationError: the command line names one that needs rewards.
     """
-    if not without:
+    if not rewardless:
         return judging
     kept = []
     for selector in judging.selectors:
@@ -349,13 +359,14 @@ def judged_without(without: str, judging: Judging, is_asked_for: bool) -> Judgin
             kept.append(selector)
         elif is_asked_for:
             raise ConfigurationError(
-                f"judging.selectors: {selector.name!r}: {_asks(without)}: leave it out"
+                f"judging.selectors: {selector.name!r}: {_needs(rewardless)}: leave it"
+                " out"
             )
     return Judging(judging.sizes, judging.shown, tuple(kept))
 
 
-def _asks(without: str) -> str:
-    return f"it asks for rewards, and the data of {without}, have none"
+def _needs(rewardless: str) -> str:
+    return f"it needs rewards, which the data of {rewardless} do not have"
 
 
 def _selector_needs_rewards(selector: SelectorChoice) -> bool:

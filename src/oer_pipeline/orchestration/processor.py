@@ -1,5 +1,5 @@
-"""What of this machine's processor goes into every fingerprint: which float32 products
-run on it.
+"""What of this machine's processor goes into every fingerprint: which library computes
+float32 products on it.
 
 Finding out takes torch, which takes a second to import and which a run that keeps
 everything does not need. The answer is remembered in the user's cache folder, per
@@ -35,12 +35,12 @@ def float32_products() -> str:
     return known
 
 
-def kind() -> str:
+def processor_kind() -> str:
     """The processor's name and a hash of its features: on two of the same kind, the
     same code gives the same bytes."""
-    names = [line.partition(":")[2].strip() for line in _told("model name")]
+    names = [line.partition(":")[2].strip() for line in _cpuinfo_lines("model name")]
     name = names[0] if names else platform.processor() or platform.machine()
-    features = [platform.machine(), *_told("flags", "Features")]
+    features = [platform.machine(), *_cpuinfo_lines("flags", "Features")]
     return f"{name}, features {_hash(features)[:8]}"
 
 
@@ -60,11 +60,11 @@ def _identity() -> str:
         version("torch"),
         CHECK.read_text(),
     ]
-    facts += _told("model name", "flags", "Features")
+    facts += _cpuinfo_lines("model name", "flags", "Features")
     return _hash(facts)[:16]
 
 
-def _told(*beginnings: str) -> list[str]:
+def _cpuinfo_lines(*beginnings: str) -> list[str]:
     """The different lines of the system's description that begin so."""
     if not CPUINFO.is_file():
         return []

@@ -19,10 +19,10 @@ from typing import Any
 from oer_pipeline.common.atomic import write_atomic
 
 FORM = 2
-"""Of a record; 1 named neither its file nor what it is."""
+"""Version of a record's format; version 1 named neither file nor dataset."""
 OUTSIDE = 6
-"""Parts of its path that name a file outside of the project: no record holds a path of
-a machine."""
+"""How many trailing parts of the path name a file outside of the project: no record
+holds a path of a machine."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ KINDS: dict[str, type[Any] | tuple[type[Any], ...]] = {
     "recipe": dict,
     "inputs": dict,
 }
-"""Of a record's entries."""
+"""Types of a record's entries."""
 
 
 def record_path(path: Path) -> Path:

@@ -15,11 +15,11 @@ USER = re.compile(r"(?<=://)[^\s'\"]+@")
 QUERY = re.compile(r"([?&][\w.%-]+=)[^\s&'\"<>)]+")
 """`?token=...` of an address."""
 SECRET = re.compile(r"TOKEN(?![A-Z])|PASSW|SECRET|(ACCESS|API)_?KEY|CREDENTIAL")
-"""In the names of environment variables that hold one."""
+"""Found in the names of environment variables that hold one."""
 SHORTEST = 4
-"""Letters of a word that is hidden wherever it stands."""
+"""Characters from which on a secret is hidden wherever it stands."""
 LIBRARIES = ("alembic", "kedro_mlflow", "mlflow", "requests", "sqlalchemy", "urllib3")
-"""Whose log lines may name the server."""
+"""Libraries whose log lines may name the server."""
 
 
 def hide(text: str, address: str | None = None) -> str:

@@ -13,15 +13,15 @@ from omegaconf.errors import OmegaConfBaseException
 from yaml import YAMLError
 
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.orchestration.endings import Refused
+from oer_pipeline.orchestration.cli_errors import Refused
 
 UNREADABLE = (YAMLError, OmegaConfBaseException, ValueError, TypeError, RecursionError)
 """What Kedro's reading raises for text that is none."""
 SHOWN = 60
-"""Letters of it."""
+"""Characters of the text that an error shows."""
 
 
-def runtime_parameters(text: str) -> dict[str, Any]:
+def parameters_of(text: str) -> dict[str, Any]:
     """Parameters as `kedro run --params` reads them.
 
     Args:

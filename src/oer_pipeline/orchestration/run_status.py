@@ -75,7 +75,7 @@ class RunStatus:
             "event": FAILED,
             "node": node.name,
             "node_id": viz_id(node),
-            "error": _told(error),
+            "error": _one_line(error),
         }
 
     @hook_impl
@@ -98,7 +98,7 @@ class RunStatus:
         catalog: CatalogProtocol[Any, Any],
     ) -> None:
         self._look_at(pipeline, catalog)
-        self._write(_failed(_told(error)))
+        self._write(_failed(_one_line(error)))
 
     def _look_at(self, pipeline: Pipeline, catalog: CatalogProtocol[Any, Any]) -> None:
         """Which data sets lie there, and how large they are."""
@@ -156,8 +156,8 @@ def _failed(why: str) -> Event:
     return {"event": "on_pipeline_error", "timestamp": _now(), "error": why}
 
 
-def _told(error: Exception) -> str:
-    """In one line."""
+def _one_line(error: Exception) -> str:
+    """What it says, in one line and without credentials."""
     return hide(" ".join(str(error).split()))
 
 

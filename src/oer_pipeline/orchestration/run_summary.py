@@ -10,7 +10,7 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from oer_pipeline.common.terminal import Line, summary
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import BUNDLE, files_of
 from oer_pipeline.orchestration.internals import Catalog
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -25,7 +25,7 @@ HEADLINES = {
     "per_normalised": "normalised",
     "per": "return",
 }
-"""Of `summary.json`, what leads first, and its scale."""
+"""Entries of `summary.json` and their scales; the first that is there leads."""
 
 
 def run_summary(plan: Plan, runner: FreshRunner) -> str:
@@ -67,7 +67,7 @@ def _what(plan: Plan, pipeline: Pipeline) -> str:
 def _files(pipeline: Pipeline, catalog: Catalog, project: Path) -> list[Path]:
     """What the run's outputs lie in, relative to the project."""
     found = []
-    names = pipeline.all_outputs() - {"plotly"}
+    names = pipeline.all_outputs() - {BUNDLE}
     for name in sorted(names):
         dataset: Any = catalog[name]
         files = files_of(dataset) or {}

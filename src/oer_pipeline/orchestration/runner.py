@@ -19,7 +19,7 @@ from pluggy import PluginManager
 
 from oer_pipeline.common.atomic import atomic_path, sweep
 from oer_pipeline.common.storage import check_places
-from oer_pipeline.orchestration.artefacts import Member
+from oer_pipeline.orchestration.artefacts import Owner
 from oer_pipeline.orchestration.changes import why_made_again
 from oer_pipeline.orchestration.classes import check_options
 from oer_pipeline.orchestration.fingerprints import Recipe
@@ -102,8 +102,8 @@ class FreshRunner(NodeRunner):
             with step.narrowed(stale, recipes):
                 self.run_node(step.node, catalog, hooks, run_id)
             self.ran.append(step.name)
-            for member in stale:
-                self._record(step, member, recipes[member])
+            for owner in stale:
+                self._record(step, owner, recipes[owner])
             step.forget_checkpoint()
         kept = len(steps) - len(self.ran)
         if kept:
@@ -111,18 +111,17 @@ class FreshRunner(NodeRunner):
                 "%d of %d nodes were up to date and kept", kept, len(steps)
             )
 
-    def _stale(self, step: Step, recipes: Recipes) -> list[Member]:
-        """The members that are to be made, after what another cell has was taken
-        over."""
+    def _stale(self, step: Step, recipes: Recipes) -> list[Owner]:
+        """Whose files are to be made, after what another cell has was taken over."""
         if self.force or not step.lies_in_files:
             return list(recipes)
         stale = []
-        for member, recipe in recipes.items():
-            paths = list(step.outputs(member).values())
+        for owner, recipe in recipes.items():
+            paths = list(step.outputs(owner).values())
             if self._are_fresh(paths, recipe):
                 continue
-            if member is None or not self._take_over(step, member, recipe, paths):
-                stale.append(member)
+            if owner is None or not self._take_over(step, owner, recipe, paths):
+                stale.append(owner)
         return stale
 
     def _are_fresh(self, paths: list[Path], recipe: Recipe) -> bool:
@@ -130,7 +129,7 @@ class FreshRunner(NodeRunner):
         return all(is_fresh(path, made, self.project) for path in paths)
 
     def _take_over(
-        self, step: Step, member: Member, recipe: Recipe, paths: list[Path]
+        self, step: Step, owner: Owner, recipe: Recipe, paths: list[Path]
     ) -> bool:
         """Copy what another cell has by the same recipe; whether one has."""
         for cell in _other_cells(paths[0]):
@@ -140,37 +139,37 @@ class FreshRunner(NodeRunner):
             for other, path in zip(others, paths, strict=True):
                 with atomic_path(path) as temporary:
                     shutil.copyfile(other, temporary)
-            self._record(step, member, recipe)
+            self._record(step, owner, recipe)
             self._logger.info(
-                "%s (seed %s): taken over from %s", step.name, member, cell
+                "%s (seed %s): taken over from %s", step.name, owner, cell
             )
             return True
         return False
 
-    def _why(self, step: Step, stale: list[Member], recipes: Recipes) -> str:
+    def _why(self, step: Step, stale: list[Owner], recipes: Recipes) -> str:
         """`: made with torch 2.12.0, here is 2.13.0; it is made again`, of the first
         file that lies there."""
         if self.force:
             return ""
-        for member in stale:
-            for path in step.outputs(member).values():
-                reason = why_made_again(path, recipes[member], self.project)
+        for owner in stale:
+            for path in step.outputs(owner).values():
+                reason = why_made_again(path, recipes[owner], self.project)
                 if reason:
                     return f": {reason}; it is made again"
         return ""
 
-    def _record(self, step: Step, member: Member, recipe: Recipe) -> None:
+    def _record(self, step: Step, owner: Owner, recipe: Recipe) -> None:
         inputs: dict[str, dict[str, str]] = {}
-        for name, files in step.inputs(member).items():
+        for name, files in step.inputs(owner).items():
             for path in files:
                 place = place_of(path, self.project)
                 sources = inputs.setdefault(name, {})
                 sources[place] = step.hash_of(name, path)
-        for name, path in step.outputs(member).items():
+        for name, path in step.outputs(owner).items():
             record = Record(
                 file=place_of(path, self.project),
                 dataset=name,
-                seed=member,
+                seed=owner,
                 node=step.name,
                 fingerprint=recipe.fingerprint,
                 sha256=file_sha256(path),
@@ -184,8 +183,8 @@ def _sweep(steps: list[Step]) -> None:
     """Remove what killed runs left in the folders of all outputs."""
     folders = set()
     for step in steps:
-        for member in step.members():
-            for path in step.outputs(member).values():
+        for owner in step.owners():
+            for path in step.outputs(owner).values():
                 folders |= {path.parent, record_path(path).parent}
     for folder in sorted(folders):
         sweep(folder)
@@ -206,8 +205,8 @@ def _in_cell(path: Path, cell: str) -> Path:
     return quality / cell / seed / path.name
 
 
-def _of_seeds(members: list[Member]) -> str:
-    seeds = [str(member) for member in members if member is not None]
+def _of_seeds(owners: list[Owner]) -> str:
+    seeds = [str(owner) for owner in owners if owner is not None]
     if not seeds:
         return ""
     return f" (seeds {', '.join(seeds)})"

@@ -20,11 +20,13 @@ from oer_pipeline.common.errors import ConfigurationError, OERError, choices
 from oer_pipeline.common.locks import FOLDER, alone, holding, path_of
 from oer_pipeline.common.stopping import ends_on_signals
 from oer_pipeline.common.storage import check_places
+from oer_pipeline.orchestration import lock_names
+from oer_pipeline.orchestration.cli_errors import as_one_line, mendable
 from oer_pipeline.orchestration.configuration import data_root
 from oer_pipeline.orchestration.context import PlanContext
-from oer_pipeline.orchestration.endings import as_one_line, mendable
 from oer_pipeline.orchestration.hooks import end_interrupted
 from oer_pipeline.orchestration.internals import project_of
+from oer_pipeline.orchestration.lock_names import LockName
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.run_summary import run_summary
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -69,11 +71,11 @@ class PlanSession(KedroSession):
         """Until no other run makes what this one is about to make."""
         project = project_of(self)
         root = data_root(context.env)
-        for place in places_of(self._asked, context.plan):
-            told = "/".join((root, *place))
-            self._held.enter_context(holding(project / path_of(told)))
-            other = project / path_of(f"{told} alone")
-            self._held.enter_context(alone(other, partial(_tell, told)))
+        for parts in lock_names_of(self._asked, context.plan):
+            name = "/".join((root, *parts))
+            self._held.enter_context(holding(project / path_of(name)))
+            other = project / path_of(f"{name} alone")
+            self._held.enter_context(alone(other, partial(_tell, name)))
 
     def run(self, *args: Any, **kwargs: Any) -> dict[str, Any]:
         """As Kedro's; the default runner keeps what is up to date (see FreshRunner)."""
@@ -120,10 +122,10 @@ class PlanSession(KedroSession):
 
 def _raise(error: Exception) -> NoReturn:
     """In one line, where that can be; an error is never its own cause."""
-    told = as_one_line(error)
-    if told is error:
+    shown = as_one_line(error)
+    if shown is error:
         raise error
-    raise told from error
+    raise shown from error
 
 
 def _stoppable() -> AbstractContextManager[None]:
@@ -140,25 +142,18 @@ def _tell(place: str, holder: str) -> None:
     logger.warning("%s is being made by %s; waiting for it to end", place, holder)
 
 
-def places_of(pipelines: Sequence[str], plan: Plan) -> list[tuple[str, ...]]:
-    """What a run of these pipelines makes, as folders below an environment's data: its
-    cell, and what is shared where no cell is asked for (`studies.cells` says the
-    same)."""
-    places: set[tuple[str, ...]] = set()
-    for name in pipelines or ["__default__"]:
-        if name == "collection":
-            places.add(("raw", plan.suite_folder))
-        elif name == "ingestion":
-            places.add(("data", plan.suite_folder, plan.quality))
-        elif name == "dynamics":
-            places.add(("dynamics", plan.suite_folder, plan.quality_folder))
-        elif name == "comparison":
-            cells = "+".join(plan.compared_cells)
-            folders = (plan.suite_folder, plan.quality_folder)
-            places.add(("comparison", *folders, cells))
-        else:
-            places.add((plan.suite_folder, plan.quality_folder, plan.cell))
-    return sorted(places)
+def lock_names_of(pipelines: Sequence[str], plan: Plan) -> list[LockName]:
+    """Names of the locks of what a run of these pipelines makes: its cell, and what is
+    shared where that alone is asked for."""
+    shared = {
+        "collection": lock_names.raw_data(plan),
+        "ingestion": lock_names.data_sets(plan),
+        "dynamics": lock_names.models(plan),
+        "comparison": lock_names.comparison(plan, plan.compared_cells),
+    }
+    cell = lock_names.cell(plan)
+    found = {shared.get(name, cell) for name in pipelines or ["__default__"]}
+    return sorted(found)
 
 
 def stages_by_output(pipelines: Mapping[str, Pipeline]) -> dict[str, str]:
@@ -179,15 +174,14 @@ def _check_pipelines(names: list[str]) -> None:
 
 
 def _check_transfer(plan: Plan, names: Sequence[str]) -> None:
-    """A stored policy acts on further tasks by itself: a whole run has no policy stored
-    yet, and its report wants the evaluation of its own tasks."""
+    """Refuse further tasks for a whole run: it has no policy stored yet to act on them,
+    and its report wants the evaluation of its own tasks."""
     is_whole = not names or "__default__" in names
     if plan.transfer_evaluation is not None and is_whole:
-        said = ConfigurationError(
+        raise ConfigurationError(
             "transfer_evaluation.tasks is given for a whole run; it is for a finished"
             " cell's policies: add --pipelines=evaluation"
         )
-        raise as_one_line(said)
 
 
 def _unknown_selection(

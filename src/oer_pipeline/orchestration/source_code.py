@@ -1,17 +1,21 @@
-"""The code that a function uses: its own, and that of every module in its import
-closure that is not an installed library's.
+"""What counts as a function's code. Always the syntax alone, without comments and
+docstrings; imports under `if TYPE_CHECKING` are not followed.
 
-The code of a function is the syntax (no comments, no docstrings) of the function
-itself, of what it calls in its own module, and of every module of this package that
-those import, directly or through one another.
+Of a function:
+- itself, and what it names in its own module, directly or not;
+- every module of this package that these or the top of its module import, directly or
+  not.
 
-Of a class of somebody else's that parameters name (`class: module:Class`, or `id:
-module:Name-v0` of an environment) it is the syntax of its module; of every module of
-the same package that this imports, in whatever form, directly or through one another,
-with the packages' `__init__`; and of modules and packages that lie beside it in the
-same folder and that it imports (unless it is installed, where everything lies in one
-folder). A dotted path `module:Class`, or the name of a file beside the module, that
-stands in this code as a text counts as an import of the module, or the file's content.
+Of a class that parameters name (`class: module:Class`, or an environment's `id:
+module:Name-v0`):
+- its module and the `__init__` of the packages around it;
+- every module of its package and of this one that it imports, directly or not;
+- modules beside it in the same folder that it imports, unless that folder is one that
+  packages are installed into;
+- modules of these kinds that a text in this code names as `module:Class`.
+
+Of each of these modules, the function's own excepted: files beside it or below its
+folder that a text in it names, such as templates of pages.
 """
 
 from __future__ import annotations
@@ -25,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from oer_pipeline.orchestration import module_files
-from oer_pipeline.orchestration.dotted_paths import dotted_paths
+from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.module_files import (
     PACKAGE,
     folder_of,
@@ -38,7 +42,7 @@ from oer_pipeline.orchestration.module_files import (
 
 Function = Callable[..., Any]
 Paths = tuple[str, ...]
-"""`module:Class` of what a function is told to load."""
+"""`module:Class` of what a function's parameters name."""
 
 LONGEST_FILE_NAME = 255
 IMPORTS = (ast.Import, ast.ImportFrom)
@@ -51,7 +55,7 @@ def code_hash(function: Function, extra: Paths = ()) -> str:
 
     Args:
         function: whose code.
-        extra: dotted paths `module:Class` that it is told to load.
+        extra: dotted paths `module:Class` that its parameters name.
     """
     digest = hashlib.sha256()
     own = _bare_source(_own_tree(function))

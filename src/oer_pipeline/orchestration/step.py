@@ -12,14 +12,15 @@ from kedro.pipeline.node import Node
 
 from oer_pipeline.common.digest import digest
 from oer_pipeline.common.errors import OERError
-from oer_pipeline.orchestration.artefacts import Member, files_of, writer_of
-from oer_pipeline.orchestration.dotted_paths import classes_named
+from oer_pipeline.datasets import CheckpointDataset, PerSeedDataset, SeedsDataset
+from oer_pipeline.orchestration.artefacts import Owner, files_of, writer_of
+from oer_pipeline.orchestration.code_paths import dotted_paths
 from oer_pipeline.orchestration.fingerprints import Recipe, recipe
 from oer_pipeline.orchestration.inputs import RUN_IT, is_parameter
 from oer_pipeline.orchestration.internals import Catalog
 from oer_pipeline.orchestration.records import file_sha256
 
-Recipes = Mapping[Member, Recipe]
+Recipes = Mapping[Owner, Recipe]
 Hashes = dict[str, dict[str, str]]
 
 
@@ -45,7 +46,7 @@ class Step:
 
     @cached_property
     def parameters(self) -> dict[str, Any]:
-        """What the node is told."""
+        """The node's parameters, by the names of its inputs."""
         found = {}
         for name in self.node.inputs:
             if name.startswith("params:"):
@@ -54,59 +55,61 @@ class Step:
 
     @cached_property
     def code(self) -> tuple[str, ...]:
-        """Dotted paths of code that the node is told to load, and of what reads its
-        inputs and writes its outputs."""
+        """Dotted paths of code that its parameters name, and of what reads its inputs
+        and writes its outputs."""
         files = set()
         for name in (*self._data, *self.node.outputs):
             dataset = self._catalog[name]
-            if not hasattr(dataset, "recipe"):  # a checkpoint changes nothing
+            if not isinstance(dataset, CheckpointDataset):  # it changes nothing
                 files.add(writer_of(dataset))
-        told = classes_named(self.parameters)
-        return (*told, *sorted(files))
+        named = dotted_paths(self.parameters)
+        return (*sorted(named), *sorted(files))
 
     @property
     def lies_in_files(self) -> bool:
-        """Whether the files behind inputs and outputs tell that it need not run."""
-        for name in (*self._data, *self.node.outputs):
-            if files_of(self._catalog[name]) is None:
-                return False
-        return True
+        """Whether the files behind inputs and outputs tell that it need not run.
 
-    def recipes(self) -> dict[Member, Recipe]:
-        """Each member's."""
+        A node that makes no file, as one without outputs, is run for what it does.
+        """
+        inputs = [files_of(self._catalog[name]) for name in self._data]
+        outputs = [files_of(self._catalog[name]) for name in self.node.outputs]
+        return any(outputs) and None not in (*inputs, *outputs)
+
+    def recipes(self) -> dict[Owner, Recipe]:
+        """Each owner's."""
         found = {}
-        for member in self.members():
-            found[member] = self.recipe_of(member)
+        for owner in self.owners():
+            found[owner] = self.recipe_of(owner)
         return found
 
-    def recipe_of(self, member: Member) -> Recipe:
-        """What a member's outputs are made of.
+    def recipe_of(self, owner: Owner) -> Recipe:
+        """What an owner's outputs are made of.
 
         Raises:
             OERError: an input's file is missing.
         """
         seed = ""
-        if member is not None and "seeds" in self.node.inputs:
-            seed = str(member)
+        if owner is not None and "seeds" in self.node.inputs:
+            seed = str(owner)
         return recipe(
             self.function,
             self.parameters,
-            self._input_hashes(member),
+            self._input_hashes(owner),
             seed=seed,
             code=self.code,
         )
 
-    def outputs(self, member: Member) -> dict[str, Path]:
-        """Name -> the member's file, of the outputs that lie in files."""
+    def outputs(self, owner: Owner) -> dict[str, Path]:
+        """Name -> the owner's file, of the outputs that lie in files."""
         found = {}
         for name in self.node.outputs:
             files = files_of(self._catalog[name])
             if files:
-                found[name] = files[member]
+                found[name] = files[owner]
         return found
 
-    def inputs(self, member: Member) -> dict[str, dict[Path, Member]]:
-        """Name -> the files that the member's outputs are made from, and whose each is:
+    def inputs(self, owner: Owner) -> dict[str, dict[Path, Owner]]:
+        """Name -> the files that the owner's outputs are made from, and whose each is:
         its own seed's, and everything shared.
 
         An output shared by all seeds depends on every seed's files.
@@ -114,82 +117,81 @@ class Step:
         found = {}
         for name in self._data:
             files = files_of(self._catalog[name]) or {}
-            if member is not None and member in files:
-                files = {member: files[member]}
-            found[name] = {path: owner for owner, path in files.items()}
+            if owner is not None and owner in files:
+                files = {owner: files[owner]}
+            found[name] = {path: whose for whose, path in files.items()}
         return found
 
     def places(self) -> Iterator[Path]:
         """All files that it writes, those of a training under way included."""
-        for member in self.members():
-            yield from self.outputs(member).values()
-        for dataset in self._checkpoints:
-            yield dataset.load()[0]
+        for owner in self.owners():
+            yield from self.outputs(owner).values()
+        for checkpoint in self._checkpoints:
+            yield checkpoint.load()[0]
 
     def forget_checkpoint(self) -> None:
         """What the node made lies in files by now."""
-        for dataset in self._checkpoints:
-            dataset.remove()
+        for checkpoint in self._checkpoints:
+            checkpoint.remove()
 
     @property
-    def _checkpoints(self) -> list[Any]:
+    def _checkpoints(self) -> list[CheckpointDataset]:
         """Datasets of the inputs that are a training's checkpoint."""
         datasets = [self._catalog[name] for name in self._data]
-        return [dataset for dataset in datasets if hasattr(dataset, "recipe")]
+        return [each for each in datasets if isinstance(each, CheckpointDataset)]
 
     @contextmanager
     def narrowed(
         self,
-        members: Sequence[Member],
+        owners: Sequence[Owner],
         recipes: Recipes,
     ) -> Iterator[None]:
-        """Let datasets per seed hold only the members that are to be made, and tell a
-        training's checkpoint what it belongs to."""
-        names = {*self.node.inputs, *self.node.outputs}
-        datasets = [self._catalog[name] for name in names]
+        """Let datasets per seed hold only the owners whose files are to be made, and
+        tell a training's checkpoint what it belongs to."""
         prints = {}
-        for member in members:
-            prints[str(member)] = recipes[member].fingerprint
-        for dataset in self._checkpoints:
-            dataset.recipe = digest(prints)
+        for owner in owners:
+            prints[str(owner)] = recipes[owner].fingerprint
+        for checkpoint in self._checkpoints:
+            checkpoint.recipe = digest(prints)
         per_seed = []
-        for dataset in datasets:
-            if hasattr(dataset, "seeds"):
+        for name in {*self.node.inputs, *self.node.outputs}:
+            dataset = self._catalog[name]
+            if isinstance(dataset, PerSeedDataset | SeedsDataset):
                 per_seed.append(dataset)
         before = [dataset.seeds for dataset in per_seed]
-        if None not in members:
+        seeds = [owner for owner in owners if owner is not None]
+        if seeds:
             for dataset in per_seed:
-                dataset.seeds = list(members)
+                dataset.seeds = list(seeds)
         try:
             yield
         finally:
-            for dataset, seeds in zip(per_seed, before, strict=True):
-                dataset.seeds = seeds
+            for dataset, all_seeds in zip(per_seed, before, strict=True):
+                dataset.seeds = all_seeds
 
-    def members(self) -> list[Member]:
-        """The seeds of outputs per seed, or None alone."""
-        members: set[Member] = set()
+    def owners(self) -> list[Owner]:
+        """The seeds of outputs per seed, in ascending order, or None alone."""
+        owners: set[Owner] = set()
         for name in self.node.outputs:
             files = files_of(self._catalog[name])
-            members.update(files or ())
-        if None in members and len(members) > 1:
+            owners.update(files or ())
+        if None in owners and len(owners) > 1:
             outputs = list(self.node.outputs)
             raise OERError(
                 f"{self.name} has outputs per seed and outputs that all seeds share,"
                 f" {outputs}; give them nodes of their own"
             )
-        if not members:
-            return [None]
-        return sorted(members, key=str)
+        seeds = [owner for owner in owners if owner is not None]
+        return [*sorted(seeds)] or [None]
 
-    def _input_hashes(self, member: Member) -> Hashes:
-        """Name -> member -> content hash."""
+    def _input_hashes(self, owner: Owner) -> Hashes:
+        """Name -> owner -> content hash."""
         hashes: Hashes = {}
-        for name, files in self.inputs(member).items():
-            by_member = {}
-            for path, owner in files.items():
-                by_member[str(owner)] = self.hash_of(name, path)
-            hashes[name] = by_member
+        for name, files in self.inputs(owner).items():
+            by_owner = {}
+            for path, whose in files.items():
+                by_owner[str(whose)] = self.hash_of(name, path)
+            hashes[name] = by_owner
         return hashes
 
     def hash_of(self, name: str, path: Path) -> str:

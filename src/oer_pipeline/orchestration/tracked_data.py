@@ -4,6 +4,7 @@ source."""
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 ENDING = ".transitions"
 LONGEST_DIGEST = 36
-"""In characters, that MLflow takes."""
+"""Characters of a digest that MLflow takes."""
 CONTEXT = "mlflow.data.context"
 """Tag of an input whose value MLflow shows beside the data set's name."""
 
@@ -39,14 +40,21 @@ def data_sets(
         project: the folder that sources are told from.
     """
     found = []
+    for name, path in data_files(pipeline, catalog):
+        title = f"{plan.suite_folder}/{plan.quality}/{name.removesuffix(ENDING)}"
+        found.append(_input(title, path, project))
+    return found
+
+
+def data_files(pipeline: Pipeline, catalog: Catalog) -> Iterator[tuple[str, Path]]:
+    """Name and file of every data set that the pipeline takes or makes, of those that
+    lie there."""
     for name in sorted(pipeline.datasets()):
         if not name.endswith(ENDING):
             continue
-        title = f"{plan.suite_folder}/{plan.quality}/{name.removesuffix(ENDING)}"
         for path in (files_of(catalog[name]) or {}).values():
             if path.is_file():
-                found.append(_input(title, path, project))
-    return found
+                yield name, path
 
 
 def _input(title: str, path: Path, project: Path) -> DatasetInput:

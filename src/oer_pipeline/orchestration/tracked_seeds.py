@@ -10,7 +10,7 @@ from math import ceil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.orchestration.cell_run import CellRun, log_metrics, metric
+from oer_pipeline.orchestration.cell_run import PARENT_TAG, CellRun, log_metrics, metric
 from oer_pipeline.orchestration.tracked_models import log_policy
 
 if TYPE_CHECKING:
@@ -108,11 +108,11 @@ def log_seed(
     plan = cell.plan
     client = cell.client
     tags = {
-        "mlflow.parentRunId": cell.run,
+        PARENT_TAG: cell.run,
         "seed": str(made.seed),
         "method": plan.method,
         "cell": plan.cell,
-        **cell.alive.tags,
+        **cell.lock.tags,
     }
     title = f"{plan.cell} seed {made.seed}"
     run = client.create_run(cell.experiment, tags=tags, run_name=title)

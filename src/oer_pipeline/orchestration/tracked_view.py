@@ -1,4 +1,4 @@
-"""What MLflow's page of an experiment shows first: tags of the experiment.
+"""What MLflow's page of an experiment shows first, and the links that lead there.
 
 MLflow 3.17 keeps the columns that are shown in the browser. What a server can keep is a
 saved view, in a tag: one click of its button Views, or a link.
@@ -8,15 +8,18 @@ from __future__ import annotations
 
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
 
+STORE = Path("mlflow.db")
+"""As conf/base/mlflow.yml has it."""
 NAME = "PER first"
-"""Of the view."""
+"""The view's name."""
 KEY = "cells"
-"""Of the view, in links."""
+"""The view's name in links."""
 METRICS = ("per", "forgetting", "plasticity", "seeds")
 """The columns that come first, raw: every suite has them."""
 AS_ON_PAGES = "per_normalised"
@@ -56,6 +59,20 @@ def view_link(number: str) -> str:
     """
     asked = f"workflowType=machine_learning&viewStateShareKey={KEY}"
     return f"#/experiments/{number}/runs?{asked}"
+
+
+def links_at(address: str) -> list[str]:
+    """A link per experiment of the working directory; none before the first run.
+
+    Args:
+        address: of the server that will show them.
+    """
+    if not STORE.is_file():
+        return []
+    from mlflow import MlflowClient
+
+    client = MlflowClient(f"sqlite:///{STORE}")
+    return view_links(client, address)
 
 
 def view_links(client: MlflowClient, address: str) -> list[str]:

@@ -8,20 +8,28 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.alive import LOCK, PLACE, Alive
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import (
+    BUNDLE,
+    LISTING,
+    Owner,
+    artefact_folder,
+    files_of,
+)
 from oer_pipeline.orchestration.cell_run import (
     CellRun,
     log_document,
     log_metrics,
+    log_parameters,
     metric,
 )
-from oer_pipeline.orchestration.dotted_names import by_dotted_name
+from oer_pipeline.orchestration.fingerprints import accelerator_in_force
+from oer_pipeline.orchestration.flat_parameters import by_dotted_name
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
-from oer_pipeline.orchestration.patience import Watched
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256
-from oer_pipeline.orchestration.tracked_data import data_sets
+from oer_pipeline.orchestration.run_lock import LOCK_TAG, PROJECT_TAG, RunLock
+from oer_pipeline.orchestration.timeouts import WatchedClient
+from oer_pipeline.orchestration.tracked_data import data_files, data_sets
 from oer_pipeline.orchestration.tracked_seeds import FINISHED, SeedOutputs, log_seed
 from oer_pipeline.orchestration.tracked_view import METRICS, experiment_tags
 
@@ -31,18 +39,13 @@ if TYPE_CHECKING:
     from oer_pipeline.orchestration.internals import Catalog
 
 KILLED = "KILLED"
-SECONDS = "seconds.json"
+NODE_SECONDS_FILE = "seconds.json"
 """What each node took; as metrics they would hide those that matter."""
-MOST_PARAMETERS = 100
-"""That MLflow takes at once."""
 CELL_STAGES = {"__default__", "continual", "evaluation", "reporting", "judging"}
 """Stages that belong to a cell; what the others make is shared by all methods."""
 DATA = (".transitions", "visits")
 """Data sets are DVC's: MLflow is told their hash, not given a copy."""
-
 PAGE = ".html"
-BUNDLE = "plotly"
-"""The dataset that pages share; MLflow gets it within each."""
 
 
 def start(
@@ -58,34 +61,30 @@ def start(
         project: its folder.
     """
     from mlflow import MlflowClient
-    from mlflow.entities import Param
 
-    client = Watched(MlflowClient())
+    client = WatchedClient(MlflowClient())
     found = client.get_experiment_by_name(experiment)
     if found is None:
         raise LookupError(f"there is no experiment {experiment}")
-    alive = Alive(project)
+    experiment_id = found.experiment_id
+    lock = RunLock(project)
     try:
-        close_abandoned(client, found.experiment_id, alive)
-        number = found.experiment_id
-        for key, value in experiment_tags(number).items():
+        close_abandoned(client, experiment_id, lock)
+        for key, value in experiment_tags(experiment_id).items():
             if key not in found.tags:  # whoever has changed one keeps it
-                client.set_experiment_tag(number, key, value)
-        tags = _tags(plan, run_params) | alive.tags
+                client.set_experiment_tag(experiment_id, key, value)
+        tags = _tags(plan, run_params) | lock.tags
         tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
-        run = client.create_run(number, tags=tags, run_name=name)
-        parameters = []
-        for key, value in logged_parameters(plan):
-            parameters.append(Param(key, str(value)))
-        client.log_batch(run.info.run_id, params=parameters[:MOST_PARAMETERS])
-        identity = run.info.run_id
+        run = client.create_run(experiment_id, tags=tags, run_name=name)
+        run_id = run.info.run_id
+        log_parameters(client, run_id, logged_parameters(plan))
         machine = MachineMetrics()
-        cell = CellRun(client, number, identity, plan, project, alive, machine)
+        cell = CellRun(client, experiment_id, run_id, plan, project, lock, machine)
         log_document(cell, circumstances.command(run_params), circumstances.COMMAND)
     except BaseException:
-        alive.end()
+        lock.end()
         raise
     return cell
 
@@ -96,6 +95,7 @@ def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
         "suite": plan.suite_folder,
         "quality": plan.quality_folder,
         "stages": "+".join(stages),
+        "accelerator": accelerator_in_force(plan.asked["accelerator"]),
     }
     if set(stages) & CELL_STAGES:
         tags |= {
@@ -106,14 +106,14 @@ def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
     return tags
 
 
-def close_abandoned(client: Watched, experiment: str, alive: Alive) -> None:
+def close_abandoned(client: WatchedClient, experiment: str, lock: RunLock) -> None:
     """End the runs that processes of this project left open when they were killed."""
-    mine = f"tags.{PLACE} = '{alive.tags[PLACE]}'"
+    mine = f"tags.{PROJECT_TAG} = '{lock.tags[PROJECT_TAG]}'"
     still_open = client.search_runs(
         [experiment], f"attributes.status = 'RUNNING' and {mine}"
     )
     for run in still_open:
-        if not alive.is_at_work(run.data.tags.get(LOCK, "")):
+        if not lock.is_at_work(run.data.tags.get(LOCK_TAG, "")):
             client.set_terminated(run.info.run_id, KILLED)
 
 
@@ -163,7 +163,7 @@ def finish(
     ordered = dict.fromkeys([*first, *values])  # pages that compare show the first one
     metrics = [metric(name, values[name]) for name in ordered]
     log_metrics(cell.client, cell.run, metrics + cell.machine.metrics())
-    log_document(cell, seconds, SECONDS)
+    log_document(cell, seconds, NODE_SECONDS_FILE)
     _log_artefacts(cell, catalog, produced)
     _tag_data(cell, catalog, pipeline)
     taken = circumstances.inputs(pipeline, catalog, cell.project)
@@ -190,44 +190,50 @@ def _aggregates(catalog: Catalog) -> dict[str, float]:
 
 
 def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
-    """Every artefact: the files but for data sets, all of them with their hash in
-    `artefacts.json`; pages whole, as MLflow shows each by itself, and with the film
-    that `kedro film` may have put beside one."""
-    from oer_pipeline.reports.page import standalone
-    from oer_pipeline.reports.repeat import FILM
-
+    """Upload every file, and a list of all of them with their hashes."""
     listing = {}
+    for name, owner, path in _files(catalog, produced):
+        folder = artefact_folder(name, owner)
+        listing[f"{folder}/{path.name}"] = {
+            "sha256": file_sha256(path),
+            "bytes": path.stat().st_size,
+        }
+        _upload(cell, name, path, folder)
+    log_document(cell, listing, LISTING)
+
+
+def _files(
+    catalog: Catalog, produced: Sequence[str]
+) -> Iterator[tuple[str, Owner, Path]]:
+    """Dataset, owner and path of every file that lies there."""
     for name in produced:
         if name == BUNDLE:
             continue
-        for member, path in (files_of(catalog[name]) or {}).items():
-            if not path.is_file():
-                continue
-            folder = (
-                name.replace(".", "/")
-                if member is None
-                else f"seed_{member}/{name.replace('.', '/')}"
-            )
-            listing[f"{folder}/{path.name}"] = {
-                "sha256": file_sha256(path),
-                "bytes": path.stat().st_size,
-            }
-            if path.suffix == PAGE:
-                whole = standalone(path.read_text(encoding="utf-8"))
-                cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
-                film = path.with_name(FILM)
-                if film.is_file():
-                    cell.client.log_artifact(cell.run, str(film), folder)
-            elif not (name.endswith(DATA) or ".raw_" in name):
-                cell.client.log_artifact(cell.run, str(path), folder)
-    log_document(cell, listing, "artefacts.json")
+        for owner, path in (files_of(catalog[name]) or {}).items():
+            if path.is_file():
+                yield name, owner, path
+
+
+def _upload(cell: CellRun, name: str, path: Path, folder: str) -> None:
+    """A dataset's file, unless it is data.
+
+    Pages go whole, as MLflow shows each by itself, and with the film that `kedro film`
+    may have put beside one.
+    """
+    from oer_pipeline.reports.page import standalone
+    from oer_pipeline.reports.repeat import FILM
+
+    if path.suffix == PAGE:
+        whole = standalone(path.read_text(encoding="utf-8"))
+        cell.client.log_text(cell.run, whole, f"{folder}/{path.name}")
+        film = path.with_name(FILM)
+        if film.is_file():
+            cell.client.log_artifact(cell.run, str(film), folder)
+    elif not (name.endswith(DATA) or ".raw_" in name):
+        cell.client.log_artifact(cell.run, str(path), folder)
 
 
 def _tag_data(cell: CellRun, catalog: Catalog, pipeline: Pipeline) -> None:
     """The hash of every data set that the run made or took."""
-    for name in sorted(pipeline.datasets()):
-        if not name.endswith(".transitions"):
-            continue
-        for path in (files_of(catalog[name]) or {}).values():
-            if path.is_file():
-                cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))
+    for name, path in data_files(pipeline, catalog):
+        cell.client.set_tag(cell.run, f"data.{name}", file_sha256(path))

@@ -58,13 +58,13 @@ def _steps_before(
 
 def _lines(step: Step, stages: Mapping[str, str]) -> Iterator[str]:
     """One for each file of a step with other parameters."""
-    told = digests_of(step.parameters)
-    for member in step.members():
-        for name, path in step.outputs(member).items():
+    now = digests_of(step.parameters)
+    for owner in step.owners():
+        for name, path in step.outputs(owner).items():
             record = read_record(path)
             if record is None:
                 continue
-            changed = different(record.recipe.get("parameters"), told)
+            changed = different(record.recipe.get("parameters"), now)
             if changed:
                 words = ", ".join(each.removeprefix("params:") for each in changed)
                 yield (

@@ -18,11 +18,11 @@ from oer_pipeline.common.errors import ConfigurationError
 
 MOST_BYTES = 4 * 2**20
 MOST_VALUES = 100_000
-"""That a file may stand for, its aliases written out."""
+"""Most values that a file may stand for, its aliases written out."""
 DEEPEST = 32
 """Groups and lists inside one another."""
 LONGEST_NUMBER = 300
-"""In letters."""
+"""Longest number that a file may hold, in characters."""
 LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 TEXT = "tag:yaml.org,2002:str"

@@ -9,18 +9,14 @@ from pathlib import Path
 
 from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.locks import path_of
-from oer_pipeline.orchestration.configuration import (
-    configuration_of,
-    data_root,
-    parameters_of,
-)
+from oer_pipeline.orchestration import lock_names
+from oer_pipeline.orchestration.configuration import configuration_of, data_root
 from oer_pipeline.orchestration.folders import as_text, name_of
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.studies.combinations import Combination, combinations
 from oer_pipeline.studies.grid_files import read
-from oer_pipeline.studies.grids import (
-    Grid,
-)
+from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import Job
 
 SECONDS_PER_MEMBER_UPDATE = 1.3e-3
@@ -231,7 +227,7 @@ def jobs_of(cells: Cells) -> list[Job]:
             cell.params,
             waits,
             cell_seconds(cell.plan),
-            place=(*cell.data, cell.plan.cell),
+            lock_parts=lock_names.cell(cell.plan),
             excused=excused,
         )
     if cells.grid.kind.has_comparison_pages:
@@ -272,7 +268,7 @@ class _Jobs:
         params: str,
         after: Sequence[str],
         seconds: float,
-        place: Sequence[str],
+        lock_parts: Sequence[str],
         excused: str | None = None,
     ) -> str:
         """A job, unless it is there already; returns its name.
@@ -283,7 +279,7 @@ class _Jobs:
             params: as `kedro run --params` takes them.
             after: names of the jobs that it waits for.
             seconds: that it is expected to take.
-            place: what it writes, whichever grid it is in: folders below the root.
+            lock_parts: of the name of its lock (`orchestration.lock_names`).
             excused: a pattern of the error that is a result, not a failure; None: no
                 error is.
         """
@@ -297,7 +293,7 @@ class _Jobs:
             after=tuple(after),
             expected=seconds,
             excused=excused,
-            lock=str(path_of("/".join((self._root, *place)))),
+            lock=str(path_of("/".join((self._root, *lock_parts)))),
             folder=self._grid.name,
         )
         self.jobs.append(job)
@@ -321,24 +317,22 @@ class _Jobs:
             cell.params,
             (),
             data_seconds(plan),
-            place=("raw", plan.suite_folder),
+            lock_names.raw_data(plan),
         )
         name = f"data_{self._data_name(plan)}_{plan.quality}"
-        place = ("data", plan.suite_folder, plan.quality)
         return self.add(
             name,
             "ingestion",
             cell.params,
             (raw,),
             15.0,
-            place,
+            lock_names.data_sets(plan),
         )
 
     def models(self, cell: Cell) -> str:
         """The transition models of the cell's data."""
         name = f"dynamics_{self._data_name(cell.plan)}_{cell.plan.quality_folder}"
         seconds = 15.0 + 45.0 * len(cell.plan.tasks)
-        place = ("dynamics", *cell.data)
         waits = (self.data_set(cell),)
         return self.add(
             name,
@@ -346,22 +340,21 @@ class _Jobs:
             cell.params,
             waits,
             seconds,
-            place,
+            lock_names.models(cell.plan),
         )
 
     def comparison(self, compared: Sequence[Cell]) -> None:
         """The page that compares cells of the same data."""
         names = [cell.name for cell in compared]
         name = _named(self._grid, compared[0].combination, "comparison")
-        cells = "+".join(cell.plan.cell for cell in compared)
-        place = ("comparison", *compared[0].data, cells)
+        folders = [cell.plan.cell for cell in compared]
         self.add(
             name,
             "comparison",
             compared_params(compared),
             names,
             10.0,
-            place,
+            lock_names.comparison(compared[0].plan, folders),
         )
 
 

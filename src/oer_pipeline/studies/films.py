@@ -11,13 +11,10 @@ from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.ranges import parse_numbers
 from oer_pipeline.datasets import SafetensorsDataset
 from oer_pipeline.learners.policies import Policies
-from oer_pipeline.orchestration.configuration import (
-    configuration_of,
-    data_root,
-    parameters_of,
-)
+from oer_pipeline.orchestration.configuration import configuration_of, data_root
 from oer_pipeline.orchestration.inputs import checked
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.reports.cell_film import panels_of, write
 from oer_pipeline.reports.film import ENDINGS
 from oer_pipeline.reports.repeat import FILM

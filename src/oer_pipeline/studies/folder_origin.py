@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from oer_pipeline.common.errors import ConfigurationError, UnknownNameError
-from oer_pipeline.orchestration.configuration import Configuration, parameters_of
+from oer_pipeline.orchestration.configuration import Configuration
+from oer_pipeline.orchestration.folders import HASHED
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.reports.cell_names import CHANGES
 from oer_pipeline.trajectories.qualities import IMPORTED, is_quality
-
-HASHED = re.compile(r"-[0-9a-f]{10}$")
-"""The end of a name whose changes were too long to be written out."""
 
 
 @dataclass(frozen=True)

@@ -21,10 +21,10 @@ from oer_pipeline.orchestration.configuration import (
     Configuration,
     configuration_of,
     data_root,
-    parameters_of,
 )
 from oer_pipeline.orchestration.freshness import State, outputs_of
 from oer_pipeline.orchestration.records import record_path
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.studies import grid_files
 from oer_pipeline.studies.behaviours import FOLDER as BEHAVIOURS
 from oer_pipeline.studies.cells import cells_of

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 
 from oer_pipeline.common.errors import ConfigurationError, OERError
 from oer_pipeline.common.json_text import read_json
+from oer_pipeline.orchestration.artefacts import LISTING, artefact_folder
+from oer_pipeline.orchestration.cell_run import PARENT_TAG
 from oer_pipeline.orchestration.circumstances import COMMAND, INPUTS, NONE
-from oer_pipeline.orchestration.patience import within
 from oer_pipeline.orchestration.redaction import hide
+from oer_pipeline.orchestration.timeouts import within
 
 if TYPE_CHECKING:
     from mlflow import MlflowClient
     from mlflow.entities import Run
 
-ARTEFACTS = "artefacts.json"
-METRICS = "metrics/metrics.json"
-PARENT = "mlflow.parentRunId"
+METRICS = f"{artefact_folder('metrics', None)}/metrics.json"
 NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 SECONDS = 10.0
 """That MLflow has to answer in."""
@@ -40,7 +40,9 @@ class Recorded:
         environment: Kedro's; None for the default.
         processor: its kind.
         versions: of the libraries.
-        accelerator: as it was asked for.
+        accelerator: `cpu` or `gpu`, whichever it came to; `auto` where an older version
+            of this package made the run, which did not keep that.
+        asked_accelerator: as it was asked for.
         inputs: place -> SHA-256 of the files that it took as they lay there.
         artefacts: name -> SHA-256 of all that it left.
         metrics: its document of metrics, if it made one.
@@ -53,6 +55,7 @@ class Recorded:
     processor: str
     versions: str
     accelerator: str
+    asked_accelerator: str
     inputs: Mapping[str, str]
     artefacts: Mapping[str, str]
     metrics: Mapping[str, Any] | None
@@ -67,25 +70,27 @@ def recorded(run: str, env: str | None) -> Recorded:
 
     Raises:
         ConfigurationError: an unknown run, or one that cannot be made again.
+        OERError: MLflow can't be asked.
     """
     client = _client(env)
     found = _run(client, run)
     tags = found.data.tags
     _check(run, found.info.status, tags)
     documents = {}
-    for name in (COMMAND, INPUTS, ARTEFACTS, METRICS):
+    for name in (COMMAND, INPUTS, LISTING, METRICS):
         documents[name] = _document(client, run, name)
-    for name in (COMMAND, INPUTS, ARTEFACTS):
+    for name in (COMMAND, INPUTS, LISTING):
         if documents[name] is None:
             raise ConfigurationError(
                 f"run {run} has no {name}, without which it cannot be made again"
             )
+    asked = found.data.params.get("accelerator", "cpu")
     inputs = {}
     for place, sha256 in documents[INPUTS].items():
         if not place.startswith(OF_PACKAGE):
             inputs[place] = sha256
     artefacts = {}
-    for name, told in documents[ARTEFACTS].items():
+    for name, told in documents[LISTING].items():
         artefacts[name] = told["sha256"]
     return Recorded(
         run=run,
@@ -94,7 +99,8 @@ def recorded(run: str, env: str | None) -> Recorded:
         environment=documents[COMMAND].get("env"),
         processor=tags["processor"],
         versions=tags["versions"],
-        accelerator=found.data.params.get("accelerator", "cpu"),
+        accelerator=tags.get("accelerator", asked),
+        asked_accelerator=asked,
         inputs=inputs,
         artefacts=artefacts,
         metrics=documents[METRICS],
@@ -103,9 +109,9 @@ def recorded(run: str, env: str | None) -> Recorded:
 
 def _check(run: str, status: str, tags: Mapping[str, str]) -> None:
     """Refuse what cannot be made again."""
-    if PARENT in tags:
+    if PARENT_TAG in tags:
         raise ConfigurationError(
-            f"run {run} is a seed of run {tags[PARENT]}; replicate that one"
+            f"run {run} is a seed of run {tags[PARENT_TAG]}; replicate that one"
         )
     if status != "FINISHED":
         raise ConfigurationError(
@@ -160,19 +166,29 @@ def _run(client: MlflowClient, run: str) -> Run:
                 f"MLflow has no run {run!r} here; kedro mlflow ui lists those that it"
                 " has"
             ) from error
-        told = hide(" ".join(str(error).split()))
-        raise OERError(
-            f"MLflow can't be asked for run {run!r}: {told[:300]}"
-        ) from error
+        raise _cannot_be_asked(f"run {run!r}", error) from error
 
 
 def _document(client: MlflowClient, run: str, name: str) -> Any:
-    """A run's JSON document; None where it has none."""
-    from mlflow.exceptions import MlflowException
+    """A run's JSON document; None where it has none.
 
-    with TemporaryDirectory() as folder:
+    Raises:
+        OERError: MLflow can't be asked for it.
+    """
+    folder, _, _ = name.rpartition("/")
+    with TemporaryDirectory() as copies:
         try:
-            path = client.download_artifacts(run, name, folder)
-        except (MlflowException, OSError):
-            return None
+            # A missing file and a failing server raise the same when it is fetched.
+            listed = within(SECONDS, partial(client.list_artifacts, run, folder))
+            if name not in [file.path for file in listed]:
+                return None
+            fetch = partial(client.download_artifacts, run, name, copies)
+            path = within(SECONDS, fetch)
+        except Exception as error:
+            raise _cannot_be_asked(f"{name} of run {run!r}", error) from error
         return read_json(Path(path))
+
+
+def _cannot_be_asked(what: str, error: Exception) -> OERError:
+    said = hide(" ".join(str(error).split()))
+    return OERError(f"MLflow can't be asked for {what}: {said[:300]}")

@@ -25,7 +25,7 @@ from oer_pipeline.metrics.continual import possible
 from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.orchestration.circumstances import VERSIONED, git
 from oer_pipeline.orchestration.configuration import Configuration, configuration_of
-from oer_pipeline.orchestration.dotted_names import by_dotted_name
+from oer_pipeline.orchestration.flat_parameters import by_dotted_name
 from oer_pipeline.orchestration.folders import as_text
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.reports.cell_metrics import SUFFIXES, TITLES, scale, seed_values

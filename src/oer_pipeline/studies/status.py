@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 
 from oer_pipeline.common.locks import is_held
-from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.freshness import State, outputs_of
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.studies.cells import Cells, jobs_of
 from oer_pipeline.studies.jobs import Job
 

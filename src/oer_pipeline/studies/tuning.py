@@ -12,8 +12,8 @@ from typing import Any
 from oer_pipeline.common.atomic import write_atomic
 from oer_pipeline.common.terminal import summary
 from oer_pipeline.metrics.continual import References, normalise
-from oer_pipeline.orchestration.configuration import parameters_of
 from oer_pipeline.orchestration.plan import Plan
+from oer_pipeline.orchestration.run_parameters import parameters_of
 from oer_pipeline.orchestration.yaml_files import read_yaml
 from oer_pipeline.studies.cells import Cell, Cells
 from oer_pipeline.studies.grids import TUNED

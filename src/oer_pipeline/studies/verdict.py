@@ -9,10 +9,11 @@ from typing import Any
 
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.orchestration import circumstances
-from oer_pipeline.orchestration.processor import kind
+from oer_pipeline.orchestration.artefacts import BUNDLE, artefact_folder
+from oer_pipeline.orchestration.fingerprints import accelerator_in_force
+from oer_pipeline.orchestration.processor import processor_kind
 from oer_pipeline.orchestration.records import file_sha256, read_record
-from oer_pipeline.orchestration.tracking import BUNDLE
-from oer_pipeline.studies.recorded import Recorded
+from oer_pipeline.studies.recorded import METRICS, Recorded
 
 DATA = ("raw_", "references", "transitions", "card")
 """What the names of the data's artefacts begin with: the same bytes on every
@@ -92,8 +93,8 @@ def compared(known: Recorded, project: Path) -> Verdict:
     lines: list[str] = []
     wrong = _tell_bytes("data", data, known, made, lines)
     other = _tell_bytes("models, policies and results", trained, known, made, lines)
-    on_cpu = known.accelerator == "cpu"
-    by_bytes = on_cpu and known.processor == kind()
+    accelerators = {known.accelerator, accelerator_in_force(known.asked_accelerator)}
+    by_bytes = accelerators == {"cpu"} and known.processor == processor_kind()
     if other and not by_bytes:
         other = [name for name in trained if name not in made]
         other += _tell_intervals(known, made, lines)
@@ -123,9 +124,7 @@ def artefacts_of(project: Path) -> dict[str, Path]:
             continue
         if told.dataset == BUNDLE:
             continue
-        folder = told.dataset.replace(".", "/")
-        if told.seed is not None:
-            folder = f"seed_{told.seed}/{folder}"
+        folder = artefact_folder(told.dataset, told.seed)
         found[f"{folder}/{path.name}"] = path
     return found
 
@@ -162,9 +161,13 @@ def _tell_intervals(
     lines: list[str],
 ) -> list[str]:
     """Compare metrics by their intervals; those that lie apart."""
-    where = f"{known.processor}, accelerator {known.accelerator}; here {kind()}"
-    lines.append(f"it was run on {where}: results are compared by their intervals")
-    again = made.get("metrics/metrics.json")
+    accelerator = accelerator_in_force(known.asked_accelerator)
+    there = f"{known.processor}, accelerator {known.accelerator}"
+    here = f"{processor_kind()}, accelerator {accelerator}"
+    lines.append(
+        f"it was run on {there}; here {here}: results are compared by their intervals"
+    )
+    again = made.get(METRICS)
     if known.metrics is None:
         lines.append("it left no metrics, so results can't be compared")
         return ["metrics"]

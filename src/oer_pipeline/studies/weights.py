@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from oer_pipeline.common.terminal import Line, summary
-from oer_pipeline.orchestration.dotted_names import by_dotted_name
+from oer_pipeline.orchestration.flat_parameters import by_dotted_name
 from oer_pipeline.reports.learners import tuning_table
 from oer_pipeline.studies.cells import Cells
 from oer_pipeline.studies.jobs import Outcome

@@ -10,13 +10,13 @@ from pathlib import Path
 
 from oer_pipeline.common.locks import FOLDER, hold, is_held
 
-PLACE = "project"
+PROJECT_TAG = "project"
 """Tag: a hash of the machine and the folder of the project."""
-LOCK = "lock"
-"""Tag: of which lock of that project the run lives by."""
+LOCK_TAG = "lock"
+"""Tag: which of the project's locks the run holds."""
 
 
-class Alive:
+class RunLock:
     """The lock of a run, held until `end` or the end of this process.
 
     Args:
@@ -30,7 +30,7 @@ class Alive:
         self._handle: int | None = hold(self._path)
         where = f"{platform.node()}:{project.absolute()}"
         place = hashlib.sha256(where.encode()).hexdigest()[:16]
-        self.tags = {PLACE: place, LOCK: token}
+        self.tags = {PROJECT_TAG: place, LOCK_TAG: token}
 
     def is_at_work(self, token: str) -> bool:
         """Whether the process of the run with this lock lives; its file goes if not."""

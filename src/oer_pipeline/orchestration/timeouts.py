@@ -23,7 +23,7 @@ class NoAnswerError(Exception):
     """The waiting has come to its end."""
 
 
-class Watched:
+class WatchedClient:
     """A client, and for how long the call under way has been without an answer.
 
     Args:
@@ -67,7 +67,7 @@ def _bytes_of(argument: Any) -> int:
 def within(
     seconds: float | None,
     work: Callable[[], T],
-    client: Watched | None = None,
+    client: WatchedClient | None = None,
 ) -> T:
     """What the work comes to.
 

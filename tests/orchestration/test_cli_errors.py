@@ -9,7 +9,7 @@ import pytest
 from kedro.io import DatasetError
 
 from oer_pipeline.common.errors import DataError
-from oer_pipeline.orchestration.endings import as_one_line, mendable
+from oer_pipeline.orchestration.cli_errors import as_one_line, mendable
 
 
 def caused(error: BaseException, cause: BaseException | None) -> BaseException:

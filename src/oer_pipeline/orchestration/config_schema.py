@@ -104,14 +104,14 @@ def check_methods(methods: Any) -> None:
     _check_texts("methods", methods)
     check_names("method", methods)
     for name, preset in methods.items():
-        told = {} if preset is None else preset
-        _check_kind(f"method {name}", told, GROUP)
+        changes = {} if preset is None else preset
+        _check_kind(f"method {name}", changes, GROUP)
         for group in ("learner", "learners"):
-            _check_kind(f"method {name}, {group}", told.get(group, {}), GROUP)
-        for learner, options in told.get("learners", {}).items():
+            _check_kind(f"method {name}, {group}", changes.get(group, {}), GROUP)
+        for learner, options in changes.get("learners", {}).items():
             _check_kind(f"method {name}, learners.{learner}", options, GROUP)
         for group in (*DATA_SCOPE, *MODEL_SCOPE):
-            if group in told:
+            if group in changes:
                 raise ConfigurationError(
                     f"method {name}: {group} is of data or transition models, which"
                     " methods share; give it by --params or in parameters.yml"

@@ -13,12 +13,6 @@ ENVIRONMENT = re.compile(r"[A-Za-z_][\w.]*:[\w./-]+")
 """`module:Name-v0`, as gymnasium takes it."""
 
 
-def classes_named(parameters: Mapping[str, Any]) -> tuple[str, ...]:
-    """The dotted paths inside parameters: code that a node is told to load."""
-    found = dotted_paths(parameters)
-    return tuple(sorted(found))
-
-
 def dotted_paths(value: Any) -> set[str]:
     """The dotted paths anywhere inside a value."""
     found = set()

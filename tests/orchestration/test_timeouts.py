@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from oer_pipeline.orchestration.patience import NoAnswerError, Watched, within
+from oer_pipeline.orchestration.timeouts import NoAnswerError, WatchedClient, within
 
 
 def test_work_that_ends() -> None:
@@ -40,7 +40,7 @@ class Client:
 
 
 def test_answers_may_take_long_together_but_not_one_alone(tmp_path: Path) -> None:
-    client = Watched(Client())
+    client = WatchedClient(Client())
     assert within(0.5, lambda: [client.answer(0.2) for _ in range(5)], client)
     assert client.waiting == 0.0
     with pytest.raises(NoAnswerError):
@@ -51,7 +51,7 @@ def test_a_large_file_may_take_longer(tmp_path: Path) -> None:
     small, large = tmp_path / "small", tmp_path / "large"
     small.write_bytes(b"")
     large.write_bytes(bytes(2_000_000))
-    client = Watched(Client())
+    client = WatchedClient(Client())
     within(0.2, lambda: client.log_artifact("run", str(large)), client)
     with pytest.raises(NoAnswerError):
         within(0.2, lambda: client.log_artifact("run", str(small)), client)
@@ -62,7 +62,7 @@ def test_a_large_folder_may_take_longer(tmp_path: Path) -> None:
     (tmp_path / "model" / "artifacts").mkdir(parents=True)
     (tmp_path / "model" / "artifacts" / "policy").write_bytes(bytes(2_000_000))
     (tmp_path / "empty").mkdir()
-    client = Watched(Client())
+    client = WatchedClient(Client())
     large, empty = str(tmp_path / "model"), str(tmp_path / "empty")
     within(0.2, lambda: client.log_model_artifacts("model", large), client)
     with pytest.raises(NoAnswerError):
