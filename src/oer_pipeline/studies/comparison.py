@@ -28,11 +28,13 @@ def report(cells: Cells, outcomes: Mapping[str, Outcome]) -> str:
     parts = []
     for compared in groups(cells):
         folder = comparison_folder(cells, compared)
-        parts.append((folder / "table.txt").read_text(encoding="utf-8"))
+        table = folder / "table.txt"
+        parts.append(table.read_text(encoding="utf-8"))
         parts.append(_cost(cells.root, compared))
         first = compared[0].plan
         title = f"{first.suite_folder}, {first.quality_folder}"
-        parts.append(summary(title, _lines(cells.root, folder, compared)))
+        lines = _lines(cells.root, folder, compared)
+        parts.append(summary(title, lines))
     parts.append(summary("To look further", LOOK))
     return "\n".join(parts)
 
@@ -44,9 +46,11 @@ def _cost(root: Path, compared: Sequence[Cell]) -> str:
     times = {}
     for cell in compared:
         method = cell.plan.method
-        documents.append({**metrics(root, cell.plan), "cell": method})
+        document = metrics(root, cell.plan)
+        documents.append({**document, "cell": method})
         times[method] = spent(root, cell.plan)
-    return cost_table(documents, times).text()
+    table = cost_table(documents, times)
+    return table.text()
 
 
 def comparison_folder(cells: Cells, compared: Sequence[Cell]) -> Path:

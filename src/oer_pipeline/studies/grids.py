@@ -19,7 +19,8 @@ the command line says `--env`.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from oer_pipeline.common.errors import ConfigurationError, choices
 from oer_pipeline.studies.report_kinds import ReportKind, kind_of
@@ -106,18 +107,25 @@ class Grid:
         Raises:
             ConfigurationError: one that the grid doesn't have.
         """
-        told = {each.name: getattr(self, each.name) for each in fields(self)}
+        asked: dict[str, Any] = {}
         for axis, picked in chosen.items():
-            if picked is None:
-                continue
-            if not told[axis]:
-                raise ConfigurationError(f"grid {self.name} has no {axis}")
-            for one in picked:
-                if told[axis] not in (ALL, TUNED) and one not in told[axis]:
-                    known = choices(map(str, told[axis]), str(one))
-                    raise ConfigurationError(
-                        f"grid {self.name} has no {one!r} in its {axis}; {known}"
-                    )
-            told[axis] = tuple(picked)
-            told["is_part"] = True
-        return Grid(**told)
+            if picked is not None:
+                self._check_has(axis, picked)
+                asked[axis] = tuple(picked)
+        if not asked:
+            return self
+        return replace(self, **asked, is_part=True)
+
+    def _check_has(self, axis: str, picked: Sequence[str] | Sequence[int]) -> None:
+        """Refuse names that the grid's axis does not have."""
+        names = getattr(self, axis)
+        if not names:
+            raise ConfigurationError(f"grid {self.name} has no {axis}")
+        if names in (ALL, TUNED):
+            return
+        for name in picked:
+            if name not in names:
+                known = choices(map(str, names), str(name))
+                raise ConfigurationError(
+                    f"grid {self.name} has no {name!r} in its {axis}; {known}"
+                )

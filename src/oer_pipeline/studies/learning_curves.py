@@ -8,7 +8,7 @@ on where it was.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -52,6 +52,7 @@ def trials_of(
     settings = {**plan.parameters["learner"], "updates": max(points)}
     found = []
     for task in plan.tasks:
+        data = data_file(root, plan, plan.data_of(task))
         trial = Trial(
             suite=plan.suite.name,
             quality=plan.quality,
@@ -63,7 +64,7 @@ def trials_of(
             seeds=plan.seeds,
             episodes=plan.parameters["evaluation"]["episodes"],
             points=tuple(points),
-            data=str(data_file(root, plan, plan.data_of(task))),
+            data=str(data),
         )
         found.append(trial)
     return found
@@ -71,19 +72,23 @@ def trials_of(
 
 def fingerprint_of(trial: Trial) -> str:
     """A hash of what makes a trial's result what it is."""
-    told = {name: value for name, value in asdict(trial).items() if name != "data"}
-    data = {"all": file_sha256(Path(trial.data))}
+    told = asdict(trial)
+    file = told.pop("data")
+    data = {"all": file_sha256(Path(file))}
     code = (trial.base["class"],)
-    return recipe(perform, {"trial": told}, {"data": data}, code=code).fingerprint
+    made = recipe(perform, {"trial": told}, {"data": data}, code=code)
+    return made.fingerprint
 
 
 def kept_result(file: Path, fingerprint: str) -> dict[str, Any] | None:
     """A finished trial's result; None where there is none of this fingerprint."""
     try:
         kept = json.loads(file.read_text())
-        return dict(kept["result"]) if kept["fingerprint"] == fingerprint else None
+        if kept["fingerprint"] == fingerprint:
+            return dict(kept["result"])
     except (OSError, ValueError, KeyError, TypeError):
-        return None
+        pass
+    return None
 
 
 def perform_all(
@@ -102,12 +107,22 @@ def perform_all(
     """
     from distributed import as_completed
 
-    prints = {trial.name: fingerprint_of(trial) for trial in trials}
-    files = {name: folder / f"{name}-{mark[:12]}.json" for name, mark in prints.items()}
-    found = {name: kept_result(files[name], mark) for name, mark in prints.items()}
-    missing = [trial for trial in trials if found[trial.name] is None]
+    found: dict[str, dict[str, Any]] = {}
+    missing = []
+    fingerprints = {}
+    files = {}
+    for trial in trials:
+        fingerprint = fingerprint_of(trial)
+        file = folder / f"{trial.name}-{fingerprint[:12]}.json"
+        fingerprints[trial.name] = fingerprint
+        files[trial.name] = file
+        kept = kept_result(file, fingerprint)
+        if kept is None:
+            missing.append(trial)
+        else:
+            found[trial.name] = kept
     check_places(files[trial.name] for trial in missing)
-    tell(f"{len(trials)} trials, {len(trials) - len(missing)} of them kept")
+    tell(f"{len(trials)} trials, {len(found)} of them kept")
     running = {}
     for number, trial in enumerate(missing):
         future = client.submit(perform, trial, pure=False, priority=-number)
@@ -116,10 +131,16 @@ def perform_all(
         trial = running[future]
         result = future.result()
         found[trial.name] = result
-        document = {"fingerprint": prints[trial.name], "result": result}
-        write_atomic(files[trial.name], json.dumps(document) + "\n")
-        last = []
-        for returns in result["returns"].values():
-            last.append(f"{returns[-1]:.0f}" if returns else "-")
-        tell(f"{number}/{len(missing)} {trial.name}: {', '.join(last)}")
-    return {trial.name: found[trial.name] or {} for trial in trials}
+        document = {"fingerprint": fingerprints[trial.name], "result": result}
+        text = json.dumps(document)
+        write_atomic(files[trial.name], f"{text}\n")
+        tell(f"{number}/{len(missing)} {trial.name}: {_last_returns(result)}")
+    return {trial.name: found[trial.name] for trial in trials}
+
+
+def _last_returns(result: Mapping[str, Any]) -> str:
+    """After the last number of updates, seed by seed."""
+    last = []
+    for returns in result["returns"].values():
+        last.append(f"{returns[-1]:.0f}" if returns else "-")
+    return ", ".join(last)

@@ -47,7 +47,11 @@ class Regime:
     def of(self, method: str) -> list[Result]:
         """A method's results, one per order that it was run on, to the end or until it
         diverged."""
-        return [result for result in self.results if result.method == method]
+        found = []
+        for result in self.results:
+            if result.method == method:
+                found.append(result)
+        return found
 
     def orders(self, method: str) -> set[int]:
         """The orders that a method was run on."""
@@ -55,7 +59,11 @@ class Regime:
 
     def diverged(self, method: str) -> set[int]:
         """The orders on which its training diverged."""
-        return {result.seed for result in self.of(method) if result.per is None}
+        found = set()
+        for result in self.of(method):
+            if result.per is None:
+                found.add(result.seed)
+        return found
 
     def values(self, method: str, metric: str) -> dict[int, float]:
         """A metric by task order.
@@ -64,13 +72,17 @@ class Regime:
         to on that order, or 0 if that is less; of forgetting and raw returns nothing is
         said, nor of what the method does not have where it did not diverge.
         """
-        found = {}
-        worst = self._worst(metric)
+        found: dict[int, float] = {}
         of_method = self.of(method)
+        if not of_method:
+            return found
+        worst = self._worst(metric)
+        has_floor = _has_floor(of_method, metric)
         for result in of_method:
             value = getattr(result, metric)
-            if result.per is None and _has_floor(of_method, metric):
-                value = min(WORTHLESS, worst.get(result.seed, WORTHLESS))
+            if result.per is None and has_floor:
+                least = worst.get(result.seed, WORTHLESS)
+                value = min(WORTHLESS, least)
             if value is not None:
                 found[result.seed] = value
         return found
@@ -80,23 +92,29 @@ class Regime:
         by_order = self.values(method, metric)
         if not by_order:
             return None
-        scale = self.of(method)[0].scale
-        return estimated(list(by_order.values()), metric, scale)
+        values = list(by_order.values())
+        first, *_ = self.of(method)
+        return estimated(values, metric, first.scale)
 
     def ranked(self) -> list[str]:
         """Its methods, best mean PER first."""
         means = {}
-        for method in {result.method for result in self.results}:
-            values = self.values(method, "per").values()
+        methods = {result.method for result in self.results}
+        for method in methods:
+            by_order = self.values(method, "per")
+            values = by_order.values()
             means[method] = fmean(values) if values else -inf
-        return sorted(means, key=lambda method: (-means[method], method))
+        by_name = sorted(methods)
+        return sorted(by_name, key=means.__getitem__, reverse=True)
 
     def _worst(self, metric: str) -> dict[int, float]:
         """The least that any method came to, by task order."""
         found: dict[int, float] = {}
         for result in self.results:
             value = getattr(result, metric)
-            if result.per is None or value is None:
+            if result.per is None:
+                continue
+            if value is None:
                 continue
             least = found.get(result.seed, value)
             found[result.seed] = min(value, least)
@@ -107,8 +125,10 @@ def regimes_of(results: Results) -> list[Regime]:
     """The regimes that there are results of, by name."""
     by_name: dict[str, list[Result]] = {}
     for result in results:
-        name = f"{result.grid.removeprefix('study_')}: {result.regime}"
-        by_name.setdefault(name, []).append(result)
+        grid = result.grid.removeprefix("study_")
+        name = f"{grid}: {result.regime}"
+        of_regime = by_name.setdefault(name, [])
+        of_regime.append(result)
     return [Regime(name, by_name[name]) for name in sorted(by_name)]
 
 
@@ -117,9 +137,10 @@ def _has_floor(of_method: Results, metric: str) -> bool:
     if metric == "forgetting" or of_method[0].scale == "raw":
         return False
     finished = [result for result in of_method if result.per is not None]
-    if not finished:
+    known = [getattr(result, metric) for result in finished]
+    if not known:
         return True
-    return any(getattr(result, metric) is not None for result in finished)
+    return any(value is not None for value in known)
 
 
 def orders_text(orders: int, diverged: int) -> str:
