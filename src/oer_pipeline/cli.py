@@ -230,14 +230,14 @@ def status(context: click.Context, /, name: str, **given: Any) -> None:
     Example: kedro status learners --env=test
     """
     from oer_pipeline.studies.cells import cells_named
-    from oer_pipeline.studies.status import Stand, statuses, summary
+    from oer_pipeline.studies.status import JobState, statuses, summary
 
     with _one_line():
         found = statuses(cells_named(name, **given))
     for job in found:
-        click.echo(painted(job.line, COLOURS[job.stand.value]))
+        click.echo(painted(job.line, COLOURS[job.state.value]))
     click.echo(summary(found))
-    if any(job.stand is not Stand.FINISHED for job in found):
+    if any(job.state is not JobState.FINISHED for job in found):
         context.exit(FAILED)
 
 

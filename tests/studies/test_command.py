@@ -126,7 +126,7 @@ def test_jobs_are_forked_with_all_code_that_nodes_use() -> None:
     """What a node imports while a grid is at work may have been edited since."""
     code = """
 import sys
-import oer_pipeline.studies.frozen
+import oer_pipeline.studies.import_all_code
 from oer_pipeline.orchestration import module_files, source_code
 from oer_pipeline.pipelines.continual.nodes import train_next
 from oer_pipeline.pipelines.reporting.nodes import measure

@@ -6,7 +6,7 @@ import pytest
 
 from oer_pipeline.studies import progress as module
 from oer_pipeline.studies.jobs import Job, Outcome, Status
-from oer_pipeline.studies.progress import Progress, minutes
+from oer_pipeline.studies.progress import Progress, duration
 
 
 class Clock:
@@ -171,7 +171,7 @@ def test_how_a_job_ended_is_one_line(clock: Clock) -> None:
 
 
 def test_times_read_well() -> None:
-    assert [minutes(s) for s in (0.0, 59.9, 61.0, 3600.0, 7384.0)] == [
+    assert [duration(s) for s in (0.0, 59.9, 61.0, 3600.0, 7384.0)] == [
         "0:00 min",
         "0:59 min",
         "1:01 min",

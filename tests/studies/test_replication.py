@@ -26,7 +26,7 @@ from oer_pipeline.studies import replication
 from oer_pipeline.studies import verdict as of_verdict
 from oer_pipeline.studies.recorded import Recorded, recorded
 from oer_pipeline.studies.replication import replicate
-from oer_pipeline.studies.verdict import Estimate, artefacts_of, compared, is_data
+from oer_pipeline.studies.verdict import Interval, artefacts_of, compared, is_data
 from tests.conftest import ROOT
 
 COMMIT = "0" * 40
@@ -295,10 +295,10 @@ def test_other_versions_are_said_where_something_differs(
 
 
 def test_intervals_overlap_where_they_touch() -> None:
-    assert Estimate(1.0, 0.0, 2.0).overlaps(Estimate(3.0, 2.0, 4.0))
-    assert not Estimate(1.0, 0.0, 2.0).overlaps(Estimate(3.0, 2.1, 4.0))
-    assert Estimate(1.0, None, None).overlaps(Estimate(1.5, 1.0, 2.0))
-    assert not Estimate(1.0, None, None).overlaps(Estimate(1.1, None, None))
+    assert Interval(1.0, 0.0, 2.0).overlaps(Interval(3.0, 2.0, 4.0))
+    assert not Interval(1.0, 0.0, 2.0).overlaps(Interval(3.0, 2.1, 4.0))
+    assert Interval(1.0, None, None).overlaps(Interval(1.5, 1.0, 2.0))
+    assert not Interval(1.0, None, None).overlaps(Interval(1.1, None, None))
 
 
 def test_data_are_what_collection_and_ingestion_make(

@@ -19,7 +19,7 @@ from oer_pipeline.common.locks import hold, is_held, path_of
 from oer_pipeline.orchestration import freshness
 from oer_pipeline.studies.cells import Cells, cells_of, jobs_of
 from oer_pipeline.studies.grid_files import from_config
-from oer_pipeline.studies.status import Stand, statuses, summary
+from oer_pipeline.studies.status import JobState, statuses, summary
 
 DATA = ["data_cheetah_vel_signed", "data_cheetah_vel_signed_medium"]
 MODELS = "dynamics_cheetah_vel_signed_medium"
@@ -37,7 +37,7 @@ def cells(params: str = "", **more: Any) -> Cells:
 
 
 def stands(of: Cells) -> dict[str, str]:
-    return {status.name: status.stand.value for status in statuses(of)}
+    return {status.name: status.state.value for status in statuses(of)}
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_what_is_made_is_finished_and_what_is_not_is_missing(here: Path) -> None
 
 def test_a_cell_that_lacks_a_seed_says_how_much_is_there(here: Path) -> None:
     [*_, cell] = statuses(cells("seeds=0-2"))
-    assert cell.stand is Stand.MISSING
+    assert cell.state is JobState.MISSING
     there, of = cell.detail.removesuffix(" files").split(" of ")
     assert int(there) == int(of) * 2 // 3
 
@@ -69,7 +69,7 @@ def test_other_parameters_make_stale_what_they_are_used_for(
     file = here / "conf" / "test" / "parameters.yml"
     file.write_text(file.read_text().replace("learner:", "learner:\n  discount: 0.5"))
     found = statuses(cells())
-    assert [status.stand.value for status in found] == ["finished"] * 3 + ["stale"]
+    assert [status.state.value for status in found] == ["finished"] * 3 + ["stale"]
     assert found[-1].detail.startswith("task_1.train and ")
 
 
@@ -84,7 +84,7 @@ def test_a_comparison_of_cells_that_are_not_finished_is_stale(here: Path) -> Non
     of = cells(methods=["oer", "er"], stages=["reporting"], report="comparison")
     [*_, comparison] = statuses(of)
     assert comparison.name == "comparison"
-    assert comparison.stand is not Stand.FINISHED
+    assert comparison.state is not JobState.FINISHED
 
 
 def test_a_job_at_work_is_running_and_a_killed_one_is_not(here: Path) -> None:
@@ -167,4 +167,4 @@ def test_what_nothing_can_be_said_of_has_no_inputs(here: Path) -> None:
 
 
 def test_every_stand_has_a_colour() -> None:
-    assert set(COLOURS) == {stand.value for stand in Stand}
+    assert set(COLOURS) == {stand.value for stand in JobState}

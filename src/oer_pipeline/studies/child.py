@@ -31,7 +31,7 @@ WARM = (
     "plotly.graph_objects",
     "pytorch_lightning",
     "torch",
-    "oer_pipeline.studies.frozen",  # last
+    "oer_pipeline.studies.import_all_code",  # last
 )
 """What the server imports."""
 PARENT_DIED = 75

@@ -145,7 +145,7 @@ def _local(workers: int | None) -> Any:
         options: dict[str, Any] = {
             "nthreads": 1,
             "memory_limit": 0,
-            "preload": ["oer_pipeline.studies.deaf"],
+            "preload": ["oer_pipeline.studies.ignore_interrupts"],
             "env": {"OMP_NUM_THREADS": "1"},
         }
         if gpus:

@@ -20,7 +20,7 @@ from oer_pipeline.studies.cluster import connected, dashboard
 from oer_pipeline.studies.engine import run
 from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import LOGS, Job, Outcome, Status
-from oer_pipeline.studies.progress import minutes
+from oer_pipeline.studies.progress import duration
 from oer_pipeline.studies.report_kinds import KINDS
 
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
@@ -80,7 +80,7 @@ def run_grid(
     begun = time.monotonic()
     with workers(jobs, scheduler) as client:
         outcomes = run_all(jobs_of(cells), client)
-    took = minutes(time.monotonic() - begun)
+    took = duration(time.monotonic() - begun)
     done = summary(
         f"Done: grid {name}, {len(outcomes)} jobs in {took}",
         [("logs", LOGS), ("data", cells.root)],

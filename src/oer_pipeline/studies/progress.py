@@ -165,14 +165,14 @@ class Progress:
         """What is about to be done."""
         jobs = len(self._jobs)
         workers = "1 worker" if self._workers == 1 else f"{self._workers} workers"
-        left = minutes(self.left())
+        left = duration(self.left())
         return f"{jobs} jobs, {workers}, about {left}; logs in logs/"
 
     def end_line(self, outcome: Outcome) -> str:
         """How a job ended."""
         text = f"{outcome.status.value}: {outcome.name}"
         if outcome.status is Status.DONE:
-            return f"{text} in {minutes(outcome.seconds)}"
+            return f"{text} in {duration(outcome.seconds)}"
         reasons = outcome.reason.splitlines() or [""]
         return f"{text}; {reasons[-1]}"
 
@@ -181,12 +181,12 @@ class Progress:
         now = time.monotonic()
         jobs = len(self._jobs)
         ended = len(self._ended)
-        gone = minutes(now - self._begun)
-        left = minutes(self.left())
+        gone = duration(now - self._begun)
+        left = duration(self.left())
         lines = [f"{ended} of {jobs} done, {gone} gone, about {left} left"]
         pace = self._pace(now)
         for name, job in list(self._running.items()):
-            left = minutes(self._left_of(name, now, pace))
+            left = duration(self._left_of(name, now, pace))
             said = OWN_ESTIMATE.sub("", job.line)
             lines.append(f"  {name}: {job.share:.0%}, about {left} left; {said}")
         return lines
@@ -247,7 +247,7 @@ class Progress:
         return max(ends.values(), default=0.0)
 
 
-def minutes(seconds: float) -> str:
+def duration(seconds: float) -> str:
     """`3:05 min`, or `2:03 h` from an hour on."""
     whole = int(seconds)
     if whole >= 3600:

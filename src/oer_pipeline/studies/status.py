@@ -15,7 +15,7 @@ from oer_pipeline.studies.cells import Cells, jobs_of
 from oer_pipeline.studies.jobs import Job
 
 
-class Stand(Enum):
+class JobState(Enum):
     """Where a job of a grid stands."""
 
     FINISHED = "finished"
@@ -28,21 +28,21 @@ class Stand(Enum):
 
 @dataclass(frozen=True)
 class JobStatus:
-    """A job's stand; `detail` says what is left to do."""
+    """A job's state; `detail` says what is left to do."""
 
     name: str
-    stand: Stand
+    state: JobState
     detail: str = ""
 
     @property
     def line(self) -> str:
         """For somebody to read."""
-        text = f"{self.stand.value:<10}{self.name}"
+        text = f"{self.state.value:<10}{self.name}"
         return f"{text}: {self.detail}" if self.detail else text
 
 
 def status_of(job: Job, env: str | None) -> JobStatus:
-    """A job's stand, from its files, their records and its lock.
+    """A job's state, from its files, their records and its lock.
 
     Args:
         job: of a grid.
@@ -52,9 +52,9 @@ def status_of(job: Job, env: str | None) -> JobStatus:
         ConfigurationError: whatever `kedro run` would refuse.
     """
     if job.lock and is_held(Path(job.lock)):
-        return JobStatus(job.name, Stand.RUNNING)
-    pipelines = _told(job, "--pipelines=")
-    parameters = parameters_of(_told(job, "--params="))
+        return JobStatus(job.name, JobState.RUNNING)
+    pipelines = _option_of(job, "--pipelines=")
+    parameters = parameters_of(_option_of(job, "--params="))
     outputs = outputs_of(pipelines.split(","), env, parameters)
     stale = []
     fresh = 0
@@ -64,14 +64,14 @@ def status_of(job: Job, env: str | None) -> JobStatus:
         elif output.state is State.FRESH:
             fresh += 1
     if stale:
-        return JobStatus(job.name, Stand.STALE, _some(stale))
+        return JobStatus(job.name, JobState.STALE, _some(stale))
     if fresh == len(outputs):
-        return JobStatus(job.name, Stand.FINISHED)
+        return JobStatus(job.name, JobState.FINISHED)
     detail = f"{fresh} of {len(outputs)} files" if fresh else ""
-    return JobStatus(job.name, Stand.MISSING, detail)
+    return JobStatus(job.name, JobState.MISSING, detail)
 
 
-def _told(job: Job, option: str) -> str:
+def _option_of(job: Job, option: str) -> str:
     """What the job's `kedro run` is told by an option."""
     for argument in job.arguments:
         if argument.startswith(option):
@@ -93,7 +93,7 @@ def statuses(cells: Cells) -> list[JobStatus]:
     found: dict[str, JobStatus] = {}
     for job in jobs_of(cells):
         status = status_of(job, cells.env)
-        if _told(job, "--pipelines=") == "comparison":
+        if _option_of(job, "--pipelines=") == "comparison":
             status = _compared(status, [found[name] for name in job.after])
         found[job.name] = status
     return list(found.values())
@@ -104,19 +104,19 @@ def _compared(
     cells: Sequence[JobStatus],
 ) -> JobStatus:
     """A finished comparison of cells that are not is of what they were before."""
-    open_ = [cell.name for cell in cells if cell.stand is not Stand.FINISHED]
-    if comparison.stand is not Stand.FINISHED or not open_:
+    open_ = [cell.name for cell in cells if cell.state is not JobState.FINISHED]
+    if comparison.state is not JobState.FINISHED or not open_:
         return comparison
-    return JobStatus(comparison.name, Stand.STALE, f"before {_some(open_)}")
+    return JobStatus(comparison.name, JobState.STALE, f"before {_some(open_)}")
 
 
 def summary(found: Sequence[JobStatus]) -> str:
     """`3 of 7 finished, 1 running, 3 missing`."""
-    stands = Counter(status.stand for status in found)
-    finished = stands[Stand.FINISHED]
+    states = Counter(status.state for status in found)
+    finished = states[JobState.FINISHED]
     parts = [f"{finished} of {len(found)} finished"]
-    for stand in (Stand.RUNNING, Stand.STALE, Stand.MISSING):
-        number = stands[stand]
+    for state in (JobState.RUNNING, JobState.STALE, JobState.MISSING):
+        number = states[state]
         if number:
-            parts.append(f"{number} {stand.value}")
+            parts.append(f"{number} {state.value}")
     return ", ".join(parts)

@@ -42,7 +42,7 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Estimate:
+class Interval:
     """A metric's mean over seeds, with its interval where it has one."""
 
     mean: float
@@ -50,7 +50,7 @@ class Estimate:
     high: float | None
 
     @classmethod
-    def of(cls, told: Mapping[str, Any]) -> Estimate:
+    def of(cls, told: Mapping[str, Any]) -> Interval:
         """From a document of metrics."""
         return cls(
             told["mean"],
@@ -58,7 +58,7 @@ class Estimate:
             told["high"],
         )
 
-    def overlaps(self, other: Estimate) -> bool:
+    def overlaps(self, other: Interval) -> bool:
         """Whether the intervals do; without intervals, whether means are equal."""
         low, high = self._ends()
         other_low, other_high = other._ends()
@@ -90,15 +90,17 @@ def compared(known: Recorded, project: Path) -> Verdict:
             data.append(name)
         else:
             trained.append(name)
-    lines: list[str] = []
-    wrong = _tell_bytes("data", data, known, made, lines)
-    other = _tell_bytes("models, policies and results", trained, known, made, lines)
+    of_data = _by_bytes("data", data, known, made)
+    of_trained = _by_bytes("models, policies and results", trained, known, made)
+    lines = [*of_data.lines, *of_trained.lines]
+    is_same = of_data.is_none and of_trained.is_none
     accelerators = {known.accelerator, accelerator_in_force(known.asked_accelerator)}
     by_bytes = accelerators == {"cpu"} and known.processor == processor_kind()
-    if other and not by_bytes:
-        other = [name for name in trained if name not in made]
-        other += _tell_intervals(known, made, lines)
-    is_same = not wrong and not other
+    if not of_trained.is_none and not by_bytes:
+        of_metrics = _by_intervals(known, made)
+        lines += of_metrics.lines
+        is_whole = made.keys() >= set(trained)
+        is_same = of_data.is_none and is_whole and of_metrics.is_none
     here = circumstances.versions()
     if not is_same and known.versions != here:
         lines.append(f"made with {known.versions}; here {here}")
@@ -129,14 +131,22 @@ def artefacts_of(project: Path) -> dict[str, Path]:
     return found
 
 
-def _tell_bytes(
+@dataclass(frozen=True)
+class Difference:
+    """Whether what was made again is as promised, and what there is to say of it."""
+
+    is_none: bool
+    lines: Sequence[str]
+
+
+def _by_bytes(
     what: str,
     names: Sequence[str],
     known: Recorded,
     made: Mapping[str, Path],
-    lines: list[str],
-) -> list[str]:
-    """Compare bytes; the artefacts that differ or were not made again."""
+) -> Difference:
+    """Artefacts whose bytes differ or that were not made again."""
+    lines = []
     different = []
     for name in names:
         path = made.get(name)
@@ -152,30 +162,24 @@ def _tell_bytes(
     more = len(different) - SHOWN
     if more > 0:
         lines.append(f"  and {more} more")
-    return different
+    return Difference(not different, lines)
 
 
-def _tell_intervals(
-    known: Recorded,
-    made: Mapping[str, Path],
-    lines: list[str],
-) -> list[str]:
-    """Compare metrics by their intervals; those that lie apart."""
+def _by_intervals(known: Recorded, made: Mapping[str, Path]) -> Difference:
+    """Metrics whose intervals lie apart."""
     accelerator = accelerator_in_force(known.asked_accelerator)
     there = f"{known.processor}, accelerator {known.accelerator}"
     here = f"{processor_kind()}, accelerator {accelerator}"
-    lines.append(
-        f"it was run on {there}; here {here}: results are compared by their intervals"
-    )
+    why = f"it was run on {there}; here {here}: results are compared by their intervals"
     again = made.get(METRICS)
     if known.metrics is None:
-        lines.append("it left no metrics, so results can't be compared")
-        return ["metrics"]
+        return Difference(
+            False, [why, "it left no metrics, so results can't be compared"]
+        )
     if again is None:
-        lines.append("it left metrics, and none were made again")
-        return ["metrics"]
-    before = _estimates(known.metrics)
-    now = _estimates(read_json(again))
+        return Difference(False, [why, "it left metrics, and none were made again"])
+    before = _intervals(known.metrics)
+    now = _intervals(read_json(again))
     apart = []
     for name, estimate in before.items():
         found = now.get(name)
@@ -184,15 +188,14 @@ def _tell_intervals(
         elif not estimate.overlaps(found):
             apart.append(f"  {name}: {estimate} there, {found} here")
     number = len(before) - len(apart)
-    lines.append(f"metrics: the intervals of {number} of {len(before)} overlap")
-    lines.extend(apart)
-    return apart
+    overlap = f"metrics: the intervals of {number} of {len(before)} overlap"
+    return Difference(not apart, [why, overlap, *apart])
 
 
-def _estimates(document: Mapping[str, Any]) -> dict[str, Estimate]:
+def _intervals(document: Mapping[str, Any]) -> dict[str, Interval]:
     """The metrics of a document that have a value."""
     found = {}
     for name, told in document["aggregate"].items():
         if told is not None:
-            found[name] = Estimate.of(told)
+            found[name] = Interval.of(told)
     return found
