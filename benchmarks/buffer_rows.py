@@ -52,6 +52,8 @@ def main(grid: str, orders: str | None) -> None:
     cells = cells_named(grid, orders=chosen)
     by_method: dict[str, list[Figures]] = {}
     for cell in cells.cells:
+        if len(cell.plan.tasks) == 1:
+            sys.exit(f"{cell.name} has one task: no buffer of it is ever replayed")
         if cell.plan.selector is not None:
             of_method = by_method.setdefault(cell.plan.method, [])
             of_method += of_seeds(cells.root, cell.plan)

@@ -90,7 +90,7 @@ def cells_and_data(
 ) -> tuple[list[Job], list[Job]]:
     """The jobs of a grid's cells, and those of the data that they wait for; what waits
     for cells is left out."""
-    grid = {"suites": [SUITE], "qualities": [QUALITY], "report": "selectors"}
+    grid = {"suites": [SUITE], "qualities": [QUALITY], "report": "nobody:asks"}
     cells = cells_of(from_config("scale", {**grid, **told}), params, env)
     names = {cell.name for cell in cells.cells}
     mine = []

@@ -17,7 +17,8 @@ ROOT = Path(__file__).parents[1]
 torch.set_num_threads(1)
 ROUND = 5
 """Episodes that runs of these tests roll out together, instead of 25: the 1,000 rows of
-each kind that conf/test asks for. They are the first of the 25."""
+each kind that conf/test asks for. Records do not tell them from those of other
+processes, so that only data of such runs have the same bytes."""
 os.environ.pop("MLFLOW_TRACKING_URI", None)  # tests track into their own folders
 
 

@@ -163,7 +163,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ({"parameters": {"compare": "a,b"}}, "parameter compare is 'a,b'"),
         (
             {"parameters": {"seeds": "0-2"}},
-            "seeds is no parameter of a grid; give it as seeds",
+            "seeds is no parameter .* give it beside `parameters`, as seeds",
         ),
         ({"method_parameters": ["oer"]}, "it takes methods with their parameters"),
         ({"method_parameters": {"er": {"tasks": 1}}}, "unknown method 'er'"),
@@ -181,7 +181,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ({"orders": "0-7", "seeds": "0"}, "each order has a seed of its own"),
         (
             {"parameters": {"order_seed": 3}},
-            "order_seed is no parameter of a grid; give it as orders",
+            "order_seed is no parameter .* give it beside `parameters`, as orders",
         ),
         ({"claims": ["better"]}, "claim 'better'; it takes beside, metric, of, says"),
         (
@@ -239,7 +239,7 @@ def test_a_method_may_have_parameters_of_its_own() -> None:
         ),
         (
             {"report": "tuning", "coefficient": [1, 2], "orders": "0-1"},
-            "orders is crossed; report tuning takes one value",
+            "orders are crossed; report tuning takes none",
         ),
         ({"stages": ["training"]}, "unknown stage 'training'; choose one of continual"),
         ({"report": 3}, "report is 3; it takes a name"),

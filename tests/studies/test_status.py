@@ -31,12 +31,12 @@ def cells(params: str = "", **more: Any) -> Cells:
         "qualities": ["medium"],
         "methods": ["oer"],
         "stages": ["continual", "evaluation"],
-        "report": "selectors",
+        "report": "mine:report",
     }
     return cells_of(from_config("mine", {**told, **more}), params, "test")
 
 
-def stands(of: Cells) -> dict[str, str]:
+def states(of: Cells) -> dict[str, str]:
     return {status.name: status.state.value for status in statuses(of)}
 
 
@@ -77,7 +77,7 @@ def test_an_edited_file_makes_stale_what_is_made_from_it(here: Path) -> None:
     cell = here / "data/test/07_model_output/cheetah_vel_signed/medium/oer"
     for path in sorted(cell.glob("seed_0/task_1_curves.parquet")):
         path.write_bytes(b"edited")
-    assert stands(cells())["oer"] == "stale"
+    assert states(cells())["oer"] == "stale"
 
 
 def test_a_comparison_of_cells_that_are_not_finished_is_stale(here: Path) -> None:
@@ -100,7 +100,7 @@ def test_a_job_at_work_is_running_and_a_killed_one_is_not(here: Path) -> None:
     ) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == b"held\n"
-        assert stands(cells())["oer"] == "running"
+        assert states(cells())["oer"] == "running"
         # the same cell of another grid, with other words
         other = cells(suites=["cheetah_vel_signed", "ant_dir"])
         [same] = [job for job in jobs_of(other) if job.lock == lock]
@@ -109,7 +109,7 @@ def test_a_job_at_work_is_running_and_a_killed_one_is_not(here: Path) -> None:
     end = time.monotonic() + 5.0
     while is_held(Path(lock)) and time.monotonic() < end:
         time.sleep(0.05)
-    assert stands(cells())["oer"] == "finished"
+    assert states(cells())["oer"] == "finished"
 
 
 def test_locks_are_per_place_and_shared(
@@ -136,7 +136,7 @@ def test_the_command_says_so_and_its_status_too(here: Path) -> None:
     assert done.output.splitlines()[-1] == "4 of 5 finished, 1 missing"
     grid = here / "conf" / "local" / "grids" / "mine.yml"
     grid.parent.mkdir(parents=True)
-    grid.write_text(f"{whole}stages: [continual]\nreport: selectors\n")
+    grid.write_text(f"{whole}stages: [continual]\nreport: mine:report\n")
     (grids / "mine.yml").write_text(grid.read_text())
     done = CliRunner().invoke(cli, ["status", "mine", "--env=test"])
     assert (done.exit_code, done.output.splitlines()[-1]) == (0, "4 of 4 finished")
@@ -166,5 +166,5 @@ def test_what_nothing_can_be_said_of_has_no_inputs(here: Path) -> None:
     assert states["task_1.train"] == "unknown"
 
 
-def test_every_stand_has_a_colour() -> None:
-    assert set(COLOURS) == {stand.value for stand in JobState}
+def test_every_state_has_a_colour() -> None:
+    assert set(COLOURS) == {state.value for state in JobState}

@@ -67,27 +67,26 @@ def class_says(path: str, flag: str) -> bool:
 
         return bool(getattr(load_class(path, Learner), flag))
     module, name = split(path)
-    return bool(_flag_of(module, name, flag))
+    return _flag_of(module, name, flag)
 
 
-def _flag_of(module: str, name: str, flag: str) -> bool | None:
-    """What the class of this name in a module says of a flag; None where neither it nor
-    a base of this package says anything."""
+def _flag_of(module: str, name: str, flag: str) -> bool:
+    """What the class of this name in a module says of a flag, it or a base."""
     tree = source_tree(module)
     if tree is None:
-        return None
+        return False
     for node in tree.body:
         if isinstance(node, ast.ClassDef) and node.name == name:
             return _flag_in(node, module, flag)
         origin = _origin_of(name, node)
         if origin is not None:
             return _flag_of(*origin, flag)
-    return None
+    return False
 
 
-def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
-    """What a class of a module says of a flag, or else the first of its bases that says
-    anything."""
+def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool:
+    """What a class of a module says of a flag; where it says nothing, whether one of
+    its bases says yes, defined in that module or imported by name from this package."""
     for line in definition.body:
         targets: list[ast.expr] = []
         value = None
@@ -100,12 +99,8 @@ def _flag_in(definition: ast.ClassDef, module: str, flag: str) -> bool | None:
         names = map(ast.unparse, targets)
         if flag in names and value is not None:
             return ast.unparse(value) == "True"
-    for base in definition.bases:
-        name = ast.unparse(base)
-        inherited = _flag_of(module, name, flag)
-        if inherited is not None:
-            return inherited
-    return None
+    bases = map(ast.unparse, definition.bases)
+    return any(_flag_of(module, base, flag) for base in bases)
 
 
 def _origin_of(name: str, node: ast.stmt) -> tuple[str, str] | None:

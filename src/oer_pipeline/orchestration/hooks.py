@@ -28,6 +28,7 @@ from oer_pipeline.common.locks import FOLDER, alone
 from oer_pipeline.common.storage import check_file
 from oer_pipeline.orchestration import tracking
 from oer_pipeline.orchestration.cell_run import CellRun
+from oer_pipeline.orchestration.fingerprints import accelerator_in_force
 from oer_pipeline.orchestration.internals import MlflowHook
 from oer_pipeline.orchestration.redaction import hide, hide_in_logs
 from oer_pipeline.orchestration.timeouts import within
@@ -39,7 +40,8 @@ SECONDS_TO_ANSWER = 10.0
 """For all answers of a server before the nodes start, and for each one after them."""
 SECONDS_OF_INTERRUPTED = 2.0
 TRIES = 3
-"""Of what another process can do at the same moment, such as making the experiment."""
+"""How often is tried what another process can do at the same moment, such as making the
+experiment."""
 RACES = ("already exist", "already_exist", "locked", "unique constraint")
 """Words of a failure which say that another process did the same at that moment."""
 ADDRESS = "MLFLOW_TRACKING_URI"
@@ -138,6 +140,9 @@ class Tracking(MlflowHook):  # type: ignore[misc]
         logger.info("%s", context.plan.title)
         if not self._reachable:
             return
+        asked = context.plan.asked["accelerator"]
+        # before the server's seconds begin: for this torch may have to be imported
+        accelerator = accelerator_in_force(asked)
         name = self.mlflow_config.tracking.experiment.name
         source = str(context.config_loader.conf_source)
         start = partial(
@@ -146,6 +151,7 @@ class Tracking(MlflowHook):  # type: ignore[misc]
             context.plan,
             {**run_params, "conf_source": source},
             context.project_path,
+            accelerator,
         )
         try:
             self._run = self._asked(start)

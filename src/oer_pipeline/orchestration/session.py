@@ -138,8 +138,8 @@ def _stoppable() -> AbstractContextManager[None]:
     return nullcontext()
 
 
-def _tell(place: str, holder: str) -> None:
-    logger.warning("%s is being made by %s; waiting for it to end", place, holder)
+def _tell(name: str, holder: str) -> None:
+    logger.warning("%s is being made by %s; waiting for it to end", name, holder)
 
 
 def lock_names_of(pipelines: Sequence[str], plan: Plan) -> list[LockName]:

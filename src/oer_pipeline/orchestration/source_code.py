@@ -6,8 +6,8 @@ Of a function:
 - every module of this package that these or the top of its module import, directly or
   not.
 
-Of a class that parameters name (`class: module:Class`, or an environment's `id:
-module:Name-v0`):
+Of somebody else's class that parameters name (`class: module:Class`, or an
+environment's `id: module:Name-v0`; one of this package counts as a function does):
 - its module and the `__init__` of the packages around it;
 - every module of its package and of this one that it imports, directly or not;
 - modules beside it in the same folder that it imports, unless that folder is one that

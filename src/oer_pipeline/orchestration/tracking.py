@@ -22,7 +22,6 @@ from oer_pipeline.orchestration.cell_run import (
     log_parameters,
     metric,
 )
-from oer_pipeline.orchestration.fingerprints import accelerator_in_force
 from oer_pipeline.orchestration.flat_parameters import by_dotted_name
 from oer_pipeline.orchestration.machine_metrics import MachineMetrics
 from oer_pipeline.orchestration.plan import Plan
@@ -49,7 +48,11 @@ PAGE = ".html"
 
 
 def start(
-    experiment: str, plan: Plan, run_params: Mapping[str, Any], project: Path
+    experiment: str,
+    plan: Plan,
+    run_params: Mapping[str, Any],
+    project: Path,
+    accelerator: str,
 ) -> CellRun:
     """Open the cell's run with its tags and all its parameters, and close those that
     killed runs of this project left open.
@@ -59,6 +62,7 @@ def start(
         plan: of the run.
         run_params: as Kedro's hooks get them, with `conf_source`.
         project: its folder.
+        accelerator: in force.
     """
     from mlflow import MlflowClient
 
@@ -73,7 +77,7 @@ def start(
         for key, value in experiment_tags(experiment_id).items():
             if key not in found.tags:  # whoever has changed one keeps it
                 client.set_experiment_tag(experiment_id, key, value)
-        tags = _tags(plan, run_params) | lock.tags
+        tags = _tags(plan, run_params, accelerator) | lock.tags
         tags |= circumstances.tags(project, run_params)
         tags |= circumstances.source(tags["git_commit"], run_params)
         name = tags.get("cell", tags["stages"])
@@ -89,13 +93,15 @@ def start(
     return cell
 
 
-def _tags(plan: Plan, run_params: Mapping[str, Any]) -> dict[str, str]:
+def _tags(
+    plan: Plan, run_params: Mapping[str, Any], accelerator: str
+) -> dict[str, str]:
     stages = sorted(run_params.get("pipeline_names") or ["__default__"])
     tags = {
         "suite": plan.suite_folder,
         "quality": plan.quality_folder,
         "stages": "+".join(stages),
-        "accelerator": accelerator_in_force(plan.asked["accelerator"]),
+        "accelerator": accelerator,
     }
     if set(stages) & CELL_STAGES:
         tags |= {

@@ -22,7 +22,7 @@ Key = tuple[str, str, str]
 Pair = tuple[str, str]
 """Suite and quality."""
 Curve = dict[str, Any]
-"""Of one task, as `learning_curves.perform` gives it."""
+"""Of one task, as `trial.perform` gives it."""
 Curves = Mapping[Key, Sequence[Curve]]
 """Each variant's results, one per task."""
 Means = Mapping[Pair, Mapping[str, float]]

@@ -20,8 +20,8 @@ from oer_pipeline.studies.grids import Grid
 from oer_pipeline.studies.jobs import Job
 
 SECONDS_PER_MEMBER_UPDATE = 1.3e-3
-"""Of a 128-128 network at batch 256 on one core of 2026; only the first estimate of the
-time left rests on it."""
+"""What an update of a 128-128 network at batch 256 takes on one core of 2026; only the
+first estimate of the time left rests on it."""
 DIVERGED = r"^Error: .*(losses|weights) of seed\(s\) .*(not finite|mean Q is beyond)"
 """What a run ends with when training diverges
 (`learners.divergence.DivergedError`)."""

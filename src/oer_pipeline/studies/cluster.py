@@ -19,8 +19,9 @@ QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
 }
-"""Of Dask on this machine: jobs are processes of their own, so that to sample its own
-threads a hundred times a second tells nothing and takes 4 % of two busy cores."""
+"""Dask's options on this machine: jobs are processes of their own, so that to sample
+its own threads a hundred times a second tells nothing and takes 4 % of two busy
+cores."""
 
 
 def workers_of(

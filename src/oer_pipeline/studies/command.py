@@ -26,7 +26,8 @@ from oer_pipeline.studies.report_kinds import KINDS
 Report = Callable[[Cells, Mapping[str, Outcome]], str]
 """Makes something of a grid's finished cells; returns what is printed at the end."""
 SECONDS_BETWEEN_LINES = 15.0
-"""Of progress, on a terminal; elsewhere only beginning and end of a job are told."""
+"""Between two lines of progress on a terminal; elsewhere only beginning and end of a
+job are told."""
 
 
 def run_grid(

@@ -20,8 +20,8 @@ from oer_pipeline.studies.worker import TOPIC, perform
 TRIES = 3
 POLL_SECONDS = 0.2
 SECONDS_TO_COME_BACK = 2.0
-"""For a scheduler that the client has lost; one that was started anew knows nothing of
-our jobs, so that there is no use in waiting for longer."""
+"""How long to wait for a scheduler that the client has lost; one that was started anew
+knows nothing of our jobs, so that there is no use in waiting for longer."""
 Tell = Callable[[str], None]
 
 

@@ -204,9 +204,11 @@ def _check_one(where: str, grid: Grid) -> None:
                 f"{where}: {key} are {', '.join(values)}; report {grid.report} takes"
                 " one"
             )
-    crossed = [name for name, values in grid.parameters.items() if len(values) > 1]
     if grid.orders:
-        crossed.append("orders")
+        raise ConfigurationError(
+            f"{where}: orders are crossed; report {grid.report} takes none"
+        )
+    crossed = [name for name, values in grid.parameters.items() if len(values) > 1]
     if crossed:
         raise ConfigurationError(
             f"{where}: {crossed[0]} is crossed; report {grid.report} takes one value"
@@ -283,7 +285,8 @@ def _parameters(where: str, value: Any) -> dict[str, tuple[Scalar, ...]]:
     for name, given in value.items():
         if name in KEYS:
             raise ConfigurationError(
-                f"{where}: {name} is no parameter of a grid; give it as {KEYS[name]}"
+                f"{where}: {name} is no parameter of a grid; give it beside"
+                f" `parameters`, as {KEYS[name]}"
             )
         values = given if isinstance(given, list) else [given]
         if not values:

@@ -110,6 +110,6 @@ def _read(path: Path, needed: str = "") -> dict[str, Any]:
 
 def _another(path: Path, why: str) -> DataError:
     return DataError(
-        f"{path}: {why}, so it is not this project's; remove it, and run the stage that"
-        " makes it"
+        f"{path}: {why}, so another document lies there; remove it, and run the stage"
+        " that makes it"
     )

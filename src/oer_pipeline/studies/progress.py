@@ -16,7 +16,7 @@ doesn't upset them."""
 HALF_LIFE = 1800.0
 """Seconds after which what an ended job took counts half: a machine gets busier."""
 LEAST_SHARE = 0.05
-"""Of a job; before it is through with so much, its own rate is no evidence."""
+"""Share of a job that it has to be through with before its own rate is evidence."""
 LEAST_WINDOW = 30.0
 """Seconds that a job's rate is taken over, at least."""
 WINDOW = 1.0 / 3.0

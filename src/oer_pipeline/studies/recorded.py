@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 METRICS = f"{artefact_folder('metrics', None)}/metrics.json"
 NO_SUCH_RUN = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 SECONDS = 10.0
-"""That MLflow has to answer in."""
+"""How long MLflow may take to answer."""
 OF_PACKAGE = "src/"
 """Inputs that lie there are part of the commit."""
 

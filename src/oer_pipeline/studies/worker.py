@@ -13,7 +13,7 @@ from oer_pipeline.studies.child import start
 from oer_pipeline.studies.jobs import Job, JobError, Outcome, Status
 
 TOPIC = "oer_pipeline jobs"
-"""Of the events by which a worker tells how a job goes on."""
+"""Topic of the events by which a worker tells how a job goes on."""
 POLL_SECONDS = 0.25
 TELL_SECONDS = 2.0
 LINES_SHOWN = 15
