@@ -163,8 +163,8 @@ def claims_table(tests: Sequence[Judgement]) -> str:
                 f"{test.claim.metric}, {more} - {less}",
                 orders_text(test.orders, test.diverged),
                 number(interval(test.differences), 1),
-                f"{test.p_value:.4f}",
-                "-" if test.corrected is None else f"{test.corrected:.4f}",
+                _p_text(test.p_value),
+                "-" if test.corrected is None else _p_text(test.corrected),
                 test.verdict,
                 shown,
                 QUALIFIES[test.qualifies],
@@ -183,6 +183,11 @@ def claims_table(tests: Sequence[Judgement]) -> str:
         "qualifies",
     )
     return Table(titles, tuple(rows), words=3).markdown()
+
+
+def _p_text(p_value: float) -> str:
+    """Four digits; smaller ones are no zero."""
+    return "< 0.0001" if p_value < 0.0001 else f"{p_value:.4f}"
 
 
 def claims_picture(tests: Sequence[Judgement]) -> bytes:
