@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
+from oer_pipeline.common.errors import OERError
 from oer_pipeline.common.json_text import read_json
 from oer_pipeline.common.ranges import NUMBERS, parse_numbers
 from oer_pipeline.common.types import IntArray
@@ -98,4 +99,7 @@ def in_quarters(steps: IntArray, horizon: int) -> list[float]:
 if __name__ == "__main__":
     if len(sys.argv) not in (2, 3):
         sys.exit("usage: python -m benchmarks.buffer_rows GRID [ORDERS]")
-    main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else None)
+    try:
+        main(sys.argv[1], sys.argv[2] if len(sys.argv) == 3 else None)
+    except OERError as error:
+        sys.exit(f"Error: {error}")

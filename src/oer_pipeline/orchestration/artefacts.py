@@ -3,11 +3,11 @@ MLflow has them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from oer_pipeline.orchestration.internals import local_file
+from oer_pipeline.orchestration.internals import Catalog, local_file
 
 Owner = int | None
 """Whose a file is: a seed, or None for what all seeds share."""
@@ -27,6 +27,22 @@ def files_of(dataset: Any) -> Mapping[Owner, Path] | None:
         return files
     file = local_file(dataset)
     return None if file is None else {None: file}
+
+
+def files_there(
+    catalog: Catalog, names: Iterable[str]
+) -> Iterator[tuple[str, Owner, Path]]:
+    """Dataset, owner and path of every file of these datasets that lies there.
+
+    Args:
+        catalog: Kedro's.
+        names: of datasets, in this order.
+    """
+    for name in names:
+        files = files_of(catalog[name]) or {}
+        for owner, path in files.items():
+            if path.is_file():
+                yield name, owner, path
 
 
 def artefact_folder(dataset: str, owner: Owner) -> str:

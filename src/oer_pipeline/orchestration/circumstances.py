@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import files_there
 from oer_pipeline.orchestration.configuration import DEFAULT_ENVIRONMENT
 from oer_pipeline.orchestration.inputs import is_parameter
 from oer_pipeline.orchestration.processor import processor_kind
@@ -101,12 +101,9 @@ def command(run_params: Mapping[str, Any]) -> dict[str, Any]:
 def inputs(pipeline: Pipeline, catalog: Catalog, project: Path) -> dict[str, str]:
     """Place and hash of every file that the pipeline takes as it lies there."""
     found = {}
-    for name in sorted(pipeline.inputs()):
-        if is_parameter(name):
-            continue
-        for path in (files_of(catalog[name]) or {}).values():
-            if path.is_file():
-                found[place_of(path, project)] = file_sha256(path)
+    names = [name for name in pipeline.inputs() if not is_parameter(name)]
+    for _, _, path in files_there(catalog, sorted(names)):
+        found[place_of(path, project)] = file_sha256(path)
     return found
 
 

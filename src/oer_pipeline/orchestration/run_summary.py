@@ -10,7 +10,7 @@ from typing import Any
 from kedro.pipeline import Pipeline
 
 from oer_pipeline.common.terminal import Line, summary
-from oer_pipeline.orchestration.artefacts import BUNDLE, files_of
+from oer_pipeline.orchestration.artefacts import BUNDLE, files_there
 from oer_pipeline.orchestration.internals import Catalog
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.runner import FreshRunner
@@ -68,12 +68,8 @@ def _files(pipeline: Pipeline, catalog: Catalog, project: Path) -> list[Path]:
     """What the run's outputs lie in, relative to the project."""
     found = []
     names = pipeline.all_outputs() - {BUNDLE}
-    for name in sorted(names):
-        dataset: Any = catalog[name]
-        files = files_of(dataset) or {}
-        for path in files.values():
-            if path.is_file():
-                found.append(_place(path.absolute(), project))
+    for _, _, path in files_there(catalog, sorted(names)):
+        found.append(_place(path.absolute(), project))
     return found
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from oer_pipeline.orchestration.artefacts import files_of
+from oer_pipeline.orchestration.artefacts import files_there
 from oer_pipeline.orchestration.plan import Plan
 from oer_pipeline.orchestration.records import file_sha256, place_of
 
@@ -49,12 +49,9 @@ def data_sets(
 def data_files(pipeline: Pipeline, catalog: Catalog) -> Iterator[tuple[str, Path]]:
     """Name and file of every data set that the pipeline takes or makes, of those that
     lie there."""
-    for name in sorted(pipeline.datasets()):
-        if not name.endswith(ENDING):
-            continue
-        for path in (files_of(catalog[name]) or {}).values():
-            if path.is_file():
-                yield name, path
+    names = [name for name in pipeline.datasets() if name.endswith(ENDING)]
+    for name, _, path in files_there(catalog, sorted(names)):
+        yield name, path
 
 
 def _input(title: str, path: Path, project: Path) -> DatasetInput:

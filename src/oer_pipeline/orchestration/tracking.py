@@ -11,9 +11,8 @@ from oer_pipeline.orchestration import circumstances
 from oer_pipeline.orchestration.artefacts import (
     BUNDLE,
     LISTING,
-    Owner,
     artefact_folder,
-    files_of,
+    files_there,
 )
 from oer_pipeline.orchestration.cell_run import (
     CellRun,
@@ -198,7 +197,8 @@ def _aggregates(catalog: Catalog) -> dict[str, float]:
 def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> None:
     """Upload every file, and a list of all of them with their hashes."""
     listing = {}
-    for name, owner, path in _files(catalog, produced):
+    names = [name for name in produced if name != BUNDLE]
+    for name, owner, path in files_there(catalog, names):
         folder = artefact_folder(name, owner)
         listing[f"{folder}/{path.name}"] = {
             "sha256": file_sha256(path),
@@ -206,18 +206,6 @@ def _log_artefacts(cell: CellRun, catalog: Catalog, produced: Sequence[str]) -> 
         }
         _upload(cell, name, path, folder)
     log_document(cell, listing, LISTING)
-
-
-def _files(
-    catalog: Catalog, produced: Sequence[str]
-) -> Iterator[tuple[str, Owner, Path]]:
-    """Dataset, owner and path of every file that lies there."""
-    for name in produced:
-        if name == BUNDLE:
-            continue
-        for owner, path in (files_of(catalog[name]) or {}).items():
-            if path.is_file():
-                yield name, owner, path
 
 
 def _upload(cell: CellRun, name: str, path: Path, folder: str) -> None:
