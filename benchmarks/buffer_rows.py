@@ -14,7 +14,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import pyarrow.parquet as pq
 
 from oer_pipeline.common.errors import OERError
 from oer_pipeline.common.json_text import read_json
@@ -26,6 +25,7 @@ from oer_pipeline.reports.markdown import markdown
 from oer_pipeline.reports.tables import number
 from oer_pipeline.studies.cells import cells_named
 from oer_pipeline.studies.places import OUTPUT, cell_folder, data_file
+from oer_pipeline.trajectories.buffer import read_buffer
 from oer_pipeline.trajectories.table import read_trajectories
 
 TITLES = (
@@ -72,10 +72,7 @@ def of_seeds(root: Path, plan: Plan) -> Iterator[Figures]:
         of_tasks = []
         for task in plan.tasks[:-1]:
             data = read_trajectories(data_file(root, plan, plan.data_of(task)))
-            buffer = pq.read_table(
-                folder / f"{task.name}_buffer.parquet", columns=["row"]
-            )
-            rows = buffer["row"].to_numpy().astype(np.int64)
+            rows = read_buffer(folder / f"{task.name}_buffer.parquet").row
             near = read_json(folder / f"{task.name}_fidelity.json")
             first = data.starts[np.searchsorted(data.starts, rows, side="right") - 1]
             of_tasks.append(

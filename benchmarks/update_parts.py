@@ -28,7 +28,7 @@ from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.networks.capture.tape import Tape
-from oer_pipeline.networks.products import WIDE, by_onednn, path
+from oer_pipeline.networks.products import WIDE, by_onednn, library_in_use
 from oer_pipeline.reports.document_blocks import rewrite
 
 UPDATES, BATCH, HIDDEN = 600, 256, (256, 256)
@@ -115,7 +115,7 @@ def peak() -> float:
     """Operations a second of a product of 256 x 256 x 256 in the cache, by the library
     that training uses."""
     a, b = torch.randn(256, 256), torch.randn(256, 256)
-    multiply = by_onednn if path() == "onednn" else torch.mm
+    multiply = by_onednn if library_in_use() == "onednn" else torch.mm
 
     def work() -> None:
         for _ in range(100):

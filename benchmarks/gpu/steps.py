@@ -88,7 +88,7 @@ def _replays_against_eager(name: str, device: str, tiny: bool) -> Result:
         training.block(REPLAYS * training.context.settings.policy_delay)
         states.append(training.state_dict())
     return {
-        "captured": training.replayed is not None and training.replayed.replays,
+        "captured": training.captured is not None and training.captured.has_captured,
         "largest_difference": _largest_difference(*states),
     }
 
@@ -103,7 +103,7 @@ def tests(device: str, tiny: bool) -> Result:
         "-q",
         "-p",
         "no:cacheprovider",
-        "tests/learners/test_replayed_updates.py",
+        "tests/learners/test_captured_updates.py",
     ]
     alone = {
         **os.environ,

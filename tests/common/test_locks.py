@@ -74,3 +74,13 @@ def test_a_lock_ends_with_its_handle(tmp_path: Path) -> None:
     assert is_held(path)
     os.close(handle)
     assert not is_held(path)
+
+
+def test_who_asks_at_the_same_moment_is_no_holder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.lock"
+    other = os.open(path, os.O_RDWR | os.O_CREAT)
+    fcntl.flock(other, fcntl.LOCK_EX)  # as another process's `is_held` does
+    monkeypatch.setattr(time, "sleep", lambda _: os.close(other))
+    assert not is_held(path)

@@ -296,6 +296,17 @@ def test_a_planted_order_of_errors_is_found(
     )
 
 
+def test_fewer_rows_than_groups_have_no_error_by_group(
+    model: TransitionModel, system: Trajectories
+) -> None:
+    for rows, known in ((9, False), (10, True)):
+        few = system.select(slice(0, rows))
+        judged = uncertainty_by_distance(model, few, generator("test", 0, 1))
+        errors = judged["disagreement"]["error_by_decile"]
+        assert len(errors) == 10
+        assert [error is not None for error in errors] == [known] * 10
+
+
 def test_rank_statistics() -> None:
     from scipy.stats import spearmanr
 

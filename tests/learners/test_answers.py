@@ -88,6 +88,14 @@ OF_LEARNERS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
         {"networks": lambda self, context: Networks({"policy": {}})},
         "its network policy is empty",
     ),
+    "something fixed for three seeds": (
+        {
+            "networks": lambda self, context: Networks(
+                {"policy": context.continued("policy")}, {"scale": torch.arange(3.0)}
+            )
+        },
+        r"scale in its fixed is float32 of shape \(3,\); .* of shape \(2, ...\)",
+    ),
     "networks without their class": (
         {"networks": lambda self, context: {"policy": context.continued("policy")}},
         r"its networks are a dict; it takes Networks\(trained={name: parameters}\)",
@@ -151,7 +159,22 @@ OF_BASES: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
     ),
     "targets of another shape": (
         {"targets": lambda self, t, together, noise: [torch.zeros(2)] * len(noise)},
-        r"targets gave float32 of shape \(2,\); it takes None or shape \(2, 8\)",
+        (
+            r"targets gave float32 of shape \(2,\); it takes None or float32 of shape"
+            r" \(2, 8\)"
+        ),
+    ),
+    "double targets": (
+        {
+            "targets": lambda self, t, together, noise: (
+                [torch.zeros(2, 8, dtype=torch.float64)] * len(noise)
+            )
+        },
+        r"targets gave float64 of shape \(2, 8\); it takes None or float32",
+    ),
+    "a double loss": (
+        {"losses": lambda self, t, s, action: {"loss": action.double().mean((1, 2))}},
+        r"losses gave loss as float64 of shape \(2,\); it takes float32",
     ),
     "too few columns": (
         {"further_columns": lambda self, data: np.zeros((3, 1), np.float32)},

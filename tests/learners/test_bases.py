@@ -110,7 +110,7 @@ def test_every_learner_works_on_every_base(
     def trained(seeds: tuple[int, ...], replayed: bool) -> Policies:
         training: TaskTraining = tasks.learner(kind, 2, seeds, settings, **options)
         if replayed:
-            training.replay_updates()
+            training.capture_updates()
         training.block(9)
         training.block(6)
         return training.result()

@@ -255,24 +255,6 @@ def test_only_the_seed_that_diverged_is_named(tasks: Any) -> None:
         training.block(2)
 
 
-def test_buffers_of_different_sizes_between_members_are_refused(tasks: Any) -> None:
-    previous = tasks.before(ExperienceReplay, 2, SEEDS, tasks.settings)
-    (members,) = tasks.buffers(2, SEEDS)
-    shorter = tasks.buffers(3, SEEDS)[1][0]
-    with pytest.raises(
-        ValueError,
-        match=r"buffers of task 1 differ in size between members: \[23, 40\]",
-    ):
-        TaskTraining(
-            ExperienceReplay(),
-            tasks.settings,
-            tasks.data(2),
-            [[shorter, *members[1:]]],
-            previous,
-            SEEDS,
-        )
-
-
 @pytest.mark.parametrize(
     ("change", "message"),
     [

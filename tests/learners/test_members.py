@@ -85,9 +85,9 @@ def test_alone_and_among_others_with_other_settings(
 def test_alone_and_among_others_at_sizes_that_onednn_is_used_for(
     tasks: Any, same: Same, library: str, task: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if library == "onednn" and products.path() != "onednn":
+    if library == "onednn" and products.library_in_use() != "onednn":
         pytest.skip("oneDNN is refused on this processor")
-    monkeypatch.setattr(products, "path", lambda: library)
+    monkeypatch.setattr(products, "library_in_use", lambda: library)
     wide = replace(
         tasks.settings, batch_size=250, hidden=(128, 72), critic_norm="layer"
     )

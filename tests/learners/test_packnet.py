@@ -416,10 +416,10 @@ def test_replayed_before_and_after_pruning_it_is_eager(
     eager, *others = (begun(tasks, 2, settings, first) for _ in range(4))
     eager.block(UPDATES)
     for other, lengths in zip(others, ((20,), (14, 6), (3, 4, 10, 3)), strict=True):
-        other.replay_updates()
+        other.capture_updates()
         for length in lengths:
             other.block(length)
-        assert other.replayed.replays
+        assert other.captured.has_captured
         assert same(other.result(), eager.result())
         state, wanted = other.state_dict(), eager.state_dict()
         assert [n for n, t in wanted.items() if not t.equal(state[n])] == []

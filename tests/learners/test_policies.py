@@ -128,3 +128,17 @@ def test_what_a_selector_asks_of_the_policies_agrees_with_their_networks(
         lone.values_as_learned(observation, act), first, rtol=1e-4
     )
     assert not np.allclose(values, first)
+
+
+@pytest.mark.parametrize("heads", ["multi", "single"])
+def test_no_head_and_no_one_hot_input_may_be_missing(tasks: Any, heads: str) -> None:
+    """Both tensors of a head at once, which nothing beside them tells."""
+    settings = replace(tasks.settings, heads=heads)
+    policies = tasks.learner(Finetune, 2, settings=settings).result()
+    tensors = policies.tensors()
+    names = {"multi": ["head.1", "head.2"], "single": ["head.shared", "identity.2"]}
+    for name in names[heads]:
+        whole = f"deployed/{name}"
+        left = {n: t for n, t in tensors.items() if not n.startswith(whole)}
+        with pytest.raises(DataError, match=r"tensor deployed/.* is missing"):
+            Policies.from_tensors(left, policies.header())

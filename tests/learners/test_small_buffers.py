@@ -33,7 +33,7 @@ def trained(
     settings = replace(tasks.settings, batch_size=BATCH)
     training: TaskTraining = tasks.learner(kind, 3, seeds, settings)
     if graphs:
-        training.replay_updates()
+        training.capture_updates()
     training.block(10)
     return training
 

@@ -15,9 +15,9 @@ from oer_pipeline.networks.capture.tape import taped
 from oer_pipeline.networks.products import (
     aligned,
     error_in_roundings,
+    library_in_use,
     onednn,
     onednn_asked,
-    path,
 )
 
 SHAPES = [
@@ -36,18 +36,18 @@ SHAPES = [
 @pytest.fixture(params=["onednn", "torch"])
 def library(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """Either library, as far as this processor may use it."""
-    if request.param == "onednn" and path() != "onednn":
+    if request.param == "onednn" and library_in_use() != "onednn":
         pytest.skip("oneDNN is refused on this processor")
-    monkeypatch.setattr(products, "path", lambda: request.param)
+    monkeypatch.setattr(products, "library_in_use", lambda: request.param)
     return str(request.param)
 
 
 @pytest.fixture
 def fresh() -> Iterator[None]:
     """The library is found out anew, before and after the test."""
-    path.cache_clear()
+    library_in_use.cache_clear()
     yield
-    path.cache_clear()
+    library_in_use.cache_clear()
 
 
 def matrices(
@@ -114,7 +114,7 @@ def test_onednn_is_refused_where_it_rounds(
 ) -> None:
     monkeypatch.setattr(products, "by_onednn", rounded(kept))
     with caplog.at_level(logging.INFO, logger=products.__name__):
-        assert path() == path() == "torch"
+        assert library_in_use() == library_in_use() == "torch"
     [line] = caplog.messages
     assert line.startswith(
         "float32 products: torch's own, because oneDNN's 256 x 256 x 256 errs by "
@@ -126,7 +126,7 @@ def test_onednn_is_refused_where_a_product_is_not_finite(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(products, "by_onednn", lambda a, b: a @ b / 0.0)
-    assert path() == "torch"
+    assert library_in_use() == "torch"
 
 
 @pytest.mark.usefixtures("fresh")
@@ -137,7 +137,7 @@ def test_a_narrow_head_alone_is_enough_to_refuse(
     monkeypatch.setattr(
         products, "by_onednn", lambda a, b: short(a, b) if b.shape[1] == 6 else a @ b
     )
-    assert path() == "torch"
+    assert library_in_use() == "torch"
 
 
 @pytest.mark.usefixtures("fresh")
@@ -146,7 +146,7 @@ def test_onednn_is_used_where_it_is_exact_and_one_line_says_so(
 ) -> None:
     monkeypatch.setattr(products, "by_onednn", torch.matmul)
     with caplog.at_level(logging.INFO, logger=products.__name__):
-        assert path() == path() == "onednn"
+        assert library_in_use() == library_in_use() == "onednn"
     assert caplog.messages == [
         "float32 products: oneDNN, as exact as float32 (checked against float64)"
     ]
@@ -155,7 +155,7 @@ def test_onednn_is_used_where_it_is_exact_and_one_line_says_so(
 @pytest.mark.usefixtures("fresh")
 def test_without_onednn_torchs_own_are_used(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.backends.mkldnn, "is_available", lambda: False)
-    assert path() == "torch"
+    assert library_in_use() == "torch"
 
 
 def asked_while(
@@ -176,7 +176,7 @@ def asked_while(
 
 
 def test_wide_products_alone_go_to_onednn(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(products, "path", lambda: "onednn")
+    monkeypatch.setattr(products, "library_in_use", lambda: "onednn")
     wide, small, vector = (
         matrices(2, 256, 256, 256),
         matrices(2, 32, 20, 128),
@@ -190,7 +190,7 @@ def test_wide_products_alone_go_to_onednn(monkeypatch: pytest.MonkeyPatch) -> No
     assert asked_while(monkeypatch, lambda: products.products(*vector)) == []
     double = products.product(wide[0][0].double(), wide[1][0].double())
     assert double.equal(wide[0][0].double() @ wide[1][0].double())
-    monkeypatch.setattr(products, "path", lambda: "torch")
+    monkeypatch.setattr(products, "library_in_use", lambda: "torch")
     assert asked_while(monkeypatch, lambda: products.products(*wide)) == []
 
 

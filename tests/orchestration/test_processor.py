@@ -41,10 +41,10 @@ def test_fingerprints_of_what_is_computed_name_the_products(
 def test_the_answer_is_torchs_and_is_remembered(
     cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert float32_products() == products.path()
+    assert float32_products() == products.library_in_use()
     [file] = cache.iterdir()
     float32_products.cache_clear()
-    monkeypatch.setattr(products, "path", lambda: pytest.fail("asked again"))
+    monkeypatch.setattr(products, "library_in_use", lambda: pytest.fail("asked again"))
     assert float32_products() == file.read_text().strip('"\n')
 
 
@@ -96,4 +96,4 @@ def test_a_cache_that_cannot_be_written_is_done_without(
 ) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
-    assert float32_products() == products.path()
+    assert float32_products() == products.library_in_use()

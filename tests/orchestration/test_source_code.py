@@ -125,6 +125,14 @@ def test_comments_and_docstrings_do_not_count(folder: Path) -> None:
     assert fresh_hash() == before
 
 
+def test_words_under_a_constant_do_not_count(folder: Path) -> None:
+    before = fresh_hash()
+    (folder / "mine/far/deep.py").write_text(
+        'three = 3\n"""What it is."""\n"""And why."""\n'
+    )
+    assert fresh_hash() == before
+
+
 def test_the_closure_is_found_without_importing_anything(folder: Path) -> None:
     found = {
         name

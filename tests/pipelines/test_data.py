@@ -430,6 +430,23 @@ def test_what_a_missing_source_lacks_is_said(
     assert project.files() == {}
 
 
+def test_a_minari_data_set_is_imported_again_when_its_metadata_change(
+    project: Any, finished: Any
+) -> None:
+    from oer_pipeline.trajectories.exchange.export import export
+
+    raw = finished.path / "data/test/01_raw/cheetah_vel_signed/task_1/medium.parquet"
+    export(raw, project.path / "mine/own-v0", "minari")
+    tasks = [{"target_velocity": 1.5, "source": {"path": "mine/own-v0"}}]
+    add_suite(project, "mine", family="cheetah_vel", horizon=200, tasks=tasks)
+    assert project.run("collection", suite="mine", tasks=1) == ["task_1.import"]
+    assert project.run("collection", suite="mine", tasks=1) == []
+    metadata = project.path / "mine/own-v0/data/metadata.json"
+    said = json.loads(metadata.read_text())
+    metadata.write_text(json.dumps({**said, "license": "MIT"}))
+    assert project.run("collection", suite="mine", tasks=1) == ["task_1.import"]
+
+
 def test_a_changed_episode_of_a_folder_is_imported_again(
     project: Any, finished: Any
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from oer_pipeline.reports.animation import write_images
 from oer_pipeline.reports.cell_page import cell_page
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.comparison_page import Compared, comparison_page
-from oer_pipeline.reports.page import BUNDLE, plotly_bundle
+from oer_pipeline.reports.page import BUNDLE, Section, page, plotly_bundle
 from oer_pipeline.reports.repeat import FILM
+from oer_pipeline.reports.table import Table
 from tests.browser import Opened, chromium, run
 
 Make = Callable[..., dict[str, Any]]
@@ -103,6 +105,21 @@ document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)
 """
 
 
+SORTED = """
+<script>
+window.addEventListener("load", () => {
+const table = document.querySelector("table.sortable");
+const told = {};
+for (const order of ["falling", "rising"]) {
+  table.tHead.rows[0].cells[1].click();
+  told[order] = [...table.tBodies[0].rows].map((row) => row.cells[1].innerText);
+}
+document.body.insertAdjacentHTML("beforeend", `<p id=told>${JSON.stringify(told)}</p>`);
+});
+</script>
+"""
+
+
 @pytest.fixture(scope="module")
 def reports(tmp_path_factory: pytest.TempPathFactory, cell: Make) -> Path:
     """A comparison of two cells and their pages, as runs lay them out."""
@@ -140,7 +157,7 @@ def reports(tmp_path_factory: pytest.TempPathFactory, cell: Make) -> Path:
 def told_by(opened: Opened) -> dict[str, Any]:
     """What a probe found."""
     [found] = re.findall('id="told">(.*?)</p>', opened.dom)
-    told: dict[str, Any] = json.loads(found)
+    told: dict[str, Any] = json.loads(unescape(found))
     return told
 
 
@@ -161,6 +178,18 @@ def test_a_comparison_opens_draws_sorts_and_is_dark_at_night(reports: Path) -> N
     assert told["printed"]
     assert told["fits"]
     assert told["folded"]
+
+
+def test_p_values_sort_as_numbers_the_smallest_too(tmp_path: Path) -> None:
+    shown = ["0.250", "< 0.001", "-", "0.012", "1,000.5"]
+    rows = [(f"pair {number}", p) for number, p in enumerate(shown)]
+    table = Table(("pair", "p"), tuple(rows), sortable=True)
+    html = page("Pairs", [Section("Pairs", [table])])
+    path = tmp_path / "pairs.html"
+    path.write_text(html.replace("</body>", f"{SORTED}</body>"))
+    told = told_by(Opened(path))
+    assert told["falling"] == ["1,000.5", "0.250", "0.012", "< 0.001", "-"]
+    assert told["rising"] == ["< 0.001", "0.012", "0.250", "1,000.5", "-"]
 
 
 def test_a_film_plays_when_unfolded_and_one_that_is_not_there_is_not_asked_for(

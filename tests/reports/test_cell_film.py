@@ -14,6 +14,7 @@ from PIL import Image
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.cell_film import CAPTION, GAP, SIZE, Panel, panels_of, write
 from oer_pipeline.suites.suite import Suite
+from oer_pipeline.suites.task_lists import task_lists
 
 Counting = Callable[..., Suite]
 
@@ -50,6 +51,37 @@ def test_each_policy_acts_on_what_it_has_learned_with_the_tasks_head(
     assert panels[2].caption(-1) == "after task 2: return 4"
     assert panels[2].caption(0) == "after task 2: return 0"
     assert panels[2].heading.startswith("task 2: ")
+
+
+def of_task(panel: Panel, **changes: Any) -> Panel:
+    """The panel with another task."""
+    return replace(panel, task=replace(panel.task, **changes))
+
+
+def test_a_heading_that_its_panel_does_not_hold_is_the_tasks_key(
+    panels: list[Panel],
+) -> None:
+    first = panels[0]
+    body = task_lists()["walker_par"][0]
+    walker = of_task(first, family="walker_par", parameters=body)
+    assert walker.heading == "task 1: id_0"
+    short = of_task(first, parameters={"velocity": -1.25})
+    assert short.heading == "task 1: velocity -1.25"
+    long = of_task(first, parameters={"text": "with blanks " * 9})
+    assert long.heading == f"task 1: {long.task.key}"
+    long_key = of_task(first, parameters={"text": "w" * 50})
+    assert long_key.heading == "task 1"
+
+
+def test_no_heading_is_written_over_its_neighbours_place(
+    panels: list[Panel], tmp_path: Path
+) -> None:
+    body = task_lists()["walker_par"][0]
+    walker = of_task(panels[1], family="walker_par", parameters=body)
+    write([walker, panels[2]], tmp_path / "a.png", "a title")
+    with Image.open(tmp_path / "a.png") as image:
+        pixels = np.asarray(image.convert("L"))
+    assert (pixels[:, SIZE[0] : SIZE[0] + GAP] == 255).all()
 
 
 def test_all_panels_run_at_once(panels: list[Panel], tmp_path: Path) -> None:

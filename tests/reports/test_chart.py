@@ -123,6 +123,7 @@ def test_upright_bars_do_not_touch() -> None:
     "layer",
     [
         points(name="p", symbol="bar"),
+        points(name="p", symbol="square"),
         points(line=2.0, dashed=True),
         Histogram([0.0, 1.0, 3.0], [5, 7], RED),
         Heat(np.array([[1.0, np.nan]]), (0.0, 5.0), "return", [["a", ""]]),
@@ -140,6 +141,13 @@ def test_png_has_the_charts_size_and_colours() -> None:
     assert struct.unpack(">II", drawn[16:24]) == (600, 450)  # 150 dots an inch
     assert (0, 0, 255) in pixels(drawn)
     assert (0, 0, 255) not in pixels(png(chart()))
+
+
+def test_symbols_differ_on_pages_and_in_files() -> None:
+    drawn = [chart(points(symbol=symbol)) for symbol in ("circle", "square", "bar")]
+    on_pages = [plotly_figure(made).data[0].marker.symbol for made in drawn]
+    assert on_pages == ["circle", "square", "line-ns"]
+    assert len({png(made) for made in drawn}) == 3
 
 
 def test_several_charts_are_one_sheet() -> None:

@@ -210,6 +210,18 @@ def test_forgetting_is_shown_for_each_task_but_the_last(cell: Make) -> None:
     assert forgetting_chart.chart([multitask], "raw") is None
 
 
+def test_no_two_of_sixteen_methods_look_alike_in_forgetting(cell: Make) -> None:
+    cells = [cell(f"m{n}", 5.0 * n) for n in range(2 * len(PALETTE))]
+    chart = forgetting_chart.chart(cells, "normalised")
+    assert chart is not None
+    shown = [line for line in lines(chart) if line.in_legend]
+    assert [line.symbol for line in shown] == ["circle"] * 8 + ["square"] * 8
+    assert len({(line.colour, line.symbol) for line in shown}) == len(cells)
+    for line in lines(chart):
+        of_method = [mark for mark in shown if mark.name == line.name]
+        assert not line.marker or line.symbol == of_method[0].symbol
+
+
 def test_profiles_fall_from_all_runs_to_none(cell: Make) -> None:
     [panel] = profile_chart.chart([cell()], "normalised").panels
     band, line = panel.layers

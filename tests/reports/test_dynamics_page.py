@@ -13,7 +13,11 @@ import numpy as np
 import pytest
 
 from oer_pipeline.reports.chart import Series
-from oer_pipeline.reports.dynamics_charts import QUESTIONS, relative_errors
+from oer_pipeline.reports.dynamics_charts import (
+    QUESTIONS,
+    heuristics,
+    relative_errors,
+)
 from oer_pipeline.reports.dynamics_page import dynamics_page, dynamics_png, table
 
 
@@ -112,6 +116,39 @@ def test_what_is_undefined_can_be_drawn(reports: dict[str, Any]) -> None:
     del short["epochs"], short["elites"]
     assert "NaN" not in str(figures(dynamics_page({"task_1": short}, "s", "q")))
     assert dynamics_png({"task_1": short}).startswith(b"\x89PNG")
+
+
+def few_rows() -> dict[str, Any]:
+    """The report of a task with fewer held-out rows than groups."""
+    made = report()
+    for judged in made["uncertainty"].values():
+        judged["error_by_decile"] = [None] * 10
+    return made
+
+
+def test_a_task_with_few_rows_is_left_out_of_errors_by_group() -> None:
+    alone = heuristics({"task_1": report()})
+    beside = heuristics({"task_1": report(), "task_2": few_rows()})
+    assert beside.y == alone.y
+    assert beside.x == alone.x
+    for mine, expected in zip(beside.layers, alone.layers, strict=True):
+        assert isinstance(mine, Series)
+        assert isinstance(expected, Series)
+        np.testing.assert_array_equal(mine.y, expected.y)
+    both = {"task_1": report(), "task_2": few_rows()}
+    assert "NaN" not in str(figures(dynamics_page(both, "s", "q")))
+    assert dynamics_png(both).startswith(b"\x89PNG")
+
+
+def test_tasks_with_few_rows_alone_make_an_empty_panel_without_limits() -> None:
+    only = {"task_1": few_rows()}
+    panel = heuristics(only)
+    assert not panel.layers
+    assert panel.y.limits is None
+    assert panel.x.names == {float(n): str(n) for n in range(1, 11)}
+    assert table(only).rows[0][7] == "0.60, 0.80, 0.50"
+    assert "NaN" not in str(figures(dynamics_page(only, "s", "q")))
+    assert dynamics_png(only).startswith(b"\x89PNG")
 
 
 def series(reports: dict[str, Any], name: str) -> Series:

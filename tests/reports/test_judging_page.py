@@ -4,6 +4,7 @@ scene."""
 from __future__ import annotations
 
 import struct
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -139,6 +140,12 @@ def test_the_picture_shows_which_visits_a_buffer_misses(scene: Scene) -> None:
     assert judging_png(moved, list(moved.buffers)) != drawn
     assert judging_png(scene, ["mbes", "uniform"]) != drawn
     assert judging_png(scene, ["mbes", "not there"]) == judging_png(scene, ["mbes"])
+
+
+def test_a_scene_of_one_dimension_is_drawn_on_a_line(scene: Scene) -> None:
+    line = replace(scene, dimensions=(0,))
+    assert line.plane("mbes").explained == (1.0, 0.0)
+    assert judging_png(line, list(line.buffers)).startswith(b"\x89PNG")
 
 
 def test_a_scene_has_the_buffers_of_one_size() -> None:

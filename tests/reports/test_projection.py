@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from oer_pipeline.common.errors import DataError
+from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.reports.chart import Series
 from oer_pipeline.reports.chart_png import png
 from oer_pipeline.reports.projection import SHOWN, States, chart, plane
@@ -57,9 +57,28 @@ def test_projection_draws_a_panel_per_task_and_every_layer() -> None:
     assert png(drawn) == png(chart(tasks()))
 
 
-def test_projection_needs_two_dimensions_that_vary() -> None:
-    data = np.column_stack([np.arange(10.0), np.ones(10)])
-    with pytest.raises(DataError, match="projection of t: fewer than two"):
-        plane(States("t", data, data))
-    with pytest.raises(DataError, match="fewer than two"):
-        plane(States("t", data, data), dimensions=(0,))
+def test_where_one_dimension_varies_the_second_axis_is_zeros() -> None:
+    rows = np.arange(10.0)
+    data = np.column_stack([rows, np.ones(10)])
+    states = States("t", data, data[:5], data[3:4])
+    for dimensions in (None, (0,)):
+        found = plane(states, dimensions)
+        assert found.explained == (1.0, 0.0)
+        expected = (rows - rows.mean()) / (rows.std() + EPSILON)
+        np.testing.assert_allclose(found.layers["data"][:, 0], expected, rtol=1e-5)
+        assert not found.layers["data"][:, 1].any()
+        np.testing.assert_array_equal(found.layers["visits"], found.layers["data"][:5])
+    drawn = chart([States("t", data[:, :1], data[:5, :1])], [0])
+    assert drawn.panels[0].y.label == "component 2 (0 % of variance)"
+    assert png(drawn).startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("rows", [1, 10])
+def test_where_nothing_varies_all_lie_in_one_place(rows: int) -> None:
+    data = np.ones((rows, 2))
+    states = States("t", data, data + 5.0, data)
+    found = plane(states)
+    assert found.explained == (0.0, 0.0)
+    for points in found.layers.values():
+        np.testing.assert_array_equal(points, np.zeros((rows, 2)))
+    assert png(chart([states])).startswith(b"\x89PNG")

@@ -137,3 +137,33 @@ def test_without_common_seeds_nothing_is_said_of_them(cell: Make) -> None:
     b = cell("b", matrices=matrices, fidelity=None)
     sentences = verdict([a, b])
     assert not [text for text in sentences if "seeds that all have" in text]
+
+
+def test_all_are_ranked_and_tested_on_the_seeds_that_all_have(cell: Make) -> None:
+    """a leads on the first three seeds, b on those that c lacks."""
+    late = (-200.0, -201.0, -203.0, -202.0, -204.0, -200.5, -201.5)
+    cells = [
+        noisy(cell, "a", (*around(-20, 1, seeds=3), *late)),
+        noisy(cell, "b", around(-21, -4, seeds=3) + [end + 150 for end in late]),
+        noisy(cell, "c", around(-140, 2, seeds=3)),
+    ]
+    first, *_ = verdict(cells)
+    assert first.startswith("a and b can't be told apart (")
+    assert " points more than c (" in first
+
+
+def test_who_shares_too_few_seeds_with_the_best_is_no_leader(cell: Make) -> None:
+    matrices = {7: np.array([[-20.0, np.nan], [-90.0, -10.0]])}
+    cells = [
+        noisy(cell, "a", around(-20, 1)),
+        noisy(cell, "b", around(-60, 1.1)),
+        cell("c", matrices=matrices, fidelity=None),
+    ]
+    first, *others = verdict(cells)
+    assert first.startswith("a is ahead: it keeps 10 points more than b (")
+    assert "Not compared, with fewer than 3 seeds in common with a: c." in others
+
+
+def test_where_nobody_forgets_nobody_forgets_most(cell: Make) -> None:
+    cells = [noisy(cell, "a", [-20.0] * 3), noisy(cell, "b", [-20.0] * 3)]
+    assert "Forgetting: 0.0 [0.0, 0.0] in all." in verdict(cells)

@@ -241,3 +241,11 @@ assert not loaded, loaded
     )
     assert done.returncode == 0, done.stderr
     assert np.isfinite(float(done.stdout))
+
+
+def test_an_action_that_is_no_number_ends_the_episode(counter: Any) -> None:
+    environment = PhysicsEnv(counter(), horizon=10)
+    seen, _ = environment.reset(seed=0)
+    observation, reward, _, truncated, told = environment.step(np.full(1, np.nan))
+    assert (reward, truncated, told["diverged"]) == (0.0, True, True)
+    np.testing.assert_array_equal(observation, seen)

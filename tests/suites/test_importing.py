@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -84,6 +85,18 @@ def test_minari_folder(table: Trajectories, tmp_path: Path) -> None:
     found = imported(folder, "minari")
     _equal(found, table)
     assert found.metadata["collector"] == {"author": ["c"], "dataset_id": "a/b-v0"}
+
+
+def test_a_minari_data_set_is_known_by_its_metadata_too(
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    folder = write_minari_folder(tmp_path / "m", minari_episodes(table))
+    before = imported(folder, "minari").metadata["source"]["sha256"]
+    metadata = folder / "data" / "metadata.json"
+    said = json.loads(metadata.read_text())
+    metadata.write_text(json.dumps({**said, "license": "MIT"}))
+    assert imported(folder, "minari").metadata["source"]["sha256"] != before
 
 
 # What is legal: a change of the columns -> the table that it gives.

@@ -106,6 +106,21 @@ def test_terminal_horizon_and_divergence(counter: Any) -> None:
         assert (runs.reward[b, length:] == 0).all()
 
 
+def test_actions_that_are_no_numbers_end_the_episode(signed: Suite) -> None:
+    """MuJoCo takes them for 0, so that positions stay sound."""
+
+    def late(observation: FloatArray, step: int) -> FloatArray:
+        action = np.zeros((len(observation), 6))
+        action[1] = np.nan if step == 3 else 0.0
+        return action
+
+    physics = [signed.tasks[0].physics()] * 2
+    runs = rollout(physics, episode_generators("nan", 0, 1, 2), late, 5)
+    assert runs.diverged.tolist() == [False, True]
+    assert runs.length.tolist() == [5, 3]
+    assert np.isfinite(runs.returns).all()
+
+
 def test_actions_are_clipped_before_use(counter: Any) -> None:
     runs = rollout(
         [counter()],

@@ -297,6 +297,18 @@ MISTAKES = {
             " of numbers, each once"
         ),
     ),
+    "source dimensions backwards": (
+        sourced({"path": "a.h5", "observation_dimensions": "5-3"}),
+        "observation_dimensions is '5-3'; give a range",
+    ),
+    "source dimensions without end": (
+        sourced({"path": "a.h5", "observation_dimensions": "0-99999999999"}),
+        "observation_dimensions is '0-99999999999'; give a range",
+    ),
+    "source dimensions that are no numbers": (
+        sourced({"path": "a.h5", "observation_dimensions": [True]}),
+        "observation_dimensions is .True.; give a range",
+    ),
     "source dimensions twice": (
         sourced({"path": "a.h5", "observation_dimensions": [1, 1]}),
         "observation_dimensions is .1, 1.; give a range",

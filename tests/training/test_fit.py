@@ -208,7 +208,7 @@ def test_a_stopped_training_writes_what_it_has(
 
     def stopped(module: BlockModule, batch: int, batch_idx: int) -> None:
         if batch_idx == 1:
-            module.task.draw(10)  # half of a block is done
+            module.task_training.draw(10)  # half of a block is done
             raise stop
         step(module, batch, batch_idx)
 
@@ -348,9 +348,9 @@ def test_a_checkpoint_of_other_float32_products_is_not_taken_up(
 ) -> None:
     path = tmp_path / "task_1.safetensors"
     interrupted(path, data, settings, 1)
-    here, other = products.path(), {"onednn": "torch", "torch": "onednn"}
+    here, other = products.library_in_use(), {"onednn": "torch", "torch": "onednn"}
     monkeypatch.setattr(
-        products, "path", lambda: here if same_products else other[here]
+        products, "library_in_use", lambda: here if same_products else other[here]
     )
     with caplog.at_level(logging.INFO, logger=training.__package__):
         fit(Finetune(), settings, data, (), None, SEEDS, checkpoint=path)
@@ -403,3 +403,32 @@ def test_divergence_names_the_last_good_checkpoint(
     ):
         fit(Breaks(), settings, data, (), None, SEEDS, Hardware(graphs=False), path)
     assert path.exists()
+
+
+class SpoiledAt(Finetune):
+    """Weights of seed 4 that an update spoils after its losses were taken."""
+
+    def __init__(self, update: int) -> None:
+        self.update = update
+
+    def after_update(self, training: LearnerView) -> None:
+        if training.updates >= self.update:
+            training.networks["policy"].buffer[0].fill_(float("nan"))
+
+
+@pytest.mark.parametrize(
+    ("update", "known"), [(200, "is .*, after update 100"), (250, "after update 200")]
+)
+def test_a_spoiled_training_is_no_checkpoint(
+    data: Trajectories,
+    settings: LearnerSettings,
+    tmp_path: Path,
+    update: int,
+    known: str,
+) -> None:
+    """In the last update of a block, and in the very last one."""
+    assert settings.updates == 250
+    path = tmp_path / "task_1.safetensors"
+    hardware = Hardware(graphs=False)
+    with pytest.raises(DivergedError, match=f"last good checkpoint .*{known}"):
+        fit(SpoiledAt(update), settings, data, (), None, SEEDS, hardware, path, 0.0)

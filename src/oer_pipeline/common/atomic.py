@@ -71,10 +71,11 @@ def atomic_folder(path: Path) -> Iterator[Path]:
 
     Raises:
         OSError: a folder with something in it, or a file, is at `path`.
+        StorageError: the disk is full, or does not let it be written.
     """
     temporary = _beside(path)
-    temporary.mkdir(parents=True)
     try:
+        temporary.mkdir(parents=True)
         yield temporary
         for file in temporary.rglob("*"):
             _fsync(file)

@@ -45,7 +45,7 @@ def is_number(value: object) -> TypeGuard[float]:
 def known(name: str, value: object, good: Collection[str]) -> None:
     """Raise a ConfigurationError unless `value` is one of `good`."""
     if value not in good:
-        raise ConfigurationError(f"{name} is {value!r}; {choices(good)}")
+        raise ConfigurationError(f"{name} is {value!r}; {choices(good, str(value))}")
 
 
 def at_least(name: str, value: object, low: float) -> None:

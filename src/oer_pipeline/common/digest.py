@@ -59,7 +59,7 @@ def _plain(value: Any, around: Around) -> Any:
         return {"path": value.as_posix()}
     array = _array(value)
     if array is not None:
-        return _plain_array(array)
+        return _plain_array(array, inner)
     if callable(value) and hasattr(value, "__qualname__"):
         return {"code": f"{value.__module__}:{value.__qualname__}"}
     return _plain_object(value, inner)
@@ -88,11 +88,15 @@ def _array(value: Any) -> Any:
     return None
 
 
-def _plain_array(array: Any) -> Told:
+def _plain_array(array: Any, around: Around) -> Told:
+    if array.dtype.hasobject:  # its bytes are addresses
+        content = _plain(array.tolist(), around)
+    else:
+        content = _hash(array.tobytes())
     return {
         "dtype": str(array.dtype),
         "shape": list(array.shape),
-        "content": _hash(array.tobytes()),
+        "content": content,
     }
 
 

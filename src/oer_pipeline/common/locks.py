@@ -19,6 +19,9 @@ from pathlib import Path
 
 FOLDER = Path("data/running")
 POLL_SECONDS = 0.2
+ASKED = 3
+MOMENT_SECONDS = 0.01
+"""How often, and how far apart, `is_held` asks before it says yes."""
 NO_LOCKS = (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 
 
@@ -92,7 +95,17 @@ def _taken(handle: int) -> bool:
 
 
 def is_held(path: Path) -> bool:
-    """Whether a process holds the lock."""
+    """Whether a process holds the lock. Who asks takes it for a moment, so that it is
+    asked again where it seems to be held."""
+    for _ in range(ASKED):
+        if not _seems_held(path):
+            return False
+        time.sleep(MOMENT_SECONDS)
+    return True
+
+
+def _seems_held(path: Path) -> bool:
+    """Whether a process holds the lock, or asks at this moment."""
     try:
         handle = os.open(path, os.O_RDWR)
     except FileNotFoundError:

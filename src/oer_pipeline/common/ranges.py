@@ -58,7 +58,8 @@ def read_ranges(
     given: Any,
     most: int,
 ) -> list[int] | None:
-    """The numbers in the order given; None where it is not of this form.
+    """The numbers in the order given; None where it is not of this form: a sign, a
+    range without an end, or one that ends below its start.
 
     A range that has more than `most` numbers is cut off after one more.
     """
@@ -68,12 +69,16 @@ def read_ranges(
     numbers: list[int] = []
     for part in parts:
         text = str(part).strip()
-        first, _, last = text.partition("-")
-        last = last or first
+        first, dash, last = text.partition("-")
+        if not dash:
+            last = first
         if not is_number(first) or not is_number(last):
             return None
         low = int(first)
-        high = min(int(last), low + most)
+        high = int(last)
+        if high < low:
+            return None
+        high = min(high, low + most)
         numbers.extend(range(low, high + 1))
     return numbers
 

@@ -21,7 +21,7 @@ class OptionalJSONDataset(JSONDataset):
     def load(self) -> Any:
         try:
             found = self.read(self._filepath)
-        except (DataError, FileNotFoundError):
+        except DataError:
             return {}
         return found if isinstance(found, dict) else {}
 

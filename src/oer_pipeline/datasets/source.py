@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 class SourceDataset(AbstractDataset[Any, Any]):
-    """A task's `Source` as its suite names it; nodes are made again when the file
+    """A task's `Source` as its suite names it; nodes are made again when a file
     behind it changes."""
 
     is_external = True

@@ -27,7 +27,7 @@ from oer_pipeline.dynamics.network import (
 )
 from oer_pipeline.dynamics.settings import DynamicsSettings
 from oer_pipeline.dynamics.statistics import Statistics
-from oer_pipeline.networks.capture.replay import captured
+from oer_pipeline.networks.capture.interface import captured
 from oer_pipeline.networks.flat import Adam, FlatParameters, differentiate
 from oer_pipeline.networks.randomness import generator
 from oer_pipeline.networks.stacked import Parameters, take_members

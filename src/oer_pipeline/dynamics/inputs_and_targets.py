@@ -20,5 +20,7 @@ def targets_of(data: Trajectories) -> FloatArray:
     predicts and no error, likelihood or distance counts.
     """
     change = data.next_observation - data.observation
-    reward = np.zeros(len(data), np.float32) if data.reward is None else data.reward
+    reward = data.reward
+    if reward is None:
+        reward = np.zeros(len(data), np.float32)
     return np.concatenate((change, reward[:, None]), axis=1)

@@ -57,10 +57,10 @@ def shapes(
     """Name -> shape of what `init_network` makes.
 
     Args:
-        members: M, the leading axis of every tensor.
+        members: E, the leading axis of every tensor.
         inputs: size of (s, a), O + A.
         hidden: width of each hidden layer.
-        outputs: size of (s' - s, r), O + 1; the last layer has twice as many.
+        outputs: P, of (s' - s, r) what varies; the last layer has twice as many.
     """
     limits = (members, 1, outputs)
     named: dict[str, tuple[int, ...]] = {

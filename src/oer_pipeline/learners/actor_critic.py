@@ -132,11 +132,11 @@ def cloning_loss(
         target_action_MBA: a constant.
         share_MB: how much each row counts, 1 in all; None: all the same.
     """
-    loss: Tensor
-    if share_MB is None:
-        loss = _Cloning.apply(action_MBA, target_action_MBA)  # type: ignore[no-untyped-call]
-        return loss
-    loss = _WeightedCloning.apply(action_MBA, target_action_MBA, share_MB)  # type: ignore[no-untyped-call]
+    loss: Tensor = _Cloning.apply(  # type: ignore[no-untyped-call]
+        action_MBA,
+        target_action_MBA,
+        share_MB,
+    )
     return loss
 
 
@@ -158,39 +158,26 @@ class _Cloning(torch.autograd.Function):
         ctx: Any,
         action_MBA: Tensor,
         target_action_MBA: Tensor,
-    ) -> Tensor:
-        error_MBA = action_MBA - target_action_MBA
-        ctx.save_for_backward(error_MBA)
-        return error_MBA.square().mean(dim=(1, 2))
-
-    @staticmethod
-    @once_differentiable
-    def backward(ctx: Any, gradient_M: Tensor) -> Any:
-        [error_MBA] = ctx.saved_tensors
-        elements = error_MBA[0].numel()
-        scale_M = gradient_M * (2.0 / elements)
-        return error_MBA * scale_M[:, None, None], None
-
-
-class _WeightedCloning(torch.autograd.Function):
-    @staticmethod
-    def forward(
-        ctx: Any,
-        action_MBA: Tensor,
-        target_action_MBA: Tensor,
-        share_MB: Tensor,
+        share_MB: Tensor | None,
     ) -> Tensor:
         error_MBA = action_MBA - target_action_MBA
         ctx.save_for_backward(error_MBA, share_MB)
-        error_MB = error_MBA.square().mean(dim=2)
-        return (error_MB * share_MB).sum(dim=1)
+        square_MBA = error_MBA.square()
+        if share_MB is None:
+            return square_MBA.mean(dim=(1, 2))
+        return (square_MBA.mean(dim=2) * share_MB).sum(dim=1)
 
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_M: Tensor) -> Any:
         error_MBA, share_MB = ctx.saved_tensors
-        scale_M = gradient_M * (2.0 / error_MBA.shape[2])
-        scale_MB = share_MB * scale_M.unsqueeze(1)
+        _, batch, actions = error_MBA.shape
+        if share_MB is None:
+            scale_M = gradient_M * (2.0 / (batch * actions))
+            scale_MB = scale_M.unsqueeze(1)
+        else:
+            scale_M = gradient_M * (2.0 / actions)
+            scale_MB = share_MB * scale_M.unsqueeze(1)
         return error_MBA * scale_MB.unsqueeze(2), None, None
 
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from oer_pipeline.learners.batches import ReplayBatch, Step
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.replay import replay_losses
+from oer_pipeline.learners.replay import replay_loss
 from oer_pipeline.learners.view import LearnerView, Losses
 from oer_pipeline.networks.flat import FlatParameters
 from oer_pipeline.networks.policy import act_each
@@ -46,7 +46,7 @@ def _reference(policy: FlatParameters, replay: ReplayBatch) -> Tensor:
     observations = list(replay.observation)
     tasks = range(1, len(observations) + 1)
     actions = act_each(policy.views, tasks, observations)
-    loss_M = replay_losses(actions, replay).mean(dim=0)
+    loss_M = replay_loss(actions, replay)
     parts = torch.autograd.grad(
         loss_M.sum(),
         list(policy.views.values()),

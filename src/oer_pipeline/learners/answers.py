@@ -63,6 +63,12 @@ def check_networks(
         )
         if not parameters:
             raise ConfigurationError(f"{who}: its network {name} is empty")
+    check_tensors(
+        who,
+        "fixed",
+        networks.fixed,
+        members,
+    )
 
 
 def check_tensors(
@@ -124,7 +130,7 @@ def check_losses(
             "it takes losses by name",
         )
     for name, loss in losses.items():
-        if isinstance(loss, Tensor) and loss.shape == (members,):
+        if _is_float32(loss, (members,)):
             continue
         raise _refused(
             who,
@@ -159,7 +165,7 @@ def check_targets(
     folded: int,
     batch: int,
 ) -> None:
-    """For each update None or (F, B).
+    """For each update None or float32 (F, B).
 
     Args:
         who: class that answered, for the error.
@@ -181,12 +187,12 @@ def check_targets(
     for target in targets:
         if target is None:
             continue
-        if isinstance(target, Tensor) and target.shape == (folded, batch):
+        if _is_float32(target, (folded, batch)):
             continue
         raise _refused(
             who,
             f"targets gave {_shown(target)}",
-            f"it takes None or shape ({folded}, {batch})",
+            f"it takes None or float32 of shape ({folded}, {batch})",
         )
 
 
@@ -236,6 +242,12 @@ def check_delay(who: str, delay: Any) -> None:
 
 def _refused(who: str, what: str, wanted: str) -> ConfigurationError:
     return ConfigurationError(f"{who}: {what}; {wanted}")
+
+
+def _is_float32(tensor: Any, shape: tuple[int, ...]) -> bool:
+    if not isinstance(tensor, Tensor):
+        return False
+    return tensor.dtype == torch.float32 and tensor.shape == shape
 
 
 def _is_of_members(tensor: Any, members: int) -> bool:

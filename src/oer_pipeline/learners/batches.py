@@ -19,6 +19,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.networks.policy import Standardiser
 from oer_pipeline.trajectories.buffer import ReplayBuffer
@@ -160,7 +161,6 @@ class ReplayTable:
     values: Tensor  # (J, M, S, D + A)
     sizes: tuple[int, ...]  # rows in use per old task
     observation_size: int
-    numbers: Tensor  # (S,) 0, 1, 2 and so on
 
     @classmethod
     def of(
@@ -177,7 +177,7 @@ class ReplayTable:
             device: that the table lies on.
 
         Raises:
-            ValueError: members' buffers of one task differ in size.
+            DataError: members' buffers of one task differ in size.
         """
         if not buffers:
             return None
@@ -194,14 +194,13 @@ class ReplayTable:
             values=torch.from_numpy(values).to(device),
             sizes=sizes,
             observation_size=buffers[0][0].observation.shape[1],
-            numbers=torch.arange(max(sizes), device=device),
         )
 
     def take(self, rows_JMB: Tensor) -> ReplayBatch:
         """What is in these rows of each buffer."""
         share = None
         picked = self.values
-        if MANY_TIMES * len(self.numbers) <= rows_JMB.shape[2]:
+        if MANY_TIMES * self.values.shape[2] <= rows_JMB.shape[2]:
             share = self._share(rows_JMB)
         else:
             picked = torch.take_along_dim(
@@ -219,8 +218,10 @@ class ReplayTable:
 
     def _share(self, rows_JMB: Tensor) -> Tensor:
         """How much of the batch each row of each buffer is, (J, M, S)."""
-        is_drawn_JMBS = rows_JMB.unsqueeze(-1) == self.numbers
-        return is_drawn_JMBS.float().mean(dim=2)
+        counts_JMS = torch.zeros_like(self.values[..., 0])
+        ones_JMB = torch.ones((), device=rows_JMB.device).expand(rows_JMB.shape)
+        counts_JMS.scatter_add_(2, rows_JMB, ones_JMB)
+        return counts_JMS.div_(rows_JMB.shape[2])
 
 
 def _buffers_of_task(
@@ -229,8 +230,9 @@ def _buffers_of_task(
     """All members' buffers of one task, (M, rows, D + A)."""
     sizes = {len(buffer) for buffer in members}
     if len(sizes) > 1:
-        raise ValueError(
-            f"buffers of task {task} differ in size between members: {sorted(sizes)}"
+        raise DataError(
+            f"buffers of task {task} have {sorted(sizes)} rows; every seed's has to"
+            " have as many"
         )
     tables = []
     for buffer in members:

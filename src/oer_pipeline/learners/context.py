@@ -14,6 +14,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from oer_pipeline.common.errors import ConfigurationError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.batches import TaskTable
 from oer_pipeline.learners.policies import Policies
@@ -147,6 +148,9 @@ class TaskContext:
             purpose: names the random numbers.
             start: parameters to go on from, as far as their names fit.
             task: its number; None: the newest.
+
+        Raises:
+            ConfigurationError: `start` has other sizes.
         """
         if task is None:
             task = self.task
@@ -165,6 +169,7 @@ class TaskContext:
         )
         for name, tensor in (start or {}).items():
             if name in new:
+                _check_fits(name, tensor, new[name])
                 new[name] = tensor
         if single:
             new |= init_identity(
@@ -210,3 +215,16 @@ def _statistics(
     if settings.statistics == "none":
         return [Standardiser.identity(d.observation.shape[1]) for d in data]
     return [Standardiser.of(d.observation) for d in data]
+
+
+def _check_fits(name: str, known: Tensor, new: Tensor) -> None:
+    """Refuse to go on from a policy of other sizes.
+
+    Raises:
+        ConfigurationError: names the tensor and both shapes.
+    """
+    if known.shape != new.shape:
+        raise ConfigurationError(
+            f"the policy before has {name} of shape {tuple(known.shape)}, and this task"
+            f" takes {tuple(new.shape)}; data, seeds and learner.hidden have to fit"
+        )

@@ -15,7 +15,7 @@ from oer_pipeline.learners.actor_critic import cloning_loss
 from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.replay import replay_losses, with_replay
+from oer_pipeline.learners.replay import act_and_replay
 from oer_pipeline.learners.state import Networks
 from oer_pipeline.learners.view import LearnerView, Losses
 
@@ -28,7 +28,8 @@ class DualBehaviourCloning(Learner):
     L_c = MSE_{D_n}(c_n(s), sg[pi_n(s)]) + (lambda / (n-1)) sum_{j<n} MSE_{B_j}(c_j(s),
     a_hat).
 
-    `trunk_start`: where the task policy's trunk starts; `clone_tail`: updates of c
+    `trunk_start`: where the task policy's trunk starts, and its head where all tasks
+    have one; `clone_tail`: updates of c
     alone at the task's end.
     """
 
@@ -80,13 +81,9 @@ class DualBehaviourCloning(Learner):
         step: Step,
         target_action_FBA: Tensor,
     ) -> Losses:
-        action, old_actions = with_replay(
-            training.parameters("continual"),
-            training.task,
-            step,
-        )
+        policy = training.parameters("continual")
+        action, replay_M = act_and_replay(policy, training.task, step)
         losses = {"clone": cloning_loss(action, target_action_FBA)}
-        if step.replay is not None:
-            replay = replay_losses(old_actions, step.replay).mean(dim=0)
-            losses["replay"] = self.weight * replay
+        if replay_M is not None:
+            losses["replay"] = self.weight * replay_M
         return losses

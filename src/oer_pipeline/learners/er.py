@@ -5,7 +5,7 @@ from __future__ import annotations
 from oer_pipeline.common.checks import at_least
 from oer_pipeline.learners.batches import Step
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.replay import replay_losses, with_replay
+from oer_pipeline.learners.replay import act_and_replay
 from oer_pipeline.learners.view import LearnerView, Losses
 
 
@@ -24,9 +24,8 @@ class ExperienceReplay(Learner):
 
     def losses(self, training: LearnerView, step: Step) -> Losses:
         policy = training.parameters("policy")
-        action, old_actions = with_replay(policy, training.task, step)
+        action, replay_M = act_and_replay(policy, training.task, step)
         losses = training.base_losses(step, action)
-        if step.replay is not None:
-            replay = replay_losses(old_actions, step.replay).mean(dim=0)
-            losses["replay"] = self.weight * replay
+        if replay_M is not None:
+            losses["replay"] = self.weight * replay_M
         return losses

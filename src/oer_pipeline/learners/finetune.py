@@ -6,5 +6,5 @@ from oer_pipeline.learners.protocol import Learner
 
 
 class Finetune(Learner):
-    """The learner that the others are measured against: a new head, the trunk goes
-    on."""
+    """The learner that the others are measured against: the trunk goes on with a new
+    head; a single head goes on, too, with a new one-hot input."""

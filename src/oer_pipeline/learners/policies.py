@@ -20,7 +20,7 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners.actor_critic import twin_values
 from oer_pipeline.networks import policy
-from oer_pipeline.networks.policy import Standardiser
+from oer_pipeline.networks.policy import SHARED, Standardiser
 from oer_pipeline.networks.stacked import (
     Parameters,
     depth,
@@ -217,8 +217,14 @@ def _check_whole(tensors: Mapping[str, Tensor], header: Mapping[str, Any]) -> No
             f"no policies: tasks is {tasks!r} in the header of {len(tensors)} tensors"
         )
     needed = {"critic/0.weight"}
-    for head in range(1, tasks + 1):
-        needed |= {f"observation/{head}.mean", f"observation/{head}.std"}
+    has_shared_head = f"deployed/head.{SHARED}.weight" in tensors
+    has_identities = any(name.startswith("deployed/identity.") for name in tensors)
+    for task in range(1, tasks + 1):
+        needed |= {f"observation/{task}.mean", f"observation/{task}.std"}
+        if not has_shared_head:
+            needed.add(f"deployed/head.{task}.weight")
+        if has_identities:
+            needed.add(f"deployed/identity.{task}")
     for name in tensors:
         needed |= _beside(name)
     for name in sorted(needed):

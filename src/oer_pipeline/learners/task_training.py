@@ -2,7 +2,7 @@
 learner what protects the old ones.
 
 What it is made of: `context`, the facts; `state`, what updates change; `Updates`, the
-update rule; `ReplayedUpdates`, the same from a capture; `CheckpointState`, what a
+update rule; `CapturedUpdates`, the same from a capture; `CheckpointState`, what a
 checkpoint holds; `Watch`, what finds that it diverges.
 
 Shapes: M members.
@@ -15,23 +15,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 import torch
 from torch import Tensor
 
-from oer_pipeline.common.errors import OERError
+from oer_pipeline.common.errors import ConfigurationError, DataError, OERError
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.learners import answers
 from oer_pipeline.learners.bases.built_in import built_in
 from oer_pipeline.learners.bases.protocol import Base
 from oer_pipeline.learners.batches import Draws, ReplayTable, Step
+from oer_pipeline.learners.captured_updates import Capture, CapturedUpdates
 from oer_pipeline.learners.checkpoint_state import CheckpointState
 from oer_pipeline.learners.context import TaskContext
 from oer_pipeline.learners.divergence import Watch
 from oer_pipeline.learners.policies import Policies
 from oer_pipeline.learners.protocol import Learner
-from oer_pipeline.learners.replayed_updates import Capture, ReplayedUpdates
 from oer_pipeline.learners.settings import LearnerSettings
 from oer_pipeline.learners.state import TrainingState
 from oer_pipeline.learners.updates import Updates
 from oer_pipeline.learners.view import BaseView, LearnerView, Losses
-from oer_pipeline.networks.capture.replay import captured
+from oer_pipeline.networks.capture.interface import captured
 from oer_pipeline.networks.stacked import Parameters
 from oer_pipeline.trajectories.buffer import ReplayBuffer
 from oer_pipeline.trajectories.table import Trajectories
@@ -74,6 +74,7 @@ class TaskTraining:
         base_name = answers.name_of(self.base)
         answers.check_delay(base_name, self.base.policy_delay(settings))
         new = [data] if isinstance(data, Trajectories) else list(data)
+        _check_together(learner, len(new))
         self.context = TaskContext.of(
             settings,
             seeds,
@@ -111,9 +112,9 @@ class TaskTraining:
             self.base_view,
             self.replay,
         )
-        self.replayed: ReplayedUpdates | None = None
+        self.captured: CapturedUpdates | None = None
         if graphs:
-            self.replay_updates()
+            self.capture_updates()
 
     @property
     def updates(self) -> int:
@@ -125,9 +126,9 @@ class TaskTraining:
         """How many updates the task takes."""
         return self.context.settings.updates + self.learner.extra_updates
 
-    def replay_updates(self, capture: Capture = captured) -> None:
+    def capture_updates(self, capture: Capture = captured) -> None:
         """Capture updates once and replay them from now on."""
-        self.replayed = ReplayedUpdates(
+        self.captured = CapturedUpdates(
             self._rule,
             self.context.settings.updates,
             self.state,
@@ -148,10 +149,7 @@ class TaskTraining:
         """
         if self.updates + updates > self.length:
             done = f"{self.updates} updates done, {updates} more asked for"
-            raise OERError(
-                f"task {self.context.task}: {done}; it takes {self.length}"
-                " (learner.updates)"
-            )
+            raise OERError(f"task {self.context.task}: {done}; it takes {self.length}")
         means = _means(self._performed(self.draw(updates)))
         self._watch.check(means, self.state)
         return means
@@ -169,8 +167,8 @@ class TaskTraining:
     def _performed(self, draws: Draws) -> Iterator[Losses]:
         """All updates, replayed where they are captured; with the learner's pause."""
         perform = self._rule.perform
-        if self.replayed is not None:
-            perform = self.replayed.perform
+        if self.captured is not None:
+            perform = self.captured.perform
         pause = self.learner.pause_after(self.view)
         left = 0 if pause is None else pause - self.updates
         if not 0 < left <= len(draws):
@@ -259,15 +257,39 @@ class TaskTraining:
         return losses
 
 
+def _check_together(learner: Learner, tasks: int) -> None:
+    """Refuse several tasks' data where a learner takes one task after the other.
+
+    Raises:
+        ConfigurationError: names the learner and how many there are.
+    """
+    if tasks > 1 and not learner.together:
+        raise ConfigurationError(
+            f"{answers.name_of(learner)} learns one task after the other, but was given"
+            f" the data of {tasks}; it takes one data set"
+        )
+
+
 def _replay_table(
     learner: Learner,
     buffers: Sequence[Sequence[ReplayBuffer]],
     context: TaskContext,
 ) -> ReplayTable | None:
-    """The buffers of all old tasks, for a learner that replays."""
+    """The buffers of all old tasks, for a learner that replays.
+
+    Raises:
+        DataError: there is not one per old task and member.
+    """
     if not learner.replays:
         return None
     old = context.standardisers[: -len(context.tasks)]
+    wanted = [len(context.seeds)] * len(old)
+    found = [len(of_members) for of_members in buffers]
+    if found != wanted:
+        raise DataError(
+            f"task {context.task}: {answers.name_of(learner)} replays, but old tasks"
+            f" have {found} buffers; they have to have {wanted}, one per seed"
+        )
     return ReplayTable.of(buffers, old, context.device)
 
 

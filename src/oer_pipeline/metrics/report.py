@@ -21,7 +21,7 @@ Of N tasks and S seeds; keys that are seeds are their decimal strings.
       "aggregate": {metric: {"mean", "iqm", "low", "high", "method", "seeds"} | null},
                             # intervals.Estimate
       "buffers": {seed: [{"rows", "walked"}, ...]},
-                            # one per task; rows - walked were filled uniformly
+                            # one per task; walked: a walk led to them
       "diverged_episodes": {seed: int},
                             # evaluation episodes that the physics broke off
       "cost": {"updates", "parameters", "replay_bytes"},

@@ -26,7 +26,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-Path = Literal["onednn", "torch"]
+Library = Literal["onednn", "torch"]
 
 REGISTER = 16
 """Floats of a whole vector register."""
@@ -63,7 +63,7 @@ logger = logging.getLogger(__name__)
 
 
 @cache
-def path() -> Path:
+def library_in_use() -> Library:
     """Which library computes wide products on this machine's CPU; found out and logged
     at the first call."""
     reason = _against_onednn()
@@ -239,7 +239,9 @@ def _goes_to_onednn(a_RK: Tensor, b_KC: Tensor) -> bool:
     if _has_a_vector(a_RK, b_KC) or a_RK.numel() * b_KC.shape[1] <= WIDE:
         return False
     return (
-        a_RK.device.type == "cpu" and a_RK.dtype == torch.float32 and path() == "onednn"
+        a_RK.device.type == "cpu"
+        and a_RK.dtype == torch.float32
+        and library_in_use() == "onednn"
     )
 
 

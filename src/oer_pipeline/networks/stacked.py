@@ -428,4 +428,8 @@ def take_members(
 
 def stack_members(parameters: Sequence[Mapping[str, Tensor]]) -> Parameters:
     """Concatenate along the member axis; all must hold the same names."""
-    return {name: torch.cat([p[name] for p in parameters]) for name in parameters[0]}
+    stacked = {}
+    for name in parameters[0]:
+        of_members = [own[name] for own in parameters]
+        stacked[name] = torch.cat(of_members)
+    return stacked

@@ -24,13 +24,13 @@ CHECK = Path(__file__).parents[1] / "networks" / "products.py"
 
 @cache
 def float32_products() -> str:
-    """`networks.products.path()` on this machine."""
+    """`networks.products.library_in_use()` on this machine."""
     file = _cache_folder() / f"float32_products_{_identity()}.json"
     known = _read(file)
     if known is None:
-        from oer_pipeline.networks.products import path
+        from oer_pipeline.networks.products import library_in_use
 
-        known = path()
+        known = library_in_use()
         _write(file, known)
     return known
 

@@ -50,9 +50,7 @@ def run_summary(plan: Plan, runner: FreshRunner) -> str:
         lines.append(("verdict", verdict))
     pages = [file for file in files if file.suffix == PAGES]
     lines += _some("page", pages)
-    folders = Counter(_folder(file) for file in files)
-    places = [f"{folder} ({number})" for folder, number in folders.items()]
-    lines += _some("files", places)
+    lines += _some("files", _places(files))
     return summary(title, lines)
 
 
@@ -83,7 +81,18 @@ def _place(path: Path, project: Path) -> Path:
 def _folder(file: Path) -> Path:
     """A file's folder; of one per seed, the folder above its seed's."""
     folder = file.parent
-    return folder.parent if folder.name.startswith("seed_") else folder
+    if folder.name.startswith("seed_"):
+        return folder.parent
+    return folder
+
+
+def _places(files: Sequence[Path]) -> list[str]:
+    """The folders, and how many files are in each."""
+    folders = [_folder(file) for file in files]
+    places = []
+    for folder, number in Counter(folders).items():
+        places.append(f"{folder} ({number})")
+    return places
 
 
 def _headline(catalog: Catalog) -> list[Line]:

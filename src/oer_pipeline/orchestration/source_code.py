@@ -308,10 +308,18 @@ def _is_for_type_checkers(node: ast.AST) -> bool:
 
 
 def _bare_source(tree: ast.AST) -> str:
-    """The syntax without docstrings, positions and comments."""
+    """The syntax without documentation, positions and comments."""
     for node in ast.walk(tree):
-        if not isinstance(node, DOCUMENTED):
-            continue
-        if ast.get_docstring(node, clean=False):
-            node.body = node.body[1:] or [ast.Pass()]
+        if isinstance(node, DOCUMENTED):
+            code = [line for line in node.body if not _is_documentation(line)]
+            node.body = code or [ast.Pass()]
     return ast.dump(tree)
+
+
+def _is_documentation(statement: ast.stmt) -> bool:
+    """Whether a statement is a text that stands alone: a docstring, or the words under
+    a constant."""
+    if not isinstance(statement, ast.Expr):
+        return False
+    value = statement.value
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)

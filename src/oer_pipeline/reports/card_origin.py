@@ -8,12 +8,13 @@ from typing import Any, TypeAlias
 
 from oer_pipeline.reports.page import Bullets, Folded, Part
 from oer_pipeline.reports.table import Table
+from oer_pipeline.trajectories.card import MADE_WITH
+from oer_pipeline.trajectories.qualities import IMPORTED
 
 Card: TypeAlias = Mapping[str, Any]
 """What `trajectories.card.data_card` returns, or reads back from JSON; keys may be
 absent."""
 
-MADE_WITH = ("mujoco", "gymnasium", "metaworld")
 LONGEST_VALUE = 60
 NOTHING = "Nothing: the data are as they came."
 REPAIRS = {
@@ -148,7 +149,7 @@ def _collectors(made: Mapping[str, Any]) -> str:
     for part in (made, *made.get("parts", ())):
         if part.get("collector"):
             texts.append(_collector(part["collector"]))
-    if not texts and made.get("kind") == "imported":
+    if not texts and made.get("kind") == IMPORTED:
         return "not known: the file does not say who"
     return " and ".join(texts)
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache, cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from oer_pipeline.suites.suite import Task
 
 if TYPE_CHECKING:
     from PIL.Image import Image
+    from PIL.ImageFont import FreeTypeFont, ImageFont
 
 SIZE = (270, 180)
 """Of the picture in a panel."""
@@ -55,16 +57,26 @@ class Panel:
     learned: int
     film: Film
 
-    @property
+    @cached_property
     def heading(self) -> str:
-        """`task 2: target_velocity -1.5`."""
+        """`task 2: target_velocity -1.5`, or `task 2: id_0` where the panel does not
+        hold the parameters; the number alone where it does not hold that either."""
+        start = f"task {self.task.index}"
+        for told in (self._parameters, self.task.key):
+            heading = f"{start}: {told}"
+            if font().getlength(heading) <= SIZE[0]:
+                return heading
+        return start
+
+    @property
+    def _parameters(self) -> str:
         told = []
         for name, value in self.task.parameters.items():
             shown = value
             if isinstance(value, float):
                 shown = f"{value:.{DECIMALS}g}"
             told.append(f"{name} {shown}")
-        return f"task {self.task.index}: {', '.join(told)}"
+        return ", ".join(told)
 
     def caption(
         self,
@@ -72,6 +84,14 @@ class Panel:
     ) -> str:
         """`after task 3: return 57`, as far as the episode has come."""
         return f"after task {self.learned}: return {self.film.returns[moment]:.0f}"
+
+
+@cache
+def font() -> FreeTypeFont | ImageFont:
+    """Of what is written above a panel."""
+    from PIL import ImageFont
+
+    return ImageFont.load_default(FONT_SIZE)
 
 
 def panels_of(
@@ -145,20 +165,19 @@ def still(
     moment: int,
 ) -> Image:
     """All panels at a moment; an episode that ended before stands still."""
-    from PIL import Image, ImageDraw, ImageFont
+    from PIL import Image, ImageDraw
 
     columns = 1 + max(panel.column for panel in panels)
     rows = 1 + max(panel.row for panel in panels)
     size = (columns * WIDTH - GAP, rows * HEIGHT - GAP)
     image = Image.new("RGB", size, PAPER)
     draw = ImageDraw.Draw(image)
-    font = ImageFont.load_default(FONT_SIZE)
     for panel in panels:
         shown = min(moment, len(panel.film.pictures) - 1)
         left = panel.column * WIDTH
         top = panel.row * HEIGHT
         words = f"{panel.heading}\n{panel.caption(shown)}"
-        draw.text((left, top), words, INK, font)
+        draw.text((left, top), words, INK, font())
         picture = Image.fromarray(panel.film.pictures[shown])
         image.paste(picture, (left, top + CAPTION))
     return image

@@ -3,8 +3,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from statistics import fmean
+from collections.abc import Mapping, Sequence
+from math import inf
 from typing import Any
 
 import numpy as np
@@ -65,11 +65,12 @@ def common_scales(cells: Sequence[Cell]) -> tuple[str, ...]:
     return tuple(name for name in SUFFIXES if name in common)
 
 
-def drawn_scales(cell: Cell) -> tuple[str, ...]:
-    """What figures show of a cell: success, if there is any, and return as its scale
-    has it."""
-    returns = "normalised" if cell["references"] else "raw"
-    return ("success", returns) if "success" in cell else (returns,)
+def drawn_scales(cells: Sequence[Cell]) -> tuple[str, ...]:
+    """What figures show of cells: success where all have it, and return, normalised
+    where all have references."""
+    common = common_scales(cells)
+    returns = "normalised" if "normalised" in common else "raw"
+    return ("success", returns) if "success" in common else (returns,)
 
 
 def matrices(
@@ -142,14 +143,17 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     names = [cell["cell"] for cell in cells]
     if len(set(names)) < len(names):
         raise DataError(f"cells to compare are {names}; their names have to differ")
-    metrics = ["per" + SUFFIXES[name] for name in common_scales(cells)]
+    common = common_scales(cells)
+    places = {}
+    for cell in on_shared_seeds(cells):
+        places[cell["cell"]] = [_negative_per(cell, name) for name in common]
+    return sorted(cells, key=lambda cell: places[cell["cell"]])
 
-    shared = _shared_seeds(cells)
 
-    def place(cell: Cell) -> list[float]:
-        return [-_mean_over(cell, metric, shared) for metric in metrics]
-
-    return sorted(cells, key=place)
+def _negative_per(cell: Cell, in_scale: str) -> float:
+    """What sorts the highest mean PER first; cells without one last."""
+    found = estimate(cell, "per", in_scale)
+    return inf if found is None else -found.mean
 
 
 def on_shared_seeds(cells: Sequence[Cell]) -> list[Cell]:
@@ -171,20 +175,6 @@ def _shared_seeds(cells: Sequence[Cell]) -> set[str]:
     for cell in cells[1:]:
         seeds &= set(map(str, cell["seeds"]))
     return seeds
-
-
-def _mean_over(
-    cell: Cell,
-    metric: str,
-    seeds: Collection[str],
-) -> float:
-    """A metric's mean over some seeds, over all where none defines it."""
-    if len(seeds) < len(cell["seeds"]):
-        values = [cell["per_seed"][seed].get(metric) for seed in sorted(seeds)]
-        defined = [value for value in values if value is not None]
-        if defined:
-            return fmean(defined)
-    return float(cell["aggregate"][metric]["mean"])
 
 
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:

@@ -44,7 +44,7 @@ def cell_page(
     names = names_of([metrics], {metrics["cell"]: repeat["told"]})
     [metrics] = renamed([metrics], names)
     sections = [Section("Metrics", [cell_table(metrics)])]
-    for shown in drawn_scales(metrics):
+    for shown in drawn_scales([metrics]):
         sections += _over_the_sequence(metrics, shown)
     about_states = (
         f"Seed {metrics['seeds'][0]}, states on the first two principal components of"

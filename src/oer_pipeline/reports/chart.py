@@ -15,6 +15,7 @@ import numpy as np
 
 from oer_pipeline.common.types import FloatArray
 
+Symbol: TypeAlias = Literal["circle", "square", "bar"]
 PIXELS_PER_INCH = 100
 ROOM = 60
 """Pixels that a page's figure has above and below what the picture has."""
@@ -50,7 +51,7 @@ class Series:
         line: width, 0 for none.
         dashed: whether the line is.
         marker: diameter, 0 for none.
-        symbol: a filled circle, or an upright bar.
+        symbol: a filled circle or square, or an upright bar.
         opacity: from 0 to 1.
         hover: a text per point, shown on pages when the pointer is on it.
     """
@@ -63,7 +64,7 @@ class Series:
     line: float = 0.0
     dashed: bool = False
     marker: float = 0.0
-    symbol: Literal["circle", "bar"] = "circle"
+    symbol: Symbol = "circle"
     opacity: float = 1.0
     hover: Sequence[str] = ()
 

@@ -26,7 +26,7 @@ DECADES = range(-9, 10)
 LOGARITHMIC_TICKS = sorted(
     float(f"{digit}e{decade}") for digit, decade in product((1, 2, 5), DECADES)
 )
-SYMBOLS = {"circle": "circle", "bar": "line-ns"}
+SYMBOLS = {"circle": "circle", "square": "square", "bar": "line-ns"}
 CLEAR = "rgba(0,0,0,0)"
 """Behind a figure is the page, light or dark."""
 RULES = "rgba(128,128,128,0.25)"

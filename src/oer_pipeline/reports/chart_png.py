@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 POINTS = 0.75
 """Points, matplotlib's unit, in a pixel."""
-SYMBOLS = {"circle": "o", "bar": "|"}
+SYMBOLS = {"circle": "o", "square": "s", "bar": "|"}
 
 
 def png(*charts: Chart, columns: int = 1) -> bytes:

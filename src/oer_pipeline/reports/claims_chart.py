@@ -4,11 +4,11 @@ claim holds."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from oer_pipeline.metrics.intervals import interval
-from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
-from oer_pipeline.reports.interval_row import interval_row
+from oer_pipeline.reports.chart import Chart, Panel, Series
+from oer_pipeline.reports.interval_row import Row, interval_panel
 from oer_pipeline.reports.palette import GREY, PALETTE
 
 COLOURS = {"supported": PALETTE[2], "refuted": PALETTE[1], "undecided": PALETTE[7]}
@@ -52,27 +52,18 @@ def chart(found: Sequence[Judged]) -> Chart:
 
 
 def _panel(claim: str, found: Sequence[Judged]) -> Panel:
-    layers: list[Series] = []
-    names = []
-    for row, judged in enumerate(found):
-        names.append(f"{judged.regime}\n{judged.verdict}")
-        colour = COLOURS.get(judged.verdict, COLOURS["undecided"])
+    rows = []
+    for judged in found:
         estimate = interval(judged.differences)
-        layers += interval_row(
-            judged.regime,
-            estimate,
-            row,
-            colour,
-            unit="order",
-        )
-    values = [0.0]
-    for layer in layers:
-        values += list(layer.x)
-    bottom = len(found) - 0.5
-    zero = Series((0.0, 0.0), (-0.5, bottom), GREY, line=1.5, dashed=True)
-    return Panel(
-        [zero, *layers],
-        x=Axis(limits=with_room(values)),
-        y=Axis(names=ticks(names), limits=(bottom, -0.5)),
-        title=claim,
+        colour = COLOURS.get(judged.verdict, COLOURS["undecided"])
+        label = f"{judged.regime}\n{judged.verdict}"
+        rows.append(Row(judged.regime, estimate, colour, label))
+    panel = interval_panel(claim, rows, unit="order", keep=(0.0,))
+    zero = Series(
+        (0.0, 0.0),
+        (-0.5, len(rows) - 0.5),
+        GREY,
+        line=1.5,
+        dashed=True,
     )
+    return replace(panel, layers=[zero, *panel.layers])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from oer_pipeline.reports.cell_metrics import TITLES, Cell, estimate, ranked, scale
-from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
-from oer_pipeline.reports.interval_row import interval_row
+from oer_pipeline.reports.chart import Chart, Panel
+from oer_pipeline.reports.interval_row import Row, interval_panel
 from oer_pipeline.reports.method_colours import colours_of
 
 PANELS = {"per": "PER (higher is better)", "forgetting": "forgetting (lower is better)"}
@@ -23,33 +23,16 @@ def chart(cells: Sequence[Cell]) -> Chart:
     """
     order = ranked(cells)
     in_scale = scale(order)
-    methods = [cell["cell"] for cell in order]
     colours = colours_of(order)
     panels: list[Panel] = []
     for metric, title in PANELS.items():
-        layers: list[Series] = []
-        for row, cell in enumerate(order):
-            method = cell["cell"]
+        rows = []
+        for cell in order:
+            name = cell["cell"]
             found = estimate(cell, metric, in_scale)
-            layers += interval_row(
-                method,
-                found,
-                row,
-                colours[method],
-            )
-        names = methods if not panels else [""] * len(methods)
-        rows = Axis(
-            names=ticks(names),
-            limits=(len(methods) - 0.5, -0.5),
-        )
-        panels.append(
-            Panel(
-                layers,
-                x=Axis(limits=_ends(layers)),
-                y=rows,
-                title=f"{title}, {TITLES[in_scale]}",
-            )
-        )
+            label = "" if panels else name
+            rows.append(Row(name, found, colours[name], label))
+        panels.append(interval_panel(f"{title}, {TITLES[in_scale]}", rows))
     height = 1.4 + 0.55 * len(order)
     return Chart(
         _title(order),
@@ -57,14 +40,6 @@ def chart(cells: Sequence[Cell]) -> Chart:
         size=(WIDTH, height),
         columns=len(PANELS),
     )
-
-
-def _ends(layers: Sequence[Series]) -> tuple[float, float] | None:
-    """Of an axis that no interval touches the end of."""
-    values: list[float] = []
-    for layer in layers:
-        values += list(layer.x)
-    return with_room(values) if values else None
 
 
 def _title(cells: Sequence[Cell]) -> str:

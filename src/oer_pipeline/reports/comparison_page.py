@@ -14,11 +14,12 @@ from oer_pipeline.reports import (
     profile_chart,
     sequence_chart,
 )
+from oer_pipeline.reports.buffer_table import has_walked
 from oer_pipeline.reports.card_origin import Card
 from oer_pipeline.reports.cell_metrics import (
     MEASURED,
     Cell,
-    common_scales,
+    drawn_scales,
     ranked,
     scale,
 )
@@ -163,7 +164,7 @@ def _sections(compared: Compared) -> list[Section]:
             ],
         ),
     ]
-    for shown in _drawn(cells):
+    for shown in drawn_scales(cells):
         sections += _over_the_sequence(cells, shown)
     in_scale = scale(cells)
     profiles: list[Part] = [PROFILES, profile_chart.chart(cells, in_scale)]
@@ -174,7 +175,7 @@ def _sections(compared: Compared) -> list[Section]:
         pages = {name: compared.card_of(name) for name in compared.cards}
         table = data_table(compared.data, compared.cards, pages)
         data: list[Part] = [table]
-        if _has_walked(cells):
+        if any(has_walked(cell) for cell in cells):
             data.append(
                 Links([Linked("How good the transition models are", compared.models)])
             )
@@ -184,13 +185,6 @@ def _sections(compared: Compared) -> list[Section]:
     sections.append(Section("To repeat it", _repeat(compared)))
     sections.append(Section("Pages and files", [_files(compared)]))
     return sections
-
-
-def _drawn(cells: Sequence[Cell]) -> tuple[str, ...]:
-    """Success where every cell has it, and return as its scale has it."""
-    common = common_scales(cells)
-    returns = "normalised" if "normalised" in common else "raw"
-    return ("success", returns) if "success" in common else (returns,)
 
 
 def _over_the_sequence(cells: Sequence[Cell], shown: str) -> list[Section]:
@@ -209,15 +203,6 @@ def _over_the_sequence(cells: Sequence[Cell], shown: str) -> list[Section]:
     if forgotten is not None:
         sections.append(Section(f"Forgetting per task, {what}", [forgotten]))
     return sections
-
-
-def _has_walked(cells: Sequence[Cell]) -> bool:
-    """Whether a selector walked in transition models, so that there are some."""
-    for cell in cells:
-        for buffers in cell["buffers"].values():
-            if any(buffer["walked"] for buffer in buffers):
-                return True
-    return False
 
 
 def _buffers(compared: Compared) -> list[Section]:

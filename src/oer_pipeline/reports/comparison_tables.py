@@ -13,6 +13,7 @@ from oer_pipeline.reports.cell_metrics import (
     Cell,
     drawn_scales,
     estimate,
+    on_shared_seeds,
     ranked,
     scale,
     seed_values,
@@ -53,7 +54,7 @@ def standings_table(cells: Sequence[Cell], pages: Mapping[str, str]) -> Table:
         pages: name -> the cell's page, relative to this one.
     """
     order = ranked(cells)
-    shown = drawn_scales(order[0]) if "success" in scale(order) else (scale(order),)
+    shown = drawn_scales(order)
     found = standing(order)
     titles = ["method"]
     for name in shown:
@@ -82,7 +83,7 @@ def _turned(difference: Estimate | None) -> Estimate | None:
 def pairs_table(cells: Sequence[Cell]) -> Table:
     """Every pair of methods: the difference of their PER, and how likely chance makes
     one as great."""
-    order = ranked(cells)
+    order = on_shared_seeds(ranked(cells))
     shown = scale(order)
     scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
     rows = []
@@ -99,6 +100,7 @@ def pairs_table(cells: Sequence[Cell]) -> Table:
         )
     titles = ("difference of PER", TITLES[shown], "p", "p, corrected")
     notes = (
+        ("difference of PER", "on the seeds that all methods have, if there are any"),
         ("p", "Student's t test that the mean difference is 0, paired by seed"),
         (
             "p, corrected",

@@ -27,6 +27,7 @@ SIZE = (7.0, 4.2)
 """Inches."""
 BESIDE = 0.22  # dimensions: what the predictors' marks are apart
 MOST_TICKS = 20
+TENTHS = range(1, 11)
 
 
 class Question(NamedTuple):
@@ -178,9 +179,9 @@ def calibration(reports: Reports) -> Panel:
 
 
 def heuristics(reports: Reports) -> Panel:
-    """The true error in ten groups of rows, from the least to the most uncertain."""
+    """The true error in ten groups of rows, from the least to the most uncertain; tasks
+    with fewer rows are left out."""
     layers: list[Series] = []
-    groups = 0
     highest = 0.0
     for name, tint in HEURISTICS.items():
         found = [report["uncertainty"][name] for report in reports.values()]
@@ -188,14 +189,15 @@ def heuristics(reports: Reports) -> Panel:
         label = _shown(name)
         if ranks:
             label += f"\n(rank correlation {np.mean(ranks):.2f})"
-        rows = [own["error_by_decile"] for own in found]
-        groups = len(rows[0])
-        layers += _lines(range(1, groups + 1), rows, tint, label)
-        highest = max(highest, float(np.nanmax([_numbers(row) for row in rows])))
-    names = {float(n): str(n) for n in range(1, groups + 1)}
+        errors = [own["error_by_decile"] for own in found]
+        rows = [row for row in errors if None not in row]
+        if rows:
+            layers += _lines(TENTHS, rows, tint, label)
+            highest = max(highest, float(np.max(rows)))
+    names = {float(n): str(n) for n in TENTHS}
     x = Axis("tenth of held-out rows, least to most uncertain", names)
-    y = Axis("true error (standardised)", limits=(0.0, 1.05 * highest))
-    return Panel(layers, x, y)
+    limits = (0.0, 1.05 * highest) if layers else None
+    return Panel(layers, x, Axis("true error (standardised)", limits=limits))
 
 
 def inside_and_outside(reports: Reports) -> Panel:
@@ -309,7 +311,7 @@ QUESTIONS = (
         "Does uncertainty follow the true error?",
         "Held-out rows in ten groups, from the least to the most uncertain by each"
         " heuristic, and the error of the ensemble's mean there. A good heuristic rises"
-        " from left to right.",
+        " from left to right. Tasks with fewer than ten held-out rows are left out.",
         heuristics,
     ),
     Question(

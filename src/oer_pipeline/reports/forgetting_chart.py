@@ -10,8 +10,8 @@ from oer_pipeline.common.types import FloatArray
 from oer_pipeline.metrics.continual import forgetting_by_task
 from oer_pipeline.metrics.intervals import Estimate, interval
 from oer_pipeline.reports.cell_metrics import SHORT_UNITS, Cell, matrices, ranked
-from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks
-from oer_pipeline.reports.method_colours import colours_of
+from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, Symbol, ticks
+from oer_pipeline.reports.method_colours import colours_of, is_dashed
 
 SPREAD = 0.7
 """Of the methods of a task along the axis; tasks are 1 apart."""
@@ -37,11 +37,12 @@ def chart(cells: Sequence[Cell], in_scale: str) -> Chart | None:
         losses_SN = np.array([forgetting_by_task(R) for R in matrices(cell, in_scale)])
         shift = SPREAD * ((place + 0.5) / len(order) - 0.5)
         name = cell["cell"]
+        symbol: Symbol = "square" if is_dashed(place) else "circle"
         for task in range(losses_SN.shape[1]):
             own = losses_SN[:, task]
             if not np.isnan(own).any():
                 found = _estimate(own, in_scale)
-                layers += _mark(found, task + shift, name, colours[name])
+                layers += _mark(found, task + shift, name, colours[name], symbol)
     if not layers:
         return None
     tasks = list(order[0]["tasks"])[:-1]
@@ -71,6 +72,7 @@ def _mark(
     x: float,
     method: str,
     colour: str,
+    symbol: Symbol,
 ) -> list[Series]:
     told = f"{method}: {found.mean:.1f}"
     layers = []
@@ -86,10 +88,21 @@ def _mark(
             colour,
             method,
             marker=5,
+            symbol=symbol,
             opacity=0.4,
             hover=seeds,
             in_legend=False,
         )
     )
-    layers.append(Series([x], [found.mean], colour, method, marker=11, hover=[told]))
+    layers.append(
+        Series(
+            [x],
+            [found.mean],
+            colour,
+            method,
+            marker=11,
+            symbol=symbol,
+            hover=[told],
+        )
+    )
     return layers

@@ -1,32 +1,70 @@
-"""A row of a figure: a mean, its interval, and below them every single value."""
+"""A panel of rows: in each a mean, its interval, and below them every single value."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.reports.chart import Series
+from oer_pipeline.reports.chart import Axis, Panel, Series, ticks, with_room
 
 BELOW = 0.22  # rows: values lie under their mean, so that neither hides the other
 
 
-def interval_row(
-    name: str,
-    found: Estimate | None,
-    row: int,
-    colour: str,
-    unit: str = "seed",
-) -> list[Series]:
-    """The layers of a row; none where there is nothing to draw.
+@dataclass(frozen=True)
+class Row:
+    """A row of a panel.
 
-    Args:
+    Attributes:
         name: of what was measured.
         found: its estimate; None where it is undefined.
-        row: its place on the vertical axis.
         colour: of all that is drawn.
-        unit: what each value is of.
+        label: beside the row.
     """
-    if found is None:
-        return []
-    told = f"{name}: {found.mean:.1f}"
+
+    name: str
+    found: Estimate | None
+    colour: str
+    label: str = ""
+
+
+def interval_panel(
+    title: str,
+    rows: Sequence[Row],
+    unit: str = "seed",
+    keep: Sequence[float] = (),
+) -> Panel:
+    """The rows from top to bottom; none touches the panel's sides.
+
+    Args:
+        title: above it.
+        rows: at least one; nothing is drawn in an undefined one.
+        unit: what each value is of.
+        keep: values that the axis shows whatever is drawn.
+    """
+    layers: list[Series] = []
+    for place, row in enumerate(rows):
+        if row.found is not None:
+            layers += _layers(row, row.found, place, unit)
+    values = list(keep)
+    for layer in layers:
+        values += list(layer.x)
+    labels = [row.label for row in rows]
+    return Panel(
+        layers,
+        x=Axis(limits=with_room(values)),
+        y=Axis(names=ticks(labels), limits=(len(rows) - 0.5, -0.5)),
+        title=title,
+    )
+
+
+def _layers(
+    row: Row,
+    found: Estimate,
+    place: int,
+    unit: str,
+) -> list[Series]:
+    told = f"{row.name}: {found.mean:.1f}"
     layers = []
     if found.low is not None and found.high is not None:
         told += f" [{found.low:.1f}, {found.high:.1f}]"
@@ -34,8 +72,8 @@ def interval_row(
         layers.append(
             Series(
                 ends,
-                (row, row),
-                colour,
+                (place, place),
+                row.colour,
                 line=3,
                 hover=(told, told),
             )
@@ -43,8 +81,8 @@ def interval_row(
     layers.append(
         Series(
             [found.mean],
-            [row],
-            colour,
+            [place],
+            row.colour,
             marker=20,
             symbol="bar",
             hover=[told],
@@ -52,10 +90,10 @@ def interval_row(
     )
     values = Series(
         found.values,
-        [row + BELOW] * found.seeds,
-        colour,
+        [place + BELOW] * found.seeds,
+        row.colour,
         marker=8,
         opacity=0.6,
-        hover=[f"{name}, one {unit}: {value:.1f}" for value in found.values],
+        hover=[f"{row.name}, one {unit}: {value:.1f}" for value in found.values],
     )
     return [*layers, values]

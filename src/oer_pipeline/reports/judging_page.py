@@ -11,7 +11,9 @@ import numpy as np
 from oer_pipeline.common.errors import DataError
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.metrics.judging import Judgement
+from oer_pipeline.metrics.report import DIRECTIONS
 from oer_pipeline.reports.judging_picture import Scene, judging_png
+from oer_pipeline.reports.judging_table import ORACLE
 from oer_pipeline.reports.page import Picture, Section, page
 from oer_pipeline.reports.table import Marked, Row, Table
 from oer_pipeline.reports.tables import explain_numbers, fixed, number
@@ -19,8 +21,6 @@ from oer_pipeline.reports.tables import explain_numbers, fixed, number
 Judgements = Mapping[str, Sequence[Judgement]]
 """Selector to its judgements, one per seed, the seeds in the same order for all."""
 BASELINE = "uniform"  # what the others are compared with, paired by seed
-ORACLE = "oracle"  # looks into the environment: a reference, never marked as best
-FIDELITY = ("visits_to_buffer", "buffer_to_visits")
 
 
 class Column(NamedTuple):
@@ -186,7 +186,7 @@ def ranked(judgements: Judgements) -> list[str]:
 
     def distance(name: str) -> float:
         seeds = judgements[name]
-        return sum(float(np.mean(_values(seeds, key))) for key in FIDELITY)
+        return sum(float(np.mean(_values(seeds, key))) for key in DIRECTIONS)
 
     return sorted(judgements, key=distance)
 
@@ -216,7 +216,7 @@ def table(judgements: Judgements, columns: Sequence[Column]) -> Table:
 
 def difference_table(judgements: Judgements) -> Table:
     """A row per selector but the baseline: its differences from it, paired by seed."""
-    shown = [column for column in LIKENESS if column.key in FIDELITY]
+    shown = [column for column in LIKENESS if column.key in DIRECTIONS]
     rows: list[Row] = []
     for name, seeds in paired(judgements, BASELINE).items():
         cells = [_cell(seeds, column.key, column.digits) for column in shown]
@@ -263,7 +263,7 @@ def _methods(judgements: Judgements) -> str:
     """How to read the numbers."""
     methods = set()
     for seeds in judgements.values():
-        methods.add(interval(_values(seeds, FIDELITY[0])).method)
+        methods.add(interval(_values(seeds, DIRECTIONS[0])).method)
     return explain_numbers(methods)
 
 

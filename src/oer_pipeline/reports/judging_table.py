@@ -92,13 +92,13 @@ def _cell(estimate: Estimate) -> str:
 def _best(
     estimates: Mapping[str, Sequence[Estimate]],
     column: int,
-) -> str:
-    """The selector of the lowest mean in a column."""
+) -> str | None:
+    """The selector of the lowest mean in a column; None where none competes."""
     means = {}
     for name, found in estimates.items():
         if name != ORACLE:
             means[name] = found[column].mean
-    return min(means, key=means.__getitem__)
+    return min(means, key=means.__getitem__, default=None)
 
 
 def _per_seed(

@@ -54,7 +54,7 @@ def learners_table(
             f"no cell is called {reference!r}; {choices(by_name, reference)}"
         )
     base = by_name[reference]
-    beside = drawn_scales(order[0])[1:] if shown == "success" else ()
+    beside = drawn_scales(order)[1:]
     titles = ["method", *METRICS.values()]
     titles += [f"PER, {name} return" for name in beside]
     titles += [f"PER - {reference}", "parameters", "replay kB"]

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oer_pipeline.metrics.intervals import Estimate
-from oer_pipeline.reports.chart import Axis, Chart, Panel, Series, ticks, with_room
-from oer_pipeline.reports.interval_row import interval_row
+from oer_pipeline.reports.chart import Chart, Panel
+from oer_pipeline.reports.interval_row import Row, interval_panel
 from oer_pipeline.reports.palette import colour
 
 WIDTH = 9.0
@@ -55,42 +55,16 @@ def chart(found: Sequence[Measured]) -> Chart:
 
 def _panels(
     regime: str,
-    rows: Sequence[Measured],
+    found: Sequence[Measured],
     colours: dict[str, str],
 ) -> list[Panel]:
-    per: list[Series] = []
-    plasticity: list[Series] = []
-    names = []
-    for row, measured in enumerate(rows):
+    per = []
+    plasticity = []
+    for measured in found:
         name = measured.method
-        names.append(name)
-        per += interval_row(
-            name,
-            measured.per,
-            row,
-            colours[name],
-            unit="order",
-        )
-        plasticity += interval_row(
-            name,
-            measured.plasticity,
-            row,
-            colours[name],
-            unit="order",
-        )
+        per.append(Row(name, measured.per, colours[name], label=name))
+        plasticity.append(Row(name, measured.plasticity, colours[name]))
     return [
-        _panel(f"{regime}\nPER", per, names),
-        _panel("plasticity", plasticity, [""] * len(names)),
+        interval_panel(f"{regime}\nPER", per, unit="order"),
+        interval_panel("plasticity", plasticity, unit="order"),
     ]
-
-
-def _panel(title: str, layers: Sequence[Series], names: Sequence[str]) -> Panel:
-    values: list[float] = []
-    for layer in layers:
-        values += list(layer.x)
-    return Panel(
-        layers,
-        x=Axis(limits=with_room(values)),
-        y=Axis(names=ticks(names), limits=(len(names) - 0.5, -0.5)),
-        title=title,
-    )

@@ -13,7 +13,6 @@ from math import ceil
 
 import numpy as np
 
-from oer_pipeline.common.errors import DataError
 from oer_pipeline.common.standardisation import EPSILON
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.reports.chart import Axis, Chart, Panel, Series
@@ -21,6 +20,8 @@ from oer_pipeline.reports.palette import GREY, PALETTE
 
 SHOWN = 2_000
 COLUMNS = 3
+LEAST_VARIANCE = 1e-9
+"""Of a component of standardised observations; below is rounding."""
 LAYERS = {
     "data": (GREY, 3, 0.5),
     "visits": (PALETTE[5], 4, 0.5),
@@ -51,7 +52,8 @@ class States:
 @dataclass(frozen=True)
 class Plane:
     """A task's layers on its first two principal components, (n, 2) each, and the
-    variance that these explain."""
+    variance that these explain. A component along which nothing varies is zeros and
+    explains 0."""
 
     task: str
     layers: dict[str, FloatArray]
@@ -71,9 +73,6 @@ def plane(
     Args:
         states: the layers.
         dimensions: those of an observation that count; None for all.
-
-    Raises:
-        DataError: fewer than two dimensions that vary in the data set.
     """
     if dimensions is None:
         dimensions = range(states.data.shape[1])
@@ -81,7 +80,7 @@ def plane(
     data = states.data[:, columns].astype(np.float64)
     mean = data.mean(axis=0)
     std = data.std(axis=0)
-    axes, explained = _components((data - mean) / (std + EPSILON), states.task)
+    axes, explained = _components((data - mean) / (std + EPSILON))
     layers = {}
     for name, rows in states.layers.items():
         standardised = (_some(rows)[:, columns] - mean) / (std + EPSILON)
@@ -132,21 +131,20 @@ def _panel(shown: Plane) -> Panel:
 
 def _components(
     standardised: FloatArray,
-    task: str,
 ) -> tuple[FloatArray, tuple[float, float]]:
     """The first two principal axes (O, 2), signed so that their largest weight is
-    positive, and explained variance."""
-    covariance = np.atleast_2d(np.cov(standardised.T))
-    axes, variance, _ = np.linalg.svd(covariance)
-    if len(variance) < 2 or variance[1] < 1e-9:
-        raise DataError(
-            f"projection of {task}: fewer than two dimensions vary in the data set; a"
-            " plane needs two"
-        )
-    largest = np.abs(axes[:, :2]).argmax(axis=0)
+    positive, and explained variance; zeros in place of an axis without any."""
+    covariance = np.atleast_2d(np.cov(standardised.T, bias=True))
+    found, variance, _ = np.linalg.svd(covariance)
+    varying = min(2, int((variance >= LEAST_VARIANCE).sum()))
+    axes = np.zeros((len(covariance), 2))
+    axes[:, :varying] = found[:, :varying]
+    largest = np.abs(axes).argmax(axis=0)
     signs = np.sign(axes[largest, [0, 1]])
-    first, second = (variance[:2] / variance.sum()).tolist()
-    return axes[:, :2] * signs, (first, second)
+    explained = np.zeros(2)
+    explained[:varying] = variance[:varying] / variance.sum()
+    first, second = explained.tolist()
+    return axes * signs, (first, second)
 
 
 def _some(rows: FloatArray) -> FloatArray:

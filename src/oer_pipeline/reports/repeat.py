@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from oer_pipeline.reports.cell_metrics import Cell
-
-IMPORTED = "imported"
-"""The quality of data that nobody collected: no choice, and so not told."""
+from oer_pipeline.trajectories.qualities import IMPORTED
 
 FILM = "film.mp4"
 """Beside a cell's page, once `film_command` has drawn it."""
@@ -86,7 +84,7 @@ def _env(environment: str) -> str:
 
 
 def _where(suite: str, quality: str) -> list[str]:
-    if quality == IMPORTED:
+    if quality == IMPORTED:  # no choice, and so not told
         return [f"suite={suite}"]
     return [f"suite={suite}", f"quality={quality}"]
 

@@ -36,6 +36,9 @@ class Standing:
         order: names, best mean PER first.
         of_pair: every pair, by its names in that order.
         from_best: each other method against the best, corrected for how many they are.
+
+    All of it on the seeds that every method has; where there is none, on those of each
+    pair.
     """
 
     order: Sequence[str]
@@ -48,17 +51,23 @@ class Standing:
 
     @property
     def leaders(self) -> list[str]:
-        """The best, and what can't be told from it."""
+        """The best, and what a test can't tell from it."""
         leaders = [self.best]
         for name in self.order[1:]:
-            if not self.is_worse(name):
+            if name not in self.untested and not self.is_worse(name):
                 leaders.append(name)
         return leaders
 
     @property
     def others(self) -> list[str]:
-        leaders = self.leaders
-        return [name for name in self.order if name not in leaders]
+        """What a test tells from the best."""
+        known = {*self.leaders, *self.untested}
+        return [name for name in self.order if name not in known]
+
+    @property
+    def untested(self) -> list[str]:
+        """What has too few seeds in common with the best."""
+        return [name for name, pair in self.from_best.items() if pair.p is None]
 
     def is_worse(self, name: str) -> bool:
         """Whether a method is told apart from the best, below it."""
@@ -73,7 +82,7 @@ def standing(cells: Sequence[Cell]) -> Standing:
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """
-    order = ranked(cells)
+    order = on_shared_seeds(ranked(cells))
     shown = scale(order)
     scores = {}
     for cell in order:
@@ -113,6 +122,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     ]
     sentences += _forgetting(alike, shown)
     sentences += _below_nothing(alike, shown)
+    sentences += _not_compared(found)
     sentences.append(_basis(order, found))
     return sentences
 
@@ -121,8 +131,7 @@ def _who_leads(found: Standing, points: str) -> str:
     best = found.best
     if len(found.order) == 1:
         return f"{best} alone: there is nothing to compare it with."
-    is_tested = any(pair.p is not None for pair in found.from_best.values())
-    if not is_tested:
+    if len(found.untested) == len(found.from_best):
         return (
             f"{best} has the highest mean PER; with fewer than 3 common seeds,"
             " chance can't be ruled out."
@@ -226,6 +235,8 @@ def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:
     known.sort()
     _, least, little = known[0]
     _, most, much = known[-1]
+    if little == much:
+        return [f"Forgetting: {little} in all."]
     return [f"Forgetting: most {most}, {much}; least {least}, {little}."]
 
 
@@ -244,6 +255,17 @@ def _below_nothing(order: Sequence[Cell], shown: str) -> list[str]:
     if not below:
         return []
     return [f"Below the score of doing nothing: {_listed(below)}."]
+
+
+def _not_compared(found: Standing) -> list[str]:
+    """Methods that no test compares with the best, where others are."""
+    untested = found.untested
+    if not untested or len(untested) == len(found.from_best):
+        return []
+    return [
+        f"Not compared, with fewer than 3 seeds in common with {found.best}:"
+        f" {_listed(untested)}."
+    ]
 
 
 def _basis(order: Sequence[Cell], found: Standing) -> str:

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from oer_pipeline.common import checks
 from oer_pipeline.common.types import IntArray
-from oer_pipeline.selection import check_options, episodes
+from oer_pipeline.selection import episodes
 from oer_pipeline.selection.neighbours import NeighbourSearch, distance_quantile
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
@@ -47,8 +48,8 @@ class Coverage(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        check_options.one_of("coverage", "per", self.per, FORMS)
-        check_options.fraction("coverage", "radius_quantile", self.radius_quantile)
+        checks.known("coverage: per", self.per, FORMS)
+        checks.between("coverage: radius_quantile", self.radius_quantile, 0.0, 1.0)
 
     def select(self, request: SelectionRequest) -> Selection:
         (request,), rows = in_content_order([request])

@@ -19,9 +19,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from oer_pipeline.common import checks
+from oer_pipeline.common.checks import MOST_ROWS
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
-from oer_pipeline.selection import check_options
 from oer_pipeline.selection.check_request import check_finite
 from oer_pipeline.selection.clusters import representatives
 from oer_pipeline.selection.neighbours import NeighbourSearch, Query, distance_quantile
@@ -124,11 +125,11 @@ class ImaginedRollouts(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        check_options.count("imagined", "rollouts", self.rollouts)
-        check_options.one_of("imagined", "beyond", self.beyond, BEYOND)
-        check_options.one_of("imagined", "choice", self.choice, CHOICES)
-        check_options.fraction("imagined", "distance_quantile", self.distance_quantile)
-        check_options.count("imagined", "distance_sample", self.distance_sample)
+        checks.whole("imagined: rollouts", self.rollouts, 1, MOST_ROWS)
+        checks.known("imagined: beyond", self.beyond, BEYOND)
+        checks.known("imagined: choice", self.choice, CHOICES)
+        checks.between("imagined: distance_quantile", self.distance_quantile, 0.0, 1.0)
+        checks.whole("imagined: distance_sample", self.distance_sample, 1, MOST_ROWS)
 
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows: noted ones, and uniform ones if fewer

@@ -39,8 +39,8 @@ class MBES(MBESOptions, Selector):
     """OER's selector."""
 
     def select(self, request: SelectionRequest) -> Selection:
-        """Exactly `request.size` distinct rows: walked to, and uniform ones once a
-        whole round of roll-outs has stored nothing new.
+        """Exactly `request.size` distinct rows: walked to, and uniform ones once
+        as many roll-outs as the data have episodes have stored nothing new.
 
         Raises:
             ConfigurationError: the request lacks what the options need: a transition

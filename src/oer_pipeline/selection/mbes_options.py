@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from oer_pipeline.common import checks
+from oer_pipeline.common.checks import MOST_ROWS
 from oer_pipeline.common.errors import ConfigurationError
-from oer_pipeline.selection import check_options
 
 FORMS = ("default", "gated")
 REVISITS = ("never", "rollout", "any")
@@ -50,17 +51,17 @@ class MBESOptions:
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        check_options.one_of("mbes", "form", self.form, FORMS)
-        check_options.one_of("mbes", "revisit", self.revisit, REVISITS)
-        check_options.one_of("mbes", "prediction", self.prediction, PREDICTIONS)
-        check_options.one_of("mbes", "space", self.space, SPACES)
+        checks.known("mbes: form", self.form, FORMS)
+        checks.known("mbes: revisit", self.revisit, REVISITS)
+        checks.known("mbes: prediction", self.prediction, PREDICTIONS)
+        checks.known("mbes: space", self.space, SPACES)
         if self.walkers is not None:
-            check_options.count("mbes", "walkers", self.walkers, 10_000)
-        check_options.count("mbes", "distance_sample", self.distance_sample)
-        check_options.count("mbes", "neighbours", self.neighbours, 10_000)
+            checks.whole("mbes: walkers", self.walkers, 1, 10_000)
+        checks.whole("mbes: distance_sample", self.distance_sample, 1, MOST_ROWS)
+        checks.whole("mbes: neighbours", self.neighbours, 1, 10_000)
         if self.distance_quantile is not None:
-            check_options.fraction("mbes", "distance_quantile", self.distance_quantile)
-        check_options.positive("mbes", "gate", self.gate)
+            checks.between("mbes: distance_quantile", self.distance_quantile, 0.0, 1.0)
+        checks.between("mbes: gate", self.gate, 0.0, checks.LARGEST, low_excluded=True)
         if self.dimensions is not None:
             self._check_dimensions(self.dimensions)
 

@@ -214,9 +214,10 @@ class Selection:
 
     order (int32), rollout (int32, counted from 0), step (int32, model steps since the
     roll-out's start), distance (float32, from the prediction to this sample) and
-    uncertainty (float32, u(s, a) of the step that led here), both 0 at a start, and
-    walked. A row that no walk led to has walked false, roll-out and step -1, distance
-    and uncertainty NaN. `notes` says what no row can: plain JSON.
+    uncertainty (float32, u(s, a) of the step that led here; of an imagined step at the
+    row nearest to s), both 0 at a start, and walked. A row that no walk led to has
+    walked false, roll-out and step -1, distance and uncertainty NaN. `notes` says what
+    no row can: plain JSON.
     """
 
     rows: IntArray  # (M,) int64, distinct

@@ -13,8 +13,9 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from oer_pipeline.common import checks
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
-from oer_pipeline.selection import check_options, episodes
+from oer_pipeline.selection import episodes
 from oer_pipeline.selection.check_request import check_finite
 from oer_pipeline.selection.order import in_content_order
 from oer_pipeline.selection.protocol import Selection, SelectionRequest, Selector
@@ -39,7 +40,7 @@ class ScoreSelector(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        check_options.one_of(self.name, "per", self.per, FORMS)
+        checks.known(f"{self.name}: per", self.per, FORMS)
 
     def check(self, request: SelectionRequest) -> None:
         """Refuse, before any work, a request that lacks what the scores need.

@@ -20,7 +20,7 @@ from typing import Any, ClassVar, Protocol, TypeAlias
 import numpy as np
 from safetensors import SafetensorError, safe_open
 
-from oer_pipeline.common.errors import ConfigurationError, DataError, choices
+from oer_pipeline.common.errors import ConfigurationError, DataError
 from oer_pipeline.common.json_text import parse_json
 from oer_pipeline.common.types import FloatArray
 from oer_pipeline.suites.rollout import (
@@ -28,6 +28,7 @@ from oer_pipeline.suites.rollout import (
     Episodes,
     episode_generators,
     in_blocks,
+    in_parts,
     rollout,
 )
 from oer_pipeline.suites.suite import FAMILIES, Task
@@ -228,9 +229,9 @@ def play(
     physics = task.physics()
     horizon = task.horizon
     parts = []
-    for start in range(first, first + episodes, AT_ONCE):
-        number = min(AT_ONCE, first + episodes - start)
-        generators = episode_generators(purpose, seed, task.index, number, start)
+    for part in in_parts(range(first, first + episodes), AT_ONCE):
+        number = len(part)
+        generators = episode_generators(purpose, seed, task.index, number, part.start)
         act = Acting.of(behaviour, generators, horizon, physics.action_size)
         parts.append(rollout([physics] * number, generators, act, horizon))
     return Episodes.joined(parts)
@@ -314,7 +315,8 @@ class BehaviourFile:
             record["task"]
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(
-                f"{path}: not a behaviour file: {error!r}; {choices(POLICIES)} made it"
+                f"{path}: not a behaviour file: {error!r};"
+                " `make behaviours SUITE=name` makes one"
             ) from error
         weights: dict[str, dict[str, FloatArray]] = {}
         for name, tensor in tensors.items():
@@ -324,7 +326,8 @@ class BehaviourFile:
         for stage in ("medium", "final"):
             if stage not in weights:
                 raise DataError(
-                    f"{path}: it has no policy {stage!r}; {choices(weights)}"
+                    f"{path}: it has no policy {stage!r}, but {sorted(weights)};"
+                    " `make behaviours SUITE=name` makes a whole file"
                 )
         policies = {}
         for stage in sorted(weights):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import Any
 
 import gymnasium
@@ -75,7 +76,7 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
     ) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
         outcome = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
-        if not self._physics.is_sound(self._state):
+        if not (self._physics.is_sound(self._state) and isfinite(outcome.reward)):
             return self._seen, 0.0, False, True, {"diverged": True}
         self._seen = self._physics.observe(self._state)
         at_horizon = self._horizon is not None and self._step >= self._horizon

@@ -16,6 +16,7 @@ from oer_pipeline.suites.rollout import (
     Episodes,
     episode_generators,
     in_blocks,
+    in_parts,
     rollout,
 )
 from oer_pipeline.suites.suite import Task
@@ -46,8 +47,7 @@ def evaluate_policies(
     """
     at_once = max(1, AT_ONCE // (len(tasks) * members))
     parts = []
-    for first in range(0, episodes, at_once):
-        numbers = range(first, min(first + at_once, episodes))
+    for numbers in in_parts(range(episodes), at_once):
         parts.append(_evaluated(tasks, act, members, numbers, purpose))
     by_task = []
     for k in range(len(tasks)):

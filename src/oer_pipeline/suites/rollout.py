@@ -7,8 +7,9 @@ Shapes: B episodes, T steps, O observation, A action.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
+from math import isfinite
 
 import numpy as np
 
@@ -79,8 +80,8 @@ def rollout(
     state, for at most `horizon` steps.
 
     An episode's start depends on its generator alone, never on what runs beside it. An
-    episode whose physics diverge ends before the step that did it and is marked, so
-    that callers can count it.
+    episode whose physics or reward leave the finite numbers ends before the step that
+    did it and is marked, so that callers can count it.
 
     Args:
         physics: B simulators; episodes of one task may share one.
@@ -121,7 +122,8 @@ def rollout(
             simulator = physics[b]
             state = states[b]
             outcome = simulator.step(state, applied[b])
-            if not simulator.is_sound(state):
+            is_sound = simulator.is_sound(state) and isfinite(outcome.reward)
+            if not is_sound:
                 diverged[b] = True
                 length[b] = t
                 continue
@@ -148,6 +150,12 @@ def rollout(
         length,
         success,
     )
+
+
+def in_parts(numbers: range, at_once: int) -> Iterator[range]:
+    """Numbers of episodes in parts of at most `at_once`."""
+    for first in range(numbers.start, numbers.stop, at_once):
+        yield range(first, min(first + at_once, numbers.stop))
 
 
 def in_blocks(policy: Callable[..., FloatArray], *batch: FloatArray) -> FloatArray:

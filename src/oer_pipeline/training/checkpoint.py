@@ -60,7 +60,7 @@ class Checkpoint(pl.Callback):
         What killed writers of checkpoints left in the folder goes.
         """
         sweep(self.path.parent)
-        task = module.task.context.task
+        task = module.task_training.context.task
         try:
             kept = self._read()
             if kept is None:
@@ -78,10 +78,16 @@ class Checkpoint(pl.Callback):
         self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
     ) -> None:
         now = time.monotonic()
-        if now - self._written >= self._every:
-            self.write(pl_module)
-        elif now - self._copied >= KEEP_SECONDS:
-            self._copy = self._taken(pl_module)
+        is_to_write = now - self._written >= self._every
+        if not is_to_write and now - self._copied < KEEP_SECONDS:
+            return
+        taken = self._taken(pl_module)
+        if not _is_sound(taken):
+            return  # the losses of the next block will say so
+        if is_to_write:
+            self._write(taken)
+        else:
+            self._copy = taken
             self._copied = now
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: Any) -> None:
@@ -100,8 +106,8 @@ class Checkpoint(pl.Callback):
     def _taken(self, module: BlockModule) -> Kept:
         return Kept(
             self._recipe,
-            module.task.updates,
-            module.task.state_dict(),
+            module.task_training.updates,
+            module.task_training.state_dict(),
             module.columns(),
         )
 
@@ -114,7 +120,7 @@ class Checkpoint(pl.Callback):
 
     def _put_back(self, module: BlockModule, kept: Kept) -> None:
         try:
-            module.task.load_state_dict(kept.state, kept.updates)
+            module.task_training.load_state_dict(kept.state, kept.updates)
         except DataError as error:
             raise DataError(f"checkpoint {self.path}: {error}") from error
         module.restore(kept.history)
@@ -128,3 +134,9 @@ class Checkpoint(pl.Callback):
             return kept
         logger.info("%s is of another training; it is left aside", self.path)
         return None
+
+
+def _is_sound(kept: Kept) -> bool:
+    """Whether all numbers are finite: an update may spoil weights, which its own losses
+    do not show."""
+    return all(bool(tensor.isfinite().all()) for tensor in kept.state.values())

@@ -78,7 +78,7 @@ def fit(
         DivergedError: names task, seed, update and the last good checkpoint.
     """
     hardware = hardware or Hardware()
-    task = TaskTraining(
+    training = TaskTraining(
         learner,
         settings,
         data,
@@ -89,19 +89,22 @@ def fit(
         hardware.graphs,
         base,
     )
-    module = BlockModule(task)
-    keeper = Checkpoint(checkpoint, task, every_seconds, recipe) if checkpoint else None
+    module = BlockModule(training)
+    keeper = (
+        Checkpoint(checkpoint, training, every_seconds, recipe) if checkpoint else None
+    )
     if keeper:
         keeper.resume(module)
     of_seeds = ", ".join(str(seed) for seed in seeds)
-    title = f"train task {task.context.task} ({settings.name}, seeds {of_seeds})"
-    callbacks: list[pl.Callback] = [Progress(title, task.length, task.updates)]
+    title = f"train task {training.context.task} ({settings.name}, seeds {of_seeds})"
+    callbacks: list[pl.Callback] = [Progress(title, training.length, training.updates)]
     if keeper:
         callbacks.append(keeper)
     trainer = _trainer(hardware, callbacks)
-    blocks = list(_blocks(task.updates, task.length))
+    blocks = list(_blocks(training.updates, training.length))
     try:
         trainer.fit(module, train_dataloaders=blocks)
+        policies = training.result()
     except DivergedError as error:
         raise DivergedError(f"{error}; {_last_good(keeper)}") from error
     except SystemExit as stop:
@@ -109,10 +112,10 @@ def fit(
             raise KeyboardInterrupt from stop
         raise
     trained = Trained(
-        policies=task.result(),
+        policies=policies,
         curves=_curves(module, seeds),
-        parameters=task.parameter_count(),
-        updates=task.length,
+        parameters=training.parameter_count(),
+        updates=training.length,
     )
     if keeper and recipe is None:
         keeper.remove()

@@ -38,7 +38,7 @@ class Hardware:
         """
         # two OpenMP threads on two busy cores make an update many times slower
         torch.set_num_threads(1)
-        products.path()  # says in the log which products run
+        products.library_in_use()  # says in the log which products run
         if self.accelerator == "cpu":
             return torch.device("cpu")
         is_gpu_there = torch.cuda.is_available()

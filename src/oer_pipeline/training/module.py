@@ -24,20 +24,20 @@ class BlockModule(pl.LightningModule):
     block, (M,), on the device.
     """
 
-    def __init__(self, task: TaskTraining) -> None:
+    def __init__(self, task_training: TaskTraining) -> None:
         super().__init__()
         self.automatic_optimization = False
-        self.task = task
+        self.task_training = task_training
         self.history: list[tuple[int, dict[str, Tensor]]] = []
 
     def training_step(self, batch: int, batch_idx: int) -> None:
-        losses = self.task.block(batch)
-        self.history.append((self.task.updates, losses))
+        losses = self.task_training.block(batch)
+        self.history.append((self.task_training.updates, losses))
 
     def columns(self) -> dict[str, Tensor]:
         """The history by columns: `update` (blocks,), each loss (blocks, M), NaN in a
         block that had none."""
-        context = self.task.context
+        context = self.task_training.context
         missing_M = torch.full(
             (len(context.seeds),),
             torch.nan,
@@ -56,7 +56,7 @@ class BlockModule(pl.LightningModule):
 
     def restore(self, columns: Mapping[str, Tensor]) -> None:
         """The inverse of `columns`."""
-        device = self.task.context.device
+        device = self.task_training.context.device
         on_device = {name: column.to(device) for name, column in columns.items()}
         updates = on_device.pop("update").tolist()
         self.history = []

@@ -33,7 +33,7 @@ class Progress(pl.Callback):
         self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
     ) -> None:
         now = time.monotonic()
-        done = pl_module.task.updates
+        done = pl_module.task_training.updates
         if now - self._last < self._every and done < self._updates:
             return
         self._last = now

@@ -14,7 +14,7 @@ from oer_pipeline.trajectories.schema import TRANSITIONS, Array
 from oer_pipeline.trajectories.table import Trajectories
 
 BINS = 20
-VERSIONS = ("mujoco", "gymnasium", "metaworld")
+MADE_WITH = ("mujoco", "gymnasium", "metaworld")
 """Metadata that say which libraries made the data."""
 
 References = Mapping[str, Mapping[str, float]]
@@ -56,7 +56,7 @@ def data_card(
     lengths = trajectories.lengths
     card: dict[str, Any] = {
         "provenance": dict(metadata),
-        "versions": {name: metadata[name] for name in VERSIONS if name in metadata},
+        "versions": {name: metadata[name] for name in MADE_WITH if name in metadata},
         "mended": dict(metadata.get("mended", {})),
         "schema_version": TRANSITIONS.version,
         "sha256": trajectories.content_hash(),

@@ -15,6 +15,7 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.d4rl import read_d4rl, write_d4rl
 from oer_pipeline.trajectories.exchange.minari import write_minari
 from oer_pipeline.trajectories.exchange.round_trip import restore
+from oer_pipeline.trajectories.exchange.source import Source
 from oer_pipeline.trajectories.table import Trajectories, write_trajectories
 from tests.trajectories.conftest import make_table
 from tests.trajectories.foreign import (
@@ -114,6 +115,65 @@ def test_names_in_hdf5(table: Trajectories, tmp_path: Path) -> None:
         "column observations is missing; the file holds actions (8, 2), infos/"
         in message
     )
+
+
+@pytest.mark.parametrize(
+    "link",
+    [
+        h5py.ExternalLink("other.hdf5", "/"),
+        h5py.ExternalLink("nowhere.hdf5", "/"),
+        h5py.SoftLink("/infos"),
+        h5py.SoftLink("/linked"),
+    ],
+    ids=["another file", "no file", "another group", "a circle"],
+)
+@pytest.mark.parametrize("name", ["linked/r", "/infos/linked/r", "linked/nothing"])
+def test_no_link_on_the_way_to_a_column_is_followed(
+    name: str,
+    link: Any,
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    columns = d4rl_columns(table)
+    rewards = columns.pop("rewards")
+    columns["infos/r"] = rewards
+    write_d4rl_file(tmp_path / "other.hdf5", {"r": rewards})
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    with h5py.File(path, "a") as file:
+        file["linked"] = link
+        file["infos/linked"] = link
+    message = refused(path, "d4rl", columns={"rewards": name})
+    assert f"column {name} is a link to elsewhere" in message
+
+
+@pytest.mark.parametrize("name", ["infos/r", "/infos/r", "./infos//r"])
+def test_a_column_of_a_group_may_be_named_by_any_path(
+    name: str,
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    columns = d4rl_columns(table)
+    columns["infos/r"] = columns.pop("rewards")
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    same(imported(path, "d4rl", columns={"rewards": name}), table)
+
+
+@pytest.mark.parametrize("name", ["infos/nothing", "nothing/r", "actions/r", "/", "."])
+def test_a_column_that_no_path_leads_to_is_missing(
+    name: str,
+    table: Trajectories,
+    tmp_path: Path,
+) -> None:
+    columns = d4rl_columns(table)
+    columns["infos/r"] = columns.pop("rewards")
+    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
+    message = refused(path, "d4rl", columns={"rewards": name})
+    assert f"column {name} is missing" in message
+
+
+@pytest.mark.parametrize("given", [3, "3", [3], "3-3"])
+def test_a_single_dimension_may_be_given_in_every_form(given: Any) -> None:
+    assert Source("a.h5", "d4rl", observation_dimensions=given).dimensions == [3]
 
 
 def test_a_file_may_call_what_it_holds_anything(

@@ -35,11 +35,11 @@ def uncertainty_by_distance(
     `spearman`: rank correlation with the true error, inside; null where either is
     constant. The error is the L2 norm of the ensemble mean's over standardised outputs.
     `error_by_decile`: that error's mean in ten equal groups of rows, from the least to
-    the most uncertain. `inside`, `random_action`, `perturbed_state` (made by
-    `outside_the_data`): the 0.1, 0.5 and 0.9 quantiles of the uncertainty there.
-    `auroc`: the probability that a pair from outside is more uncertain than a held-out
-    one, 0.5 where the model can't tell, for either outside. What happens outside is
-    unknown, so there is no error to compare with.
+    the most uncertain; ten nulls where there are fewer rows. `inside`, `random_action`,
+    `perturbed_state` (made by `outside_the_data`): the 0.1, 0.5 and 0.9 quantiles of
+    the uncertainty there. `auroc`: the probability that a pair from outside is more
+    uncertain than a held-out one, 0.5 where the model can't tell, for either outside.
+    What happens outside is unknown, so there is no error to compare with.
 
     Args:
         model: to assess.
@@ -99,11 +99,9 @@ def _judge(
     error_B: FloatArray,
 ) -> dict[str, Any]:
     inside = uncertainty["inside"]
-    ordered = error_B[np.argsort(inside, kind="stable")]
-    groups = np.array_split(ordered, min(BINS, len(error_B)))
     judged: dict[str, Any] = {
         "spearman": spearman(inside, error_B),
-        "error_by_decile": [float(group.mean()) for group in groups],
+        "error_by_decile": _error_by_decile(inside, error_B),
     }
     areas = {}
     for place, values in uncertainty.items():
@@ -112,6 +110,17 @@ def _judge(
             areas[place] = auroc(inside, values)
     judged["auroc"] = areas
     return judged
+
+
+def _error_by_decile(
+    uncertainty_B: FloatArray,
+    error_B: FloatArray,
+) -> list[float | None]:
+    if len(error_B) < BINS:
+        return [None] * BINS
+    ordered = error_B[np.argsort(uncertainty_B, kind="stable")]
+    groups = np.array_split(ordered, BINS)
+    return [float(group.mean()) for group in groups]
 
 
 def spearman(

@@ -26,7 +26,7 @@ from oer_pipeline.networks.capture.torch_internals import (
     tagged,
     tensors,
 )
-from oer_pipeline.networks.products import ask_onednn, onednn_asked, path
+from oer_pipeline.networks.products import ask_onednn, library_in_use, onednn_asked
 
 EMPTY = {"empty", "empty_like", "empty_strided", "new_empty", "new_empty_strided"}
 """What only asks for memory."""
@@ -64,7 +64,7 @@ def taped(work: Work[Result]) -> Work[Result]:
         nonlocal recorded
         if recorded is None:
             torch_internals.check()
-            path()  # asks for values, the first time
+            library_in_use()  # asks for values, the first time
             with _NoValues(), Tape() as tape:
                 result = work()
             recorded = tape.player(result), result

@@ -41,8 +41,9 @@ def ingest_imported(
         raw: the repaired table.
     """
     from oer_pipeline.trajectories.card import data_card
+    from oer_pipeline.trajectories.qualities import IMPORTED
 
-    data = replace(raw, metadata={**raw.metadata, "quality": "imported"})
+    data = replace(raw, metadata={**raw.metadata, "quality": IMPORTED})
     return data, data_card(data, references)
 
 

@@ -67,7 +67,7 @@ def draw(
     states = states_of(_grouped(by_task), first)
     dimensions = facts["distance_dimensions"]
     covered = projection.chart(states, dimensions)
-    shown = drawn_scales(metrics)
+    shown = drawn_scales([metrics])
     table = cell_table(metrics)
     matrices = heatmap.chart(metrics, *shown)
     curves = returns.chart(metrics, *shown)

@@ -44,7 +44,8 @@
 
   function valueOf(row, column) {
     const text = row.cells[column].innerText.trim();
-    const number = parseFloat(text.replace(/,(?=\d{3})/g, ""));
+    const digits = text.replace(/^<\s*/, "").replace(/,(?=\d{3})/g, "");
+    const number = parseFloat(digits);
     return Number.isNaN(number) ? text : number;
   }
 

@@ -20,7 +20,7 @@ from oer_pipeline.trajectories.exchange.conversion import (
     ColumnConverter,
     converter_into,
 )
-from oer_pipeline.trajectories.exchange.flat import OPTIONAL, null_hint, refuse_twice
+from oer_pipeline.trajectories.exchange.flat import null_hint
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.row_names import episode_rows
 from oer_pipeline.trajectories.exchange.store import Store, StoredColumn
@@ -57,36 +57,6 @@ class Sizes:
     """Observations have one row more than there are steps."""
     steps: list[int] = field(default_factory=list)
     nbytes: int = 0
-
-
-def places_in(
-    names: Mapping[str, str | None],
-    configured: Mapping[str, Any],
-    first: Store,
-    where: str,
-) -> dict[str, str]:
-    """Column of the table -> the column of the file, as far as there has to be one or
-    the first episode has it.
-
-    Args:
-        names: column of the table -> the file's name; None: it has none.
-        configured: D4RL's names that the suite names itself, so that they have to be
-            there.
-        first: the first episode.
-        where: what errors call the whole.
-
-    Raises:
-        DataError: a column of the file would be two of the table's.
-    """
-    places = {}
-    for column, name in names.items():
-        if name is None:
-            continue
-        may_lack = column in OPTIONAL and D4RL_NAMES[column] not in configured
-        if first.has(name) or not may_lack:
-            places[column] = name
-    refuse_twice(places, where)
-    return places
 
 
 def names_lacking(

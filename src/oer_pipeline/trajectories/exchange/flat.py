@@ -24,15 +24,39 @@ def places_of(source: Source, store: Store) -> dict[str, str]:
     One that the source names has to be there; `timeouts` and `next_observations`
     otherwise need not be.
     """
-    places = {}
+    names = {}
     for column, usual in D4RL_NAMES.items():
-        place = source.name(usual, usual)
-        if place is None:
+        names[column] = source.name(usual, usual)
+    return places_in(names, source.columns or {}, store, source.path)
+
+
+def places_in(
+    names: Mapping[str, str | None],
+    configured: Mapping[str, Any],
+    store: Store,
+    where: str,
+) -> dict[str, str]:
+    """Column of the table -> the column of the file, as far as there has to be one or
+    the store has it.
+
+    Args:
+        names: column of the table -> the file's name; None: it has none.
+        configured: D4RL's names that the suite names itself, so that they have to be
+            there.
+        store: the open file; of episodes the first.
+        where: what errors call the whole.
+
+    Raises:
+        DataError: a column of the file would be two of the table's.
+    """
+    places = {}
+    for column, name in names.items():
+        if name is None:
             continue
-        may_lack = column in OPTIONAL and usual not in (source.columns or {})
-        if store.has(place) or not may_lack:
-            places[column] = place
-    refuse_twice(places, source.path)
+        may_lack = column in OPTIONAL and D4RL_NAMES[column] not in configured
+        if store.has(name) or not may_lack:
+            places[column] = name
+    refuse_twice(places, where)
     return places
 
 

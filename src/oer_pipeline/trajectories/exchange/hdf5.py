@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -34,7 +35,7 @@ def open_column(
     """The data set `name` of `group`, and what keeps it from holding `column`; None if
     nothing does."""
     if not _is_inside(group, name):
-        if group.get(name, getlink=True) is None:
+        if _kind_of_link(group, name) is None:
             return None, f"column {name} is missing"
         wanted = "it takes data in the file itself"
         return None, f"column {name} is a link to elsewhere; {wanted}"
@@ -82,7 +83,7 @@ class HDF5Store:
     group: Any
 
     def has(self, name: str) -> bool:
-        return self.group.get(name, getlink=True) is not None
+        return _kind_of_link(self.group, name) is not None
 
     def column(self, name: str, column: ColumnType) -> tuple[Any, str | None]:
         item, flaw = open_column(self.group, name, column)
@@ -180,13 +181,31 @@ def is_group(parent: Any, name: str) -> bool:
 
 
 def _is_inside(group: Any, name: str) -> bool:
-    """`name` is there, and no link to another place or file."""
+    """`name` is there, and no part of it is a link to another place or file."""
     import h5py
 
-    try:
-        return bool(group.id.links.get_info(name.encode()).type == h5py.h5l.TYPE_HARD)
-    except (KeyError, RuntimeError):  # h5py raises either for a name that is not there
-        return False
+    return bool(_kind_of_link(group, name) == h5py.h5l.TYPE_HARD)
+
+
+def _kind_of_link(group: Any, name: str) -> int | None:
+    """HDF5's type of the first link on the way to `name` that leads to another place or
+    file, or else of `name` itself; None: nothing is there.
+
+    No such link is followed: what it leads to may be damaged, or somebody else's.
+    """
+    import h5py
+
+    whole = PurePosixPath(name)
+    above = whole.parents[:-1]  # without the group itself
+    kind = None
+    for path in (*reversed(above), whole):
+        try:
+            kind = int(group.id.links.get_info(str(path).encode()).type)
+        except (KeyError, RuntimeError):  # h5py raises either where nothing is
+            return None
+        if kind != h5py.h5l.TYPE_HARD:
+            break
+    return kind
 
 
 def shape_of(item: Any, column: ColumnType) -> tuple[int, ...]:

@@ -20,9 +20,9 @@ from oer_pipeline.common.errors import DataError
 from oer_pipeline.trajectories.exchange.episodes import (
     Episode,
     names_lacking,
-    places_in,
     read_episodes,
 )
+from oer_pipeline.trajectories.exchange.flat import places_in
 from oer_pipeline.trajectories.exchange.foreign_data import D4RL_NAMES, ForeignData
 from oer_pipeline.trajectories.exchange.hdf5 import (
     HDF5Store,

@@ -13,6 +13,7 @@ from typing import Any
 
 from oer_pipeline.common.checks import is_number
 from oer_pipeline.common.errors import ConfigurationError, choices
+from oer_pipeline.common.ranges import read_ranges
 
 SUFFIXES = {".hdf5": "d4rl", ".h5": "d4rl", ".npz": "npz", ".parquet": "parquet"}
 FORMATS = ("d4rl", "minari", "npz", "npz_episodes", "ogbench", "parquet", "robomimic")
@@ -37,8 +38,8 @@ GROUPED = ("robomimic", "minari")
 """Formats that may keep observations in a group, of which some are joined."""
 TERMINALS_AT_HORIZON = ("timeout", "keep")
 REFERENCES = ("random", "zero", "medium", "expert")
-RANGE = r"([0-9]{1,5})(?:-([0-9]{1,5}))?"
-"""`3` or `3-7`; no observation has a hundred thousand dimensions."""
+MOST_DIMENSIONS = 100_000
+"""No observation has more."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +63,9 @@ class Source:
     """D4RL's names -> what the file calls them; None: it has no such column."""
     observation_keys: tuple[str, ...] | list[str] | None = None
     """Of a group of observations: what to join, in this order."""
-    observation_dimensions: str | list[int] | None = None
-    """Those of the file's observations that the environment has, in this order: 0-26,
-    0+2, or a list."""
+    observation_dimensions: int | str | list[int] | None = None
+    """Those of the file's observations that the environment has, in this order: 3,
+    0-26, 0+2, or a list."""
     reversed: bool = False
     """The file's last row came first."""
     root: str = ""
@@ -123,16 +124,16 @@ class Source:
 
     @property
     def files(self) -> tuple[Path, ...]:
-        """Every file that the data are in, whether they are there or not."""
+        """Every file that the data are in, whether they are there or not; a Minari data
+        set's metadata are part of them."""
         if self.format == "npz_episodes":
             return numbered_files(self.place) or (self.place / "0.npz",)
         if self.format != "minari":
             return (self.place,)
         main = self.place / "data" / MAIN_FILE
         metadata = self.place / "data" / "metadata.json"
-        if metadata.is_file() and not main.exists():
-            return (metadata,)
-        return (main,)
+        there = tuple(path for path in (main, metadata) if path.is_file())
+        return there or (main,)
 
     @property
     def has_rewards(self) -> bool:
@@ -162,11 +163,9 @@ class Source:
         configured = self.observation_dimensions
         if configured is None:
             return None
-        parts: Any = configured
-        if isinstance(configured, str):
-            parts = configured.split("+")
-        chosen = _whole_numbers(parts)
-        if not chosen or len(set(chosen)) != len(chosen):
+        chosen = read_ranges(configured, MOST_DIMENSIONS) or []
+        each_once = len(set(chosen)) == len(chosen)
+        if not 0 < len(chosen) <= MOST_DIMENSIONS or not each_once:
             raise ConfigurationError(
                 f"observation_dimensions is {configured!r}; give a range 0-26, numbers"
                 " 0+2, or a list of numbers, each once"
@@ -366,25 +365,6 @@ def _no_minari(path: str, place: Path) -> str:
         f"a Minari data set is a folder with data/metadata.json, and {path} holds"
         f" {holdings}"
     )
-
-
-def _whole_numbers(parts: Any) -> list[int]:
-    """Numbers and ranges `3-5` as numbers; empty where anything else is among them."""
-    if not isinstance(parts, list | tuple):
-        return []
-    numbers: list[int] = []
-    for part in parts:
-        if isinstance(part, bool | float):
-            return []
-        match = re.fullmatch(RANGE, str(part).strip(), re.ASCII)
-        if match is None:
-            return []
-        low = int(match[1])
-        high = int(match[2] or match[1])
-        if high < low:
-            return []
-        numbers += range(low, high + 1)
-    return numbers
 
 
 def _minari_root() -> Path:

@@ -20,20 +20,20 @@ from oer_pipeline.learners.checkpoint_state import CheckpointState
 from oer_pipeline.learners.state import TrainingState
 from oer_pipeline.learners.updates import Updates
 from oer_pipeline.learners.view import Losses
-from oer_pipeline.networks.capture.replay import captured, differences
+from oer_pipeline.networks.capture.interface import captured, differences
 
 Work = Callable[[], list[dict[str, Tensor]]]
 """Updates on fixed memory; the losses (M,) of each."""
 Capture = Callable[[Work, Sequence[Tensor], torch.device, str], Work | None]
-"""As `networks.capture.replay.captured`."""
+"""As `networks.capture.interface.captured`."""
 
 
-class ReplayedUpdates:
+class CapturedUpdates:
     """Performs a training's updates by replaying one captured period.
 
     What does not fill a period runs eagerly, and so does a learner whose updates cannot
     be replayed. Before replays are trusted, the same periods are done from the same
-    state, eagerly and replayed (`networks.capture.replay.differences`).
+    state, eagerly and replayed (`networks.capture.interface.differences`).
 
     Args:
         updates: what is replayed.
@@ -68,7 +68,7 @@ class ReplayedUpdates:
         self._is_tried = False
 
     @property
-    def replays(self) -> bool:
+    def has_captured(self) -> bool:
         """Whether a period has been captured."""
         return self._replay is not None
 

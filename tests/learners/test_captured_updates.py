@@ -14,14 +14,14 @@ from torch import Tensor
 
 from oer_pipeline.common.errors import OERError
 from oer_pipeline.learners.batches import Step
+from oer_pipeline.learners.captured_updates import Work
 from oer_pipeline.learners.dbc import DualBehaviourCloning
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.gem import GEM
-from oer_pipeline.learners.replayed_updates import Work
 from oer_pipeline.learners.task_training import TaskTraining
 from oer_pipeline.learners.view import LearnerView
 from oer_pipeline.networks.capture import tape
-from oer_pipeline.networks.capture.replay import captured
+from oer_pipeline.networks.capture.interface import captured
 
 SEEDS = (0, 1, 7)
 LENGTHS = (3, 1, 10, 2, 13)  # blocks start and end inside a period
@@ -38,7 +38,7 @@ class AtOnce(tape.Tape):
 
 
 def graphed(training: TaskTraining) -> TaskTraining:
-    training.replay_updates()
+    training.capture_updates()
     return training
 
 
@@ -72,8 +72,8 @@ def test_a_replayed_period_is_the_eager_one(
         tasks.learner(kind, 3, SEEDS, None, previous, **options) for _ in range(2)
     )
     compare(eager, graphed(other), LENGTHS)
-    assert other.replayed is not None
-    assert other.replayed.replays
+    assert other.captured is not None
+    assert other.captured.has_captured
     kept, again = eager.result().tensors(), other.result().tensors()
     assert [
         name for name, tensor in kept.items() if not tensor.equal(again[name])
@@ -131,7 +131,7 @@ def test_whole_periods_are_replayed_and_nothing_else(tasks: Any) -> None:
 
         return noting
 
-    training.replay_updates(capture)
+    training.capture_updates(capture)
     for length in (2, 5, 7):  # updates 1 to 2, 3 to 7, 8 to 14
         training.block(length)
     assert replayed == [3, 3, 9]  # the first time to compare it with the eager period
@@ -156,7 +156,7 @@ def test_draws_are_read_from_the_graphs_own_memory(tasks: Any) -> None:
     kept = [d.clone() for d in draws]
     graphed(training)
     for d in draws:
-        list(training.replayed.perform(d))
+        list(training.captured.perform(d))
     for d, wanted in zip(draws, kept, strict=True):
         assert d.rows.equal(wanted.rows)
         assert d.noise.equal(wanted.noise)
@@ -175,8 +175,8 @@ class Scheduled(Finetune):
 def test_a_learner_that_asks_for_the_updates_number_runs_eagerly(tasks: Any) -> None:
     eager, other = (tasks.learner(Scheduled) for _ in range(2))
     compare(eager, graphed(other), LENGTHS)
-    assert other.replayed is not None
-    assert not other.replayed.replays
+    assert other.captured is not None
+    assert not other.captured.has_captured
 
 
 def test_what_a_tape_cannot_hold_runs_eagerly(tasks: Any) -> None:
@@ -184,8 +184,8 @@ def test_what_a_tape_cannot_hold_runs_eagerly(tasks: Any) -> None:
     previous = tasks.before(GEM, 3, SEEDS, tasks.settings)
     eager, other = (tasks.learner(GEM, 3, SEEDS, None, previous) for _ in range(2))
     compare(eager, graphed(other), LENGTHS)
-    assert other.replayed is not None
-    assert not other.replayed.replays
+    assert other.captured is not None
+    assert not other.captured.has_captured
 
 
 class Counting(Finetune):
@@ -266,9 +266,9 @@ def as_on_a_gpu(
 
         return replay_and_more
 
-    training.replay_updates(capture)
-    assert training.replayed is not None
-    training.replayed._exact = False
+    training.capture_updates(capture)
+    assert training.captured is not None
+    training.captured._exact = False
     return training
 
 

@@ -14,7 +14,7 @@ from torch import Tensor
 from torch.utils import _python_dispatch, _pytree
 
 from oer_pipeline.networks.capture import torch_internals
-from oer_pipeline.networks.capture.replay import captured, differences
+from oer_pipeline.networks.capture.interface import captured, differences
 
 CPU = torch.device("cpu")
 

@@ -1,0 +1,72 @@
+"""What a training is given has to fit what it is told to do."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from oer_pipeline.common.errors import ConfigurationError, DataError
+from oer_pipeline.learners.dbc import DualBehaviourCloning
+from oer_pipeline.learners.ewc import EWC
+from oer_pipeline.learners.finetune import Finetune
+from oer_pipeline.learners.protocol import Learner
+from oer_pipeline.learners.task_training import TaskTraining
+from tests.learners.conftest import make_buffer, make_data
+
+SEEDS = (0, 5)
+
+
+@pytest.mark.parametrize(
+    ("members", "found"), [([], r"\[\]"), ([1], r"\[1\]"), ([2, 2], r"\[2, 2\]")]
+)
+def test_a_learner_that_replays_has_a_buffer_per_old_task_and_seed(
+    tasks: Any, members: list[int], found: str
+) -> None:
+    """Without buffers it went on without replay, and said nothing."""
+    previous = tasks.learner(DualBehaviourCloning, 1, SEEDS).result()
+    buffers = [[make_buffer(make_data(1), 5, m) for m in range(n)] for n in members]
+    with pytest.raises(
+        DataError, match=rf"task 2: .*old tasks have {found} .*have \[2\]"
+    ):
+        TaskTraining(
+            DualBehaviourCloning(),
+            tasks.settings,
+            make_data(2),
+            buffers,
+            previous,
+            SEEDS,
+        )
+
+
+def test_buffers_of_one_task_are_of_one_size(tasks: Any) -> None:
+    previous = tasks.learner(DualBehaviourCloning, 1, SEEDS).result()
+    buffers = [[make_buffer(make_data(1), size, 0) for size in (5, 6)]]
+    with pytest.raises(DataError, match=r"buffers of task 1 have \[5, 6\] rows"):
+        TaskTraining(
+            DualBehaviourCloning(),
+            tasks.settings,
+            make_data(2),
+            buffers,
+            previous,
+            SEEDS,
+        )
+
+
+@pytest.mark.parametrize("kind", [EWC, Finetune])
+def test_several_tasks_at_once_are_for_learners_that_take_them_together(
+    tasks: Any, kind: type[Learner]
+) -> None:
+    data = [make_data(1), make_data(2)]
+    with pytest.raises(ConfigurationError, match=r"one task after the other.* of 2;"):
+        TaskTraining(kind(), tasks.settings, data, [], None, SEEDS)
+
+
+def test_a_policy_of_other_sizes_is_not_gone_on_from(tasks: Any) -> None:
+    small = replace(tasks.settings, hidden=(8, 8))
+    previous = tasks.learner(Finetune, 1, SEEDS, small).result()
+    with pytest.raises(
+        ConfigurationError, match=r"trunk.0.weight of shape \(2, .*learner.hidden"
+    ):
+        TaskTraining(Finetune(), tasks.settings, make_data(2), [], previous, SEEDS)
