@@ -94,7 +94,7 @@ OF_LEARNERS: dict[str, tuple[dict[str, Callable[..., Any]], str]] = {
                 {"policy": context.continued("policy")}, {"scale": torch.arange(3.0)}
             )
         },
-        r"scale in its fixed is float32 of shape \(3,\); .* of shape \(2, ...\)",
+        r"scale in its fixed parameters is float32 of shape \(3,\); .* \(2, ...\)",
     ),
     "networks without their class": (
         {"networks": lambda self, context: {"policy": context.continued("policy")}},

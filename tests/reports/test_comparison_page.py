@@ -9,6 +9,7 @@ from html import unescape
 from typing import Any
 
 import matplotlib.pyplot as plt
+import numpy as np
 import pytest
 
 from oer_pipeline.reports.comparison_page import (
@@ -189,6 +190,23 @@ def test_pairs_come_with_their_probabilities(cell: Make) -> None:
     assert table.rows == (("oer - er", "10.0\n[10.0, 10.0]", "< 0.001", "< 0.001"),)
     two = pairs_table([cell("er", 60.0, seeds=2), cell(seeds=2)])
     assert two.rows[0][2:] == ("-", "-")
+
+
+def test_tables_rest_on_the_seeds_that_methods_share(cell: Make) -> None:
+    """er's last three seeds are bad luck, which oer did not have."""
+    matrices = {}
+    for seed in range(6):
+        lost = 80.0 if seed > 2 else 10.0
+        matrices[seed] = np.array([[-20.0, np.nan], [-20.0 - lost - seed, -10.0]])
+    er = cell("er", matrices=matrices, fidelity=None)
+    cells = [cell("gem", 90.0, seeds=1), cell(), er]
+    standings = standings_table(cells, {})
+    assert [row[0] for row in standings.rows] == ["er", "oer", "gem"]
+    assert standings.rows[0][1] == "87.2\n[86.6, 87.9]"
+    assert standings.rows[1][-1].startswith("-2.")
+    pairs = pairs_table(cells)
+    assert [row[0] for row in pairs.rows] == ["er - oer", "er - gem", "oer - gem"]
+    assert [row[2] == "-" for row in pairs.rows] == [False, True, True]
 
 
 def test_costs_add_up_over_tasks_and_seeds(cell: Make) -> None:

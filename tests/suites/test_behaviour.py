@@ -236,8 +236,8 @@ def test_a_file_that_is_none_is_named(
     with pytest.raises(
         DataError,
         match=(
-            r"id_0.safetensors: not a behaviour file: .*; `make behaviours SUITE=name`"
-            r" makes one"
+            r"id_0.safetensors: not a behaviour file: .*; remove it, and"
+            r" `kedro behaviours SUITE` makes it anew"
         ),
     ):
         BehaviourFile.load(path)

@@ -97,11 +97,11 @@ def _taken(handle: int) -> bool:
 def is_held(path: Path) -> bool:
     """Whether a process holds the lock. Who asks takes it for a moment, so that it is
     asked again where it seems to be held."""
-    for _ in range(ASKED):
+    for _ in range(ASKED - 1):
         if not _seems_held(path):
             return False
         time.sleep(MOMENT_SECONDS)
-    return True
+    return _seems_held(path)
 
 
 def _seems_held(path: Path) -> bool:

@@ -63,12 +63,13 @@ def check_networks(
         )
         if not parameters:
             raise ConfigurationError(f"{who}: its network {name} is empty")
-    check_tensors(
-        who,
-        "fixed",
-        networks.fixed,
-        members,
-    )
+    for name, tensor in getattr(networks, "fixed", {}).items():
+        if not isinstance(tensor, Tensor) or tensor.shape[:1] != (members,):
+            raise _refused(
+                who,
+                f"{name} in its fixed parameters is {_shown(tensor)}",
+                f"it takes shape ({members}, ...), a part for each seed",
+            )
 
 
 def check_tensors(

@@ -231,8 +231,8 @@ def _buffers_of_task(
     sizes = {len(buffer) for buffer in members}
     if len(sizes) > 1:
         raise DataError(
-            f"buffers of task {task} have {sorted(sizes)} rows; every seed's has to"
-            " have as many"
+            f"buffers of task {task} have {sorted(sizes)} rows; those of all seeds have"
+            " to be of one size"
         )
     tables = []
     for buffer in members:

@@ -28,9 +28,8 @@ class DualBehaviourCloning(Learner):
     L_c = MSE_{D_n}(c_n(s), sg[pi_n(s)]) + (lambda / (n-1)) sum_{j<n} MSE_{B_j}(c_j(s),
     a_hat).
 
-    `trunk_start`: where the task policy's trunk starts, and its head where all tasks
-    have one; `clone_tail`: updates of c
-    alone at the task's end.
+    `trunk_start`: where the task policy's trunk starts, and with a single head that
+    head, too; `clone_tail`: updates of c alone at the task's end.
     """
 
     replays = True

@@ -258,12 +258,13 @@ class TaskTraining:
 
 
 def _check_together(learner: Learner, tasks: int) -> None:
-    """Refuse several tasks' data where a learner takes one task after the other.
+    """Refuse several tasks' data where a learner takes one task after the other, and
+    none.
 
     Raises:
         ConfigurationError: names the learner and how many there are.
     """
-    if tasks > 1 and not learner.together:
+    if tasks != 1 and not (tasks and learner.together):
         raise ConfigurationError(
             f"{answers.name_of(learner)} learns one task after the other, but was given"
             f" the data of {tasks}; it takes one data set"
@@ -287,8 +288,8 @@ def _replay_table(
     found = [len(of_members) for of_members in buffers]
     if found != wanted:
         raise DataError(
-            f"task {context.task}: {answers.name_of(learner)} replays, but old tasks"
-            f" have {found} buffers; they have to have {wanted}, one per seed"
+            f"task {context.task}: {answers.name_of(learner)} replays; the old tasks'"
+            f" numbers of buffers are {found}, but have to be {wanted}, one per seed"
         )
     return ReplayTable.of(buffers, old, context.device)
 

@@ -21,7 +21,7 @@ def buffer_table(metrics: Cell) -> list[Part]:
             rows.append((f"seed {seed}", *counts))
     if not rows:
         return ["This learner keeps no buffer."]
-    text = "Rows; no walk in the transition model led to any of them."
+    text = "How many rows; no walk in the transition model led to any of them."
     if some_walked:
         text = (
             "Rows reached by a walk in the transition model, of all rows; the others"

@@ -18,7 +18,7 @@ from oer_pipeline.metrics.continual import (
     normalise,
     possible,
 )
-from oer_pipeline.metrics.intervals import Estimate, interval
+from oer_pipeline.metrics.intervals import FEWEST, Estimate, interval
 
 Cell = Mapping[str, Any]
 SINGLE_TASK = "single_task"
@@ -130,7 +130,8 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     """The cells by mean PER in the scale that leads, best first.
 
     Of equal ones the next scale decides, for all may succeed; else they stay in their
-    order. Cells of different seeds are ranked on the seeds that all of them have.
+    order. Cells of different seeds are ranked on the seeds that all of them have; those
+    with too few for a test come last.
 
     Raises:
         DataError: nothing to compare, or cells that may not be compared: suite,
@@ -144,9 +145,12 @@ def ranked(cells: Sequence[Cell]) -> list[Cell]:
     if len(set(names)) < len(names):
         raise DataError(f"cells to compare are {names}; their names have to differ")
     common = common_scales(cells)
+    enough = [cell["cell"] for cell in _with_enough_seeds(cells)]
     places = {}
     for cell in on_shared_seeds(cells):
-        places[cell["cell"]] = [_negative_per(cell, name) for name in common]
+        name = cell["cell"]
+        negative = [_negative_per(cell, in_scale) for in_scale in common]
+        places[name] = (name not in enough, negative)
     return sorted(cells, key=lambda cell: places[cell["cell"]])
 
 
@@ -157,24 +161,43 @@ def _negative_per(cell: Cell, in_scale: str) -> float:
 
 
 def on_shared_seeds(cells: Sequence[Cell]) -> list[Cell]:
-    """The cells with the seeds alone that all of them have; as they are where there is
-    none."""
-    shared = _shared_seeds(cells)
-    if not shared:
-        return list(cells)
+    """The cells with the shared seeds alone; one that has none of them as it is."""
+    shared = shared_seeds(cells)
     found: list[Cell] = []
     for cell in cells:
         seeds = [seed for seed in cell["seeds"] if str(seed) in shared]
-        found.append({**cell, "seeds": seeds})
+        found.append({**cell, "seeds": seeds or cell["seeds"]})
     return found
 
 
-def _shared_seeds(cells: Sequence[Cell]) -> set[str]:
-    """The seeds that all cells have."""
-    seeds = set(map(str, cells[0]["seeds"]))
-    for cell in cells[1:]:
+def shared_values(
+    cells: Sequence[Cell],
+    metric: str,
+    in_scale: str,
+) -> dict[str, dict[str, float | None]]:
+    """Cell -> shared seed -> a metric's value: what differences and tests rest on."""
+    shared = shared_seeds(cells)
+    found = {}
+    for cell in cells:
+        values = seed_values(cell, metric, in_scale)
+        found[cell["cell"]] = {seed: values[seed] for seed in values if seed in shared}
+    return found
+
+
+def shared_seeds(cells: Sequence[Cell]) -> set[str]:
+    """The seeds that all cells have, but for those with too few for a test: one such
+    cell takes nothing from the others."""
+    first, *others = _with_enough_seeds(cells)
+    seeds = set(map(str, first["seeds"]))
+    for cell in others:
         seeds &= set(map(str, cell["seeds"]))
     return seeds
+
+
+def _with_enough_seeds(cells: Sequence[Cell]) -> Sequence[Cell]:
+    """The cells with seeds enough for a test; all where none has."""
+    enough = [cell for cell in cells if len(cell["seeds"]) >= FEWEST]
+    return enough or cells
 
 
 def with_forward_transfer(cells: Sequence[Cell]) -> list[Cell]:

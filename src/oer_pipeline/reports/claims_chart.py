@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from oer_pipeline.metrics.intervals import interval
 from oer_pipeline.reports.chart import Chart, Panel, Series
-from oer_pipeline.reports.interval_row import Row, interval_panel
+from oer_pipeline.reports.interval_panel import Row, interval_panel
 from oer_pipeline.reports.palette import GREY, PALETTE
 
 COLOURS = {"supported": PALETTE[2], "refuted": PALETTE[1], "undecided": PALETTE[7]}

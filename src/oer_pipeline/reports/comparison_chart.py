@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from oer_pipeline.reports.cell_metrics import TITLES, Cell, estimate, ranked, scale
 from oer_pipeline.reports.chart import Chart, Panel
-from oer_pipeline.reports.interval_row import Row, interval_panel
+from oer_pipeline.reports.interval_panel import Row, interval_panel
 from oer_pipeline.reports.method_colours import colours_of
 
 PANELS = {"per": "PER (higher is better)", "forgetting": "forgetting (lower is better)"}

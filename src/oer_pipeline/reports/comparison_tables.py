@@ -16,7 +16,7 @@ from oer_pipeline.reports.cell_metrics import (
     on_shared_seeds,
     ranked,
     scale,
-    seed_values,
+    shared_values,
 )
 from oer_pipeline.reports.table import Linked, Row, Table
 from oer_pipeline.reports.tables import fixed, number
@@ -41,6 +41,10 @@ SECONDS = {
 }
 """The steps of a cell whose times are kept, and their columns."""
 UNKNOWN = "-"
+SHARED = (
+    "on the seeds that all methods share; one with fewer than 3 seeds is left out of"
+    " this, comes last and is not tested"
+)
 
 Times = Mapping[str, Mapping[str, Mapping[str, float]]]
 """Node -> seeds made together -> `seconds` and `cpu_seconds`."""
@@ -53,9 +57,9 @@ def standings_table(cells: Sequence[Cell], pages: Mapping[str, str]) -> Table:
         cells: of one suite and quality.
         pages: name -> the cell's page, relative to this one.
     """
-    order = ranked(cells)
+    order = on_shared_seeds(ranked(cells))
     shown = drawn_scales(order)
-    found = standing(order)
+    found = standing(cells)
     titles = ["method"]
     for name in shown:
         titles += [f"{title}, {TITLES[name]}" for title in SHOWN.values()]
@@ -70,7 +74,7 @@ def standings_table(cells: Sequence[Cell], pages: Mapping[str, str]) -> Table:
         difference = None if pair is None else _turned(pair.difference)
         row.append(number(difference, 1))
         rows.append(tuple(row))
-    return Table(tuple(titles), tuple(rows), sortable=True)
+    return Table(tuple(titles), tuple(rows), (("PER", SHARED),), sortable=True)
 
 
 def _turned(difference: Estimate | None) -> Estimate | None:
@@ -83,9 +87,9 @@ def _turned(difference: Estimate | None) -> Estimate | None:
 def pairs_table(cells: Sequence[Cell]) -> Table:
     """Every pair of methods: the difference of their PER, and how likely chance makes
     one as great."""
-    order = on_shared_seeds(ranked(cells))
+    order = ranked(cells)
     shown = scale(order)
-    scores = {cell["cell"]: seed_values(cell, "per", shown) for cell in order}
+    scores = shared_values(order, "per", shown)
     rows = []
     tested = 0
     for pair in all_pairs(scores):
@@ -100,7 +104,7 @@ def pairs_table(cells: Sequence[Cell]) -> Table:
         )
     titles = ("difference of PER", TITLES[shown], "p", "p, corrected")
     notes = (
-        ("difference of PER", "on the seeds that all methods have, if there are any"),
+        ("difference of PER", SHARED),
         ("p", "Student's t test that the mean difference is 0, paired by seed"),
         (
             "p, corrected",

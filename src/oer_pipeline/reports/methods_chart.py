@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from oer_pipeline.metrics.intervals import Estimate
 from oer_pipeline.reports.chart import Chart, Panel
-from oer_pipeline.reports.interval_row import Row, interval_panel
+from oer_pipeline.reports.interval_panel import Row, interval_panel
 from oer_pipeline.reports.palette import colour
 
 WIDTH = 9.0

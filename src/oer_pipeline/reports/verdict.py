@@ -14,7 +14,7 @@ from oer_pipeline.reports.cell_metrics import (
     on_shared_seeds,
     ranked,
     scale,
-    seed_values,
+    shared_values,
 )
 from oer_pipeline.reports.table import one_line
 from oer_pipeline.reports.tables import fixed, nothing_done, number
@@ -37,8 +37,7 @@ class Standing:
         of_pair: every pair, by its names in that order.
         from_best: each other method against the best, corrected for how many they are.
 
-    All of it on the seeds that every method has; where there is none, on those of each
-    pair.
+    Pairs are compared on the seeds that all share (`cell_metrics.shared_seeds`).
     """
 
     order: Sequence[str]
@@ -82,12 +81,8 @@ def standing(cells: Sequence[Cell]) -> Standing:
     Raises:
         DataError: cells that may not be compared (`cell_metrics.ranked`).
     """
-    order = on_shared_seeds(ranked(cells))
-    shown = scale(order)
-    scores = {}
-    for cell in order:
-        name = cell["cell"]
-        scores[name] = seed_values(cell, "per", shown)
+    order = ranked(cells)
+    scores = shared_values(order, "per", scale(order))
     names = list(scores)
     best = names[0]
     of_pair = {}
@@ -115,7 +110,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     alike = on_shared_seeds(order)
     which = ""
     if [cell["seeds"] for cell in alike] != [cell["seeds"] for cell in order]:
-        which = " on the seeds that all have"
+        which = " on the seeds that they share"
     sentences = [
         _who_leads(found, POINTS[shown]),
         f"PER{which}: {_means(alike, shown)}.",
@@ -123,7 +118,7 @@ def verdict(cells: Sequence[Cell]) -> list[str]:
     sentences += _forgetting(alike, shown)
     sentences += _below_nothing(alike, shown)
     sentences += _not_compared(found)
-    sentences.append(_basis(order, found))
+    sentences.append(_basis(alike, found))
     return sentences
 
 
@@ -236,7 +231,7 @@ def _forgetting(order: Sequence[Cell], shown: str) -> list[str]:
     _, least, little = known[0]
     _, most, much = known[-1]
     if little == much:
-        return [f"Forgetting: {little} in all."]
+        return [f"Forgetting: {little}, the same for all methods."]
     return [f"Forgetting: most {most}, {much}; least {least}, {little}."]
 
 

@@ -20,7 +20,6 @@ import torch
 from torch import Tensor
 
 from oer_pipeline.common import checks
-from oer_pipeline.common.checks import MOST_ROWS
 from oer_pipeline.common.types import BoolArray, FloatArray, IntArray
 from oer_pipeline.dynamics.model import TransitionModel
 from oer_pipeline.selection.check_request import check_finite
@@ -125,11 +124,13 @@ class ImaginedRollouts(Selector):
         Raises:
             ConfigurationError: names the option, its value and what it takes.
         """
-        checks.whole("imagined: rollouts", self.rollouts, 1, MOST_ROWS)
+        checks.whole("imagined: rollouts", self.rollouts, 1, checks.MOST_ROWS)
         checks.known("imagined: beyond", self.beyond, BEYOND)
         checks.known("imagined: choice", self.choice, CHOICES)
         checks.between("imagined: distance_quantile", self.distance_quantile, 0.0, 1.0)
-        checks.whole("imagined: distance_sample", self.distance_sample, 1, MOST_ROWS)
+        checks.whole(
+            "imagined: distance_sample", self.distance_sample, 1, checks.MOST_ROWS
+        )
 
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows: noted ones, and uniform ones if fewer

@@ -40,7 +40,7 @@ class MBES(MBESOptions, Selector):
 
     def select(self, request: SelectionRequest) -> Selection:
         """Exactly `request.size` distinct rows: walked to, and uniform ones once
-        as many roll-outs as the data have episodes have stored nothing new.
+        as many roll-outs in a row as the data have episodes have stored nothing new.
 
         Raises:
             ConfigurationError: the request lacks what the options need: a transition

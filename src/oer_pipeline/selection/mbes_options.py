@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from oer_pipeline.common import checks
-from oer_pipeline.common.checks import MOST_ROWS
 from oer_pipeline.common.errors import ConfigurationError
 
 FORMS = ("default", "gated")
@@ -57,7 +56,7 @@ class MBESOptions:
         checks.known("mbes: space", self.space, SPACES)
         if self.walkers is not None:
             checks.whole("mbes: walkers", self.walkers, 1, 10_000)
-        checks.whole("mbes: distance_sample", self.distance_sample, 1, MOST_ROWS)
+        checks.whole("mbes: distance_sample", self.distance_sample, 1, checks.MOST_ROWS)
         checks.whole("mbes: neighbours", self.neighbours, 1, 10_000)
         if self.distance_quantile is not None:
             checks.between("mbes: distance_quantile", self.distance_quantile, 0.0, 1.0)

@@ -316,7 +316,7 @@ class BehaviourFile:
         except (SafetensorError, KeyError, TypeError, ValueError, OSError) as error:
             raise DataError(
                 f"{path}: not a behaviour file: {error!r};"
-                " `make behaviours SUITE=name` makes one"
+                " remove it, and `kedro behaviours SUITE` makes it anew"
             ) from error
         weights: dict[str, dict[str, FloatArray]] = {}
         for name, tensor in tensors.items():
@@ -327,7 +327,7 @@ class BehaviourFile:
             if stage not in weights:
                 raise DataError(
                     f"{path}: it has no policy {stage!r}, but {sorted(weights)};"
-                    " `make behaviours SUITE=name` makes a whole file"
+                    " remove it, and `kedro behaviours SUITE` makes it anew"
                 )
         policies = {}
         for stage in sorted(weights):

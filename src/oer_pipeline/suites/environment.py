@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from math import isfinite
 from typing import Any
 
 import gymnasium
@@ -74,9 +73,11 @@ class PhysicsEnv(gymnasium.Env[FloatArray, FloatArray]):
         self,
         action: FloatArray,
     ) -> tuple[FloatArray, float, bool, bool, dict[str, Any]]:
+        if not np.isfinite(action).all():
+            return self._seen, 0.0, False, True, {"diverged": True}
         outcome = self._physics.step(self._state, np.asarray(action, dtype=np.float64))
         self._step += 1
-        if not (self._physics.is_sound(self._state) and isfinite(outcome.reward)):
+        if not self._physics.is_sound(self._state):
             return self._seen, 0.0, False, True, {"diverged": True}
         self._seen = self._physics.observe(self._state)
         at_horizon = self._horizon is not None and self._step >= self._horizon

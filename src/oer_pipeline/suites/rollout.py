@@ -9,7 +9,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, fields
-from math import isfinite
 
 import numpy as np
 
@@ -80,7 +79,7 @@ def rollout(
     state, for at most `horizon` steps.
 
     An episode's start depends on its generator alone, never on what runs beside it. An
-    episode whose physics or reward leave the finite numbers ends before the step that
+    episode whose actions or physics leave the finite numbers ends before the step that
     did it and is marked, so that callers can count it.
 
     Args:
@@ -117,13 +116,17 @@ def rollout(
         chosen = act(observation[:, t], t)
         action[:, t] = np.clip(chosen, -1.0, 1.0)
         applied = action[:, t].astype(np.float64)
+        is_number: BoolArray = np.isfinite(applied).all(axis=1)
         going_on = []
         for b in running:
+            if not is_number[b]:
+                diverged[b] = True
+                length[b] = t
+                continue
             simulator = physics[b]
             state = states[b]
             outcome = simulator.step(state, applied[b])
-            is_sound = simulator.is_sound(state) and isfinite(outcome.reward)
-            if not is_sound:
+            if not simulator.is_sound(state):
                 diverged[b] = True
                 length[b] = t
                 continue

@@ -119,7 +119,7 @@ class Scripts:
             if not str(record["script"]) or not (bias >= 0.0 and noise >= 0.0):
                 raise ValueError(f"bias {bias}, noise {noise}")
         except (KeyError, TypeError, ValueError, OSError) as error:
-            remedy = "`make behaviours SUITE=name` makes one"
+            remedy = "remove it, and `kedro behaviours SUITE` makes it anew"
             cause = f"{path}: not a file of scripts: {error!r}; {remedy}"
             raise DataError(cause) from error
         return cls(record)

@@ -78,16 +78,12 @@ class Checkpoint(pl.Callback):
         self, trainer: Any, pl_module: Any, *args: Any, **kwargs: Any
     ) -> None:
         now = time.monotonic()
-        is_to_write = now - self._written >= self._every
-        if not is_to_write and now - self._copied < KEEP_SECONDS:
-            return
-        taken = self._taken(pl_module)
-        if not _is_sound(taken):
-            return  # the losses of the next block will say so
-        if is_to_write:
-            self._write(taken)
-        else:
-            self._copy = taken
+        if now - self._written >= self._every:
+            self.write(pl_module)
+        elif now - self._copied >= KEEP_SECONDS:
+            taken = self._taken(pl_module)
+            if _is_sound(taken):
+                self._copy = taken
             self._copied = now
 
     def on_exception(self, trainer: Any, pl_module: Any, exception: Any) -> None:
@@ -96,8 +92,11 @@ class Checkpoint(pl.Callback):
             self._write(self._copy)
 
     def write(self, module: BlockModule) -> None:
-        """Take a checkpoint now."""
-        self._write(self._taken(module))
+        """Take a checkpoint now, unless weights are spoiled: the losses of the next
+        block will say so."""
+        taken = self._taken(module)
+        if _is_sound(taken):
+            self._write(taken)
 
     def remove(self) -> None:
         """The task is done."""
@@ -137,6 +136,11 @@ class Checkpoint(pl.Callback):
 
 
 def _is_sound(kept: Kept) -> bool:
-    """Whether all numbers are finite: an update may spoil weights, which its own losses
-    do not show."""
-    return all(bool(tensor.isfinite().all()) for tensor in kept.state.values())
+    """Whether the networks are finite: an update may spoil weights, which its own
+    losses do not show. What plug-ins keep may hold whatever they like."""
+    for name, tensor in kept.state.items():
+        if name.startswith(("learner.", "base.")):
+            continue
+        if not bool(tensor.isfinite().all()):
+            return False
+    return True
