@@ -116,7 +116,7 @@ def rollout(
         chosen = act(observation[:, t], t)
         action[:, t] = np.clip(chosen, -1.0, 1.0)
         applied = action[:, t].astype(np.float64)
-        is_number: BoolArray = np.isfinite(applied).all(axis=1)
+        is_number = np.asarray(np.isfinite(applied).all(axis=1))
         going_on = []
         for b in running:
             if not is_number[b]:
