@@ -138,7 +138,7 @@ def test_statuses_tell_wrong_usage_from_failure(
         (["film", "--params=method=ore"], "unknown method 'ore'; did you mean oer?"),
         (["film", "ant_dir", "1", "zero", "a.png", "--after=1"], "--params, --after"),
         (["export", "nowhere.parquet", "out"], "out: the format is not clear"),
-        (["bases", "basis"], "study is 'basis'; choose one of bases, choice"),
+        (["bases", "basis"], "study is 'basis'; did you mean bases? choose"),
         (["bases", "--params=suite=ant_dir"], "study bases says suite itself"),
         (["bases", "choice", "--params=tasks=1,quality=x"], "study choice says"),
         (["bases", "--params=learner.alpha=1.0"], "study bases says learner.alpha"),

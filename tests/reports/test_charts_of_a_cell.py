@@ -66,15 +66,15 @@ def test_returns_draw_each_task_from_when_it_was_learned(cell: Make) -> None:
 
 
 def test_comparison_draws_no_interval_for_two_seeds(cell: Make) -> None:
-    chart = comparison_chart.chart([cell("three", 20.0), cell("two", 0.0, seeds=2)])
-    rows = {0: "two", 1: "three"}
+    chart = comparison_chart.chart([cell("two", 0.0, seeds=2), cell("three", 20.0)])
+    rows = {0: "three", 1: "two"}
     assert chart.panels[0].y.names == rows
     drawn = {row: [s for s in lines(chart) if s.y[0] // 1 == row] for row in rows}
-    assert [len(series.x) for series in drawn[0]] == [1, 2]  # mean, seeds
-    assert [len(series.x) for series in drawn[1]] == [2, 1, 3]  # interval first
-    low, high = drawn[1][0].x
-    assert low <= drawn[1][1].x[0] <= high
-    assert drawn[1][0].hover[0] == "three: 84.5 [83.3, 85.7]"
+    assert [len(series.x) for series in drawn[0]] == [2, 1, 3]  # interval first
+    assert [len(series.x) for series in drawn[1]] == [1, 2]  # mean, seeds
+    low, high = drawn[0][0].x
+    assert low <= drawn[0][1].x[0] <= high
+    assert drawn[0][0].hover[0] == "three: 84.5 [83.3, 85.7]"
 
 
 def test_comparison_leaves_out_what_is_undefined(cell: Make) -> None:
