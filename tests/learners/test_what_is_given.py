@@ -13,9 +13,23 @@ from oer_pipeline.learners.ewc import EWC
 from oer_pipeline.learners.finetune import Finetune
 from oer_pipeline.learners.protocol import Learner
 from oer_pipeline.learners.task_training import TaskTraining
+from oer_pipeline.trajectories.buffer import ReplayBuffer
 from tests.learners.conftest import make_buffer, make_data
 
 SEEDS = (0, 5)
+
+
+def second_task(tasks: Any, buffers: list[list[ReplayBuffer]]) -> TaskTraining:
+    """Of a learner that replays, with these buffers of the first."""
+    previous = tasks.learner(DualBehaviourCloning, 1, SEEDS).result()
+    return TaskTraining(
+        DualBehaviourCloning(),
+        tasks.settings,
+        make_data(2),
+        buffers,
+        previous,
+        SEEDS,
+    )
 
 
 @pytest.mark.parametrize(
@@ -25,35 +39,19 @@ def test_a_learner_that_replays_has_a_buffer_per_old_task_and_seed(
     tasks: Any, members: list[int], found: str
 ) -> None:
     """Without buffers it went on without replay, and said nothing."""
-    previous = tasks.learner(DualBehaviourCloning, 1, SEEDS).result()
     buffers = [[make_buffer(make_data(1), 5, m) for m in range(n)] for n in members]
     with pytest.raises(
         DataError, match=rf"task 2: .*buffers are {found}, but have to be \[2\]"
     ):
-        TaskTraining(
-            DualBehaviourCloning(),
-            tasks.settings,
-            make_data(2),
-            buffers,
-            previous,
-            SEEDS,
-        )
+        second_task(tasks, buffers)
 
 
 def test_buffers_of_one_task_are_of_one_size(tasks: Any) -> None:
-    previous = tasks.learner(DualBehaviourCloning, 1, SEEDS).result()
     buffers = [[make_buffer(make_data(1), size, 0) for size in (5, 6)]]
     with pytest.raises(
         DataError, match=r"buffers of task 1 have \[5, 6\] rows; .* of one size"
     ):
-        TaskTraining(
-            DualBehaviourCloning(),
-            tasks.settings,
-            make_data(2),
-            buffers,
-            previous,
-            SEEDS,
-        )
+        second_task(tasks, buffers)
 
 
 @pytest.mark.parametrize("kind", [EWC, Finetune])

@@ -146,28 +146,29 @@ def test_no_link_on_the_way_to_a_column_is_followed(
     assert f"column {name} is a link to elsewhere" in message
 
 
+@pytest.fixture
+def grouped(table: Trajectories, tmp_path: Path) -> Path:
+    """A file whose rewards lie in a group."""
+    columns = d4rl_columns(table)
+    columns["infos/r"] = columns.pop("rewards")
+    return write_d4rl_file(tmp_path / "a.hdf5", columns)
+
+
 @pytest.mark.parametrize("name", ["infos/r", "/infos/r", "./infos//r"])
 def test_a_column_of_a_group_may_be_named_by_any_path(
     name: str,
+    grouped: Path,
     table: Trajectories,
-    tmp_path: Path,
 ) -> None:
-    columns = d4rl_columns(table)
-    columns["infos/r"] = columns.pop("rewards")
-    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
-    same(imported(path, "d4rl", columns={"rewards": name}), table)
+    same(imported(grouped, "d4rl", columns={"rewards": name}), table)
 
 
 @pytest.mark.parametrize("name", ["infos/nothing", "nothing/r", "actions/r", "/", "."])
 def test_a_column_that_no_path_leads_to_is_missing(
     name: str,
-    table: Trajectories,
-    tmp_path: Path,
+    grouped: Path,
 ) -> None:
-    columns = d4rl_columns(table)
-    columns["infos/r"] = columns.pop("rewards")
-    path = write_d4rl_file(tmp_path / "a.hdf5", columns)
-    message = refused(path, "d4rl", columns={"rewards": name})
+    message = refused(grouped, "d4rl", columns={"rewards": name})
     assert f"column {name} is missing" in message
 
 
